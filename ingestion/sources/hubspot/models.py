@@ -1,0 +1,139 @@
+"""Row models of the HubSpot CRM API: object properties flattened, in HubSpot's own property names."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from pydantic import field_validator
+
+from ingestion.tables import RawTable, Row
+
+
+class HubSpotObject(Row):
+    """HubSpot sends every property as a string and an unset one as "": read that as null."""
+
+    id: str
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_null(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+
+class Contact(HubSpotObject):
+    email: str | None = None
+    hs_additional_emails: str | None = None  # semicolon separated
+    firstname: str | None = None
+    lastname: str | None = None
+    phone: str | None = None
+    mobilephone: str | None = None
+    country: str | None = None
+    customer_number: str | None = None  # the company's own number, a custom property
+    lifecyclestage: str | None = None
+    hs_lead_status: str | None = None
+    hs_analytics_source: str | None = None
+    hs_analytics_source_data_1: str | None = None
+    hs_analytics_source_data_2: str | None = None
+    hs_facebook_click_id: str | None = None
+    hs_google_click_id: str | None = None
+    associatedcompanyid: str | None = None
+    hubspot_owner_id: str | None = None
+    hs_email_optout: bool | None = None
+    hs_merged_object_ids: str | None = None  # semicolon separated ids merged into this contact
+    createdate: datetime
+    lastmodifieddate: datetime
+    archived: bool = False
+
+
+class Company(HubSpotObject):
+    name: str | None = None
+    domain: str | None = None
+    industry: str | None = None
+    country: str | None = None
+    hs_parent_company_id: str | None = None
+    createdate: datetime
+    hs_lastmodifieddate: datetime
+    archived: bool = False
+
+
+class Deal(HubSpotObject):
+    dealname: str | None = None
+    pipeline: str | None = None
+    dealstage: str | None = None
+    amount: Decimal | None = None
+    deal_currency_code: str | None = None
+    closedate: datetime | None = None
+    closed_lost_reason: str | None = None
+    hs_is_closed: bool | None = None
+    hs_is_closed_won: bool | None = None
+    hubspot_owner_id: str | None = None
+    createdate: datetime
+    hs_lastmodifieddate: datetime
+    archived: bool = False
+
+
+class PropertyChange(Row):
+    """One entry of `propertiesWithHistory`. An empty value means that the property was cleared: it is kept."""
+
+    object_id: str
+    property: str
+    value: str
+    timestamp: datetime
+    source_type: str | None = None
+    source_id: str | None = None
+    updated_by_user_id: str | None = None
+
+
+class DealContact(Row):
+    deal_id: str
+    contact_id: str
+    label: str | None = None  # role of the contact in the deal, where one is set
+
+
+class DealCompany(Row):
+    deal_id: str
+    company_id: str
+    label: str | None = None
+
+
+class Owner(Row):
+    id: str
+    email: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    archived: bool = False
+
+
+class DealStage(Row):
+    pipeline_id: str
+    pipeline_label: str | None = None
+    stage_id: str
+    label: str | None = None
+    display_order: int | None = None
+    is_closed: bool | None = None
+    probability: Decimal | None = None
+
+
+CONTACTS = RawTable("contacts", Contact, "versions", ("id",))
+COMPANIES = RawTable("companies", Company, "versions", ("id",))
+DEALS = RawTable("deals", Deal, "versions", ("id",))
+HISTORY_KEY = ("object_id", "property", "timestamp", "value")
+CONTACT_PROPERTY_HISTORY = RawTable("contact_property_history", PropertyChange, "events", HISTORY_KEY)
+DEAL_PROPERTY_HISTORY = RawTable("deal_property_history", PropertyChange, "events", HISTORY_KEY)
+DEAL_CONTACTS = RawTable("deal_contacts", DealContact, "versions", ("deal_id",))
+DEAL_COMPANIES = RawTable("deal_companies", DealCompany, "versions", ("deal_id",))
+OWNERS = RawTable("owners", Owner, "versions", ("id",))
+DEAL_STAGES = RawTable("deal_stages", DealStage, "versions", ("pipeline_id",))
+TABLES = (
+    OWNERS,
+    DEAL_STAGES,
+    COMPANIES,
+    CONTACTS,
+    CONTACT_PROPERTY_HISTORY,
+    DEALS,
+    DEAL_PROPERTY_HISTORY,
+    DEAL_CONTACTS,
+    DEAL_COMPANIES,
+)

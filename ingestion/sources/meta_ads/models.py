@@ -1,0 +1,81 @@
+"""Row models of the Meta Marketing API, in the vendor's own field names."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from pydantic import Field
+
+from ingestion.tables import RawTable, Row
+
+
+class AdAccount(Row):
+    id: str  # without the "act_" prefix
+    name: str | None = None
+    currency: str
+    timezone_name: str
+
+
+class Campaign(Row):
+    id: str
+    account_id: str
+    name: str | None = None
+    objective: str | None = None
+    status: str | None = None
+    effective_status: str | None = None
+    created_time: datetime | None = None
+    updated_time: datetime | None = None
+
+
+class AdSet(Row):
+    id: str
+    account_id: str
+    campaign_id: str
+    name: str | None = None
+    status: str | None = None
+    effective_status: str | None = None
+    created_time: datetime | None = None
+    updated_time: datetime | None = None
+
+
+class Ad(Row):
+    id: str
+    account_id: str
+    campaign_id: str
+    adset_id: str | None = None
+    name: str | None = None
+    status: str | None = None
+    effective_status: str | None = None
+    created_time: datetime | None = None
+    updated_time: datetime | None = None
+
+
+class AdInsight(Row):
+    """Delivery of one ad on one day of the ad account's time zone."""
+
+    account_id: str
+    campaign_id: str
+    adset_id: str
+    ad_id: str
+    date_start: date
+    date_stop: date
+    account_currency: str
+    spend: Decimal = Field(ge=0)
+    impressions: int = Field(ge=0)
+    clicks: int = Field(ge=0)
+    reach: int | None = None
+    attribution_setting: str | None = None
+    # list of {"action_type", "value", ...}: what the platform claims, never summed with other platforms' claims
+    actions: list[Any] | None = None
+    action_values: list[Any] | None = None
+
+
+AD_ACCOUNTS = RawTable("ad_accounts", AdAccount, "versions", ("id",))
+CAMPAIGNS = RawTable("campaigns", Campaign, "versions", ("id",))
+AD_SETS = RawTable("ad_sets", AdSet, "versions", ("id",))
+ADS = RawTable("ads", Ad, "versions", ("id",))
+# A re-read window replaces whole account days, so that rows the vendor withdrew are retired too.
+AD_INSIGHTS = RawTable("ad_insights", AdInsight, "versions", ("account_id", "date_start"))
+TABLES = (AD_ACCOUNTS, CAMPAIGNS, AD_SETS, ADS, AD_INSIGHTS)

@@ -1,0 +1,91 @@
+"""Row models of the respond.io API v2 and of its webhook events.
+
+What REST does not offer (lifecycle changes, conversation opened and closed) exists only as webhook events: raw JSON
+files in the inbox folder. Both are loaded here.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from ingestion.tables import RawTable, Row
+
+
+class Contact(Row):
+    """Snapshot of a contact; REST has no updated_at, so each distinct snapshot is a version."""
+
+    id: str
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    country_code: str | None = None
+    language: str | None = None
+    status: str | None = None
+    is_blocked: bool | None = None
+    lifecycle: str | None = None
+    assignee_id: str | None = None
+    assignee_email: str | None = None
+    customer_number: str | None = None  # custom field
+    hubspot_contact_id: str | None = None  # custom field, written by the CRM integration
+    tags: list[Any] | None = None
+    custom_fields: list[Any] | None = None
+    created_at: datetime
+
+
+class User(Row):
+    id: str
+    email: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    role: str | None = None
+
+
+class Channel(Row):
+    id: str
+    name: str | None = None
+    source: str | None = None  # whatsapp_cloud, instagram, facebook, …
+
+
+class Message(Row):
+    message_id: str
+    contact_id: str
+    channel_id: str | None = None
+    channel_message_id: str | None = None
+    traffic: str  # incoming, outgoing
+    message_type: str | None = None
+    text: str | None = None
+    sender_source: str | None = None  # contact, user, bot, workflow, broadcast
+    sender_user_id: str | None = None
+    sent_at: datetime
+
+
+class WebhookEvent(Row):
+    """One event of the inbox. `payload` is the whole event; the columns are what every model needs of it."""
+
+    event_id: str
+    event_type: str
+    occurred_at: datetime
+    contact_id: str
+    lifecycle: str | None = None  # contact.lifecycle.updated; "" or null: cleared
+    old_lifecycle: str | None = None
+    tag: str | None = None  # contact.tag.updated
+    tag_action: str | None = None  # add, remove
+    conversation_id: str | None = None  # conversation.opened, conversation.closed
+    conversation_source: str | None = None  # contact, user, workflow, ctc_ads, …
+    channel_id: str | None = None
+    ad_id: str | None = None  # click-to-chat ad that opened the conversation
+    closing_category: str | None = None
+    closing_summary: str | None = None
+    closed_by_source: str | None = None  # user, bot, workflow, auto_close
+    user_id: str | None = None  # agent who acted
+    payload: dict[str, Any]
+
+
+CONTACTS = RawTable("contacts", Contact, "versions", ("id",))
+USERS = RawTable("users", User, "versions", ("id",))
+CHANNELS = RawTable("channels", Channel, "versions", ("id",))
+MESSAGES = RawTable("messages", Message, "events", ("message_id",))
+WEBHOOK_EVENTS = RawTable("webhook_events", WebhookEvent, "events", ("event_id",))
+TABLES = (USERS, CHANNELS, CONTACTS, WEBHOOK_EVENTS, MESSAGES)

@@ -1,0 +1,114 @@
+"""Row models of the Shopify Admin GraphQL API: nested objects flattened, nested connections as tables of their own.
+
+Amounts are those of `presentmentMoney`: the currency in which the customer paid.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from ingestion.tables import RawTable, Row
+
+
+class Customer(Row):
+    id: str  # gid://shopify/Customer/…
+    legacy_resource_id: str
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    email_marketing_state: str | None = None
+    phone: str | None = None
+    customer_number: str | None = None  # metafield crm.customer_number
+    country_code: str | None = None
+    number_of_orders: int | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Order(Row):
+    id: str
+    legacy_resource_id: str
+    name: str | None = None
+    customer_id: str | None = None  # null for a guest
+    email: str | None = None
+    phone: str | None = None
+    currency_code: str  # presentment currency
+    total_price: Decimal
+    subtotal_price: Decimal | None = None
+    total_tax: Decimal | None = None
+    total_shipping_price: Decimal | None = None
+    total_discounts: Decimal | None = None
+    current_total_price: Decimal | None = None
+    total_refunded: Decimal | None = None
+    test: bool
+    display_financial_status: str | None = None
+    display_fulfillment_status: str | None = None
+    cancel_reason: str | None = None
+    source_name: str | None = None
+    first_visit_source: str | None = None
+    first_visit_landing_page: str | None = None
+    first_visit_utm_source: str | None = None
+    first_visit_utm_medium: str | None = None
+    first_visit_utm_campaign: str | None = None
+    first_visit_occurred_at: datetime | None = None
+    created_at: datetime
+    processed_at: datetime
+    cancelled_at: datetime | None = None
+    updated_at: datetime
+
+
+class OrderLine(Row):
+    id: str
+    order_id: str
+    sku: str | None = None
+    title: str | None = None
+    quantity: int
+    current_quantity: int | None = None
+    is_gift_card: bool | None = None
+    currency_code: str
+    unit_price: Decimal  # originalUnitPriceSet
+    discounted_total: Decimal | None = None
+
+
+class OrderTransaction(Row):
+    id: str
+    order_id: str
+    kind: str  # AUTHORIZATION, CAPTURE, SALE, REFUND, VOID, CHANGE
+    status: str  # SUCCESS, FAILURE, PENDING, …
+    gateway: str | None = None
+    amount: Decimal
+    currency_code: str
+    processed_at: datetime | None = None
+
+
+class Refund(Row):
+    id: str
+    order_id: str
+    total_refunded: Decimal
+    currency_code: str
+    note: str | None = None
+    created_at: datetime
+
+
+class AbandonedCheckout(Row):
+    """A started checkout; `completed_at` is set once it became an order."""
+
+    id: str
+    customer_id: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    total_price: Decimal | None = None
+    currency_code: str | None = None
+    created_at: datetime
+    completed_at: datetime | None = None
+    updated_at: datetime
+
+
+CUSTOMERS = RawTable("customers", Customer, "versions", ("id",))
+ORDERS = RawTable("orders", Order, "versions", ("id",))
+ORDER_LINES = RawTable("order_lines", OrderLine, "versions", ("order_id",))
+ORDER_TRANSACTIONS = RawTable("order_transactions", OrderTransaction, "versions", ("order_id",))
+REFUNDS = RawTable("refunds", Refund, "versions", ("order_id",))
+ABANDONED_CHECKOUTS = RawTable("abandoned_checkouts", AbandonedCheckout, "versions", ("id",))
+TABLES = (CUSTOMERS, ORDERS, ORDER_LINES, ORDER_TRANSACTIONS, REFUNDS, ABANDONED_CHECKOUTS)

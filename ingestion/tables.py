@@ -1,0 +1,97 @@
+"""What a raw table is: its name, its row model, and how its past is kept.
+
+Belongs here: the declaration types and the two tables every source has. Does not: a vendor's own row models
+(`sources/<system>/models.py`).
+
+Raw tables only ever grow. A record that can change keeps every version that was seen (`versions`); a fact that
+cannot change is inserted once (`events`). Loading the same records again adds nothing to either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from dlt.common.libs.pydantic import pydantic_to_table_schema_columns
+from pydantic import BaseModel, ConfigDict, field_validator
+
+
+class Row(BaseModel):
+    """Base of every row model: unknown fields are kept (they become new columns), naive instants are UTC."""
+
+    model_config = ConfigDict(extra="allow", str_strip_whitespace=True, coerce_numbers_to_str=True)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _instants_are_utc(cls, value: Any) -> Any:
+        if isinstance(value, datetime):
+            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return value
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """Declaration of one raw table.
+
+    Attributes:
+        name: dlt resource = raw table = dbt source table = last part of the Dagster asset key.
+        row: model of one row; also the table's columns when no row ever arrives.
+        history: `versions` keeps each distinct version of a record (dlt merge strategy scd2: `_dlt_valid_from`,
+            `_dlt_valid_to`); `events` inserts each key once (insert-only).
+        key: for `events` the primary key; for `versions` the unit that arrives whole, so that rows of a unit that
+            are missing from a new arrival are retired (one record's id, or an account and day of a report).
+    """
+
+    name: str
+    row: type[Row]
+    history: Literal["versions", "events"]
+    key: tuple[str, ...]
+
+    def columns(self) -> dict[str, Any]:
+        """dlt column hints of the row model."""
+        return dict(pydantic_to_table_schema_columns(self.row))
+
+    def hints(self) -> dict[str, Any]:
+        """Keyword arguments for `dlt.resource`."""
+        if self.history == "versions":
+            return {
+                "name": self.name,
+                "columns": self.columns(),
+                "write_disposition": {"disposition": "merge", "strategy": "scd2"},
+                "merge_key": list(self.key),
+                "max_table_nesting": 0,
+            }
+        return {
+            "name": self.name,
+            "columns": self.columns(),
+            "write_disposition": {"disposition": "merge", "strategy": "insert-only"},
+            "primary_key": list(self.key),
+            "max_table_nesting": 0,
+        }
+
+
+class RejectedRecord(Row):
+    """A record that arrived and was not loaded. The load id and instant are dlt's `_dlt_load_id`."""
+
+    rejection_id: str
+    source: str
+    resource: str
+    record: str
+    reason: str
+
+
+class LoadAudit(Row):
+    """Counts of one resource in one load: received = loaded + rejected."""
+
+    load_key: str
+    source: str
+    resource: str
+    received: int
+    loaded: int
+    rejected: int
+    finished_at: datetime
+
+
+REJECTED_RECORDS = RawTable("rejected_records", RejectedRecord, "events", ("rejection_id",))
+LOAD_AUDIT = RawTable("load_audit", LoadAudit, "events", ("load_key",))
