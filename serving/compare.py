@@ -1,0 +1,89 @@
+"""What changed between two published versions, mart by mart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from serving.publish import PUBLICATION_TABLE, SCHEMA
+
+
+@dataclass(frozen=True)
+class MartChange:
+    """Rows of one mart that differ between two versions.
+
+    Attributes:
+        mart: name of the table.
+        added: rows that only the later version has; with a key, rows whose key is new.
+        changed: rows whose key is in both versions with other values; None when the mart has no known key (a changed
+            row then counts as one added and one removed).
+        removed: rows that only the earlier version has; with a key, rows whose key is gone.
+        new_columns, gone_columns: columns that only one version has; rows are compared without them.
+    """
+
+    mart: str
+    added: int
+    changed: int | None
+    removed: int
+    new_columns: tuple[str, ...] = ()
+    gone_columns: tuple[str, ...] = ()
+
+    @property
+    def is_unchanged(self) -> bool:
+        return not (self.added or self.changed or self.removed or self.new_columns or self.gone_columns)
+
+
+def compare(earlier: Path, later: Path, keys: Mapping[str, Sequence[str]] | None = None) -> list[MartChange]:
+    """Compare every mart that either version has, by name.
+
+    Args:
+        earlier, later: versioned files.
+        keys: columns that identify a row, for the marts where they are known.
+    """
+    known = keys or {}
+    with duckdb.connect() as connection:
+        for alias, path in (("earlier", earlier), ("later", later)):
+            quoted = str(path).replace("'", "''")
+            connection.execute(f"attach '{quoted}' as {alias} (read_only)")
+        before, after = _columns(connection, "earlier"), _columns(connection, "later")
+        return [
+            _compare_mart(connection, mart, before.get(mart, []), after.get(mart, []), known.get(mart, ()))
+            for mart in sorted({*before, *after})
+        ]
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, catalog: str) -> dict[str, list[str]]:
+    columns: dict[str, list[str]] = {}
+    for table, column in connection.execute(
+        "select table_name, column_name from information_schema.columns "
+        "where table_catalog = ? and table_schema = ? and table_name <> ? order by table_name, ordinal_position",
+        [catalog, SCHEMA, PUBLICATION_TABLE],
+    ).fetchall():
+        columns.setdefault(table, []).append(column)
+    return columns
+
+
+def _compare_mart(
+    connection: duckdb.DuckDBPyConnection, mart: str, before: list[str], after: list[str], key: Sequence[str]
+) -> MartChange:
+    def count(sql: str) -> int:
+        return int(connection.execute(f"select count(*) from ({sql})").fetchall()[0][0])
+
+    if not before:
+        return MartChange(mart, count(f'from later.{SCHEMA}."{mart}"'), 0 if key else None, 0)
+    if not after:
+        return MartChange(mart, 0, 0 if key else None, count(f'from earlier.{SCHEMA}."{mart}"'))
+    shared = [column for column in after if column in before]
+    new, gone = tuple(c for c in after if c not in before), tuple(c for c in before if c not in after)
+    row = ", ".join(f'"{column}"' for column in shared)
+    only_later = f'select {row} from later.{SCHEMA}."{mart}" except all select {row} from earlier.{SCHEMA}."{mart}"'
+    only_earlier = f'select {row} from earlier.{SCHEMA}."{mart}" except all select {row} from later.{SCHEMA}."{mart}"'
+    added, removed, changed = count(only_later), count(only_earlier), None
+    if key and set(key) <= set(shared):
+        columns = ", ".join(f'"{column}"' for column in key)
+        changed = count(f"select {columns} from ({only_later}) intersect select {columns} from ({only_earlier})")
+        added, removed = added - changed, removed - changed
+    return MartChange(mart, added, changed, removed, new, gone)

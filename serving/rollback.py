@@ -1,0 +1,45 @@
+"""Point the link back at the version before the current one: `python -m serving.rollback <serving folder>`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from serving.publish import PublicationError, current_version, point_link_at, versions
+
+
+def rollback(serving_dir: Path) -> tuple[Path, Path]:
+    """Flip the link to the version before the current one.
+
+    Returns:
+        The version left and the version now published.
+
+    Raises:
+        PublicationError: nothing is published, or no earlier version is kept.
+    """
+    current = current_version(serving_dir)
+    if current is None:
+        raise PublicationError(f"nothing is published in {serving_dir}: refresh first.")
+    earlier = [path for path in versions(serving_dir) if path.name < current.name]
+    if not earlier:
+        raise PublicationError(f"{current.stem} is the oldest version kept: there is none before it to go back to.")
+    point_link_at(earlier[-1], serving_dir)
+    return current, earlier[-1]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; 0 when the link was flipped."""
+    parser = argparse.ArgumentParser(prog="python -m serving.rollback", description=__doc__)
+    parser.add_argument("serving_dir", type=Path, help="folder that holds the link and the versions")
+    try:
+        left, now = rollback(parser.parse_args(arguments).serving_dir.resolve())
+    except PublicationError as error:
+        print(f"Not rolled back: {error}", file=sys.stderr)
+        return 1
+    print(f"Rolled back from {left.stem} to {now.stem}. The next refresh publishes a new version.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

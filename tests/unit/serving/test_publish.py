@@ -1,0 +1,232 @@
+"""Publishing: whole versions behind one link, and the way back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from serving import publish as publishing
+from serving.publish import (
+    PublicationError,
+    clean_up,
+    current_publication,
+    current_version,
+    link_path,
+    publish,
+    versions,
+)
+from serving.rollback import main, rollback
+
+AS_OF = datetime(2026, 10, 31, 6, tzinfo=UTC)
+
+
+def build(path: Path, *statements: str) -> None:
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema if not exists marts")
+        for statement in statements:
+            connection.execute(statement)
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    path = tmp_path / "warehouse.duckdb"
+    build(
+        path,
+        "create schema core",
+        "create table core.fct_orders as select 1 as order_id",
+        "create table marts.customer_value as select range as person_id, 10.5::decimal(18, 2) as v from range(3)",
+        "create view marts.customer_360 as select * from core.fct_orders",
+    )
+    return path
+
+
+@pytest.fixture
+def serving_dir(tmp_path: Path) -> Path:
+    return tmp_path / "it's served"
+
+
+def publish_once(warehouse: Path, serving_dir: Path, keep: int = 5) -> publishing.Publication:
+    return publish(warehouse, serving_dir, as_of=AS_OF, sources=["hubspot", "files"], keep=keep)
+
+
+def rows(path: Path, sql: str) -> list[tuple]:
+    """Asked from a process of its own, as a BI tool would."""
+    code = "import duckdb, sys; print(duckdb.connect(sys.argv[1], read_only=True).execute(sys.argv[2]).fetchall())"
+    done = subprocess.run([sys.executable, "-c", code, str(path), sql], capture_output=True, text=True, check=True)
+    return eval(done.stdout, {"Decimal": str})  # noqa: S307 - our own literal
+
+
+def test_publishes_every_relation_of_the_marts_as_a_table_and_nothing_else(warehouse: Path, serving_dir: Path) -> None:
+    publication = publish_once(warehouse, serving_dir)
+
+    assert publication.rows == {"customer_value": 3, "customer_360": 1}
+    with duckdb.connect(str(link_path(serving_dir)), read_only=True) as connection:
+        found = connection.execute(
+            "select table_schema, table_name, table_type from information_schema.tables order by table_name"
+        ).fetchall()
+    assert found == [
+        ("marts", "customer_360", "BASE TABLE"),
+        ("marts", "customer_value", "BASE TABLE"),
+        ("marts", "publication", "BASE TABLE"),
+    ]
+
+
+def test_the_file_says_what_it_is(warehouse: Path, serving_dir: Path) -> None:
+    publication = publish_once(warehouse, serving_dir)
+
+    found = current_publication(serving_dir)
+    assert found == publication
+    assert (found.as_of, found.sources) == (AS_OF, ("hubspot", "files"))
+    assert found.path.stem == found.version
+
+
+def test_is_stored_in_a_format_that_older_clients_open(warehouse: Path, serving_dir: Path) -> None:
+    publication = publish_once(warehouse, serving_dir)
+
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{str(publication.path).replace(chr(39), chr(39) * 2)}' as p (read_only)")
+        tags = connection.execute("select tags from duckdb_databases() where database_name = 'p'").fetchall()[0][0]
+    assert "v1.2.0" in tags["storage_version"]
+
+
+def test_a_reader_of_the_old_version_keeps_seeing_it_after_the_flip(warehouse: Path, serving_dir: Path) -> None:
+    publish_once(warehouse, serving_dir, keep=1)
+    with duckdb.connect(str(link_path(serving_dir)), read_only=True) as reader:
+        build(warehouse, "insert into marts.customer_value values (99, 1)")
+        publish_once(warehouse, serving_dir, keep=1)
+
+        assert reader.execute("select count(*) from marts.customer_value").fetchall() == [(3,)]
+    assert rows(link_path(serving_dir), "select count(*) from marts.customer_value") == [(4,)]
+
+
+def test_unchanged_marts_are_published_as_a_new_version(warehouse: Path, serving_dir: Path) -> None:
+    first, second = publish_once(warehouse, serving_dir), publish_once(warehouse, serving_dir)
+
+    assert first.version < second.version
+    assert current_version(serving_dir) == second.path
+
+
+@pytest.mark.parametrize("step", ["_write", "_write_publication", "_check", "_sync", "point_link_at"])
+def test_a_crash_at_any_step_leaves_the_old_link(
+    step: str, warehouse: Path, serving_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = publish_once(warehouse, serving_dir)
+    build(warehouse, "insert into marts.customer_value values (99, 1)")
+
+    def crash(*_: object) -> None:
+        raise OSError("disk is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, step, crash)
+        with pytest.raises(OSError, match="disk is gone"):
+            publish_once(warehouse, serving_dir)
+
+    assert current_publication(serving_dir) == before
+    assert publish_once(warehouse, serving_dir).rows["customer_value"] == 4
+    assert not list(serving_dir.rglob("*.tmp*"))
+
+
+def test_a_crash_before_the_link_is_replaced_leaves_the_old_link(
+    warehouse: Path, serving_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = publish_once(warehouse, serving_dir)
+    replace = os.replace
+
+    def crash_at_the_link(source: Path, target: Path) -> None:
+        if Path(target).name == publishing.LINK_NAME:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", crash_at_the_link)
+        with pytest.raises(KeyboardInterrupt):
+            publish_once(warehouse, serving_dir)
+
+    assert current_publication(serving_dir) == before
+    publish_once(warehouse, serving_dir)
+    assert not [path for path in serving_dir.iterdir() if path.name.startswith(".")]
+
+
+def test_a_copy_that_differs_is_not_linked(warehouse: Path, serving_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = publish_once(warehouse, serving_dir)
+    write = publishing._write
+
+    def lose_rows(source: Path, target: Path) -> dict[str, int]:
+        counts = write(source, target)
+        build(target, "delete from marts.customer_value where person_id = 0")
+        return counts
+
+    monkeypatch.setattr(publishing, "_write", lose_rows)
+    with pytest.raises(PublicationError, match="customer_value"):
+        publish_once(warehouse, serving_dir)
+    assert current_publication(serving_dir) == before
+
+
+def test_refuses_hugeint_and_names_the_column(warehouse: Path, serving_dir: Path) -> None:
+    build(warehouse, "create table marts.totals as select sum(range) as total from range(3)")
+
+    with pytest.raises(PublicationError, match=r"totals\.total.*bigint or decimal"):
+        publish_once(warehouse, serving_dir)
+    assert versions(serving_dir) == []
+
+
+def test_refuses_a_build_file_without_marts(tmp_path: Path, serving_dir: Path) -> None:
+    build(tmp_path / "empty.duckdb")
+
+    with pytest.raises(PublicationError, match="build the models first"):
+        publish_once(tmp_path / "empty.duckdb", serving_dir)
+
+
+def test_refuses_a_mart_named_as_the_publication_table(warehouse: Path, serving_dir: Path) -> None:
+    build(warehouse, "create table marts.publication as select 1 as a")
+
+    with pytest.raises(PublicationError, match="another name"):
+        publish_once(warehouse, serving_dir)
+
+
+def test_keeps_the_last_versions(warehouse: Path, serving_dir: Path) -> None:
+    published = [publish_once(warehouse, serving_dir, keep=2).path for _ in range(4)]
+
+    assert versions(serving_dir) == published[-2:]
+
+
+def test_clean_up_never_deletes_the_linked_version(warehouse: Path, serving_dir: Path) -> None:
+    published = [publish_once(warehouse, serving_dir).path for _ in range(4)]
+    for _ in range(3):
+        rollback(serving_dir)
+
+    assert clean_up(serving_dir, keep=1) == published[1:3]
+    assert versions(serving_dir) == [published[0], published[3]]
+    assert current_version(serving_dir) == published[0]
+
+
+def test_rolls_back_one_version_at_a_time(warehouse: Path, serving_dir: Path, capsys: pytest.CaptureFixture) -> None:
+    first, second, third = (publish_once(warehouse, serving_dir) for _ in range(3))
+
+    assert main([str(serving_dir)]) == 0
+    assert f"from {third.version} to {second.version}" in capsys.readouterr().out
+    assert main([str(serving_dir)]) == 0
+    assert current_publication(serving_dir) == first
+    assert main([str(serving_dir)]) == 1
+    assert "oldest version kept" in capsys.readouterr().err
+    assert current_publication(serving_dir) == first
+
+
+def test_rolling_back_before_the_first_publication_is_a_clear_error(
+    serving_dir: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert main([str(serving_dir)]) == 1
+    assert "nothing is published" in capsys.readouterr().err
+
+
+def test_a_link_to_a_missing_file_is_a_clear_error(warehouse: Path, serving_dir: Path) -> None:
+    publish_once(warehouse, serving_dir).path.unlink()
+
+    with pytest.raises(PublicationError, match="does not exist"):
+        current_version(serving_dir)
