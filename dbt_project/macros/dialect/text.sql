@@ -1,0 +1,53 @@
+{#- One text attribute of a JSON text column; null where it is absent. -#}
+{% macro json_text(column, key) -%}
+    {{ return(adapter.dispatch("json_text", "lifecycle")(column, key)) }}
+{%- endmacro %}
+{% macro default__json_text(column, key) -%} json_extract_string({{ column }}, '$.{{ key }}') {%- endmacro %}
+{% macro spark__json_text(column, key) -%} get_json_object({{ column }}, '$.{{ key }}') {%- endmacro %}
+
+{#- JSON text of the given columns. `pairs`: attribute name to SQL expression. -#}
+{% macro json_attributes(pairs) -%}
+    {{ return(adapter.dispatch("json_attributes", "lifecycle")(pairs)) }}
+{%- endmacro %}
+{% macro default__json_attributes(pairs) -%}
+    json_object(
+        {%- for name, expression in pairs.items() %}
+            '{{ name }}', {{ expression }}{{ "," if not loop.last }}
+        {%- endfor -%}
+    )::string
+{%- endmacro %}
+{% macro spark__json_attributes(pairs) -%}
+    to_json(
+        named_struct(
+            {%- for name, expression in pairs.items() %}
+                '{{ name }}', {{ expression }}{{ "," if not loop.last }}
+            {%- endfor -%}
+        )
+    )
+{%- endmacro %}
+
+{#- The text with every match of a pattern replaced. -#}
+{% macro replace_matches(expression, pattern, replacement) -%}
+    {{ return(adapter.dispatch("replace_matches", "lifecycle")(expression, pattern, replacement)) }}
+{%- endmacro %}
+{% macro default__replace_matches(expression, pattern, replacement) -%}
+    regexp_replace({{ expression }}, '{{ pattern }}', '{{ replacement }}', 'g')
+{%- endmacro %}
+{% macro spark__replace_matches(expression, pattern, replacement) -%}
+    regexp_replace({{ expression }}, r'{{ pattern }}', '{{ replacement }}')
+{%- endmacro %}
+
+{#- One row for each part of a separated text: columns `carried` and `part`. -#}
+{% macro split_rows(relation, carried, column, separator) -%}
+    {{ return(adapter.dispatch("split_rows", "lifecycle")(relation, carried, column, separator)) }}
+{%- endmacro %}
+{% macro default__split_rows(relation, carried, column, separator) -%}
+    select {{ carried | join(", ") }}, trim(unnest(string_split({{ column }}, '{{ separator }}'))) as part
+    from {{ relation }}
+    where {{ column }} is not null
+{%- endmacro %}
+{% macro spark__split_rows(relation, carried, column, separator) -%}
+    select {{ carried | join(", ") }}, trim(part) as part
+    from {{ relation }} lateral view explode(split({{ column }}, '[{{ separator }}]')) parts as part
+    where {{ column }} is not null
+{%- endmacro %}

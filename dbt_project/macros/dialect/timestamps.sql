@@ -1,0 +1,45 @@
+{#- Instants are timestamps without zone, in UTC, everywhere in the models. -#}
+
+{% macro timestamp_type() -%} {{ return(adapter.dispatch("timestamp_type", "lifecycle")()) }} {%- endmacro %}
+{% macro default__timestamp_type() -%} timestamp {%- endmacro %}
+{% macro spark__timestamp_type() -%} timestamp_ntz {%- endmacro %}
+
+{% macro timestamp_literal(text) -%}
+    {{ return(adapter.dispatch("timestamp_literal", "lifecycle")(text)) }}
+{%- endmacro %}
+{% macro default__timestamp_literal(text) -%} timestamp '{{ text }}' {%- endmacro %}
+{% macro spark__timestamp_literal(text) -%} timestamp_ntz '{{ text }}' {%- endmacro %}
+
+{#- A raw instant with zone as a UTC timestamp. -#}
+{% macro utc_timestamp(column) -%}
+    {{ return(adapter.dispatch("utc_timestamp", "lifecycle")(column)) }}
+{%- endmacro %}
+{% macro default__utc_timestamp(column) -%} ({{ column }} at time zone 'UTC') {%- endmacro %}
+{% macro spark__utc_timestamp(column) -%}
+    to_utc_timestamp({{ column }}, current_timezone())::timestamp_ntz
+{%- endmacro %}
+
+{#- The instant of a dlt load, whose id is seconds since 1970 as text. -#}
+{% macro load_instant(column) -%}
+    {{ return(adapter.dispatch("load_instant", "lifecycle")(column)) }}
+{%- endmacro %}
+{% macro default__load_instant(column) -%}
+    make_timestamp(({{ column }}::decimal(20, 6) * 1000000)::bigint)
+{%- endmacro %}
+{% macro spark__load_instant(column) -%}
+    timestamp_micros(({{ column }}::decimal(20, 6) * 1000000)::bigint)::timestamp_ntz
+{%- endmacro %}
+
+{#- Elapsed seconds, as a double: differences of dates and datediff by hour mean other things elsewhere. -#}
+{% macro seconds_between(earlier, later) -%}
+    {{ return(adapter.dispatch("seconds_between", "lifecycle")(earlier, later)) }}
+{%- endmacro %}
+{% macro default__seconds_between(earlier, later) -%}
+    ((epoch_us({{ later }}) - epoch_us({{ earlier }}))::double / 1000000)
+{%- endmacro %}
+{% macro spark__seconds_between(earlier, later) -%}
+    ((unix_micros({{ later }}::timestamp) - unix_micros({{ earlier }}::timestamp))::double / 1000000)
+{%- endmacro %}
+
+{#- Elapsed days of 24 hours, as a double. -#}
+{% macro days_between(earlier, later) -%} ({{ seconds_between(earlier, later) }} / 86400) {%- endmacro %}

@@ -1,0 +1,34 @@
+{%- set rows = [] -%}
+{%- for name in var("lifecycle_models") -%}
+    {#- Named for the dependency: the stages stand in that model's YAML. -#}
+    {%- set _ = ref("int_lifecycle__" ~ name) -%}
+    {%- if execute -%}
+        {%- set definition = lifecycle_definition(name) -%}
+        {%- for stage in definition.stages -%}
+            {%- do rows.append(
+                dict(stage, model=definition.model, model_labels=definition.labels, stage_order=loop.index)
+            ) -%}
+        {%- endfor -%}
+    {%- endif -%}
+{%- endfor -%}
+{%- if not execute -%}
+    {%- do rows.append({"model": "", "key": "", "kind": "", "stage_order": 0, "labels": {}, "model_labels": {}}) -%}
+{%- endif -%}
+with
+    stages as (
+        {% for row in rows %}
+            select
+                '{{ row.model }}' as lifecycle_model,
+                '{{ row.key }}' as stage,
+                '{{ row.kind }}' as stage_kind,
+                {{ row.stage_order }} as stage_order,
+                '{{ row.labels.en | replace("'", "''") }}' as stage_label_en,
+                '{{ row.labels.fr | replace("'", "''") }}' as stage_label_fr,
+                '{{ row.model_labels.en | replace("'", "''") }}' as lifecycle_model_label_en,
+                '{{ row.model_labels.fr | replace("'", "''") }}' as lifecycle_model_label_fr
+            {{ "union all" if not loop.last }}
+        {% endfor %}
+    )
+
+select *
+from stages

@@ -1,0 +1,152 @@
+with
+    conversations as (select * from {{ ref("int_conversations__unioned") }}),
+    messages as (select * from {{ ref("int_messages__unioned") }}),
+    inbox_events as (select * from {{ ref("stg_respond_io__webhook_events") }}),
+    vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
+
+    conversation_windows as (
+        select
+            *,
+            lead(opened_at) over (
+                partition by record_key order by opened_at asc nulls last, conversation_id asc nulls last
+            ) as next_opened_at
+        from conversations
+    ),
+
+    -- A first reply is a person's: what a bot or a broadcast sends does not count.
+    first_replies as (
+        select
+            conversation_windows.conversation_id,
+            conversation_windows.source_system,
+            conversation_windows.source_record_id,
+            conversation_windows.record_key,
+            conversation_windows.channel,
+            min(messages.sent_at) as replied_at,
+            min(messages.loaded_at) as loaded_at
+        from conversation_windows
+        inner join
+            messages
+            on messages.record_key = conversation_windows.record_key
+            and messages.sent_at >= conversation_windows.opened_at
+            and (messages.sent_at < conversation_windows.next_opened_at or conversation_windows.next_opened_at is null)
+        where messages.sender_kind = 'agent'
+        group by
+            conversation_windows.conversation_id,
+            conversation_windows.source_system,
+            conversation_windows.source_record_id,
+            conversation_windows.record_key,
+            conversation_windows.channel
+    ),
+
+    unioned as (
+        select
+            'conversation_opened' as activity,
+            source_system,
+            source_record_id,
+            record_key,
+            opened_at as occurred_at,
+            channel,
+            campaign_id,
+            ad_id,
+            cast(null as decimal(18, 4)) as amount,
+            cast(null as {{ dbt.type_string() }}) as currency,
+            {{ json_attributes({"opened_by": "opened_by_source"}) }} as attributes,
+            loaded_at
+        from conversations
+        union all
+        select
+            'conversation_closed',
+            source_system,
+            source_record_id,
+            record_key,
+            closed_at,
+            channel,
+            null,
+            null,
+            null,
+            null,
+            {{
+                json_attributes(
+                    {"category": "closing_category", "reason": "closing_reason", "closed_by": "closed_by_source"}
+                )
+            }},
+            closing_loaded_at
+        from conversations
+        where closed_at is not null
+        union all
+        select
+            case
+                when direction = 'inbound'
+                then 'message_received'
+                when sender_kind = 'broadcast'
+                then 'broadcast_sent'
+                else 'message_sent'
+            end,
+            source_system,
+            source_record_id,
+            record_key,
+            sent_at,
+            channel,
+            null,
+            null,
+            null,
+            null,
+            {{ json_attributes({"sender": "sender_kind", "user_id": "sender_user_id"}) }},
+            loaded_at
+        from messages
+        union all
+        select
+            'first_reply_sent',
+            source_system,
+            source_record_id,
+            record_key,
+            replied_at,
+            channel,
+            null,
+            null,
+            null,
+            null,
+            null,
+            loaded_at
+        from first_replies
+        union all
+        select
+            'crm_stage_changed',
+            'respond_io',
+            event_id,
+            {{ record_key("'respond_io'", "'contact'", "contact_id") }},
+            occurred_at,
+            'inbox',
+            null,
+            null,
+            null,
+            null,
+            {{ json_attributes({"stage": "coalesce(inbox_stage, '')", "changed_by": "'inbox'"}) }},
+            loaded_at
+        from inbox_events
+        where event_type = 'contact.lifecycle.updated'
+        union all
+        select
+            vocabulary.activity,
+            'respond_io',
+            inbox_events.event_id,
+            {{ record_key("'respond_io'", "'contact'", "inbox_events.contact_id") }},
+            inbox_events.occurred_at,
+            'inbox',
+            null,
+            null,
+            null,
+            null,
+            {{ json_attributes({"reason": "vocabulary.reason"}) }},
+            inbox_events.loaded_at
+        from inbox_events
+        inner join
+            vocabulary
+            on vocabulary.source_system = 'respond_io'
+            and vocabulary.kind = 'tag'
+            and vocabulary.value = inbox_events.tag
+        where inbox_events.event_type = 'contact.tag.updated' and inbox_events.tag_action = 'add'
+    )
+
+select *
+from unioned

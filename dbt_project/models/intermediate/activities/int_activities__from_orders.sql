@@ -1,0 +1,110 @@
+with
+    orders as (select * from {{ ref("int_orders__unioned") }}),
+    refunds as (select * from {{ ref("int_refunds__unioned") }}),
+    checkouts as (select * from {{ ref("stg_shopify__abandoned_checkouts") }}),
+
+    real_orders as (select * from orders where not is_test),
+
+    unioned as (
+        select
+            'ad_clicked' as activity,
+            source_system,
+            source_record_id,
+            record_key,
+            first_visited_at as occurred_at,
+            channel,
+            campaign_id,
+            cast(null as {{ dbt.type_string() }}) as ad_id,
+            cast(null as decimal(18, 4)) as amount,
+            cast(null as {{ dbt.type_string() }}) as currency,
+            cast(null as {{ dbt.type_string() }}) as attributes,
+            loaded_at
+        from real_orders
+        where first_visited_at is not null and campaign_id is not null
+        union all
+        select
+            'checkout_started',
+            'shopify',
+            checkout_id,
+            case
+                when customer_id is not null
+                then {{ record_key("'shopify'", "'customer'", "customer_id") }}
+                when email is not null or phone is not null
+                then {{ record_key("'shopify'", "'guest_checkout'", "checkout_id") }}
+            end,
+            started_at,
+            'web',
+            null,
+            null,
+            checkout_amount,
+            currency,
+            null,
+            loaded_at
+        from checkouts
+        union all
+        select
+            'order_placed',
+            source_system,
+            source_record_id,
+            record_key,
+            ordered_at,
+            channel,
+            campaign_id,
+            null,
+            revenue_amount,
+            currency,
+            null,
+            loaded_at
+        from real_orders
+        union all
+        select
+            'order_paid',
+            source_system,
+            source_record_id,
+            record_key,
+            paid_at,
+            channel,
+            campaign_id,
+            null,
+            revenue_amount,
+            currency,
+            null,
+            loaded_at
+        from real_orders
+        where paid_at is not null
+        union all
+        select
+            'order_cancelled',
+            source_system,
+            source_record_id,
+            record_key,
+            cancelled_at,
+            channel,
+            campaign_id,
+            null,
+            revenue_amount,
+            currency,
+            null,
+            loaded_at
+        from real_orders
+        where cancelled_at is not null
+        union all
+        select
+            'order_refunded',
+            source_system,
+            refund_id,
+            record_key,
+            refunded_at,
+            null,
+            null,
+            null,
+            refunded_revenue_amount,
+            currency,
+            null,
+            loaded_at
+        from refunds
+        where not is_test
+    )
+
+select *
+from unioned

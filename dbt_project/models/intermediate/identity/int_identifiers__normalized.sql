@@ -1,0 +1,147 @@
+{#- Weight of evidence: 1 explicit (own number, a link that a system states), 2 e-mail, 3 phone. -#}
+with
+    records as (select * from {{ ref("int_contact_records__unioned") }}),
+    crm_contacts as (select * from {{ ref("stg_hubspot__contacts") }}),
+    inbox_contacts as (select * from {{ ref("stg_respond_io__contacts") }}),
+    calling_codes as (select * from {{ ref("country_calling_codes") }}),
+    blocklist as (select * from {{ ref("identity_blocklist") }}),
+    overrides as (select * from {{ ref("identity_overrides") }}),
+
+    additional_emails as ({{ split_rows("crm_contacts", ["contact_id"], "additional_emails", ";") }}),
+
+    emails as (
+        select record_key, lower(trim(email)) as address
+        from records
+        where email is not null
+        union
+        select {{ record_key("'hubspot'", "'contact'", "contact_id") }} as record_key, lower(part) as address
+        from additional_emails
+    ),
+
+    email_parts as (
+        select
+            record_key,
+            split_part(address, '@', 1) as local_part,
+            case
+                when split_part(address, '@', 2) = 'googlemail.com' then 'gmail.com' else split_part(address, '@', 2)
+            end as domain
+        from emails
+        where address like '%_@_%._%' and address not like '%@%@%' and address not like '% %'
+    ),
+
+    email_identifiers as (
+        select
+            record_key,
+            'email' as namespace,
+            case
+                when domain = 'gmail.com'
+                then replace(split_part(local_part, '+', 1), '.', '') || '@' || domain
+                else split_part(local_part, '+', 1) || '@' || domain
+            end as identifier,
+            2 as evidence_tier
+        from email_parts
+        where split_part(local_part, '+', 1) <> ''
+    ),
+
+    phone_digits as (
+        select
+            records.record_key,
+            {{ replace_matches("replace(records.phone, '(0)', '')", "[^0-9+]", "") }} as digits,
+            calling_codes.calling_code,
+            calling_codes.trunk_prefix
+        from records
+        left join
+            calling_codes
+            on calling_codes.country = coalesce(nullif(records.country, ''), '{{ var("default_country") }}')
+        where records.phone is not null
+    ),
+
+    phone_numbers as (
+        select
+            record_key,
+            case
+                when digits like '+%'
+                then '+' || replace(digits, '+', '')
+                when digits like '00%'
+                then '+' || substring(digits, 3)
+                when calling_code is null
+                then null
+                when trunk_prefix <> '' and digits like trunk_prefix || '%'
+                then '+' || calling_code || substring(digits, length(trunk_prefix) + 1)
+                else '+' || calling_code || digits
+            end as phone_number
+        from phone_digits
+    ),
+
+    phone_identifiers as (
+        select record_key, 'phone' as namespace, phone_number as identifier, 3 as evidence_tier
+        from phone_numbers
+        where length(phone_number) between 9 and 16
+    ),
+
+    number_identifiers as (
+        select record_key, 'customer_number' as namespace, upper(trim(customer_number)) as identifier, 1 as evidence_tier
+        from records
+        where trim(customer_number) <> ''
+    ),
+
+    merged_contacts as ({{ split_rows("crm_contacts", ["contact_id"], "merged_contact_ids", ";") }}),
+
+    -- A link names another record; the record named carries its own key as identifier too.
+    link_identifiers as (
+        select {{ record_key("'hubspot'", "'contact'", "contact_id") }} as record_key,
+            {{ record_key("'hubspot'", "'contact'", "part") }} as identifier
+        from merged_contacts
+        where part <> ''
+        union
+        select {{ record_key("'respond_io'", "'contact'", "contact_id") }},
+            {{ record_key("'hubspot'", "'contact'", "crm_contact_id") }}
+        from inbox_contacts
+        where crm_contact_id is not null
+    ),
+
+    record_identifiers as (
+        select record_key, 'record' as namespace, identifier, 1 as evidence_tier
+        from link_identifiers
+        union
+        select records.record_key, 'record', records.record_key, 1
+        from records
+        where records.record_key in (select identifier from link_identifiers)
+    ),
+
+    unioned as (
+        select record_key, namespace, identifier, evidence_tier
+        from number_identifiers
+        union
+        select record_key, namespace, identifier, evidence_tier
+        from record_identifiers
+        union
+        select record_key, namespace, identifier, evidence_tier
+        from email_identifiers
+        union
+        select record_key, namespace, identifier, evidence_tier
+        from phone_identifiers
+    ),
+
+    allowed as (
+        select unioned.*, records.created_at as first_seen_at, records.loaded_at
+        from unioned
+        inner join records on records.record_key = unioned.record_key
+        where
+            not exists (
+                select 1
+                from blocklist
+                where blocklist.namespace = unioned.namespace and unioned.identifier like blocklist.identifier_pattern
+            )
+            and not exists (
+                select 1
+                from overrides
+                where
+                    overrides.record_key = unioned.record_key
+                    and overrides.namespace = unioned.namespace
+                    and coalesce(nullif(overrides.identifier, ''), unioned.identifier) = unioned.identifier
+            )
+    )
+
+select *
+from allowed

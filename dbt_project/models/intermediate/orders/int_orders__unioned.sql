@@ -1,0 +1,112 @@
+with
+    shop_orders as (select * from {{ ref("stg_shopify__orders") }}),
+    shop_transactions as (select * from {{ ref("stg_shopify__order_transactions") }}),
+    file_orders as (select * from {{ ref("stg_files__orders") }}),
+    order_lines as (select * from {{ ref("int_order_lines__unioned") }}),
+
+    -- An order is paid when money first arrives: an authorisation alone is not a payment.
+    shop_payments as (
+        select order_id, min(processed_at) as paid_at
+        from shop_transactions
+        where transaction_kind in ('SALE', 'CAPTURE') and transaction_status = 'SUCCESS'
+        group by order_id
+    ),
+
+    line_totals as (
+        select
+            order_id,
+            sum(line_amount) as lines_amount,
+            coalesce(sum(line_amount) filter (where is_gift_card), 0) as gift_card_amount
+        from order_lines
+        group by order_id
+    ),
+
+    unioned as (
+        select
+            'shopify' as source_system,
+            shop_orders.order_id as source_record_id,
+            case
+                when shop_orders.customer_id is not null
+                then {{ record_key("'shopify'", "'customer'", "shop_orders.customer_id") }}
+                when shop_orders.email is not null or shop_orders.phone is not null
+                then {{ record_key("'shopify'", "'guest_order'", "shop_orders.order_id") }}
+            end as record_key,
+            shop_orders.customer_id is null as is_guest,
+            shop_orders.is_test,
+            shop_orders.channel,
+            shop_orders.campaign_id,
+            shop_orders.first_visited_at,
+            shop_orders.currency,
+            shop_orders.total_amount,
+            shop_orders.tax_amount,
+            shop_orders.shipping_amount,
+            shop_orders.ordered_at,
+            shop_payments.paid_at,
+            shop_orders.cancelled_at,
+            shop_orders.loaded_at
+        from shop_orders
+        left join shop_payments on shop_payments.order_id = shop_orders.order_id
+        union all
+        select
+            'files',
+            order_id,
+            case
+                when customer_id is not null
+                then {{ record_key("'files'", "'customer'", "customer_id") }}
+                when email is not null or phone is not null
+                then {{ record_key("'files'", "'guest_order'", "order_id") }}
+            end,
+            customer_id is null,
+            is_test,
+            channel,
+            campaign_id,
+            null,
+            currency,
+            total_amount,
+            tax_amount,
+            shipping_amount,
+            ordered_at,
+            paid_at,
+            cancelled_at,
+            loaded_at
+        from file_orders
+    ),
+
+    with_amounts as (
+        select
+            unioned.source_system || ':' || unioned.source_record_id as order_id,
+            unioned.source_system,
+            unioned.source_record_id,
+            unioned.record_key,
+            unioned.is_guest,
+            unioned.is_test,
+            unioned.channel,
+            unioned.campaign_id,
+            unioned.first_visited_at,
+            unioned.currency,
+            {{ money("coalesce(unioned.total_amount, line_totals.lines_amount, 0)") }} as total_amount,
+            unioned.tax_amount,
+            unioned.shipping_amount,
+            {{ money("coalesce(line_totals.gift_card_amount, 0)") }} as gift_card_amount,
+            unioned.ordered_at,
+            unioned.paid_at,
+            unioned.cancelled_at,
+            unioned.loaded_at
+        from unioned
+        left join line_totals on line_totals.order_id = unioned.source_system || ':' || unioned.source_record_id
+    ),
+
+    final as (
+        select
+            *,
+            {{
+                money(
+                    "total_amount - tax_amount - gift_card_amount"
+                    ~ ("" if var("revenue_includes_shipping") else " - shipping_amount")
+                )
+            }} as revenue_amount
+        from with_amounts
+    )
+
+select *
+from final

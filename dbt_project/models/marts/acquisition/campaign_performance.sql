@@ -1,0 +1,82 @@
+with
+    persons as (select * from {{ ref("dim_persons") }}),
+    campaigns as (select * from {{ ref("dim_campaigns") }}),
+    ad_spend as (select * from {{ ref("fct_ad_spend") }}),
+    revenue_entries as (select * from {{ ref("fct_revenue_entries") }}),
+
+    spend as (
+        select
+            campaign_id,
+            cast({{ dbt.date_trunc("month", "spent_on") }} as date) as cohort_month,
+            sum(spend_amount_reporting) as spend_amount_reporting,
+            sum(impressions) as impressions,
+            sum(clicks) as clicks
+        from ad_spend
+        group by campaign_id, cast({{ dbt.date_trunc("month", "spent_on") }} as date)
+    ),
+
+    person_revenue as (
+        select
+            person_id,
+            sum(amount_reporting) as revenue_amount_reporting,
+            count(distinct case when entry_type = 'sale' then order_id end) as paid_order_count
+        from revenue_entries
+        where person_id is not null
+        group by person_id
+    ),
+
+    acquired as (
+        select
+            coalesce(persons.first_touch_campaign_id, 'none') as campaign_id,
+            cast(
+                {{ dbt.date_trunc("month", "coalesce(persons.first_touched_at, persons.created_at)") }} as date
+            ) as cohort_month,
+            count(*) as person_count,
+            count(case when person_revenue.paid_order_count > 0 then 1 end) as customer_count,
+            sum(person_revenue.paid_order_count) as paid_order_count,
+            sum(person_revenue.revenue_amount_reporting) as revenue_amount_reporting
+        from persons
+        left join person_revenue on person_revenue.person_id = persons.person_id
+        group by
+            coalesce(persons.first_touch_campaign_id, 'none'),
+            cast({{ dbt.date_trunc("month", "coalesce(persons.first_touched_at, persons.created_at)") }} as date)
+    ),
+
+    joined as (
+        select
+            coalesce(acquired.campaign_id, spend.campaign_id) as campaign_id,
+            coalesce(acquired.cohort_month, spend.cohort_month) as cohort_month,
+            {{ money("coalesce(spend.spend_amount_reporting, 0)") }} as spend_amount_reporting,
+            coalesce(spend.impressions, 0)::bigint as impressions,
+            coalesce(spend.clicks, 0)::bigint as clicks,
+            coalesce(acquired.person_count, 0)::bigint as person_count,
+            coalesce(acquired.customer_count, 0)::bigint as customer_count,
+            coalesce(acquired.paid_order_count, 0)::bigint as paid_order_count,
+            {{ money("coalesce(acquired.revenue_amount_reporting, 0)") }} as revenue_amount_reporting
+        from acquired
+        full outer join
+            spend on spend.campaign_id = acquired.campaign_id and spend.cohort_month = acquired.cohort_month
+    ),
+
+    final as (
+        select
+            joined.campaign_id,
+            joined.cohort_month,
+            coalesce(campaigns.platform, 'none') as platform,
+            campaigns.campaign_name,
+            {{ reporting_currency() }} as reporting_currency,
+            joined.spend_amount_reporting,
+            joined.impressions,
+            joined.clicks,
+            joined.person_count,
+            joined.customer_count,
+            joined.paid_order_count,
+            joined.revenue_amount_reporting,
+            joined.spend_amount_reporting::double / nullif(joined.customer_count, 0) as customer_acquisition_cost_reporting,
+            joined.revenue_amount_reporting::double / nullif(joined.spend_amount_reporting::double, 0) as revenue_to_spend_ratio
+        from joined
+        left join campaigns on campaigns.campaign_id = joined.campaign_id
+    )
+
+select *
+from final

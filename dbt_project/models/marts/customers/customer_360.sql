@@ -1,0 +1,71 @@
+with
+    persons as (select * from {{ ref("dim_persons") }}),
+    account_persons as (select * from {{ ref("bridge_account_persons") }}),
+    accounts as (select * from {{ ref("dim_accounts") }}),
+    current_stages as (select * from {{ ref("lifecycle_current") }}),
+    customer_values as (select * from {{ ref("customer_value") }}),
+    customer_churns as (select * from {{ ref("customer_churn") }}),
+    activities as (select * from {{ ref("fct_activities") }}),
+
+    last_activities as (
+        select person_id, max(occurred_at) as last_activity_at, count(*) as activity_count
+        from activities
+        where person_id is not null
+        group by person_id
+    ),
+
+    main_accounts as (
+        select account_persons.person_id, min(account_persons.account_id) as account_id
+        from account_persons
+        group by account_persons.person_id
+    ),
+
+    main_stages as (
+        select * from current_stages where lifecycle_model = '{{ var("lifecycle_models")[0] }}' and entity_type = 'person'
+    ),
+
+    final as (
+        select
+            persons.person_id,
+            persons.first_name,
+            persons.last_name,
+            persons.email,
+            persons.phone,
+            persons.customer_number,
+            persons.country,
+            main_accounts.account_id,
+            accounts.account_name,
+            persons.record_count::int as record_count,
+            persons.source_systems,
+            persons.first_touched_at,
+            persons.first_touch_channel,
+            persons.first_touch_platform,
+            persons.first_touch_campaign_id,
+            last_activities.last_activity_at,
+            coalesce(last_activities.activity_count, 0)::int as activity_count,
+            main_stages.lifecycle_model,
+            main_stages.stage,
+            main_stages.stage_label_en,
+            main_stages.stage_label_fr,
+            main_stages.entered_at as stage_entered_at,
+            main_stages.furthest_stage,
+            main_stages.lost_reason,
+            customer_values.person_id is not null as is_customer,
+            {{ reporting_currency() }} as reporting_currency,
+            coalesce(customer_values.paid_order_count, 0) as paid_order_count,
+            {{ money("coalesce(customer_values.historic_value_amount_reporting, 0)") }} as historic_value_amount_reporting,
+            customer_values.first_purchased_at,
+            customer_values.last_purchased_at,
+            customer_churns.is_churned_by_inactivity_rule,
+            customer_churns.churned_by_inactivity_rule_at
+        from persons
+        left join main_accounts on main_accounts.person_id = persons.person_id
+        left join accounts on accounts.account_id = main_accounts.account_id
+        left join last_activities on last_activities.person_id = persons.person_id
+        left join main_stages on main_stages.entity_id = persons.person_id
+        left join customer_values on customer_values.person_id = persons.person_id
+        left join customer_churns on customer_churns.person_id = persons.person_id
+    )
+
+select *
+from final

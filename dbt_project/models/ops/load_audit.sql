@@ -1,0 +1,24 @@
+{%- set systems = ["meta_ads", "hubspot", "shopify", "respond_io", "files"] -%}
+with
+    {% for system in systems %}
+        from_{{ system }} as (select * from {{ source("raw_" ~ system, "load_audit") }}),
+    {% endfor %}
+
+    unioned as (
+        {% for system in systems %}
+            select
+                load_key,
+                source as source_system,
+                resource,
+                received as received_count,
+                loaded as loaded_count,
+                rejected as rejected_count,
+                {{ utc_timestamp("finished_at") }} as finished_at,
+                _dlt_load_id as load_id
+            from from_{{ system }}
+            {{ "union all" if not loop.last }}
+        {% endfor %}
+    )
+
+select *
+from unioned

@@ -1,0 +1,28 @@
+with
+    revenue_entries as (select * from {{ ref("fct_revenue_entries") }}),
+    ad_spend as (select * from {{ ref("fct_ad_spend") }}),
+
+    unioned as (
+        select
+            'fct_revenue_entries' as found_in,
+            revenue_entry_id as row_key,
+            currency,
+            amount,
+            cast(order_view_at as date) as valued_on,
+            'no exchange rate for ' || currency || ' on or before this day' as reason
+        from revenue_entries
+        where amount_reporting is null
+        union all
+        select
+            'fct_ad_spend',
+            ad_spend_id,
+            currency,
+            spend_amount,
+            spent_on,
+            'no exchange rate for ' || currency || ' on or before this day'
+        from ad_spend
+        where spend_amount_reporting is null
+    )
+
+select *
+from unioned

@@ -1,0 +1,16 @@
+with
+    source as (select * from {{ source("raw_files", "exchange_rates") }}),
+
+    current_versions as (select * from source where _dlt_valid_to is null),
+
+    renamed as (
+        select
+            rate_date,
+            upper(base_currency) as base_currency,
+            upper(quote_currency) as quote_currency,
+            rate::decimal(28, 10) as rate
+        from current_versions
+    )
+
+select *
+from renamed

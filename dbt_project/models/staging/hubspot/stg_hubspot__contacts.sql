@@ -1,0 +1,47 @@
+with
+    source as (
+        select *, min(_dlt_load_id) over (partition by id) as first_load_id
+        from {{ source("raw_hubspot", "contacts") }}
+    ),
+
+    -- An archived contact may come back without its properties: the last full version holds them.
+    latest_versions as (
+        select *, bool_or(archived) over (partition by id) as is_archived
+        from source
+        qualify
+            row_number() over (
+                partition by id
+                order by
+                    lastmodifieddate desc nulls last,
+                    archived desc nulls last,
+                    _dlt_valid_from desc nulls last,
+                    _dlt_id desc nulls last
+            )
+            = 1
+    ),
+
+    renamed as (
+        select
+            id as contact_id,
+            nullif(email, '') as email,
+            hs_additional_emails as additional_emails,
+            firstname as first_name,
+            lastname as last_name,
+            coalesce(phone, mobilephone) as phone,
+            country,
+            customer_number,
+            lifecyclestage as crm_stage,
+            associatedcompanyid as company_id,
+            hubspot_owner_id as owner_id,
+            hs_merged_object_ids as merged_contact_ids,
+            hs_analytics_source as first_source,
+            case when hs_analytics_source = 'PAID_SOCIAL' then hs_analytics_source_data_1 end as campaign_id,
+            coalesce(hs_analytics_source_data_2 = 'form', false) as is_from_form,
+            is_archived,
+            {{ utc_timestamp("createdate") }} as created_at,
+            {{ load_instant("first_load_id") }} as loaded_at
+        from latest_versions
+    )
+
+select *
+from renamed

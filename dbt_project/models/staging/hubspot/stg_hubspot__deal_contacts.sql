@@ -1,0 +1,18 @@
+with
+    source as (select * from {{ source("raw_hubspot", "deal_contacts") }}),
+
+    current_versions as (
+        select *
+        from source
+        where _dlt_valid_to is null
+        qualify
+            row_number() over (
+                partition by deal_id, contact_id order by label nulls last, _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+            )
+            = 1
+    ),
+
+    renamed as (select deal_id, contact_id, label as role from current_versions)
+
+select *
+from renamed

@@ -1,0 +1,37 @@
+with
+    source as (
+        select *, min(_dlt_load_id) over (partition by id) as first_load_id
+        from {{ source("raw_hubspot", "deals") }}
+    ),
+
+    latest_versions as (
+        select *
+        from source
+        qualify
+            row_number() over (
+                partition by id order by hs_lastmodifieddate desc nulls last, _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+            )
+            = 1
+    ),
+
+    renamed as (
+        select
+            id as deal_id,
+            dealname as deal_name,
+            pipeline as pipeline_id,
+            dealstage as stage_id,
+            {{ money("amount") }} as deal_amount,
+            upper(deal_currency_code) as currency,
+            closed_lost_reason as lost_reason,
+            hs_is_closed as is_closed,
+            hs_is_closed_won as is_won,
+            hubspot_owner_id as owner_id,
+            archived as is_archived,
+            {{ utc_timestamp("createdate") }} as created_at,
+            {{ utc_timestamp("closedate") }} as closed_at,
+            {{ load_instant("first_load_id") }} as loaded_at
+        from latest_versions
+    )
+
+select *
+from renamed

@@ -1,0 +1,26 @@
+with
+    source as (select * from {{ source("raw_meta_ads", "campaigns") }}),
+
+    latest_versions as (
+        select *
+        from source
+        qualify
+            row_number() over (
+                partition by id order by updated_time desc nulls last, _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+            )
+            = 1
+    ),
+
+    renamed as (
+        select
+            id as campaign_id,
+            'meta_ads:' || account_id as ad_account_id,
+            name as campaign_name,
+            objective,
+            effective_status as campaign_status,
+            {{ utc_timestamp("created_time") }} as created_at
+        from latest_versions
+    )
+
+select *
+from renamed

@@ -1,0 +1,27 @@
+with
+    source as (select * from {{ source("raw_respond_io", "webhook_events") }}),
+
+    renamed as (
+        select
+            event_id,
+            event_type,
+            contact_id,
+            nullif(lifecycle, '') as inbox_stage,
+            nullif(old_lifecycle, '') as previous_inbox_stage,
+            tag,
+            tag_action,
+            conversation_id,
+            conversation_source,
+            channel_id,
+            ad_id,
+            closing_category,
+            closing_summary,
+            closed_by_source,
+            user_id,
+            {{ utc_timestamp("occurred_at") }} as occurred_at,
+            {{ load_instant("_dlt_load_id") }} as loaded_at
+        from source
+    )
+
+select *
+from renamed

@@ -1,0 +1,41 @@
+with
+    source as (
+        select *, min(_dlt_load_id) over (partition by id) as first_load_id
+        from {{ source("raw_shopify", "orders") }}
+    ),
+
+    latest_versions as (
+        select *
+        from source
+        qualify
+            row_number() over (
+                partition by id order by updated_at desc nulls last, _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+            )
+            = 1
+    ),
+
+    renamed as (
+        select
+            id as order_id,
+            name as order_name,
+            customer_id,
+            email,
+            phone,
+            upper(currency_code) as currency,
+            {{ money("total_price") }} as total_amount,
+            {{ money("coalesce(total_tax, 0)") }} as tax_amount,
+            {{ money("coalesce(total_shipping_price, 0)") }} as shipping_amount,
+            test as is_test,
+            display_financial_status as financial_status,
+            cancel_reason,
+            source_name as channel,
+            first_visit_utm_campaign as campaign_id,
+            {{ utc_timestamp("first_visit_occurred_at") }} as first_visited_at,
+            {{ utc_timestamp("processed_at") }} as ordered_at,
+            {{ utc_timestamp("cancelled_at") }} as cancelled_at,
+            {{ load_instant("first_load_id") }} as loaded_at
+        from latest_versions
+    )
+
+select *
+from renamed
