@@ -1,0 +1,74 @@
+"""The company as a whole: who arrives when, and everything its systems hold up to a clock.
+
+Belongs here: arrivals, the order of generation, what is nobody's (test orders, malformed records). Does not: one
+person's life (`life`), the truth as tables (`truth`).
+
+The history up to an instant does not depend on the clock: arrivals, lives, advertising and rates each come from
+their own random stream and are generated whole; the clock only decides how much of it is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import takewhile
+
+import numpy as np
+
+from ingestion.sandbox.advertising import Advertising
+from ingestion.sandbox.crm import new_company
+from ingestion.sandbox.exchange_rates import ExchangeRates
+from ingestion.sandbox.life import Life, Neighbours
+from ingestion.sandbox.records import Person, Record
+from ingestion.sandbox.settings import DAY, CompanySettings
+
+PARENT_EVERY = 5
+
+
+class Company:
+    """A simulated company. People come to exist as a clock reaches their arrival."""
+
+    def __init__(self, settings: CompanySettings) -> None:
+        self.settings = settings
+        self.start = settings.start
+        self.advertising = Advertising(settings.seed, self.start)
+        self.rates = ExchangeRates(settings.seed, self.start)
+        self._companies: list[Record] = []
+        self._people: list[Person] = []
+        self._arrivals = self._arrive()
+        self._next = next(self._arrivals)
+        self._world = Neighbours(
+            self.advertising, self.rates, self.start, self._companies, {}, self._found_company
+        )
+
+    def _arrive(self) -> Iterator[int]:
+        """Instants of arrival, for ever: a fixed number of people before the first clock, then day by day."""
+        people, days, seed = self.settings.people, self.settings.days, self.settings.seed
+        rng = np.random.default_rng([seed, 2])
+        shares = np.sort(rng.random(people)) ** 0.9  # a little more every month
+        yield from (self.start + int(share * days * DAY) for share in shares)
+        day = days
+        while True:
+            rng = np.random.default_rng([seed, 2, day])
+            count = int(rng.poisson(people / days))
+            yield from (self.start + day * DAY + int(second) for second in np.sort(rng.integers(0, DAY, count)))
+            day += 1
+
+    def _found_company(self, at: int, country: str) -> Record:
+        number = len(self._companies)
+        parent = self._companies[number - 1] if number % PARENT_EVERY == PARENT_EVERY - 1 else None
+        company = new_company(number, at, country, parent)
+        self._companies.append(company)
+        return company
+
+    def people(self, clock: int) -> list[Person]:
+        """Everybody who arrived up to the clock, in order of arrival."""
+        while self._next <= clock:
+            person = Life(self.settings.seed, len(self._people), self._next, self._world).live()
+            self._people.append(person)
+            self._next = next(self._arrivals)
+        return list(takewhile(lambda person: person.arrived_at <= clock, self._people))
+
+    def companies(self, clock: int) -> list[Record]:
+        """Companies that the CRM knows at the clock."""
+        self.people(clock)
+        return [company for company in self._companies if company.visible(clock)]

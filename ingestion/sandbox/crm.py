@@ -1,0 +1,217 @@
+"""What happens in the CRM: contacts and their doubles, lead status, deals, companies.
+
+Belongs here: HubSpot's records. Does not: when and why they change (`life`).
+
+Conventions of the company: `hs_analytics_source_data_1` of a paid-social contact is the Meta campaign id;
+`hs_analytics_source_data_2` is `form` for a submitted form and `integration` otherwise; a deal belongs to the
+contact labelled "Decision maker".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingestion.sandbox.biography import HOUR, Biography
+from ingestion.sandbox.conversations import Agent
+from ingestion.sandbox.people import PLACEHOLDER_PHONES, spell_email, spell_phone
+from ingestion.sandbox.records import Association, Deal, OwnedRecord, Record, iso
+from ingestion.sandbox.settings import DAY
+
+FIRST_CONTACT_ID, FIRST_DEAL_ID, FIRST_COMPANY_ID = 10_000_000, 20_000_000, 900_000
+DEAL_STAGES = (
+    ("appointmentscheduled", "Appointment scheduled", "0.2", False),
+    ("qualifiedtobuy", "Qualified to buy", "0.4", False),
+    ("contractsent", "Contract sent", "0.8", False),
+    ("closedwon", "Closed won", "1.0", True),
+    ("closedlost", "Closed lost", "0.0", True),
+)
+DECISION_MAKER, CHAMPION = "Decision maker", "Champion"
+LOST_REASONS = ("Competitor", "Price", "No budget")
+INDUSTRIES = ("RETAIL", "HOSPITALITY", "CONSTRUCTION", "EDUCATION_MANAGEMENT")
+
+
+def new_company(number: int, at: int, country: str, parent: Record | None) -> Record:
+    """A company that a contact works for; every few have a parent."""
+    company = Record(FIRST_COMPANY_ID + number, at)
+    company.set(
+        at,
+        "INTEGRATION",
+        name=f"Company {number + 1}",
+        domain=company_domain(company.id),
+        industry=INDUSTRIES[number % len(INDUSTRIES)],
+        country=country,
+        hs_parent_company_id=str(parent.id) if parent else None,
+    )
+    return company
+
+
+def company_domain(company_id: int) -> str:
+    return f"company{company_id - FIRST_COMPANY_ID + 1}.example"
+
+
+class Crm:
+    """One person's contacts and deals in HubSpot."""
+
+    def __init__(self, story: Biography, agent: Agent) -> None:
+        self._story = story
+        self._agent = agent
+        self._contact: Record | None = None
+
+    @property
+    def exists(self) -> bool:
+        return self._contact is not None
+
+    @property
+    def contact(self) -> Record:
+        if self._contact is None:
+            raise RuntimeError("there is no contact in the CRM")
+        return self._contact
+
+    @property
+    def reference(self) -> tuple[str, str, str]:
+        return ("hubspot", "contact", str(self.contact.id))
+
+    def create(self, at: int, *, form: bool, source: str, with_phone: bool = True, with_email: bool = True) -> Record:
+        """Create the person's contact. `source`: hs_analytics_source."""
+        story, person = self._story, self._story.person
+        at = story.tick(at)
+        contact, owned = self._new(at)
+        self._contact = contact
+        origin = "FORM" if form else "INTEGRATION"
+        self._describe(contact, owned, at, origin, with_phone=with_phone, with_email=with_email)
+        campaign_id = person.campaign_id if source == "PAID_SOCIAL" else None
+        contact.set(
+            at,
+            origin,
+            lifecyclestage="lead",
+            hs_lead_status="OPEN",
+            hs_analytics_source=source,
+            hs_analytics_source_data_1=campaign_id or source.lower().replace("_", " "),
+            hs_analytics_source_data_2="form" if form else "integration",
+            hs_facebook_click_id=f"fb.{person.index}.{at}" if campaign_id else None,
+            hubspot_owner_id=str(self._agent.owner_id),
+            hs_email_optout="true" if story.chance(0.05) else None,
+            associatedcompanyid=str(person.company_id) if person.company_id else None,
+        )
+        story.note("form_submitted" if form else "lead_created", at, self.reference, campaign_id=campaign_id)
+        return contact
+
+    def duplicate(self, at: int, merged_at: int) -> None:
+        """A second contact of the same person, with another address or none, later merged into the first."""
+        story, emails = self._story, self._story.person.emails
+        at = story.tick(at)
+        double, owned = self._new(at)
+        if len(emails) > 1:
+            self._describe(double, owned, at, "INTEGRATION", email=emails[1], with_phone=story.chance(0.5))
+        elif emails[0].endswith("@gmail.com"):
+            self._describe(double, owned, at, "INTEGRATION", with_phone=story.chance(0.5), tag="crm")
+        else:
+            self._describe(double, owned, at, "INTEGRATION", with_email=False)
+        double.set(at, "INTEGRATION", hs_analytics_source="OFFLINE", hs_analytics_source_data_2="integration")
+        double.archived_at = merged_at
+        self.contact.set(merged_at, "MERGE_OBJECTS", hs_merged_object_ids=str(double.id))
+        story.shows(story.owned(self.reference), merged_at, ("hubspot_contact", str(double.id)))
+        story.note("lead_created", at, owned.reference)
+
+    def judge(self, at: int, status: str) -> int:
+        """Set the lead status: QUALIFIED or UNQUALIFIED."""
+        at = self._story.tick(at)
+        self.contact.set(at, hs_lead_status=status)
+        kind = "lead_qualified" if status == "QUALIFIED" else "lead_disqualified"
+        self._story.note(kind, at, self.reference, detail=status)
+        return at
+
+    def stage(self, at: int, lifecyclestage: str, source: str = "CRM_UI") -> None:
+        """Set HubSpot's own lifecycle stage, unless it is already there."""
+        if self.contact.state(at).get("lifecyclestage") != lifecyclestage:
+            self.contact.set(at, source, lifecyclestage=lifecyclestage)
+
+    def learn_number(self, at: int) -> None:
+        """The shop integration writes the customer number onto the contact."""
+        person = self._story.person
+        if person.customer_number is None or "customer_number" in self.contact.state(at):
+            return
+        self.contact.set(at, "INTEGRATION", customer_number=person.customer_number)
+        self._story.shows(self._story.owned(self.reference), at, ("customer_number", person.customer_number))
+
+    def deal(self, at: int, amount: str, currency: str, outcome: str, reason: str | None) -> int:
+        """A deal from appointment to `outcome` (closedwon, closedlost, open). Returns its last instant."""
+        story, person = self._story, self._story.person
+        at = story.tick(at)
+        deal = Deal(FIRST_DEAL_ID + person.index * 10 + len(person.deals), at)
+        person.deals.append(deal)
+        deal.contacts.append(Association(self.contact.id, DECISION_MAKER, at))
+        if person.company_id is not None:
+            deal.companies.append(Association(person.company_id, None, at))
+        deal.set(
+            at,
+            dealname=f"Deal with {person.first_name} {person.last_name}",
+            pipeline="default",
+            dealstage="appointmentscheduled",
+            amount=amount,
+            deal_currency_code=currency,
+            hubspot_owner_id=str(self._agent.owner_id),
+        )
+        self.stage(at, "opportunity")
+        reference = ("hubspot", "deal", str(deal.id))
+        if story.chance(0.7):
+            at = story.tick(at + story.soon(2 * DAY))
+            deal.set(at, dealstage="qualifiedtobuy")
+        if outcome != "open" or story.chance(0.5):
+            at = story.tick(at + story.soon(2 * DAY))
+            deal.set(at, dealstage="contractsent")
+            story.note("quote_sent", at, reference)
+        if outcome != "open":
+            at = story.tick(at + story.soon(4 * DAY))
+            deal.set(at, dealstage=outcome, closedate=iso(at), closed_lost_reason=reason)
+            story.note("deal_stage_changed", at, reference, detail=reason or outcome)
+        return at
+
+    def _new(self, at: int) -> tuple[Record, OwnedRecord]:
+        person = self._story.person
+        contact = Record(FIRST_CONTACT_ID + person.index * 10 + len(person.hubspot), at)
+        person.hubspot.append(contact)
+        owned = self._story.own("hubspot", "contact", contact.id, at)
+        self._story.shows(owned, at, ("hubspot_contact", str(contact.id)))
+        return contact, owned
+
+    def _describe(
+        self,
+        contact: Record,
+        owned: OwnedRecord,
+        at: int,
+        origin: str,
+        *,
+        with_phone: bool = True,
+        with_email: bool = True,
+        email: str | None = None,
+        tag: str | None = None,
+    ) -> None:
+        """Name, addresses and number as the contact shows them."""
+        story, person = self._story, self._story.person
+        placeholder = person.index % 100 in (40, 41)
+        country = story.country.name if story.chance(0.8) else person.country
+        values: dict[str, Any] = {"firstname": person.first_name, "lastname": person.last_name, "country": country}
+        if with_email:
+            address = email or person.emails[0]
+            spelled = address.replace("@", f"+{tag}@") if tag else spell_email(address, story.rng)
+            values["email"] = spelled.lower()  # as HubSpot keeps them
+            story.shows(owned, at, ("email", address))
+            if len(person.emails) > 1 and email is None and story.chance(0.7):
+                values["hs_additional_emails"] = person.emails[1]
+                story.shows(owned, at, ("email", person.emails[1]))
+        if placeholder:
+            values["phone"] = PLACEHOLDER_PHONES[person.index % len(PLACEHOLDER_PHONES)]
+        elif with_phone:
+            spelled, national = spell_phone(person.phone, story.country, story.rng)
+            values["mobilephone" if story.chance(0.2) else "phone"] = spelled
+            if national and story.chance(0.02):
+                values["country"] = None  # nobody can tell the country of this number
+            else:
+                story.shows(owned, at, ("phone", person.phone))
+        contact.set(at, origin, **values)
+
+
+def merge_delay(story: Biography) -> int:
+    """How long a double lives before someone merges it."""
+    return story.between(6 * HOUR, 40 * DAY)

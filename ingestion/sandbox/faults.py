@@ -1,0 +1,86 @@
+"""Scripted faults: what a vendor's API does on a bad day.
+
+Belongs here: which fault hits which request, and how often. Does not: how a vendor words an error (its server).
+
+A script is `vendor:kind[*times][@path]`, comma separated: `hubspot:429*2,shopify:throttled@/graphql.json`.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass
+
+VENDORS = ("meta_ads", "hubspot", "shopify", "respond_io")
+KINDS = {
+    "429": "too many requests, without Retry-After",
+    "429_retry_after": "too many requests, with Retry-After: 1",
+    "500": "internal error",
+    "502": "bad gateway, an HTML body",
+    "truncated_json": "status 200, the body ends half-way",
+    "throttled": "the vendor's own throttle: Shopify THROTTLED in a 200, Meta code 17 in a 400, respond.io 449, "
+    "HubSpot 429",
+    "error_in_200": "status 200 with an error as the body",
+    "expired_cursor": "the next request that carries a cursor is refused",
+    "page_drift": "the next page begins with the last record of the page before",
+}
+NEEDS_CURSOR = ("expired_cursor", "page_drift")
+_SCRIPT = re.compile(r"^(?P<vendor>\w+):(?P<kind>\w+)(?:\*(?P<times>\d+))?(?:@(?P<path>\S+))?$")
+
+
+class FaultError(ValueError):
+    """A fault that does not exist."""
+
+
+@dataclass
+class _Fault:
+    vendor: str
+    kind: str
+    left: int
+    path: str
+
+
+class Faults:
+    """Faults still to come, in the order in which they were added. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._pending: list[_Fault] = []
+        self._lock = threading.Lock()
+
+    @classmethod
+    def parse(cls, script: str) -> Faults:
+        """Faults of a script (see the module). Raises FaultError with the part that cannot be read."""
+        faults = cls()
+        for part in filter(None, (piece.strip() for piece in script.split(","))):
+            match = _SCRIPT.match(part)
+            if match is None:
+                raise FaultError(f"{part!r} is not vendor:kind[*times][@path]")
+            faults.add(match["vendor"], match["kind"], times=int(match["times"] or 1), path=match["path"] or "")
+        return faults
+
+    def add(self, vendor: str, kind: str, *, times: int = 1, path: str = "") -> None:
+        """Let the next `times` requests to `vendor` whose path contains `path` fail in the way of `kind`."""
+        if vendor not in VENDORS or kind not in KINDS or times < 1:
+            raise FaultError(f"{vendor}:{kind}*{times}: vendors are {', '.join(VENDORS)}; kinds {', '.join(KINDS)}")
+        with self._lock:
+            self._pending.append(_Fault(vendor, kind, times, path))
+
+    def take(self, vendor: str, path: str, *, has_cursor: bool) -> str | None:
+        """The fault that hits this request, if any; it is used up by one."""
+        with self._lock:
+            for fault in self._pending:
+                if fault.vendor != vendor or fault.path not in path:
+                    continue
+                if fault.kind in NEEDS_CURSOR and not has_cursor:
+                    continue
+                fault.left -= 1
+                if fault.left == 0:
+                    self._pending.remove(fault)
+                return fault.kind
+        return None
+
+    @property
+    def pending(self) -> int:
+        """Faults that have not happened yet."""
+        with self._lock:
+            return sum(fault.left for fault in self._pending)

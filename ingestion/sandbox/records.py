@@ -1,0 +1,319 @@
+"""What the company's systems hold, with every change and its instant: the state at any clock can be read off.
+
+Belongs here: the records and how they look at an instant. Does not: how the story goes (`life`), wire formats
+(`servers`). All instants are whole epoch seconds in UTC, so that no vendor's precision loses anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+Key = tuple[str, str]  # (namespace, value): what two records of one person may have in common
+
+DECIMALS = {"JPY": 0, "KWD": 3, "CLP": 0}
+
+
+def iso(at: int) -> str:
+    """An instant as the vendors write it: 2026-01-02T08:00:00Z."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def quantum(currency: str) -> Decimal:
+    """Smallest amount of a currency."""
+    return Decimal(1).scaleb(-DECIMALS.get(currency, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A property took a value. `source`: FORM, INTEGRATION, CRM_UI, API, MERGE_OBJECTS, …"""
+
+    at: int
+    name: str
+    value: Any
+    source: str = "CRM_UI"
+
+
+@dataclass(slots=True)
+class Record:
+    """A record of a system whose properties change over time; `changes` may be appended in any order."""
+
+    id: int
+    created_at: int
+    changes: list[Change] = field(default_factory=list)
+    archived_at: int | None = None
+
+    def set(self, at: int, source: str = "CRM_UI", **values: Any) -> None:
+        """Let properties take values at `at`."""
+        self.changes.extend(Change(at, name, value, source) for name, value in values.items())
+
+    def visible(self, clock: int) -> bool:
+        return self.created_at <= clock
+
+    def is_archived(self, clock: int) -> bool:
+        return self.archived_at is not None and self.archived_at <= clock
+
+    def known(self, clock: int) -> list[Change]:
+        """Changes up to the clock, oldest first."""
+        return sorted((change for change in self.changes if change.at <= clock), key=lambda change: change.at)
+
+    def state(self, clock: int) -> dict[str, Any]:
+        """Properties as they are at the clock."""
+        return {change.name: change.value for change in self.known(clock)}
+
+    def touched_at(self, clock: int) -> int:
+        """The last change up to the clock."""
+        instants = [self.created_at, *(change.at for change in self.changes if change.at <= clock)]
+        if self.archived_at is not None and self.archived_at <= clock:
+            instants.append(self.archived_at)
+        return max(instants)
+
+
+@dataclass(slots=True)
+class Association:
+    """A deal's tie to a contact or a company. `label`: the role, or None for the plain tie."""
+
+    record_id: int
+    label: str | None
+    at: int
+
+
+@dataclass(slots=True)
+class Deal(Record):
+    contacts: list[Association] = field(default_factory=list)
+    companies: list[Association] = field(default_factory=list)
+
+    def touched_at(self, clock: int) -> int:
+        ties = [tie.at for tie in (*self.contacts, *self.companies) if tie.at <= clock]
+        return max([Record.touched_at(self, clock), *ties])
+
+
+@dataclass(slots=True)
+class Message:
+    """A message of a respond.io contact. `source`: contact, user, bot, workflow, broadcast."""
+
+    id: int
+    at: int
+    source: str
+    text: str
+    channel_id: int
+    user_id: int | None = None
+
+    @property
+    def incoming(self) -> bool:
+        return self.source == "contact"
+
+
+@dataclass(slots=True)
+class Webhook:
+    """An event that respond.io pushes; `delivered_at` is when its file lies in the inbox."""
+
+    event_id: str
+    at: int
+    delivered_at: int
+    body: dict[str, Any]
+
+
+@dataclass(slots=True)
+class RespondContact(Record):
+    messages: list[Message] = field(default_factory=list)
+    webhooks: list[Webhook] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Line:
+    id: int
+    sku: str
+    title: str
+    quantity: int
+    unit_price: Decimal
+    discounted_total: Decimal
+    is_gift_card: bool = False
+
+
+@dataclass(slots=True)
+class Transaction:
+    id: int
+    at: int
+    kind: str
+    status: str
+    gateway: str
+    amount: Decimal
+
+
+@dataclass(slots=True)
+class Refund:
+    id: int
+    at: int
+    amount: Decimal
+    note: str | None = None
+    lines: tuple[tuple[int, int], ...] = ()  # (line id, quantity sent back)
+
+
+@dataclass(slots=True)
+class Visit:
+    """The first visit of the shop behind an order."""
+
+    at: int
+    source: str
+    campaign_id: str | None
+    landing_page: str
+
+
+@dataclass(slots=True)
+class Order:
+    """An order of the shop.
+
+    Attributes:
+        processed_at: when it happened. created_at: when the shop got to know it (later for an import).
+        tax, shipping, discount: in `currency`, as is everything. The total is lines + tax + shipping.
+    """
+
+    id: int
+    customer_id: int | None
+    email: str | None
+    phone: str | None
+    currency: str
+    processed_at: int
+    created_at: int
+    lines: list[Line]
+    tax: Decimal
+    shipping: Decimal
+    discount: Decimal
+    transactions: list[Transaction] = field(default_factory=list)
+    refunds: list[Refund] = field(default_factory=list)
+    cancelled_at: int | None = None
+    cancel_reason: str | None = None
+    fulfilled_at: int | None = None
+    is_test: bool = False
+    source_name: str = "web"
+    visit: Visit | None = None
+    overrides: dict[str, Any] = field(default_factory=dict)  # wire fields of a malformed order
+
+    @property
+    def subtotal(self) -> Decimal:
+        return sum((line.discounted_total for line in self.lines), Decimal(0))
+
+    @property
+    def total(self) -> Decimal:
+        return self.subtotal + self.tax + self.shipping
+
+    @property
+    def paid_at(self) -> int | None:
+        """The first successful payment."""
+        payments = [t.at for t in self.transactions if t.kind in ("SALE", "CAPTURE") and t.status == "SUCCESS"]
+        return min(payments, default=None)
+
+    def refunded(self, clock: int) -> Decimal:
+        return sum((refund.amount for refund in self.refunds if refund.at <= clock), Decimal(0))
+
+    def touched_at(self, clock: int) -> int:
+        """`updated_at`: the last thing the shop did with the order up to the clock, never before it knew the order."""
+        instants = [t.at for t in self.transactions] + [refund.at for refund in self.refunds]
+        instants += [at for at in (self.cancelled_at, self.fulfilled_at) if at is not None]
+        return max([self.created_at, *(at for at in instants if at <= clock)])
+
+    def financial_status(self, clock: int) -> str:
+        paid = self.paid_at is not None and self.paid_at <= clock
+        refunded = self.refunded(clock)
+        if refunded and refunded >= self.total:
+            return "REFUNDED"
+        if refunded:
+            return "PARTIALLY_REFUNDED"
+        if paid:
+            return "PAID"
+        return "VOIDED" if any(t.kind == "VOID" and t.at <= clock for t in self.transactions) else "PENDING"
+
+
+@dataclass(slots=True)
+class Checkout:
+    """A started checkout that was left; `completed_at` once it became an order after all."""
+
+    id: int
+    customer_id: int
+    currency: str
+    total: Decimal
+    created_at: int
+    completed_at: int | None = None
+
+    def touched_at(self, clock: int) -> int:
+        return self.completed_at if self.completed_at is not None and self.completed_at <= clock else self.created_at
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Something that happened to a person, noted by the simulation as it decided it.
+
+    Attributes:
+        at: when it happened. visible_at: when the systems could first tell it (later for what arrives late).
+        record: the record that carries it: (source system, record type, record id).
+        detail: closing category, lost reason, …
+        campaign_id: the advertising campaign that caused it.
+    """
+
+    kind: str
+    at: int
+    visible_at: int
+    record: tuple[str, str, str]
+    detail: str | None = None
+    campaign_id: str | None = None
+
+
+@dataclass(slots=True)
+class OwnedRecord:
+    """A record that belongs to a person, and what it shows of them.
+
+    `keys` holds (instant from which it is seen, key) in canonical form: what a perfect reader could make of it.
+    Shared mailboxes and placeholders are no keys.
+    """
+
+    system: str
+    kind: str
+    id: str
+    visible_at: int
+    keys: list[tuple[int, Key]] = field(default_factory=list)
+
+    @property
+    def reference(self) -> tuple[str, str, str]:
+        return (self.system, self.kind, self.id)
+
+
+@dataclass(slots=True)
+class Person:
+    """One person: who they really are, and everything the systems ever hold of them."""
+
+    index: int
+    arrived_at: int
+    country: str
+    first_name: str
+    last_name: str
+    entry: str
+    emails: list[str]
+    phone: str  # E.164
+    customer_number: str | None = None
+    company_id: int | None = None
+    ad_id: str | None = None
+    campaign_id: str | None = None
+    purchase_rate: float | None = None  # purchases a day while alive
+    dropout_probability: float | None = None  # after each purchase
+    mean_spend: float | None = None  # reporting currency, an order
+    alive_until: int | None = None  # instant of the last purchase the person will ever make
+    hubspot: list[Record] = field(default_factory=list)
+    deals: list[Deal] = field(default_factory=list)
+    respond: list[RespondContact] = field(default_factory=list)
+    shop_customers: list[Record] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+    checkouts: list[Checkout] = field(default_factory=list)
+    activities: list[Activity] = field(default_factory=list)
+    records: list[OwnedRecord] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        return f"P{self.index:06d}"
+
+    def paid_by(self, at: int) -> bool:
+        """Whether a (non-test) order was paid up to `at`."""
+        return any(activity.kind == "order_paid" and activity.at <= at for activity in self.activities)
+
