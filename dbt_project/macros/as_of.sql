@@ -5,12 +5,8 @@
 {% macro as_of() -%}
     {%- if execute -%}
         {%- set setting = env_var("LIFECYCLE_AS_OF", "") -%}
-        {%- set instant = (
-            modules.datetime.datetime.fromisoformat(setting) if setting else run_started_at
-        ) -%}
-        {%- if instant.tzinfo -%}
-            {%- set instant = instant.astimezone(modules.pytz.utc) -%}
-        {%- endif -%}
+        {%- set instant = modules.datetime.datetime.fromisoformat(setting) if setting else run_started_at -%}
+        {%- if instant.tzinfo -%} {%- set instant = instant.astimezone(modules.pytz.utc) -%} {%- endif -%}
         {{ timestamp_literal(instant.strftime("%Y-%m-%d %H:%M:%S.%f")) }}
     {%- else -%} {{ timestamp_literal("2000-01-01 00:00:00") }}
     {%- endif -%}

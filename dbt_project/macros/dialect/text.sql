@@ -48,6 +48,7 @@
 {%- endmacro %}
 {% macro spark__split_rows(relation, carried, column, separator) -%}
     select {{ carried | join(", ") }}, trim(part) as part
-    from {{ relation }} lateral view explode(split({{ column }}, '[{{ separator }}]')) parts as part
+    from {{ relation }}
+    lateral view explode(split({{ column }}, '[{{ separator }}]')) parts as part
     where {{ column }} is not null
 {%- endmacro %}

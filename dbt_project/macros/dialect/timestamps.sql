@@ -1,5 +1,4 @@
 {#- Instants are timestamps without zone, in UTC, everywhere in the models. -#}
-
 {% macro timestamp_type() -%} {{ return(adapter.dispatch("timestamp_type", "lifecycle")()) }} {%- endmacro %}
 {% macro default__timestamp_type() -%} timestamp {%- endmacro %}
 {% macro spark__timestamp_type() -%} timestamp_ntz {%- endmacro %}
@@ -11,18 +10,14 @@
 {% macro spark__timestamp_literal(text) -%} timestamp_ntz '{{ text }}' {%- endmacro %}
 
 {#- A raw instant with zone as a UTC timestamp. -#}
-{% macro utc_timestamp(column) -%}
-    {{ return(adapter.dispatch("utc_timestamp", "lifecycle")(column)) }}
-{%- endmacro %}
+{% macro utc_timestamp(column) -%} {{ return(adapter.dispatch("utc_timestamp", "lifecycle")(column)) }} {%- endmacro %}
 {% macro default__utc_timestamp(column) -%} ({{ column }} at time zone 'UTC') {%- endmacro %}
 {% macro spark__utc_timestamp(column) -%}
     to_utc_timestamp({{ column }}, current_timezone())::timestamp_ntz
 {%- endmacro %}
 
 {#- The instant of a dlt load, whose id is seconds since 1970 as text. -#}
-{% macro load_instant(column) -%}
-    {{ return(adapter.dispatch("load_instant", "lifecycle")(column)) }}
-{%- endmacro %}
+{% macro load_instant(column) -%} {{ return(adapter.dispatch("load_instant", "lifecycle")(column)) }} {%- endmacro %}
 {% macro default__load_instant(column) -%}
     make_timestamp(({{ column }}::decimal(20, 6) * 1000000)::bigint)
 {%- endmacro %}
@@ -42,4 +37,4 @@
 {%- endmacro %}
 
 {#- Elapsed days of 24 hours, as a double. -#}
-{% macro days_between(earlier, later) -%} ({{ seconds_between(earlier, later) }} / 86400) {%- endmacro %}
+{% macro days_between(earlier, later) -%}({{ seconds_between(earlier, later) }} / 86400) {%- endmacro %}

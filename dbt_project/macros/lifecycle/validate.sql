@@ -5,12 +5,16 @@
 {% macro validate_lifecycle_model(definition, file) -%}
     {%- for key in ["model", "entity", "labels", "stages", "rules"] -%}
         {%- if not definition.get(key) -%}
-            {%- do lifecycle_error(file, "the model", "`" ~ key ~ "` is missing", "add it under config.meta.lifecycle") -%}
+            {%- do lifecycle_error(
+                file, "the model", "`" ~ key ~ "` is missing", "add it under config.meta.lifecycle"
+            ) -%}
         {%- endif -%}
     {%- endfor -%}
     {%- do lifecycle_known_keys(file, "the model", definition, ["model", "entity", "labels", "stages", "rules"]) -%}
     {%- if definition.entity not in ["person", "account"] -%}
-        {%- do lifecycle_error(file, "the model", "entity `" ~ definition.entity ~ "` is unknown", "write person or account") -%}
+        {%- do lifecycle_error(
+            file, "the model", "entity `" ~ definition.entity ~ "` is unknown", "write person or account"
+        ) -%}
     {%- endif -%}
 
     {%- set stage_kinds = {} -%}
@@ -24,7 +28,9 @@
             {%- do lifecycle_error(file, place, "the key stands twice", "rename or remove one of them") -%}
         {%- endif -%}
         {%- if stage.get("kind") not in ["active", "lost"] -%}
-            {%- do lifecycle_error(file, place, "kind `" ~ stage.get("kind") ~ "` is unknown", "write active or lost") -%}
+            {%- do lifecycle_error(
+                file, place, "kind `" ~ stage.get("kind") ~ "` is unknown", "write active or lost"
+            ) -%}
         {%- endif -%}
         {%- do lifecycle_labels(file, place, stage) -%}
         {%- do stage_kinds.update({stage.key: stage.kind}) -%}
@@ -35,7 +41,10 @@
     {%- for rule in definition.rules -%}
         {%- set place = "rule " ~ rule.get("key", loop.index) -%}
         {%- do lifecycle_known_keys(
-            file, place, rule, ["key", "when", "after_days", "since", "without", "if", "then", "stage", "reason", "priority"]
+            file,
+            place,
+            rule,
+            ["key", "when", "after_days", "since", "without", "if", "then", "stage", "reason", "priority"],
         ) -%}
         {%- if not rule.get("key") -%}
             {%- do lifecycle_error(file, place, "it has no key", "give it a short name in lower_case") -%}
@@ -52,11 +61,16 @@
         {%- endif -%}
         {%- if rule.get("when") is none -%}
             {%- if rule.after_days is not number or rule.after_days <= 0 -%}
-                {%- do lifecycle_error(file, place, "after_days is not a positive number", "write the days, such as 14") -%}
+                {%- do lifecycle_error(
+                    file, place, "after_days is not a positive number", "write the days, such as 14"
+                ) -%}
             {%- endif -%}
             {%- if not rule.get("since") or rule.get("without") is none -%}
                 {%- do lifecycle_error(
-                    file, place, "a timer needs `since` and `without`", "list the activities that start and that stop it"
+                    file,
+                    place,
+                    "a timer needs `since` and `without`",
+                    "list the activities that start and that stop it",
                 ) -%}
             {%- endif -%}
         {%- endif -%}
@@ -75,7 +89,10 @@
 
         {%- if rule.get("then") not in ["advance", "set", "lose", "clear"] -%}
             {%- do lifecycle_error(
-                file, place, "`then: " ~ rule.get("then") ~ "` is unknown", "write advance, set, lose or clear"
+                file,
+                place,
+                "`then: " ~ rule.get("then") ~ "` is unknown",
+                "write advance, set, lose or clear",
             ) -%}
         {%- endif -%}
         {%- if rule.then == "clear" -%}
@@ -90,9 +107,13 @@
                 "choose from: " ~ stage_kinds.keys() | join(", "),
             ) -%}
         {%- elif rule.then == "advance" and stage_kinds[rule.stage] != "active" -%}
-            {%- do lifecycle_error(file, place, "it advances to the lost stage " ~ rule.stage, "write `then: lose`") -%}
+            {%- do lifecycle_error(
+                file, place, "it advances to the lost stage " ~ rule.stage, "write `then: lose`"
+            ) -%}
         {%- elif rule.then == "lose" and stage_kinds[rule.stage] != "lost" -%}
-            {%- do lifecycle_error(file, place, "it loses to the active stage " ~ rule.stage, "write `then: advance`") -%}
+            {%- do lifecycle_error(
+                file, place, "it loses to the active stage " ~ rule.stage, "write `then: advance`"
+            ) -%}
         {%- endif -%}
         {%- if rule.then == "lose" and not rule.get("reason") -%}
             {%- do lifecycle_error(
@@ -114,7 +135,9 @@
 {%- endmacro %}
 
 {% macro lifecycle_error(file, place, problem, fix) -%}
-    {%- do exceptions.raise_compiler_error("Stage model " ~ file ~ ", " ~ place ~ ": " ~ problem ~ ". Fix: " ~ fix ~ ".") -%}
+    {%- do exceptions.raise_compiler_error(
+        "Stage model " ~ file ~ ", " ~ place ~ ": " ~ problem ~ ". Fix: " ~ fix ~ "."
+    ) -%}
 {%- endmacro %}
 
 {% macro lifecycle_known_keys(file, place, mapping, known) -%}
@@ -128,7 +151,9 @@
 {% macro lifecycle_labels(file, place, mapping) -%}
     {%- for language in ["en", "fr"] -%}
         {%- if not (mapping.get("labels") or {}).get(language) -%}
-            {%- do lifecycle_error(file, place, "the label `" ~ language ~ "` is missing", "add labels: {en: …, fr: …}") -%}
+            {%- do lifecycle_error(
+                file, place, "the label `" ~ language ~ "` is missing", "add labels: {en: …, fr: …}"
+            ) -%}
         {%- endif -%}
     {%- endfor -%}
 {%- endmacro %}

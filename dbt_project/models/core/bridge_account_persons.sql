@@ -23,7 +23,9 @@ with
         inner join companies on companies.company_id = deal_companies.company_id
         union all
         select
-            'files:' || mapping || ':' || lower(trim(company_name)), {{ record_key("'files'", "'customer'", "customer_id") }}, null
+            'files:' || mapping || ':' || lower(trim(company_name)),
+            {{ record_key("'files'", "'customer'", "customer_id") }},
+            null
         from file_customers
         where trim(company_name) <> ''
     ),

@@ -15,7 +15,12 @@ with
         where not is_archived
         union all
         select
-            'files:' || mapping || ':' || lower(trim(company_name)), min(trim(company_name)), null, null, null, min(country),
+            'files:' || mapping || ':' || lower(trim(company_name)),
+            min(trim(company_name)),
+            null,
+            null,
+            null,
+            min(country),
             min(created_at)
         from file_customers
         where trim(company_name) <> ''

@@ -21,7 +21,8 @@ with
         from named
         qualify
             row_number() over (
-                partition by campaign_id order by campaign_name asc nulls last, platform asc nulls last, objective asc nulls last
+                partition by campaign_id
+                order by campaign_name asc nulls last, platform asc nulls last, objective asc nulls last
             )
             = 1
     )

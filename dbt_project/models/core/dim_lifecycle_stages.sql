@@ -22,11 +22,11 @@ with
                 '{{ row.key }}' as stage,
                 '{{ row.kind }}' as stage_kind,
                 {{ row.stage_order }} as stage_order,
-                '{{ row.labels.en | replace("'", "''") }}' as stage_label_en,
-                '{{ row.labels.fr | replace("'", "''") }}' as stage_label_fr,
-                '{{ row.model_labels.en | replace("'", "''") }}' as lifecycle_model_label_en,
-                '{{ row.model_labels.fr | replace("'", "''") }}' as lifecycle_model_label_fr
-            {{ "union all" if not loop.last }}
+                '{{ row.labels.en | replace("' ", " '' ") }}' as stage_label_en,
+                '{{ row.labels.fr | replace(" '", "''") }}' as stage_label_fr,
+                '{{ row.model_labels.en | replace("' ", " '' ") }}' as lifecycle_model_label_en,
+                '{{ row.model_labels.fr | replace(" '", "''") }}' as lifecycle_model_label_fr
+                {{ "union all" if not loop.last }}
         {% endfor %}
     )
 

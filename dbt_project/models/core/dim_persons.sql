@@ -43,7 +43,8 @@ with
         where person_id is not null
         qualify
             row_number() over (
-                partition by person_id order by occurred_at asc nulls last, campaign_id asc nulls last, activity_id asc nulls last
+                partition by person_id
+                order by occurred_at asc nulls last, campaign_id asc nulls last, activity_id asc nulls last
             )
             = 1
     ),

@@ -22,8 +22,7 @@ with
                 currency,
                 attributes,
                 loaded_at
-            from from_{{ source }}
-            {{ "union all" if not loop.last }}
+            from from_{{ source }} {{ "union all" if not loop.last }}
         {% endfor %}
     ),
 
@@ -40,12 +39,12 @@ with
     deduplicated as (
         select *
         from keyed
-        qualify row_number() over (partition by activity_id order by loaded_at asc nulls last, record_key asc nulls last) = 1
+        qualify
+            row_number() over (partition by activity_id order by loaded_at asc nulls last, record_key asc nulls last)
+            = 1
     ),
 
-    main_accounts as (
-        select person_id, min(account_id) as account_id from account_persons group by person_id
-    ),
+    main_accounts as (select person_id, min(account_id) as account_id from account_persons group by person_id),
 
     final as (
         select

@@ -5,7 +5,15 @@ with
 
     unioned as (
         select
-            'meta_ads' as platform, ad_account_id, campaign_id, ad_id, spent_on, currency, spend_amount, impressions, clicks
+            'meta_ads' as platform,
+            ad_account_id,
+            campaign_id,
+            ad_id,
+            spent_on,
+            currency,
+            spend_amount,
+            impressions,
+            clicks
         from platform_spend
         union all
         select platform, ad_account_id, campaign_id, ad_id, spent_on, currency, spend_amount, impressions, clicks
@@ -27,9 +35,7 @@ with
             unioned.clicks
         from unioned
         left join
-            exchange_rates
-            on exchange_rates.currency = unioned.currency
-            and exchange_rates.date_day = unioned.spent_on
+            exchange_rates on exchange_rates.currency = unioned.currency and exchange_rates.date_day = unioned.spent_on
     )
 
 select *

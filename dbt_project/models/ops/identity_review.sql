@@ -29,7 +29,9 @@ with
         select
             held_apart.cluster_key,
             case
-                when held_apart.record_count > {{ var("identity_cluster_limit") }} then 'too many records' else 'customer numbers disagree'
+                when held_apart.record_count > {{ var("identity_cluster_limit") }}
+                then 'too many records'
+                else 'customer numbers disagree'
             end as reason,
             held_apart.record_count,
             held_apart.person_count,

@@ -15,8 +15,7 @@ with
                 rejected as rejected_count,
                 {{ utc_timestamp("finished_at") }} as finished_at,
                 _dlt_load_id as load_id
-            from from_{{ system }}
-            {{ "union all" if not loop.last }}
+            from from_{{ system }} {{ "union all" if not loop.last }}
         {% endfor %}
     )
 

@@ -14,8 +14,7 @@ with
                 reason,
                 {{ load_instant("_dlt_load_id") }} as rejected_at,
                 _dlt_load_id as load_id
-            from from_{{ system }}
-            {{ "union all" if not loop.last }}
+            from from_{{ system }} {{ "union all" if not loop.last }}
         {% endfor %}
     )
 

@@ -9,9 +9,7 @@ with
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
 
     -- The first contact of a deal stands for it, so that one quote is one activity.
-    main_deal_contacts as (
-        select deal_id, min(contact_id) as contact_id from deal_contacts group by deal_id
-    ),
+    main_deal_contacts as (select deal_id, min(contact_id) as contact_id from deal_contacts group by deal_id),
 
     deal_changes as (
         select

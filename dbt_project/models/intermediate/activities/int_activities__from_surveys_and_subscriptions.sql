@@ -43,26 +43,66 @@ with
         from survey_records
         union all
         select
-            'trial_started', 'files', subscription_id, record_key, trial_started_at, null, null, null, mrr_amount, currency,
-            null, loaded_at
+            'trial_started',
+            'files',
+            subscription_id,
+            record_key,
+            trial_started_at,
+            null,
+            null,
+            null,
+            mrr_amount,
+            currency,
+            null,
+            loaded_at
         from subscription_records
         where trial_started_at is not null
         union all
         select
-            'subscription_started', 'files', subscription_id, record_key, started_at, null, null, null, mrr_amount, currency,
-            null, loaded_at
+            'subscription_started',
+            'files',
+            subscription_id,
+            record_key,
+            started_at,
+            null,
+            null,
+            null,
+            mrr_amount,
+            currency,
+            null,
+            loaded_at
         from subscription_records
         where started_at is not null
         union all
         select
-            'subscription_cancelled', 'files', subscription_id, record_key, cancelled_at, null, null, null, mrr_amount,
-            currency, null, loaded_at
+            'subscription_cancelled',
+            'files',
+            subscription_id,
+            record_key,
+            cancelled_at,
+            null,
+            null,
+            null,
+            mrr_amount,
+            currency,
+            null,
+            loaded_at
         from subscription_records
         where cancelled_at is not null
         union all
         select
-            'subscription_ended', 'files', subscription_id, record_key, ended_at, null, null, null, mrr_amount, currency,
-            null, loaded_at
+            'subscription_ended',
+            'files',
+            subscription_id,
+            record_key,
+            ended_at,
+            null,
+            null,
+            null,
+            mrr_amount,
+            currency,
+            null,
+            loaded_at
         from subscription_records
         where ended_at is not null
     )

@@ -11,7 +11,11 @@ with
         select *
         from inbox_events
         where event_type = 'conversation.closed'
-        qualify row_number() over (partition by conversation_id order by occurred_at asc nulls last, event_id asc nulls last) = 1
+        qualify
+            row_number() over (
+                partition by conversation_id order by occurred_at asc nulls last, event_id asc nulls last
+            )
+            = 1
     ),
 
     inbox_conversations as (
@@ -36,7 +40,8 @@ with
         left join ads on ads.ad_id = openings.ad_id
         qualify
             row_number() over (
-                partition by openings.conversation_id order by openings.occurred_at asc nulls last, openings.event_id asc nulls last
+                partition by openings.conversation_id
+                order by openings.occurred_at asc nulls last, openings.event_id asc nulls last
             )
             = 1
     ),

@@ -26,7 +26,9 @@ with
                 then
                     {{
                         record_key(
-                            "'files'", "'customer'", "coalesce(file_messages.customer_id, file_conversations.customer_id)"
+                            "'files'",
+                            "'customer'",
+                            "coalesce(file_messages.customer_id, file_conversations.customer_id)",
                         )
                     }}
                 when file_messages.conversation_id is not null

@@ -13,8 +13,15 @@ with
 
     -- An order or answer without a customer record is its own record where it carries a way to reach someone.
     guests as (
-        select 'shopify' as source_system, 'guest_order' as record_type, order_id as source_record_id, email, phone,
-            cast(null as {{ dbt.type_string() }}) as country, ordered_at as created_at, loaded_at
+        select
+            'shopify' as source_system,
+            'guest_order' as record_type,
+            order_id as source_record_id,
+            email,
+            phone,
+            cast(null as {{ dbt.type_string() }}) as country,
+            ordered_at as created_at,
+            loaded_at
         from shop_orders
         where customer_id is null and (email is not null or phone is not null) and not is_test
         union all
@@ -34,7 +41,15 @@ with
         from file_surveys
         where customer_id is null and email is not null
         union all
-        select 'files', 'guest_subscription', subscription_id, email, null, null, coalesce(trial_started_at, started_at), loaded_at
+        select
+            'files',
+            'guest_subscription',
+            subscription_id,
+            email,
+            null,
+            null,
+            coalesce(trial_started_at, started_at),
+            loaded_at
         from file_subscriptions
         where customer_id is null and email is not null
     ),
@@ -56,26 +71,66 @@ with
         from crm_contacts
         union all
         select
-            'shopify', 'customer', customer_id, email, phone, upper(country), customer_number, first_name, last_name,
-            false, created_at, loaded_at
+            'shopify',
+            'customer',
+            customer_id,
+            email,
+            phone,
+            upper(country),
+            customer_number,
+            first_name,
+            last_name,
+            false,
+            created_at,
+            loaded_at
         from shop_customers
         union all
         select
-            'respond_io', 'contact', contact_id, email, phone, upper(country), customer_number, first_name, last_name,
-            false, created_at, loaded_at
+            'respond_io',
+            'contact',
+            contact_id,
+            email,
+            phone,
+            upper(country),
+            customer_number,
+            first_name,
+            last_name,
+            false,
+            created_at,
+            loaded_at
         from inbox_contacts
         union all
         select
-            'files', 'customer', customer_id, email, phone, upper(country), customer_number, first_name, last_name,
-            false, created_at, loaded_at
+            'files',
+            'customer',
+            customer_id,
+            email,
+            phone,
+            upper(country),
+            customer_number,
+            first_name,
+            last_name,
+            false,
+            created_at,
+            loaded_at
         from file_customers
         union all
-        select
-            'files', 'lead', lead_id, email, phone, null, null, first_name, last_name,
-            false, created_at, loaded_at
+        select 'files', 'lead', lead_id, email, phone, null, null, first_name, last_name, false, created_at, loaded_at
         from file_leads
         union all
-        select source_system, record_type, source_record_id, email, phone, country, null, null, null, false, created_at, loaded_at
+        select
+            source_system,
+            record_type,
+            source_record_id,
+            email,
+            phone,
+            country,
+            null,
+            null,
+            null,
+            false,
+            created_at,
+            loaded_at
         from guests
     ),
 

@@ -80,7 +80,8 @@ with
     ),
 
     number_identifiers as (
-        select record_key, 'customer_number' as namespace, upper(trim(customer_number)) as identifier, 1 as evidence_tier
+        select
+            record_key, 'customer_number' as namespace, upper(trim(customer_number)) as identifier, 1 as evidence_tier
         from records
         where trim(customer_number) <> ''
     ),
@@ -89,12 +90,14 @@ with
 
     -- A link names another record; the record named carries its own key as identifier too.
     link_identifiers as (
-        select {{ record_key("'hubspot'", "'contact'", "contact_id") }} as record_key,
+        select
+            {{ record_key("'hubspot'", "'contact'", "contact_id") }} as record_key,
             {{ record_key("'hubspot'", "'contact'", "part") }} as identifier
         from merged_contacts
         where part <> ''
         union
-        select {{ record_key("'respond_io'", "'contact'", "contact_id") }},
+        select
+            {{ record_key("'respond_io'", "'contact'", "contact_id") }},
             {{ record_key("'hubspot'", "'contact'", "crm_contact_id") }}
         from inbox_contacts
         where crm_contact_id is not null

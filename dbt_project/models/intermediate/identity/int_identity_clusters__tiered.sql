@@ -1,15 +1,24 @@
 with
     by_explicit_evidence as (
         select *
-        from ({{ connected_components(ref("int_contact_records__unioned"), ref("int_identifiers__normalized"), 1) }}) as components
+        from
+            (
+                {{ connected_components(ref("int_contact_records__unioned"), ref("int_identifiers__normalized"), 1) }}
+            ) as components
     ),
     by_email as (
         select *
-        from ({{ connected_components(ref("int_contact_records__unioned"), ref("int_identifiers__normalized"), 2) }}) as components
+        from
+            (
+                {{ connected_components(ref("int_contact_records__unioned"), ref("int_identifiers__normalized"), 2) }}
+            ) as components
     ),
     by_phone as (
         select *
-        from ({{ connected_components(ref("int_contact_records__unioned"), ref("int_identifiers__normalized"), 3) }}) as components
+        from
+            (
+                {{ connected_components(ref("int_contact_records__unioned"), ref("int_identifiers__normalized"), 3) }}
+            ) as components
     ),
 
     unioned as (

@@ -38,8 +38,7 @@ with
     candidates as (
         select clusters.record_key, clusters.cluster_key, clusters.evidence_tier, judged.suspicion
         from clusters
-        inner join
-            judged on judged.evidence_tier = clusters.evidence_tier and judged.cluster_key = clusters.cluster_key
+        inner join judged on judged.evidence_tier = clusters.evidence_tier and judged.cluster_key = clusters.cluster_key
         where judged.suspicion is null or clusters.evidence_tier = 1
     ),
 

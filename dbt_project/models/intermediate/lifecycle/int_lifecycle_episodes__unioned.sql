@@ -19,8 +19,7 @@ with
                 entry_activity_id,
                 lost_reason,
                 loaded_at
-            from {{ name }}
-            {{ "union all" if not loop.last }}
+            from {{ name }} {{ "union all" if not loop.last }}
         {% endfor %}
     )
 

@@ -50,10 +50,10 @@ with
     -- Through a third currency, as central banks quote one base against all others.
     crossed_rates as (
         select
-            into_pivot.date_day,
-            into_pivot.base_currency as currency,
-            min(into_pivot.rate * out_of_pivot.rate) as rate_to_reporting,
-            2 as step_count
+        into_pivot.date_day,
+        into_pivot.base_currency as currency,
+        min(into_pivot.rate * out_of_pivot.rate) as rate_to_reporting,
+        2 as step_count
         from daily_pairs as into_pivot
         inner join
             daily_pairs as out_of_pivot
@@ -64,7 +64,8 @@ with
     ),
 
     own_rates as (
-        select date_day, {{ reporting_currency() }} as currency, 1::double as rate_to_reporting, 0 as step_count from days
+        select date_day, {{ reporting_currency() }} as currency, 1::double as rate_to_reporting, 0 as step_count
+        from days
     ),
 
     unioned as (

@@ -26,8 +26,12 @@ with
             count(*) - 1 as frequency,
             min(first_purchased_at) as first_purchased_at,
             max(last_purchased_at) as last_purchased_at,
-            {{ days_between("cast(min(purchased_on) as " ~ timestamp_type() ~ ")", "cast(max(purchased_on) as " ~ timestamp_type() ~ ")") }}
-            as recency_days,
+            {{
+                days_between(
+                    "cast(min(purchased_on) as " ~ timestamp_type() ~ ")",
+                    "cast(max(purchased_on) as " ~ timestamp_type() ~ ")",
+                )
+            }} as recency_days,
             {{
                 days_between(
                     "cast(min(purchased_on) as " ~ timestamp_type() ~ ")",

@@ -54,8 +54,7 @@ with
             coalesce(acquired.paid_order_count, 0)::bigint as paid_order_count,
             {{ money("coalesce(acquired.revenue_amount_reporting, 0)") }} as revenue_amount_reporting
         from acquired
-        full outer join
-            spend on spend.campaign_id = acquired.campaign_id and spend.cohort_month = acquired.cohort_month
+        full outer join spend on spend.campaign_id = acquired.campaign_id and spend.cohort_month = acquired.cohort_month
     ),
 
     final as (
@@ -72,8 +71,10 @@ with
             joined.customer_count,
             joined.paid_order_count,
             joined.revenue_amount_reporting,
-            joined.spend_amount_reporting::double / nullif(joined.customer_count, 0) as customer_acquisition_cost_reporting,
-            joined.revenue_amount_reporting::double / nullif(joined.spend_amount_reporting::double, 0) as revenue_to_spend_ratio
+            joined.spend_amount_reporting::double
+            / nullif(joined.customer_count, 0) as customer_acquisition_cost_reporting,
+            joined.revenue_amount_reporting::double
+            / nullif(joined.spend_amount_reporting::double, 0) as revenue_to_spend_ratio
         from joined
         left join campaigns on campaigns.campaign_id = joined.campaign_id
     )

@@ -21,7 +21,9 @@ with
     ),
 
     main_stages as (
-        select * from current_stages where lifecycle_model = '{{ var("lifecycle_models")[0] }}' and entity_type = 'person'
+        select *
+        from current_stages
+        where lifecycle_model = '{{ var("lifecycle_models")[0] }}' and entity_type = 'person'
     ),
 
     final as (
@@ -53,7 +55,8 @@ with
             customer_values.person_id is not null as is_customer,
             {{ reporting_currency() }} as reporting_currency,
             coalesce(customer_values.paid_order_count, 0) as paid_order_count,
-            {{ money("coalesce(customer_values.historic_value_amount_reporting, 0)") }} as historic_value_amount_reporting,
+            {{ money("coalesce(customer_values.historic_value_amount_reporting, 0)") }}
+            as historic_value_amount_reporting,
             customer_values.first_purchased_at,
             customer_values.last_purchased_at,
             customer_churns.is_churned_by_inactivity_rule,

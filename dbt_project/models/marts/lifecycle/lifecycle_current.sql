@@ -61,7 +61,9 @@ with
             on entities.lifecycle_model = current_episodes.lifecycle_model
             and entities.entity_id = current_episodes.entity_id
         inner join
-            stages on stages.lifecycle_model = current_episodes.lifecycle_model and stages.stage = current_episodes.stage
+            stages
+            on stages.lifecycle_model = current_episodes.lifecycle_model
+            and stages.stage = current_episodes.stage
         left join
             stages as furthest
             on furthest.lifecycle_model = current_episodes.lifecycle_model

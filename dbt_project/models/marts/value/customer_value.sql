@@ -4,7 +4,10 @@ with
     orders as (select * from {{ ref("fct_orders") }}),
 
     order_counts as (
-        select person_id, count(*) as paid_order_count, count(*) filter (where rate_to_reporting is null) as unconverted_order_count
+        select
+            person_id,
+            count(*) as paid_order_count,
+            count(*) filter (where rate_to_reporting is null) as unconverted_order_count
         from orders
         where paid_at <= {{ as_of() }} and person_id is not null
         group by person_id

@@ -11,7 +11,9 @@ with
             mapping || ':' || customer_id as customer_id,
             channel,
             lower(direction) as direction,
-            coalesce(lower(sender_kind), case when lower(direction) = 'inbound' then 'contact' else 'agent' end) as sender_kind,
+            coalesce(
+                lower(sender_kind), case when lower(direction) = 'inbound' then 'contact' else 'agent' end
+            ) as sender_kind,
             {{ utc_timestamp("sent_at") }} as sent_at,
             {{ load_instant("_dlt_load_id") }} as loaded_at
         from current_versions

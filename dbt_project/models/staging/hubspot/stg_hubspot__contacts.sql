@@ -1,7 +1,6 @@
 with
     source as (
-        select *, min(_dlt_load_id) over (partition by id) as first_load_id
-        from {{ source("raw_hubspot", "contacts") }}
+        select *, min(_dlt_load_id) over (partition by id) as first_load_id from {{ source("raw_hubspot", "contacts") }}
     ),
 
     -- An archived contact may come back without its properties: the last full version holds them.

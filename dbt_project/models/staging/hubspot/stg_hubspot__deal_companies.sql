@@ -7,7 +7,8 @@ with
         where _dlt_valid_to is null
         qualify
             row_number() over (
-                partition by deal_id, company_id order by label nulls last, _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+                partition by deal_id, company_id
+                order by label nulls last, _dlt_valid_from desc nulls last, _dlt_id desc nulls last
             )
             = 1
     ),

@@ -7,7 +7,8 @@ with
         where _dlt_valid_to is null
         qualify
             row_number() over (
-                partition by account_id, ad_id, date_start order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+                partition by account_id, ad_id, date_start
+                order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last
             )
             = 1
     ),

@@ -6,7 +6,8 @@ with
         from source
         qualify
             row_number() over (
-                partition by id order by updated_time desc nulls last, _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+                partition by id
+                order by updated_time desc nulls last, _dlt_valid_from desc nulls last, _dlt_id desc nulls last
             )
             = 1
     ),

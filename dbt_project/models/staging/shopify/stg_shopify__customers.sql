@@ -9,7 +9,8 @@ with
         from source
         qualify
             row_number() over (
-                partition by id order by updated_at desc nulls last, _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+                partition by id
+                order by updated_at desc nulls last, _dlt_valid_from desc nulls last, _dlt_id desc nulls last
             )
             = 1
     ),

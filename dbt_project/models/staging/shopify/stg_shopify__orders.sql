@@ -1,7 +1,6 @@
 with
     source as (
-        select *, min(_dlt_load_id) over (partition by id) as first_load_id
-        from {{ source("raw_shopify", "orders") }}
+        select *, min(_dlt_load_id) over (partition by id) as first_load_id from {{ source("raw_shopify", "orders") }}
     ),
 
     latest_versions as (
@@ -9,7 +8,8 @@ with
         from source
         qualify
             row_number() over (
-                partition by id order by updated_at desc nulls last, _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+                partition by id
+                order by updated_at desc nulls last, _dlt_valid_from desc nulls last, _dlt_id desc nulls last
             )
             = 1
     ),

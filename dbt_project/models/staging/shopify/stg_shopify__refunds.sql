@@ -1,7 +1,6 @@
 with
     source as (
-        select *, min(_dlt_load_id) over (partition by id) as first_load_id
-        from {{ source("raw_shopify", "refunds") }}
+        select *, min(_dlt_load_id) over (partition by id) as first_load_id from {{ source("raw_shopify", "refunds") }}
     ),
 
     current_versions as (
