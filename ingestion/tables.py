@@ -40,7 +40,8 @@ class RawTable:
         history: `versions` keeps each distinct version of a record (dlt merge strategy scd2: `_dlt_valid_from`,
             `_dlt_valid_to`); `events` inserts each key once (insert-only).
         key: for `events` the primary key; for `versions` the unit that arrives whole, so that rows of a unit that
-            are missing from a new arrival are retired (one record's id, or an account and day of a report).
+            are missing from a new arrival are retired (one record's id, or an account and day of a report);
+            empty where the source itself gives each load its scope (dlt's `destination_scope`).
     """
 
     name: str

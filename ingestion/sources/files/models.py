@@ -226,7 +226,7 @@ class ExchangeRate(Entity):
 
 
 def _table(name: str, row: type[Row]) -> RawTable:
-    return RawTable(name, row, "versions", ("mapping",))
+    return RawTable(name, row, "versions", ())  # no merge key: what a load replaces is the scope that the source gives
 
 
 CUSTOMERS = _table("customers", Customer)

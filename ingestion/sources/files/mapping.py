@@ -1,0 +1,292 @@
+"""The declaration that a mapping file makes, and its errors that show without opening a data file.
+
+Belongs here: the keys of a mapping file, which of them are needed, what they may name. Does not: reading data
+(`inputs.py`), SQL (`evaluation.py`).
+
+The SQL in a mapping is configuration that its owner writes and trusts: it runs as it stands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ingestion.config import SettingsError
+from ingestion.sources.files.canonical import ENTITIES, columns
+
+FORMATS = {".csv": "csv", ".parquet": "parquet", ".jsonl": "jsonl"}
+ENCODINGS = ("utf-8", "utf-16", "latin-1")  # those DuckDB reads without an extension
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_SQL_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class MappingError(SettingsError):
+    """A mapping cannot work; the message says where (file, entity, column) and what to do, one problem a line."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """Files that are read as one table; the options are for CSV."""
+
+    name: str
+    path: str
+    format: str
+    delimiter: str = ","
+    quote: str = '"'
+    encoding: str = "utf-8"
+    header: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RejectRule:
+    """Rows of an input that no entity may take: those where `when` (SQL) holds."""
+
+    input: str
+    when: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class EntityMapping:
+    """Where the rows of one entity come from. `columns`: canonical column to SQL expression over the input."""
+
+    entity: str
+    input: str
+    where: str | None
+    group_by: tuple[str, ...]
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class FileMapping:
+    """One mapping file."""
+
+    name: str
+    file: Path
+    text: str = field(repr=False)
+    timezone: str
+    inputs: Mapping[str, Input]
+    rejects: tuple[RejectRule, ...]
+    entities: Mapping[str, EntityMapping]
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or what there is to choose from."""
+    names = sorted(known)
+    by_lower = {name.lower(): name for name in names}
+    close = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {by_lower[close[0]]!r}?"
+    return f"; choose from: {', '.join(names)}" if names else ""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error: otherwise the first one would be lost without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = key_node.value
+            if key_node.tag != "tag:yaml.org,2002:merge" and key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+class _Reader:
+    """Walks one parsed file and collects every problem, so that one run shows them all."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.problems: list[str] = []
+
+    def problem(self, where: str, what: str) -> None:
+        self.problems.append(f"{self.file}: {where + ': ' if where else ''}{what}")
+
+    def block(self, value: Any, where: str, allowed: Collection[str], needed: Collection[str]) -> dict[str, Any]:
+        """`value` as a mapping with no key outside `allowed` and every key of `needed`; {} where it is none."""
+        if not isinstance(value, dict):
+            self.problem(where, f"expected keys ({', '.join(allowed)}), found {value!r:.60}")
+            return {}
+        for key in value:
+            if key not in allowed:
+                self.problem(where, f"unknown key {key!r}{suggestion(str(key), allowed)}")
+        for key in needed:
+            if value.get(key) in (None, "", [], {}):
+                self.problem(where, f"the key {key!r} is missing or empty")
+        return value
+
+    def text(self, value: Any, where: str) -> str:
+        """A scalar as text; YAML's own true, 1 and 2.5 are SQL constants of the same spelling."""
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, str | int | float):
+            return str(value).strip()
+        self.problem(where, f"expected text, found {value!r:.60}")
+        return ""
+
+    def texts(self, value: Any, where: str) -> tuple[str, ...]:
+        if not isinstance(value, list):
+            self.problem(where, f"expected a list, found {value!r:.60}")
+            return ()
+        return tuple(self.text(item, where) for item in value)
+
+    def input(self, name: str, value: Any) -> Input:
+        where = f"inputs.{name}"
+        if not _NAME.fullmatch(name):
+            self.problem(where, "the name of an input is lower case letters, digits and underscores")
+        block = self.block(value, where, ("path", "delimiter", "quote", "encoding", "header"), ("path",))
+        path = self.text(block.get("path", ""), f"{where}.path")
+        suffixes = [suffix for suffix in Path(path).suffixes if suffix != ".gz"]
+        file_format = FORMATS.get(suffixes[-1].lower() if suffixes else "", "")
+        if path and not file_format:
+            self.problem(f"{where}.path", f"{path!r} is none of: {', '.join(FORMATS)} (.csv.gz and .jsonl.gz too)")
+        options: dict[str, Any] = {}
+        for key in ("delimiter", "quote", "encoding"):
+            if key in block:
+                options[key] = self.text(block[key], f"{where}.{key}") if key == "encoding" else str(block[key])
+        if "header" in block:
+            options["header"] = self.texts(block["header"], f"{where}.header")
+        if options and file_format not in ("csv", ""):
+            self.problem(where, f"{', '.join(options)}: for CSV only, and {path!r} is {file_format}")
+        for key in ("delimiter", "quote"):
+            if key in options and len(options[key]) != 1:
+                self.problem(f"{where}.{key}", f"expected one character, found {options[key]!r}")
+        if options.get("encoding", "utf-8") not in ENCODINGS:
+            self.problem(f"{where}.encoding", f"{options['encoding']!r} is none of: {', '.join(ENCODINGS)}")
+        return Input(name, path, file_format, **options)
+
+    def reject_rules(self, value: Any, inputs: Collection[str]) -> tuple[RejectRule, ...]:
+        if not isinstance(value, list):
+            self.problem("reject", "expected a list of rules (input, when, reason)")
+            return ()
+        rules = []
+        for number, item in enumerate(value, start=1):
+            where = f"reject rule {number}"
+            keys = ("input", "when", "reason")
+            block = self.block(item, where, keys, keys)
+            rule = RejectRule(*(self.text(block.get(key, ""), f"{where}.{key}") for key in keys))
+            if rule.input and rule.input not in inputs:
+                self.problem(where, f"unknown input {rule.input!r}{suggestion(rule.input, inputs)}")
+            rules.append(rule)
+        return tuple(rules)
+
+    def entity(self, name: str, value: Any, inputs: Collection[str]) -> EntityMapping | None:
+        where = f"entities.{name}"
+        if name not in ENTITIES:
+            self.problem("entities", f"unknown entity {name!r}{suggestion(name, ENTITIES)}")
+            return None
+        block = self.block(value, where, ("from", "where", "group_by", "columns"), ("from", "columns"))
+        source = self.text(block.get("from", ""), f"{where}.from")
+        if source and source not in inputs:
+            self.problem(f"{where}.from", f"unknown input {source!r}{suggestion(source, inputs)}")
+        condition = self.text(block["where"], f"{where}.where") if "where" in block else None
+        if condition == "":
+            self.problem(f"{where}.where", "the condition is empty; leave the key out to take every row")
+        group_by = self.texts(block["group_by"], f"{where}.group_by") if "group_by" in block else ()
+        canonical = {column.name: column for column in columns(ENTITIES[name])}
+        given = block.get("columns") or {}
+        expressions: dict[str, str] = {}
+        if not isinstance(given, dict):
+            self.problem(f"{where}.columns", "expected canonical columns with an SQL expression each")
+            given = {}
+        for column, expression in given.items():
+            if column not in canonical:
+                self.problem(f"{where}.columns", f"unknown column {column!r}{suggestion(str(column), canonical)}")
+                continue
+            expressions[column] = self.text(expression, f"{where}.columns.{column}")
+            if not expressions[column]:
+                self.problem(f"{where}.columns.{column}", "the expression is empty; leave the column out for null")
+        missing = [column.name for column in canonical.values() if column.required and column.name not in given]
+        if given and missing:
+            self.problem(f"{where}.columns", f"required columns are missing: {', '.join(missing)}")
+        return EntityMapping(name, source, condition, group_by, expressions)
+
+
+def read_mapping(file: Path) -> FileMapping:
+    """One mapping file.
+
+    Raises:
+        MappingError: with every problem that the file itself shows.
+    """
+    text = file.read_text(encoding="utf-8")
+    try:
+        content = yaml.load(text, Loader=_Loader)  # a SafeLoader
+    except yaml.YAMLError as error:
+        raise MappingError(f"{file}: no valid YAML: {error}") from error
+    reader = _Reader(file)
+    keys = ("name", "timezone", "inputs", "reject", "entities")
+    block = reader.block(content, "", keys, ("name", "inputs", "entities"))
+    name = reader.text(block.get("name", ""), "name")
+    if name and not _NAME.fullmatch(name):
+        reader.problem("name", f"{name!r} is not made of lower case letters, digits and underscores only")
+    timezone = reader.text(block.get("timezone", "UTC"), "timezone")
+    parts: dict[str, dict[str, Any]] = {}
+    for key in ("inputs", "entities"):
+        parts[key] = block.get(key) or {}
+        if not isinstance(parts[key], dict):
+            reader.problem(key, "expected named entries")
+            parts[key] = {}
+    inputs = {str(key): reader.input(str(key), value) for key, value in parts["inputs"].items()}
+    rejects = reader.reject_rules(block.get("reject") or [], inputs)
+    entities = {str(key): reader.entity(str(key), value, inputs) for key, value in parts["entities"].items()}
+    used = {entity.input for entity in entities.values() if entity}
+    for unused in sorted(inputs.keys() - used):
+        reader.problem(f"inputs.{unused}", "no entity takes rows from it; map it or leave it out")
+    if reader.problems:
+        raise MappingError("\n".join(reader.problems))
+    return FileMapping(
+        name=name,
+        file=file,
+        text=text,
+        timezone=timezone,
+        inputs=inputs,
+        rejects=rejects,
+        entities={key: entity for key, entity in entities.items() if entity},
+    )
+
+
+def read_mappings(location: Path) -> list[FileMapping]:
+    """The mapping files at `location`, a file or a folder of `*.yml` and `*.yaml`, by file name.
+
+    Raises:
+        MappingError: there is none, a file has problems, or two carry the same name.
+    """
+    if location.is_dir():
+        files = sorted({*location.glob("*.yml"), *location.glob("*.yaml")})
+    else:
+        files = [location] if location.is_file() else []
+    if not files:
+        raise MappingError(
+            f"{location}: no mapping file there. Set SOURCES__FILES__MAPPINGS_PATH to a mapping (.yml, .yaml) or to "
+            "a folder of them, or leave files out of LIFECYCLE_SOURCES."
+        )
+    mappings: dict[str, FileMapping] = {}
+    problems = []
+    for file in files:
+        try:
+            mapping = read_mapping(file)
+        except MappingError as error:
+            problems.append(str(error))
+            continue
+        if mapping.name in mappings:
+            problems.append(
+                f"{file}: the name {mapping.name!r} is taken by {mappings[mapping.name].file}; choose another"
+            )
+        mappings[mapping.name] = mapping
+    if problems:
+        raise MappingError("\n".join(problems))
+    return list(mappings.values())
+
+
+def sql_words(expression: str) -> set[str]:
+    """The words of an SQL expression outside its text constants: what might be meant as a column."""
+    return set(_SQL_WORD.findall(re.sub(r"'(?:[^']|'')*'", " ", expression)))
