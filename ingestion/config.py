@@ -1,13 +1,15 @@
-"""The one place where environment variables become paths, a destination and the list of enabled sources.
+"""The one place where settings are read: environment variables of the project, dlt config and secrets of a source.
 
-Belongs here: settings shared by every source. Does not: a vendor's base URL or token (dlt config and secrets of
-that source), anything read at import.
+Belongs here: paths, the destination, the enabled sources, and how one setting of a source is looked up. Does not:
+which settings a source has (its own package), anything read at import.
 """
 
 from __future__ import annotations
 
 import os
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import dlt
 from dlt.common.destination import Destination
@@ -48,6 +50,89 @@ def enabled_sources() -> tuple[str, ...]:
             f"Choose from: {', '.join(SOURCE_NAMES)}."
         )
     return tuple(name for name in SOURCE_NAMES if name in wanted)
+
+
+def as_of() -> datetime:
+    """The instant that counts as now (UTC): `LIFECYCLE_AS_OF`, or the clock.
+
+    Raises:
+        SettingsError: the value is no ISO instant.
+    """
+    setting = os.environ.get("LIFECYCLE_AS_OF", "").strip()
+    if not setting:
+        return datetime.now(UTC)
+    try:
+        instant = datetime.fromisoformat(setting)
+    except ValueError:
+        raise SettingsError(
+            f"LIFECYCLE_AS_OF={setting!r} is no instant. Write it like 2026-10-31T06:00:00Z."
+        ) from None
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def variable_name(source: str, name: str) -> str:
+    """Environment variable of a source's setting."""
+    return f"SOURCES__{source}__{name}".upper()
+
+
+def source_setting(source: str, name: str) -> str | None:
+    """A source's setting from the environment or `.dlt/config.toml`; None where it is not set or empty."""
+    _find_project_settings()
+    value: Any = dlt.config.get(f"sources.{source}.{name}")
+    if isinstance(value, list):
+        value = ",".join(str(item) for item in value)
+    return None if value is None else str(value).strip() or None
+
+
+def required_setting(source: str, name: str) -> str:
+    """As `source_setting`.
+
+    Raises:
+        SettingsError: it is not set.
+    """
+    value = source_setting(source, name)
+    if value is None:
+        raise SettingsError(
+            f"{source}: the setting {name} is missing. Set the environment variable {variable_name(source, name)}, "
+            f"or {name} under [sources.{source}] in .dlt/config.toml."
+        )
+    return value
+
+
+def date_setting(source: str, name: str) -> date | None:
+    """As `source_setting`, as a day.
+
+    Raises:
+        SettingsError: it is no ISO date.
+    """
+    value = source_setting(source, name)
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value[:10])
+    except ValueError:
+        raise SettingsError(f"{variable_name(source, name)}={value!r} is no date. Write it like 2025-01-31.") from None
+
+
+def secret_setting(source: str, name: str) -> str:
+    """A source's secret from the environment or `.dlt/secrets.toml`.
+
+    Raises:
+        SettingsError: it is not set. The message never holds a value.
+    """
+    _find_project_settings()
+    value = dlt.secrets.get(f"sources.{source}.{name}", str)
+    if not value or not value.strip():
+        raise SettingsError(
+            f"{source}: the secret {name} is missing. Set the environment variable {variable_name(source, name)}, "
+            f"or {name} under [sources.{source}] in .dlt/secrets.toml."
+        )
+    return value.strip()
+
+
+def _find_project_settings() -> None:
+    # dlt looks for .dlt/ in the working directory unless told otherwise; a run may start anywhere.
+    os.environ.setdefault("DLT_PROJECT_DIR", str(PROJECT_ROOT))
 
 
 def dataset_name(source: str) -> str:

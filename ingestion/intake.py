@@ -34,20 +34,40 @@ class Intake:
         self.received: Counter[str] = Counter()
         self.loaded: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
-        self._rejections: list[dict[str, Any]] = []
+        self._rejections: dict[str, dict[str, Any]] = {}
+        self._keys: dict[str, set[bytes]] = {}
         self._resources = [table.name for table in tables]
 
-    def accept(self, table: RawTable, records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-        """Yield the rows of `records` that fit the table's row model; the others become rejections."""
+    def accept(self, table: RawTable, records: Iterable[Any], origin: str = "") -> Iterator[dict[str, Any]]:
+        """Yield the rows of `records` that fit the table's row model; the others become rejections.
+
+        An event that arrives again in the same run counts as loaded and is not yielded: it is in the table.
+
+        Args:
+            table: whose row model and key apply.
+            records: mappings of field to value; anything else is rejected.
+            origin: where the records are from (a file and line), for the reason of a rejection.
+        """
         for record in records:
             self.received[table.name] += 1
             try:
-                row = table.row.model_validate(record)
+                row = table.row.model_validate(record).model_dump()
             except ValidationError as error:
-                self._keep(table.name, record, _readable(error))
-            else:
-                self.loaded[table.name] += 1
-                yield row.model_dump()
+                self._keep(table.name, record, f"{origin}: {_readable(error)}" if origin else _readable(error))
+                continue
+            self.loaded[table.name] += 1
+            if table.history == "versions" or self._is_first(table, row):
+                yield row
+
+    def _is_first(self, table: RawTable, row: Mapping[str, Any]) -> bool:
+        # dlt's insert-only compares with what is in the table, not within the load: twins would both be inserted
+        keys = self._keys.setdefault(table.name, set())
+        text = "\x1f".join(str(row[column]) for column in table.key)
+        key = hashlib.blake2b(text.encode(), digest_size=16).digest()
+        if key in keys:
+            return False
+        keys.add(key)
+        return True
 
     def reject(self, resource: str, record: Any, reason: str) -> None:
         """Count a record as received and reject it: for what never takes the shape of a record (bad JSON)."""
@@ -65,24 +85,28 @@ class Intake:
         self.rejected[resource] += 1
         text = record if isinstance(record, str) else json.dumps(record, default=str, sort_keys=True)
         identity = "\x1f".join((self.source, resource, text, reason))
-        self._rejections.append(
-            {
-                "rejection_id": hashlib.sha256(identity.encode()).hexdigest()[:32],
-                "source": self.source,
-                "resource": resource,
-                "record": text,
-                "reason": reason,
-            }
-        )
+        rejection_id = hashlib.sha256(identity.encode(errors="backslashreplace")).hexdigest()[:32]
+        self._rejections[rejection_id] = {
+            "rejection_id": rejection_id,
+            "source": self.source,
+            "resource": resource,
+            "record": text,
+            "reason": reason,
+        }
+
+    @property
+    def resources(self) -> list[str]:
+        """Names of the resources counted, also of those where nothing arrived."""
+        return sorted({*self._resources, *self.received})
 
     def rejections(self) -> Iterator[dict[str, Any]]:
-        """Rows of `rejected_records`; a record rejected before for the same reason has the same id."""
-        yield from self._rejections
+        """Rows of `rejected_records`; a record rejected again for the same reason has the same id and is one row."""
+        yield from self._rejections.values()
 
     def audit(self) -> Iterator[dict[str, Any]]:
         """Rows of `load_audit`, one a resource, also where nothing arrived."""
         run, finished_at = uuid4().hex, datetime.now(UTC)
-        for resource in sorted({*self._resources, *self.received}):
+        for resource in self.resources:
             yield {
                 "load_key": f"{run}:{resource}",
                 "source": self.source,

@@ -10,19 +10,24 @@ so that building a source needs neither network nor secret.
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
 import dlt
+from dlt.common.destination import TLoaderFileFormat
 from dlt.extract import DltResource, DltSource
 
 from ingestion import config
+from ingestion.config import SettingsError
+from ingestion.http import VendorError
 from ingestion.intake import Intake
 from ingestion.tables import LOAD_AUDIT, REJECTED_RECORDS, RawTable
 
-LOADER_FILE_FORMAT = "parquet"  # nine times faster into DuckDB than dlt's default
+LOADER_FILE_FORMAT: TLoaderFileFormat = "parquet"  # nine times faster into DuckDB than dlt's default
 
 
 def tables(name: str) -> tuple[RawTable, ...]:
@@ -64,7 +69,7 @@ def prepare(name: str, pipeline: dlt.Pipeline) -> None:
     Every source has its raw tables, also a disabled one, so that every model always builds.
     """
     pipeline.abort_packages()
-    known = set(pipeline.default_schema.data_table_names()) if pipeline.default_schema_name else set()
+    known: set[str] = set(pipeline.default_schema.data_table_names()) if pipeline.default_schema_name else set()
     missing = [table for table in tables(name) if table.name not in known]
     if missing:
         pipeline.run(_empty_source(name, missing), loader_file_format=LOADER_FILE_FORMAT)
@@ -86,9 +91,45 @@ def _empty_source(name: str, missing: list[RawTable]) -> DltSource:
 
 
 def run(name: str, progress: Any = None) -> Intake:
-    """Load one source once and return its counts. The command line of each source calls this."""
+    """Load one source once and return its counts."""
     pipeline = build_pipeline(name, progress)
     prepare(name, pipeline)
     intake = Intake(name, import_module(f"ingestion.sources.{name}").TABLES)
     pipeline.run(build_source(name, intake), loader_file_format=LOADER_FILE_FORMAT)
     return intake
+
+
+def cause(error: BaseException) -> BaseException:
+    """What a person has to know of a failed run: the vendor's or a setting's error under dlt's own, or the deepest."""
+    deepest = error
+    while True:
+        if isinstance(deepest, VendorError | SettingsError):
+            return deepest
+        below = deepest.__cause__ or deepest.__context__
+        if below is None:
+            return deepest
+        deepest = below
+
+
+def main(name: str) -> int:
+    """The command line of one source: load it, print its counts. Returns the exit code; 1: failed, with a line why."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("ingestion").setLevel(logging.INFO)
+    try:
+        intake = run(name)
+    except Exception as error:
+        reason = cause(error)
+        known = isinstance(reason, VendorError | SettingsError)
+        print(f"failed: {reason if known else f'{name}: {type(reason).__name__}: {reason}'}", file=sys.stderr)
+        return 1
+    print(counts(intake))
+    return 0
+
+
+def counts(intake: Intake) -> str:
+    """Received, loaded and rejected of each resource, as a table of text."""
+    lines = [f"{'resource':<28}{'received':>10}{'loaded':>10}{'rejected':>10}"]
+    for resource in intake.resources:
+        numbers = (intake.received[resource], intake.loaded[resource], intake.rejected[resource])
+        lines.append(f"{f'{intake.source}.{resource}':<28}" + "".join(f"{number:>10}" for number in numbers))
+    return "\n".join(lines)

@@ -1,0 +1,75 @@
+"""What a vendor sent, before it is judged: paths into nested JSON, batches, and the spool of one pass over an API.
+
+Belongs here: handling of records whose shape is not known yet. Does not: requests (`http`), validation (`intake`).
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+BATCH_ROWS = 1000  # rows handed to dlt at once: a list costs it far less than as many single rows
+SPOOL_MEMORY_BYTES = 8_000_000
+
+
+def at(record: Any, *path: str) -> Any:
+    """The value at `path`, or None as soon as a step of it is absent or no object."""
+    for step in path:
+        if not isinstance(record, Mapping):
+            return None
+        record = record.get(step)
+    return record
+
+
+def unknown(record: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
+    """The top-level fields of `record` that a `to_row` function does not know: they become new columns."""
+    names = set(known)
+    return {name: value for name, value in record.items() if name not in names}
+
+
+def batches(items: Iterable[T], size: int = BATCH_ROWS) -> Iterator[list[T]]:
+    """Lists of `size` items, the last one shorter."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+class Spool:
+    """Records of one pass over an API, on disk; of several arrivals of one key the last one counts.
+
+    While pages are read, records change and move to a later page: they arrive twice. And several tables are made
+    from one pass. Both need the records kept until the pass is over, and memory must not grow with them.
+    """
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(max_size=SPOOL_MEMORY_BYTES)  # noqa: SIM115 (lives as long as the spool)
+        self._offsets: dict[str, int] = {}
+        weakref.finalize(self, self._file.close)
+
+    def add(self, key: Any, record: Any) -> None:
+        """Keep `record`. A record without a key (None) is its own key: it is rejected later, but not lost here."""
+        text = json.dumps(record)
+        name = text if key is None else str(key)
+        self._offsets.pop(name, None)  # so that the order is that of the last arrivals
+        self._offsets[name] = self._file.seek(0, 2)
+        self._file.write(text.encode() + b"\n")
+
+    def keys(self) -> Iterator[str]:
+        yield from self._offsets
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._offsets
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def __iter__(self) -> Iterator[Any]:
+        for offset in list(self._offsets.values()):
+            self._file.seek(offset)
+            yield json.loads(self._file.readline())

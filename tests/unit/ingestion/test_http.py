@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import pytest
+import requests
+import responses
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestion.http import Client, Problem, VendorError, expect_list, judge_status, pages
+
+BASE = "https://vendor.example/v1"
+URL = f"{BASE}/things"
+TOKEN = "s3cret-t0ken"
+
+
+def client(judge=judge_status) -> Client:
+    return Client("vendor", BASE, {"Authorization": f"Bearer {TOKEN}"}, judge)
+
+
+def in_body(response, body):
+    """A vendor that puts its errors into a 200."""
+    if isinstance(body, dict) and body.get("error") == "busy":
+        return Problem("busy", retry=True, wait_seconds=2.4)
+    if isinstance(body, dict) and body.get("error"):
+        return Problem(body["error"], advice="Ask them.", code="E1")
+    return judge_status(response, body)
+
+
+def test_the_parsed_body_is_returned_and_the_token_travels_in_a_header(web):
+    web.get(URL, json={"a": 1})
+    assert client().get("/things", {"limit": 5}) == {"a": 1}
+    request = web.calls[0].request
+    assert request.headers["Authorization"] == f"Bearer {TOKEN}"
+    assert request.url == f"{URL}?limit=5"
+
+
+def test_retry_after_is_obeyed(web, pauses):
+    web.get(URL, status=429, headers={"Retry-After": "7"}, json={})
+    web.get(URL, json={"a": 1})
+    assert client().get("/things") == {"a": 1}
+    assert pauses == [7]
+
+
+def test_without_retry_after_pauses_double(web, pauses):
+    for status in (429, 500, 502):
+        web.get(URL, status=status, body="<html>")
+    web.get(URL, json={"a": 1})
+    assert client().get("/things") == {"a": 1}
+    assert pauses == [1, 2, 4]
+
+
+def test_json_that_breaks_off_is_asked_for_again(web, pauses):
+    web.get(URL, body='{"data": [{"id": 1}, {"i')
+    web.get(URL, json={"data": []})
+    assert client().get("/things") == {"data": []}
+    assert len(pauses) == 1
+
+
+def test_a_lost_connection_is_tried_again(web, pauses):
+    web.get(URL, body=requests.ConnectionError("reset"))
+    web.get(URL, json={"a": 1})
+    assert client().get("/things") == {"a": 1}
+    assert len(pauses) == 1
+
+
+def test_an_error_inside_a_200_is_retried_after_the_time_the_vendor_asks_for(web, pauses):
+    web.get(URL, json={"error": "busy"})
+    web.get(URL, json={"a": 1})
+    assert client(in_body).get("/things") == {"a": 1}
+    assert pauses == [3]  # whole seconds, rounded up
+
+
+def test_attempts_are_bounded_and_an_exhausted_retry_is_an_error(web, pauses):
+    web.get(URL, json={"error": "busy"})
+    with pytest.raises(VendorError, match="busy .status 200, given up after several attempts."):
+        client(in_body).get("/things")
+    assert len(web.calls) == 4  # RUNTIME__REQUEST_MAX_ATTEMPTS
+    assert len(pauses) == 3
+
+
+def test_a_permanent_error_is_not_retried_and_says_what_to_do(web, pauses):
+    web.get(URL, status=400, json={"error": "no such field", "token": TOKEN})
+    with pytest.raises(VendorError) as raised:
+        client(in_body).get("/things", {"access": "x"})
+    message = str(raised.value)
+    assert "vendor: GET /v1/things: no such field (status 400)" in message
+    assert message.endswith("Ask them.")
+    assert TOKEN not in message
+    assert "access=x" not in message
+    assert (raised.value.status, raised.value.code) == (400, "E1")
+    assert (len(web.calls), pauses) == (1, [])
+
+
+def test_an_unreachable_vendor_is_one_clear_error(web, pauses):
+    web.get(URL, body=requests.ConnectionError(f"no route, token {TOKEN}"))
+    with pytest.raises(VendorError) as raised:
+        client().get("/things")
+    assert "vendor: GET /v1/things: no answer from vendor.example (ConnectionError)" in str(raised.value)
+    assert TOKEN not in str(raised.value)
+
+
+def test_a_long_body_is_cut(web):
+    web.get(URL, status=404, body="x" * 5000)
+    with pytest.raises(VendorError) as raised:
+        client().get("/things")
+    assert len(str(raised.value)) < 600
+
+
+@pytest.mark.parametrize(("status", "advice"), [(401, "token"), (403, "token"), (404, "base URL"), (400, "version")])
+def test_each_refusal_has_its_advice(web, status, advice):
+    web.get(URL, status=status, json={})
+    with pytest.raises(VendorError, match=advice):
+        client().get("/things")
+
+
+def test_post_sends_the_body_as_json(web):
+    web.post(URL, json={}, match=[responses.matchers.json_params_matcher({"q": 1})])
+    assert client().post("/things", body={"q": 1}) == {}
+
+
+class Paged:
+    """A list of pages whose cursors expire at given requests."""
+
+    def __init__(self, content: list[list[int]], expire_at: set[int]) -> None:
+        self.content, self.expire_at, self.requests = content, expire_at, 0
+
+    def __call__(self, cursor: str | None) -> tuple[list[int], str | None]:
+        self.requests += 1
+        if cursor is not None and self.requests in self.expire_at:
+            raise VendorError("gone", problem=Problem("gone", cursor_expired=True))
+        number = int(cursor or 0)
+        return self.content[number], str(number + 1) if number + 1 < len(self.content) else None
+
+
+contents = st.lists(st.lists(st.integers(), max_size=4), min_size=1, max_size=6)
+
+
+@given(contents)
+def test_every_item_of_every_page_comes_once_in_order(content):
+    assert [item for page in pages(Paged(content, set())) for item in page] == sum(content, [])
+
+
+@given(contents, st.sets(st.integers(2, 8), max_size=3))
+def test_an_expired_cursor_starts_again_and_loses_nothing(content, expire_at):
+    found = [item for page in pages(Paged(content, expire_at)) for item in page]
+    expected = sum(content, [])
+    assert found[len(found) - len(expected) :] == expected
+
+
+def test_a_cursor_that_keeps_expiring_is_an_error():
+    with pytest.raises(VendorError, match="gone"):
+        list(pages(Paged([[1], [2]], set(range(100)))))
+
+
+def test_an_error_on_the_first_page_is_never_a_restart():
+    def fetch(cursor):
+        raise VendorError("no", problem=Problem("no", cursor_expired=True))
+
+    with pytest.raises(VendorError, match="no"):
+        list(pages(fetch))
+
+
+def test_a_cursor_that_leads_to_itself_is_an_error_not_an_endless_loop():
+    with pytest.raises(VendorError, match="paging is broken"):
+        list(pages(lambda cursor: ([1], "same")))
+
+
+def test_an_answer_without_its_list_is_an_error():
+    assert expect_list("vendor", "/x", {}, []) == []
+    with pytest.raises(VendorError, match="vendor: /x: the answer has no list"):
+        expect_list("vendor", "/x", {"data": None}, None)
