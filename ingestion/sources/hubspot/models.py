@@ -45,6 +45,7 @@ class Contact(HubSpotObject):
     createdate: datetime
     lastmodifieddate: datetime
     archived: bool = False
+    archived_at: datetime | None = None
 
 
 class Company(HubSpotObject):
@@ -56,6 +57,7 @@ class Company(HubSpotObject):
     createdate: datetime
     hs_lastmodifieddate: datetime
     archived: bool = False
+    archived_at: datetime | None = None
 
 
 class Deal(HubSpotObject):
@@ -72,6 +74,7 @@ class Deal(HubSpotObject):
     createdate: datetime
     hs_lastmodifieddate: datetime
     archived: bool = False
+    archived_at: datetime | None = None
 
 
 class PropertyChange(Row):
@@ -87,14 +90,18 @@ class PropertyChange(Row):
 
 
 class DealContact(Row):
+    """A deal without contacts is one row whose contact is null: so the ones it had before are retired."""
+
     deal_id: str
-    contact_id: str
-    label: str | None = None  # role of the contact in the deal, where one is set
+    contact_id: str | None = None
+    label: str | None = None  # role of the contact in the deal, where one is set; several: semicolon separated
 
 
 class DealCompany(Row):
+    """A deal without companies is one row whose company is null."""
+
     deal_id: str
-    company_id: str
+    company_id: str | None = None
     label: str | None = None
 
 

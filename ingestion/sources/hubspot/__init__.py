@@ -1,0 +1,409 @@
+"""HubSpot CRM: contacts, companies and deals with property history, associations, owners, pipelines.
+
+Belongs here: HubSpot's search, batch reads, limits and property names. Does not: what a stage or status means.
+
+Search tells which objects changed; a batch read of those ids is the one source of their rows and their history.
+Archived objects (deleted, or merged away) are not found by search and come from the archived list.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from functools import cache
+from typing import Any
+
+import dlt
+import requests
+from dlt.extract import DltResource
+
+from ingestion import config
+from ingestion.http import Client, Problem, VendorError, expect_list, judge_status, pages
+from ingestion.intake import Intake
+from ingestion.sources.hubspot.models import (
+    COMPANIES,
+    CONTACT_PROPERTY_HISTORY,
+    CONTACTS,
+    DEAL_COMPANIES,
+    DEAL_CONTACTS,
+    DEAL_PROPERTY_HISTORY,
+    DEAL_STAGES,
+    DEALS,
+    OWNERS,
+    TABLES,
+)
+from ingestion.tables import RawTable
+from ingestion.watermark import Watermark, instant
+from ingestion.wire import Spool, at, batches, unknown
+
+__all__ = ["TABLES", "resources"]
+
+log = logging.getLogger(__name__)
+
+SOURCE = "hubspot"
+SEARCH_LIMIT = 10_000  # results that one search can page through
+SEARCH_PAGE = 200
+SEARCH_LAG = timedelta(seconds=60)  # the search index runs behind: changes of the last minute are looked for again
+LIST_PAGE = 100
+BATCH_INPUTS = 100
+BATCH_INPUTS_WITH_HISTORY = 50
+NO_ASSOCIATIONS = "NO_ASSOCIATIONS_FOUND"
+OBJECT_FIELDS = ("id", "properties", "propertiesWithHistory", "createdAt", "updatedAt", "archived", "archivedAt")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One type of CRM object: its path, table, property of last modification, properties read, those with history."""
+
+    path: str
+    table: RawTable
+    modified: str
+    history: tuple[str, ...] = ()
+
+    @property
+    def properties(self) -> list[str]:
+        """The row model's columns, which bear HubSpot's property names."""
+        own = {"id", "archived", "archived_at"}
+        return [name for name in self.table.row.model_fields if name not in own]
+
+
+CONTACT = Kind("contacts", CONTACTS, "lastmodifieddate", ("lifecyclestage", "hs_lead_status"))
+COMPANY = Kind("companies", COMPANIES, "hs_lastmodifieddate")
+DEAL = Kind("deals", DEALS, "hs_lastmodifieddate", ("dealstage",))
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What one pass found: live and archived objects, and where the next pass begins (ISO instant)."""
+
+    objects: Spool
+    archived: Spool
+    modified_until: str | None
+
+    @property
+    def all(self) -> Iterator[Any]:
+        """Each object once; the archived state of one that was archived during the pass counts."""
+        yield from (record for record in self.objects if at(record, "id") not in self.archived)
+        yield from self.archived
+
+
+def judge(response: requests.Response, body: Any) -> Problem | None:
+    """HubSpot words errors as `{"status": "error", message, category | errorType}`."""
+    if at(body, "status") != "error":
+        return judge_status(response, body)
+    kind = str(at(body, "category") or at(body, "errorType") or "")
+    said = f"{at(body, 'message')} [{kind or 'error'}]"
+    if kind in ("RATE_LIMIT", "RATE_LIMITS") or response.status_code == 429:
+        return Problem(said, retry=True, advice="The rate limit stayed exceeded: run again later.", code=kind)
+    if kind == "INTERNAL_ERROR" or response.status_code >= 500:
+        return Problem(said, retry=True, advice="Run again later.", code=kind)
+    if response.status_code in (401, 403) or kind in ("INVALID_AUTHENTICATION", "MISSING_SCOPES"):
+        advice = f"Check {config.variable_name(SOURCE, 'access_token')} and the private app's scopes."
+        return Problem(said, advice=advice, code=kind)
+    message = said.lower()
+    return Problem(
+        said,
+        advice="The request was refused: check the portal's properties.",
+        code=kind,
+        cursor_expired=response.status_code in (200, 400) and ("cursor" in message or "paging" in message),
+    )
+
+
+def object_row(record: Any) -> Any:
+    """Wire object -> row: its properties beside its id. Unknown fields of both levels pass through."""
+    if not isinstance(record, Mapping):
+        return record
+    properties = record.get("properties")
+    row = dict(properties) if isinstance(properties, Mapping) else {}
+    row.pop("hs_object_id", None)  # the id once more
+    return {
+        **unknown(record, OBJECT_FIELDS),
+        **row,
+        "id": record.get("id"),
+        "archived": record.get("archived") or False,
+        "archived_at": record.get("archivedAt"),
+    }
+
+
+def history_rows(record: Any) -> Iterator[dict[str, Any]]:
+    """Wire object -> rows of its property history."""
+    for name, changes in (at(record, "propertiesWithHistory") or {}).items():
+        for change in changes:
+            yield {
+                "object_id": at(record, "id"),
+                "property": name,
+                "value": "" if at(change, "value") is None else at(change, "value"),
+                "timestamp": at(change, "timestamp"),
+                "source_type": at(change, "sourceType"),
+                "source_id": at(change, "sourceId"),
+                "updated_by_user_id": at(change, "updatedByUserId"),
+            }
+
+
+def association_rows(deal_id: str, targets: Iterable[Any], column: str) -> Iterator[dict[str, Any]]:
+    """Associations of one deal -> rows. A deal without any is one row without a target: earlier ones are retired."""
+    empty = True
+    for target in targets:
+        empty = False
+        labels = sorted({str(label) for kind in at(target, "associationTypes") or [] if (label := at(kind, "label"))})
+        yield {"deal_id": deal_id, column: at(target, "toObjectId"), "label": ";".join(labels) or None}
+    if empty:
+        yield {"deal_id": deal_id, column: None, "label": None}
+
+
+def owner_row(record: Any) -> Any:
+    """Wire owner -> row of `owners`."""
+    if not isinstance(record, Mapping):
+        return record
+    return {
+        **unknown(record, ("firstName", "lastName", "createdAt", "updatedAt")),
+        "first_name": record.get("firstName"),
+        "last_name": record.get("lastName"),
+    }
+
+
+def stage_rows(pipeline: Any) -> Iterator[dict[str, Any]]:
+    """Wire pipeline -> rows of `deal_stages`."""
+    for stage in at(pipeline, "stages") or []:
+        yield {
+            "pipeline_id": at(pipeline, "id"),
+            "pipeline_label": at(pipeline, "label"),
+            "stage_id": at(stage, "id"),
+            "label": at(stage, "label"),
+            "display_order": at(stage, "displayOrder"),
+            "is_closed": at(stage, "metadata", "isClosed"),
+            "probability": at(stage, "metadata", "probability"),
+        }
+
+
+def milliseconds(moment: datetime) -> int:
+    """Epoch milliseconds, in which HubSpot's filters count."""
+    return round(moment.timestamp() * 1000)
+
+
+class Crm:
+    """Reads one HubSpot account."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def changed_ids(self, kind: Kind, since: int) -> Iterator[tuple[Any, Any]]:
+        """Id and instant of modification of every object modified at or after `since` (epoch ms), some of them twice.
+
+        One search ends after `SEARCH_LIMIT` results: the next one starts from the last instant seen. Where a single
+        millisecond holds more than that (a bulk edit), its objects are read by id.
+        """
+        while True:
+            newest, read = since, 0
+            conditions = [{"propertyName": kind.modified, "operator": "GTE", "value": str(since)}]
+            for page in pages(self._search(kind, conditions, kind.modified)):
+                for record in page:
+                    modified = at(record, "properties", kind.modified)
+                    yield at(record, "id"), modified
+                    if moment := instant(modified):
+                        newest = max(newest, milliseconds(moment))
+                read += len(page)
+                log.info("hubspot: %s changed %s found", read, kind.path)
+                if read + SEARCH_PAGE > SEARCH_LIMIT:
+                    break
+            else:
+                return
+            if newest > since:
+                since = newest
+            else:
+                yield from ((id_, None) for id_ in self._ids_of_millisecond(kind, since))
+                since += 1
+
+    def _ids_of_millisecond(self, kind: Kind, millisecond: int) -> Iterator[Any]:
+        last_id = 0
+        while True:
+            conditions = [
+                {"propertyName": kind.modified, "operator": "EQ", "value": str(millisecond)},
+                {"propertyName": "hs_object_id", "operator": "GT", "value": str(last_id)},
+            ]
+            page, _ = self._search(kind, conditions, "hs_object_id")(None)
+            if not page:
+                return
+            yield from (at(record, "id") for record in page)
+            last_id = max(int(at(record, "id")) for record in page)
+
+    def _search(
+        self, kind: Kind, conditions: list[dict[str, str]], sort: str
+    ) -> Callable[[str | None], tuple[list[Any], str | None]]:
+        path = f"/crm/v3/objects/{kind.path}/search"
+
+        def fetch(cursor: str | None) -> tuple[list[Any], str | None]:
+            body = {
+                "filterGroups": [{"filters": conditions}],
+                "sorts": [{"propertyName": sort, "direction": "ASCENDING"}],
+                "properties": [kind.modified],
+                "limit": SEARCH_PAGE,
+            }
+            answer = self._client.post(path, body={**body, "after": cursor} if cursor else body)
+            return expect_list(SOURCE, path, answer, at(answer, "results")), at(answer, "paging", "next", "after")
+
+        return fetch
+
+    def objects(self, kind: Kind, ids: Iterable[str], intake: Intake) -> Iterator[Any]:
+        """The objects of `ids` with their properties and history; one that is gone is rejected with that reason."""
+        path = f"/crm/v3/objects/{kind.path}/batch/read"
+        for batch in batches(ids, BATCH_INPUTS_WITH_HISTORY if kind.history else BATCH_INPUTS):
+            body: dict[str, Any] = {"inputs": [{"id": id_} for id_ in batch], "properties": kind.properties}
+            if kind.history:
+                body["propertiesWithHistory"] = list(kind.history)
+            answer = self._client.post(path, params={"archived": "false"}, body=body)
+            found = expect_list(SOURCE, path, answer, at(answer, "results"))
+            reasons = _absent(path, answer)
+            # A merged object answers with the one it was merged into.
+            present = {str(at(record, "id")) for record in found} | {
+                merged
+                for record in found
+                for merged in str(at(record, "properties", "hs_merged_object_ids") or "").split(";")
+            }
+            for id_ in batch:
+                if id_ not in present:
+                    reason = reasons.get(id_, "the batch read gave neither the object nor an error")
+                    intake.reject(kind.table.name, {"id": id_}, f"changed, but not readable: {reason}")
+            yield from found
+            log.info("hubspot: %s %s read", len(found), kind.path)
+
+    def archived(self, kind: Kind) -> Spool:
+        """Every archived object: deleted, or merged into another one."""
+        found = Spool()
+        params = {"archived": "true", "limit": LIST_PAGE, "properties": ",".join(kind.properties)}
+        for page in pages(self._list(f"/crm/v3/objects/{kind.path}", params)):
+            for record in page:
+                found.add(at(record, "id"), record)
+        log.info("hubspot: %s archived %s", len(found), kind.path)
+        return found
+
+    def owners(self) -> Spool:
+        """Owners, also former ones: their contacts and deals still name them."""
+        found = Spool()
+        for archived in ("true", "false"):
+            for page in pages(self._list("/crm/v3/owners", {"limit": LIST_PAGE, "archived": archived})):
+                for record in page:
+                    found.add(at(record, "id"), record)
+        return found
+
+    def pipelines(self) -> list[Any]:
+        path = "/crm/v3/pipelines/deals"
+        answer = self._client.get(path)
+        return expect_list(SOURCE, path, answer, at(answer, "results"))
+
+    def _list(
+        self, path: str, params: Mapping[str, Any]
+    ) -> Callable[[str | None], tuple[list[Any], str | None]]:
+        def fetch(cursor: str | None) -> tuple[list[Any], str | None]:
+            answer = self._client.get(path, {**params, "after": cursor} if cursor else params)
+            return expect_list(SOURCE, path, answer, at(answer, "results")), at(answer, "paging", "next", "after")
+
+        return fetch
+
+    def associations(self, deal_ids: Iterable[str], target: str) -> Iterator[tuple[str, list[Any]]]:
+        """For each deal, its associated objects of type `target` (contacts, companies)."""
+        path = f"/crm/v4/associations/deals/{target}/batch/read"
+        for batch in batches(deal_ids, BATCH_INPUTS):
+            targets: dict[str, list[Any]] = {id_: [] for id_ in batch}
+            inputs: list[dict[str, str]] = [{"id": id_} for id_ in batch]
+            while inputs:
+                answer = self._client.post(path, body={"inputs": inputs})
+                inputs = []
+                _absent(path, answer)
+                for result in expect_list(SOURCE, path, answer, at(answer, "results")):
+                    deal_id = str(at(result, "from", "id"))
+                    targets.setdefault(deal_id, []).extend(at(result, "to") or [])
+                    if after := at(result, "paging", "next", "after"):
+                        inputs.append({"id": deal_id, "after": after})
+            yield from targets.items()
+            log.info("hubspot: %s of %s deals read", target, len(batch))
+
+
+def _absent(path: str, answer: Any) -> dict[str, str]:
+    """Ids that a partial success (207) calls absent, with the reason.
+
+    Raises:
+        VendorError: an error of another kind: reading on would lose records.
+    """
+    reasons: dict[str, str] = {}
+    for error in at(answer, "errors") or []:
+        said = f"{at(error, 'message')} [{at(error, 'category')}]"
+        if at(error, "category") != "OBJECT_NOT_FOUND" and NO_ASSOCIATIONS not in str(at(error, "subCategory")):
+            raise VendorError(f"{SOURCE}: POST {path}: part of a batch failed: {said}. Run again later.")
+        context = at(error, "context")
+        for ids in context.values() if isinstance(context, Mapping) else ():
+            reasons.update({str(id_): said for id_ in (ids if isinstance(ids, list) else [ids])})
+    return reasons
+
+
+def resources(intake: Intake) -> Iterable[DltResource]:
+    """The source's resources in run order. Settings and secrets are resolved when the first one runs."""
+
+    @cache
+    def crm() -> Crm:
+        token = config.secret_setting(SOURCE, "access_token")
+        base_url = config.required_setting(SOURCE, "base_url")
+        return Crm(Client(SOURCE, base_url, {"Authorization": f"Bearer {token}"}, judge))
+
+    # Tables made from the same objects share one pass; one that is run alone makes the pass from its own position.
+    @cache
+    def changes(kind: Kind, modified_until: str | None) -> Changes:
+        watermark, ids = Watermark(modified_until), dict[str, None]()
+        since = _first_millisecond() if watermark.at is None else milliseconds(watermark.at - SEARCH_LAG)
+        for id_, modified in crm().changed_ids(kind, since):
+            ids[str(id_)] = None
+            watermark.see(modified)
+        objects = Spool()
+        for record in crm().objects(kind, ids, intake):
+            objects.add(at(record, "id"), record)
+        return Changes(objects, crm().archived(kind), watermark.stored)
+
+    def from_changes(
+        kind: Kind, table: RawTable, to_rows: Callable[[Changes], Iterable[Any]]
+    ) -> DltResource:
+        def rows() -> Iterator[Any]:
+            state = dlt.current.resource_state()
+            found = changes(kind, state.get("modified_until"))
+            for batch in batches(to_rows(found)):
+                yield list(intake.accept(table, batch))
+            state["modified_until"] = found.modified_until
+
+        return dlt.resource(rows, **table.hints())
+
+    def objects(found: Changes) -> Iterator[Any]:
+        return map(object_row, found.all)
+
+    def history(found: Changes) -> Iterator[Any]:
+        return (row for record in found.objects for row in history_rows(record))
+
+    def associations(target: str, column: str) -> Callable[[Changes], Iterator[Any]]:
+        def rows(found: Changes) -> Iterator[Any]:
+            for deal_id, targets in crm().associations(found.objects.keys(), target):
+                yield from association_rows(deal_id, targets, column)
+
+        return rows
+
+    def owners() -> Iterator[Any]:
+        for batch in batches(crm().owners()):
+            yield list(intake.accept(OWNERS, map(owner_row, batch)))
+
+    def deal_stages() -> Iterator[Any]:
+        yield list(intake.accept(DEAL_STAGES, (row for each in crm().pipelines() for row in stage_rows(each))))
+
+    yield dlt.resource(owners, **OWNERS.hints())
+    yield dlt.resource(deal_stages, **DEAL_STAGES.hints())
+    yield from_changes(COMPANY, COMPANIES, objects)
+    yield from_changes(CONTACT, CONTACTS, objects)
+    yield from_changes(CONTACT, CONTACT_PROPERTY_HISTORY, history)
+    yield from_changes(DEAL, DEALS, objects)
+    yield from_changes(DEAL, DEAL_PROPERTY_HISTORY, history)
+    yield from_changes(DEAL, DEAL_CONTACTS, associations("contacts", "contact_id"))
+    yield from_changes(DEAL, DEAL_COMPANIES, associations("companies", "company_id"))
+
+
+def _first_millisecond() -> int:
+    """Where the first pass begins (epoch ms): the setting `initial_date`, or everything."""
+    first = config.date_setting(SOURCE, "initial_date")
+    return 0 if first is None else milliseconds(datetime.combine(first, time(), UTC))

@@ -1,0 +1,342 @@
+"""respond.io API v2 and its webhook inbox: users, channels, contacts, events, messages.
+
+Belongs here: respond.io's paging, limits and field names, and which contacts to ask for. Does not: what a lifecycle
+stage or a closing category means.
+
+REST has no filter by update and no list of conversations. The first run reads every contact with all messages;
+later runs only contacts that an event of the inbox names or that were created since.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import dlt
+import requests
+from dlt.extract import DltResource
+
+from ingestion import config
+from ingestion.http import Client, Problem, VendorError, expect_list, judge_status, pages
+from ingestion.intake import Intake
+from ingestion.sources.respond_io import inbox
+from ingestion.sources.respond_io.models import CHANNELS, CONTACTS, MESSAGES, TABLES, USERS, WEBHOOK_EVENTS
+from ingestion.watermark import Watermark
+from ingestion.wire import Spool, at, batches, unknown
+
+__all__ = ["TABLES", "resources"]
+
+log = logging.getLogger(__name__)
+
+SOURCE = "respond_io"
+PAGE = 100
+CREATED_LAG = timedelta(hours=1)
+QUEUED = 449  # the request waits in the vendor's queue: ask again
+CONTACTS_A_LOG_LINE = 100
+
+
+@dataclass(frozen=True)
+class Contacts:
+    """What one pass over the contacts found.
+
+    Attributes:
+        records: contacts to load.
+        with_news: ids of contacts whose messages may be new.
+        gone: ids that events name and the API no longer knows.
+        position: where the next pass begins.
+    """
+
+    records: Spool
+    with_news: tuple[str, ...]
+    gone: tuple[str, ...]
+    position: Position
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a pass over the contacts begins.
+
+    Attributes:
+        created_until: latest creation of a contact seen (ISO); None: no pass yet.
+        inbox: position in the webhook inbox.
+        known: contacts that the last full list held.
+    """
+
+    created_until: str | None = None
+    inbox: str | None = None
+    known: int = 0
+
+
+def judge(response: requests.Response, body: Any) -> Problem | None:
+    """respond.io words errors as `{"code": 4xx, "message": …}`; 449 means that the request is queued."""
+    code = at(body, "code")
+    said = f"{at(body, 'message') or 'no message'} [code {code or response.status_code}]"
+    status = code if response.status_code == 200 and isinstance(code, int) else response.status_code
+    if status in (QUEUED, 429):
+        return Problem(said, retry=True, advice="The rate limit stayed exceeded: run again later.", code=str(status))
+    if status >= 500:
+        return Problem(said, retry=True, advice="Run again later.", code=str(status))
+    if status in (401, 403):
+        return Problem(said, advice=f"Check {config.variable_name(SOURCE, 'access_token')}.", code=str(status))
+    if status >= 400:
+        expired = status == 400 and "cursor" in said.lower()
+        return Problem(said, advice="The API may have changed.", code=str(status), cursor_expired=expired)
+    return judge_status(response, body)
+
+
+def _custom_field(record: Any, name: str) -> Any:
+    fields = at(record, "custom_fields")
+    for field in fields if isinstance(fields, list) else []:
+        if at(field, "name") == name:
+            return at(field, "value")
+    return None
+
+
+def contact_row(record: Any) -> Any:
+    """Wire contact -> row of `contacts`."""
+    if not isinstance(record, Mapping):
+        return record
+    known = ("firstName", "lastName", "countryCode", "isBlocked", "assignee", "created_at")
+    return {
+        **unknown(record, known),
+        "first_name": record.get("firstName"),
+        "last_name": record.get("lastName"),
+        "country_code": record.get("countryCode"),
+        "is_blocked": record.get("isBlocked"),
+        "assignee_id": at(record, "assignee", "id"),
+        "assignee_email": at(record, "assignee", "email"),
+        "customer_number": _custom_field(record, "customer_number"),
+        "hubspot_contact_id": _custom_field(record, "hubspot_contact_id"),
+        "created_at": record.get("created_at"),
+    }
+
+
+def user_row(record: Any) -> Any:
+    """Wire user -> row of `users`."""
+    if not isinstance(record, Mapping):
+        return record
+    return {
+        **unknown(record, ("firstName", "lastName")),
+        "first_name": record.get("firstName"),
+        "last_name": record.get("lastName"),
+    }
+
+
+def message_row(record: Any) -> Any:
+    """Wire message -> row of `messages`."""
+    if not isinstance(record, Mapping):
+        return record
+    known = (
+        *("messageId", "channelMessageId", "contactId", "channelId", "traffic", "timestamp", "sender", "message"),
+        "status",  # delivery receipts: they change after the fact, a message does not
+    )
+    receipts = record.get("status") if isinstance(record.get("status"), list) else []
+    first_receipt = min((moment for each in receipts or [] if (moment := at(each, "timestamp"))), default=None)
+    return {
+        **unknown(record, known),
+        "message_id": record.get("messageId"),
+        "contact_id": record.get("contactId"),
+        "channel_id": record.get("channelId"),
+        "channel_message_id": record.get("channelMessageId"),
+        "traffic": record.get("traffic"),
+        "message_type": at(record, "message", "type"),
+        "text": at(record, "message", "text"),
+        "sender_source": at(record, "sender", "source"),
+        "sender_user_id": at(record, "sender", "userId"),
+        "sent_at": record.get("timestamp") or first_receipt,
+    }
+
+
+def event_row(event: Any) -> Any:
+    """Webhook event -> row of `webhook_events`. Whatever else it holds stays in `payload`."""
+    if not isinstance(event, Mapping):
+        return event
+    conversation, message = event.get("conversation"), event.get("message")
+    return {
+        "event_id": event.get("event_id"),
+        "event_type": event.get("event_type"),
+        "occurred_at": event.get("timestamp"),
+        "contact_id": at(event, "contact", "id"),
+        "lifecycle": event.get("lifecycle"),
+        "old_lifecycle": event.get("oldLifecycle"),
+        "tag": event.get("tag"),
+        "tag_action": event.get("action") if event.get("tag") is not None else None,
+        "conversation_id": at(conversation, "id"),
+        "conversation_source": at(conversation, "source"),
+        "channel_id": at(conversation, "channelId") or at(message, "channelId"),
+        "ad_id": at(conversation, "adId"),
+        "closing_category": at(conversation, "category"),
+        "closing_summary": at(conversation, "summary"),
+        "closed_by_source": at(conversation, "closedBy", "source"),
+        "user_id": at(conversation, "closedBy", "userId") or at(message, "sender", "userId"),
+        "payload": dict(event),
+    }
+
+
+class Workspace:
+    """Reads one respond.io workspace."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def _list(self, path: str, body: Any = None) -> Iterator[list[Any]]:
+        """Pages of a list: GET, or POST with the same `body` for every page."""
+
+        def fetch(cursor: str | None) -> tuple[list[Any], str | None]:
+            params = {"limit": PAGE, "cursorId": cursor} if cursor else {"limit": PAGE}
+            if body is None:
+                answer = self._client.get(path, params)
+            else:
+                answer = self._client.post(path, params=params, body=body)
+            return expect_list(SOURCE, path, answer, at(answer, "items")), next_cursor(answer)
+
+        return pages(fetch)
+
+    def listed(self, path: str) -> Iterator[Any]:
+        """Records of a list of the space (users, channels), each once."""
+        found = Spool()
+        for page in self._list(path):
+            for record in page:
+                found.add(at(record, "id"), record)
+        return iter(found)
+
+    def contacts(self, created_since: datetime | None) -> Spool:
+        """Every contact, or those created since."""
+        conditions = []
+        if created_since is not None:
+            after = f"{created_since - CREATED_LAG:%Y-%m-%dT%H:%M:%SZ}"
+            conditions.append(
+                {"category": "contactField", "field": "created_at", "operator": "isTimestampAfter", "value": after}
+            )
+        found = Spool()
+        for page in self._list("/contact/list", {"search": "", "timezone": "UTC", "filter": {"$and": conditions}}):
+            for record in page:
+                found.add(at(record, "id"), record)
+            log.info("respond_io: %s contacts read", len(found))
+        return found
+
+    def contact(self, contact_id: str) -> Any:
+        """One contact; None if the workspace no longer has it."""
+        try:
+            return self._client.get(f"/contact/id:{contact_id}")
+        except VendorError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def messages(self, contact_id: str) -> list[Any]:
+        """All messages of a contact; none if the workspace no longer has it."""
+        try:
+            return [message for page in self._list(f"/contact/id:{contact_id}/message/list") for message in page]
+        except VendorError as error:
+            if error.status == 404:
+                return []
+            raise
+
+
+def next_cursor(answer: Any) -> str | None:
+    """`cursorId` of the link to the next page; the last page has an empty link."""
+    link = at(answer, "pagination", "next")
+    return next(iter(parse_qs(urlsplit(link).query).get("cursorId", [])), None) if link else None
+
+
+def find_contacts(workspace: Workspace, position: Position, news: inbox.News | None) -> Contacts:
+    """The contacts that are new or that have news since `position`.
+
+    Where the inbox names so many that the full list takes fewer requests, or where there is no inbox, all are read.
+    """
+    named = news.contact_ids if news else set()
+    watermark = Watermark(position.created_until)
+    full = position.created_until is None or news is None or len(named) > position.known / PAGE
+    found = workspace.contacts(None if full else watermark.at)
+    known = len(found) if full else position.known + len(found)
+    gone: list[str] = []
+    if position.created_until is None or news is None:
+        with_news = tuple(found.keys())
+    else:
+        created = workspace.contacts(watermark.at) if full else found
+        with_news = tuple(dict.fromkeys([*created.keys(), *sorted(named)]))
+        for contact_id in sorted(id_ for id_ in named if id_ not in found):
+            record = workspace.contact(contact_id)
+            if record is None:
+                gone.append(contact_id)
+            else:
+                found.add(contact_id, record)
+    for record in found:
+        watermark.see(at(record, "created_at"))
+    return Contacts(found, with_news, tuple(gone), Position(watermark.stored, news.position if news else None, known))
+
+
+def resources(intake: Intake) -> Iterable[DltResource]:
+    """The source's resources in run order. Settings and secrets are resolved when the first one runs."""
+
+    @cache
+    def workspace() -> Workspace:
+        token = config.secret_setting(SOURCE, "access_token")
+        base_url = config.required_setting(SOURCE, "base_url")
+        return Workspace(Client(SOURCE, base_url, {"Authorization": f"Bearer {token}"}, judge))
+
+    # Tables that need the same pass share it; one that is run alone makes it from its own position.
+    @cache
+    def news(position: str | None) -> inbox.News | None:
+        path = config.source_setting(SOURCE, "inbox_path")
+        if path is None:
+            log.warning("respond_io: inbox_path is not set: no webhook events, every contact is read each run")
+            return None
+        return inbox.read(path, position)
+
+    @cache
+    def found_contacts(position: Position) -> Contacts:
+        return find_contacts(workspace(), position, news(position.inbox))
+
+    def users() -> Iterator[Any]:
+        for batch in batches(workspace().listed("/space/user")):
+            yield list(intake.accept(USERS, map(user_row, batch)))
+
+    def channels() -> Iterator[Any]:
+        for batch in batches(workspace().listed("/space/channel")):
+            yield list(intake.accept(CHANNELS, batch))
+
+    def webhook_events() -> Iterator[Any]:
+        state = dlt.current.resource_state()
+        found = news(state.get("inbox"))
+        if found is None:
+            return
+        for batch in batches(found.entries):
+            rows: list[Any] = []
+            for entry in batch:
+                if "unreadable" in entry:
+                    intake.reject(WEBHOOK_EVENTS.name, entry["text"], f"{entry['where']}: {entry['unreadable']}")
+                else:
+                    rows.extend(intake.accept(WEBHOOK_EVENTS, [event_row(entry["event"])], origin=entry["where"]))
+            yield rows
+        state["inbox"] = found.position
+
+    def contacts() -> Iterator[Any]:
+        state = dlt.current.resource_state()
+        found = found_contacts(Position(**state.get("position", {})))
+        for batch in batches(found.records):
+            yield list(intake.accept(CONTACTS, map(contact_row, batch)))
+        for contact_id in found.gone:
+            intake.reject(CONTACTS.name, {"id": contact_id}, "an event names this contact, the workspace has none")
+        state["position"] = vars(found.position)
+
+    def messages() -> Iterator[Any]:
+        state = dlt.current.resource_state()
+        found = found_contacts(Position(**state.get("position", {})))
+        for number, contact_id in enumerate(found.with_news, start=1):
+            yield list(intake.accept(MESSAGES, map(message_row, workspace().messages(contact_id))))
+            if number % CONTACTS_A_LOG_LINE == 0 or number == len(found.with_news):
+                log.info("respond_io: messages of %s of %s contacts read", number, len(found.with_news))
+        state["position"] = vars(found.position)
+
+    yield dlt.resource(users, **USERS.hints())
+    yield dlt.resource(channels, **CHANNELS.hints())
+    yield dlt.resource(webhook_events, **WEBHOOK_EVENTS.hints())
+    yield dlt.resource(contacts, **CONTACTS.hints())
+    yield dlt.resource(messages, **MESSAGES.hints())

@@ -1,0 +1,126 @@
+"""The webhook inbox: a folder of raw JSON events, read incrementally through dlt's filesystem source.
+
+Belongs here: which files are new, how a file becomes events. Does not: receiving webhooks, what an event means.
+
+A `.json` file holds one event or a list of events, a `.jsonl` file one event a line. A file counts as new when it
+is not known with this size and time of modification; one that grew is read again as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from dlt.common.storages.fsspec_filesystem import FileItemDict
+from dlt.sources.filesystem import filesystem
+
+from ingestion.config import SettingsError
+from ingestion.wire import Spool, at
+
+log = logging.getLogger(__name__)
+
+GLOB = "**/*.json*"
+SUFFIXES = (".json", ".jsonl")
+# A file may appear later than its time of modification says (written elsewhere, then moved here). Files this much
+# older than the newest one known are still compared by name; older ones count as read.
+LATE_FILES = timedelta(days=7)
+
+
+@dataclass
+class Position:
+    """Which files are read: the newest time of modification, and the names of those not much older."""
+
+    newest: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        return json.dumps({"newest": self.newest, "files": self.files}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str | None) -> Position:
+        return cls(**json.loads(text)) if text else cls()
+
+
+@dataclass(frozen=True)
+class News:
+    """What is new in the inbox.
+
+    Attributes:
+        entries: mappings of `where` (file and line) and either `event` (parsed JSON) or `text` and why it is
+            `unreadable`.
+        contact_ids: contacts that the events name.
+        position: where the next reading begins.
+    """
+
+    entries: Spool
+    contact_ids: frozenset[str]
+    position: str
+
+
+def read(path: str, position: str | None) -> News:
+    """Entries of the files that are new since `position`.
+
+    Raises:
+        SettingsError: the folder does not exist.
+    """
+    if "://" not in path and not Path(path).is_dir():
+        raise SettingsError(
+            f"respond_io: the inbox {path!r} is no folder. Create it, or correct SOURCES__RESPOND_IO__INBOX_PATH."
+        )
+    before = Position.from_json(position)
+    oldest = _time(before.newest) - LATE_FILES if before.newest else None
+    after = Position(before.newest, dict(before.files))
+    entries = Spool()
+    contact_ids: set[str] = set()
+    for file in _files(path):
+        modified = file["modification_date"].astimezone(UTC)
+        name, seen_as = file["relative_path"], f"{modified.isoformat()} {file['size_in_bytes']}"
+        if before.files.get(name) == seen_as or (oldest is not None and modified < oldest):
+            continue
+        for entry in _entries(file, name):
+            entries.add(len(entries), entry)
+            contact_id = str(at(entry, "event", "contact", "id"))
+            if contact_id.isdigit():  # anything else is no contact: its event is judged by the row model
+                contact_ids.add(contact_id)
+        after.files[name] = seen_as
+        after.newest = max(after.newest, modified.isoformat())
+    if after.newest:
+        keep_from = (_time(after.newest) - LATE_FILES).isoformat()
+        after.files = {name: seen_as for name, seen_as in after.files.items() if seen_as >= keep_from}
+    log.info("respond_io: %s new webhook events in the inbox", len(entries))
+    return News(entries, frozenset(contact_ids), after.to_json())
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _files(path: str) -> list[FileItemDict]:
+    # A writer's unfinished file ("….json.tmp") matches the pattern too.
+    files = [file for file in filesystem(path, file_glob=GLOB) if file["relative_path"].endswith(SUFFIXES)]
+    return sorted(files, key=lambda file: (file["modification_date"], file["relative_path"]))
+
+
+def _entries(file: FileItemDict, name: str) -> Iterator[dict[str, Any]]:
+    text = file.read_bytes().decode(errors="replace")
+    if not name.endswith(".jsonl"):
+        yield from _parsed(text, name)
+        return
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            yield from _parsed(line, f"{name} line {number}")
+
+
+def _parsed(text: str, where: str) -> Iterator[dict[str, Any]]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        yield {"where": where, "text": text, "unreadable": f"not JSON: {error}"}
+        return
+    for event in value if isinstance(value, list) else [value]:
+        yield {"where": where, "event": event}

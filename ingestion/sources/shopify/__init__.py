@@ -1,0 +1,367 @@
+"""Shopify Admin GraphQL API: customers, orders with lines, transactions and refunds, abandoned checkouts.
+
+Belongs here: Shopify's cursors, query costs, nested connections and field names. Does not: what counts as revenue.
+
+An order's lines, transactions and refunds arrive inside it. They are tables of their own, made from one pass.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+import dlt
+import requests
+from dlt.extract import DltResource
+
+from ingestion import config
+from ingestion.config import SettingsError
+from ingestion.http import Client, Problem, expect_list, judge_status, pages
+from ingestion.intake import Intake
+from ingestion.sources.shopify import queries
+from ingestion.sources.shopify.models import (
+    ABANDONED_CHECKOUTS,
+    CUSTOMERS,
+    ORDER_LINES,
+    ORDER_TRANSACTIONS,
+    ORDERS,
+    REFUNDS,
+    TABLES,
+)
+from ingestion.tables import RawTable
+from ingestion.watermark import Watermark
+from ingestion.wire import Spool, at, batches, unknown
+
+__all__ = ["TABLES", "resources"]
+
+log = logging.getLogger(__name__)
+
+SOURCE = "shopify"
+UPDATED_LAG = timedelta(seconds=60)  # the search index runs behind: changes of the last minute are read again
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A list of the API: its field, its query, and whether it comes sorted by update."""
+
+    field: str
+    query: str
+    sorted_by_update: bool
+
+
+CUSTOMER_LIST = Connection("customers", queries.CUSTOMERS, sorted_by_update=True)
+ORDER_LIST = Connection("orders", queries.ORDERS, sorted_by_update=True)
+CHECKOUT_LIST = Connection("abandonedCheckouts", queries.ABANDONED_CHECKOUTS, sorted_by_update=False)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What one pass over a list found, and where the next pass begins (ISO instant)."""
+
+    records: Spool
+    updated_until: str | None
+
+
+def judge(response: requests.Response, body: Any) -> Problem | None:
+    """Shopify answers 200 with `errors`, also where it throttles: those cost points, which come back by the second."""
+    errors = at(body, "errors")
+    if not errors:
+        return judge_status(response, body)
+    if not isinstance(errors, list):  # {"errors": "[API] Invalid API key or access token …"}, with a 4xx
+        return Problem(str(errors), retry=response.status_code >= 500, advice=_ACCESS)
+    codes = {str(at(error, "extensions", "code") or "") for error in errors}
+    said = "; ".join(str(at(error, "message")) for error in errors)
+    code = ",".join(sorted(codes - {""}))
+    if "THROTTLED" in codes:
+        advice = "The query cost limit stayed exceeded: run again later."
+        return Problem(said, retry=True, wait_seconds=_wait_seconds(body), advice=advice, code=code)
+    if "INTERNAL_SERVER_ERROR" in codes or response.status_code >= 500:
+        return Problem(said, retry=True, advice="Run again later.", code=code)
+    if "ACCESS_DENIED" in codes:
+        return Problem(said, advice=_ACCESS, code=code)
+    return Problem(
+        said,
+        advice="The API may have changed: check the version the queries are written for.",
+        code=code,
+        cursor_expired="cursor" in said.lower(),
+    )
+
+
+_ACCESS = (
+    f"Check {config.variable_name(SOURCE, 'access_token')} and that the app has the scopes read_orders, "
+    "read_all_orders and read_customers."
+)
+
+
+def _wait_seconds(body: Any) -> float | None:
+    """Seconds until the points that the query asks for are there; None where the answer does not say."""
+    cost = at(body, "extensions", "cost")
+    requested, status = at(cost, "requestedQueryCost"), at(cost, "throttleStatus")
+    available, rate = at(status, "currentlyAvailable"), at(status, "restoreRate")
+    if requested is None or available is None or not rate:
+        return None
+    return max(0.0, (float(requested) - float(available)) / float(rate))
+
+
+def _amount(record: Any, field: str) -> Any:
+    return at(record, field, "presentmentMoney", "amount")
+
+
+def customer_row(record: Any) -> Any:
+    """Wire customer -> row of `customers`."""
+    if not isinstance(record, Mapping):
+        return record
+    known = (
+        *("id", "legacyResourceId", "firstName", "lastName", "numberOfOrders", "createdAt", "updatedAt"),
+        *("defaultEmailAddress", "defaultPhoneNumber", "defaultAddress", "metafield"),
+    )
+    return {
+        **unknown(record, known),
+        "id": record.get("id"),
+        "legacy_resource_id": record.get("legacyResourceId"),
+        "first_name": record.get("firstName"),
+        "last_name": record.get("lastName"),
+        "email": at(record, "defaultEmailAddress", "emailAddress"),
+        "email_marketing_state": at(record, "defaultEmailAddress", "marketingState"),
+        "phone": at(record, "defaultPhoneNumber", "phoneNumber"),
+        "customer_number": at(record, "metafield", "value"),
+        "country_code": at(record, "defaultAddress", "countryCodeV2"),
+        "number_of_orders": record.get("numberOfOrders"),
+        "created_at": record.get("createdAt"),
+        "updated_at": record.get("updatedAt"),
+    }
+
+
+def order_row(record: Any) -> Any:
+    """Wire order -> row of `orders`."""
+    if not isinstance(record, Mapping):
+        return record
+    visit = at(record, "customerJourneySummary", "firstVisit")
+    known = (
+        *("id", "legacyResourceId", "name", "email", "phone", "test", "customer", "presentmentCurrencyCode"),
+        *("totalPriceSet", "subtotalPriceSet", "totalTaxSet", "totalShippingPriceSet", "totalDiscountsSet"),
+        *("currentTotalPriceSet", "totalRefundedSet", "displayFinancialStatus", "displayFulfillmentStatus"),
+        *("cancelReason", "sourceName", "customerJourneySummary", "createdAt", "processedAt", "cancelledAt"),
+        *("updatedAt", "lineItems", "transactions", "refunds"),
+    )
+    return {
+        **unknown(record, known),
+        "id": record.get("id"),
+        "legacy_resource_id": record.get("legacyResourceId"),
+        "name": record.get("name"),
+        "customer_id": at(record, "customer", "id"),
+        "email": record.get("email"),
+        "phone": record.get("phone"),
+        "currency_code": record.get("presentmentCurrencyCode"),
+        "total_price": _amount(record, "totalPriceSet"),
+        "subtotal_price": _amount(record, "subtotalPriceSet"),
+        "total_tax": _amount(record, "totalTaxSet"),
+        "total_shipping_price": _amount(record, "totalShippingPriceSet"),
+        "total_discounts": _amount(record, "totalDiscountsSet"),
+        "current_total_price": _amount(record, "currentTotalPriceSet"),
+        "total_refunded": _amount(record, "totalRefundedSet"),
+        "test": record.get("test"),
+        "display_financial_status": record.get("displayFinancialStatus"),
+        "display_fulfillment_status": record.get("displayFulfillmentStatus"),
+        "cancel_reason": record.get("cancelReason"),
+        "source_name": record.get("sourceName"),
+        "first_visit_source": at(visit, "source"),
+        "first_visit_landing_page": at(visit, "landingPage"),
+        "first_visit_utm_source": at(visit, "utmParameters", "source"),
+        "first_visit_utm_medium": at(visit, "utmParameters", "medium"),
+        "first_visit_utm_campaign": at(visit, "utmParameters", "campaign"),
+        "first_visit_occurred_at": at(visit, "occurredAt"),
+        "created_at": record.get("createdAt"),
+        "processed_at": record.get("processedAt"),
+        "cancelled_at": record.get("cancelledAt"),
+        "updated_at": record.get("updatedAt"),
+    }
+
+
+def line_row(order_id: Any, record: Any) -> Any:
+    """Wire line item of an order -> row of `order_lines`."""
+    if not isinstance(record, Mapping):
+        return record
+    known = (
+        *("id", "sku", "title", "quantity", "currentQuantity", "isGiftCard"),
+        *("originalUnitPriceSet", "discountedTotalSet"),
+    )
+    return {
+        **unknown(record, known),
+        "id": record.get("id"),
+        "order_id": order_id,
+        "sku": record.get("sku"),
+        "title": record.get("title"),
+        "quantity": record.get("quantity"),
+        "current_quantity": record.get("currentQuantity"),
+        "is_gift_card": record.get("isGiftCard"),
+        "currency_code": at(record, "originalUnitPriceSet", "presentmentMoney", "currencyCode"),
+        "unit_price": _amount(record, "originalUnitPriceSet"),
+        "discounted_total": _amount(record, "discountedTotalSet"),
+    }
+
+
+def transaction_row(order_id: Any, record: Any) -> Any:
+    """Wire transaction of an order -> row of `order_transactions`."""
+    if not isinstance(record, Mapping):
+        return record
+    return {
+        **unknown(record, ("processedAt", "amountSet")),
+        "order_id": order_id,
+        "amount": _amount(record, "amountSet"),
+        "currency_code": at(record, "amountSet", "presentmentMoney", "currencyCode"),
+        "processed_at": record.get("processedAt"),
+    }
+
+
+def refund_row(order_id: Any, record: Any) -> Any:
+    """Wire refund of an order -> row of `refunds`."""
+    if not isinstance(record, Mapping):
+        return record
+    return {
+        **unknown(record, ("createdAt", "totalRefundedSet")),
+        "order_id": order_id,
+        "total_refunded": _amount(record, "totalRefundedSet"),
+        "currency_code": at(record, "totalRefundedSet", "presentmentMoney", "currencyCode"),
+        "created_at": record.get("createdAt"),
+    }
+
+
+def checkout_row(record: Any) -> Any:
+    """Wire checkout -> row of `abandoned_checkouts`."""
+    if not isinstance(record, Mapping):
+        return record
+    return {
+        **unknown(record, ("createdAt", "completedAt", "updatedAt", "totalPriceSet", "customer")),
+        "customer_id": at(record, "customer", "id"),
+        "email": at(record, "customer", "defaultEmailAddress", "emailAddress"),
+        "phone": at(record, "customer", "defaultPhoneNumber", "phoneNumber"),
+        "total_price": _amount(record, "totalPriceSet"),
+        "currency_code": at(record, "totalPriceSet", "presentmentMoney", "currencyCode"),
+        "created_at": record.get("createdAt"),
+        "completed_at": record.get("completedAt"),
+        "updated_at": record.get("updatedAt"),
+    }
+
+
+class Shop:
+    """Reads one shop."""
+
+    def __init__(self, client: Client, path: str) -> None:
+        self._client = client
+        self._path = path
+
+    def _query(self, query: str, **variables: Any) -> Any:
+        answer = self._client.post(self._path, body={"query": query, "variables": variables})
+        return at(answer, "data")
+
+    def changes(self, connection: Connection, since: str | None, intake: Intake) -> Changes:
+        """Everything updated since `since` (or everything), nested lists complete."""
+        found, watermark = Spool(), Watermark(since)
+        start = watermark.at  # where an expired cursor starts again
+
+        def fetch(cursor: str | None) -> tuple[list[Any], str | None]:
+            data = self._query(connection.query, first=queries.PAGE, after=cursor, filter=updated_since(start))
+            return _page(connection.field, at(data, connection.field))
+
+        for page in pages(fetch):
+            for record in page:
+                if connection is ORDER_LIST:
+                    self._complete(record, intake)
+                found.add(at(record, "id"), record)
+                watermark.see(at(record, "updatedAt"))
+            if connection.sorted_by_update:
+                start = watermark.at
+            log.info("shopify: %s %s read", len(found), connection.field)
+        return Changes(found, watermark.stored)
+
+    def _complete(self, order: Any, intake: Intake) -> None:
+        """Read an order's lines, transactions and refunds whole: a nested list stops silently at its limit."""
+        if not isinstance(order, dict):
+            return
+        order_id = order.get("id")
+        if at(order, "lineItems", "pageInfo", "hasNextPage"):
+            order["lineItems"] = {"nodes": self._lines(order_id)}
+        for field, query, table in (
+            ("transactions", queries.ORDER_TRANSACTIONS, ORDER_TRANSACTIONS),
+            ("refunds", queries.ORDER_REFUNDS, REFUNDS),
+        ):
+            if len(order.get(field) or []) < queries.NESTED_LIST:
+                continue
+            order[field] = at(self._query(query, id=order_id, first=queries.LONGEST_LIST), "order", field) or []
+            if len(order[field]) >= queries.LONGEST_LIST:
+                reason = f"the order has {queries.LONGEST_LIST} {field} or more: Shopify gives no further ones"
+                intake.reject(table.name, {"order_id": order_id}, reason)
+
+    def _lines(self, order_id: Any) -> list[Any]:
+        """All line items of an order, none if it was deleted meanwhile."""
+
+        def fetch(cursor: str | None) -> tuple[list[Any], str | None]:
+            data = self._query(queries.ORDER_LINE_ITEMS, id=order_id, first=queries.LONGEST_LIST, after=cursor)
+            order = at(data, "order")
+            return ([], None) if order is None else _page("order.lineItems", at(order, "lineItems"))
+
+        lines = Spool()
+        for page in pages(fetch):
+            for line in page:
+                lines.add(at(line, "id"), line)
+        return list(lines)
+
+
+def _page(name: str, connection: Any) -> tuple[list[Any], str | None]:
+    """Records of a page of a connection, and the next cursor."""
+    nodes = expect_list(SOURCE, name, connection, at(connection, "nodes"))
+    return nodes, at(connection, "pageInfo", "endCursor") if at(connection, "pageInfo", "hasNextPage") else None
+
+
+def updated_since(moment: datetime | None) -> str | None:
+    """Shopify's search syntax for "updated at or after `moment`, less the lag"; None: no filter."""
+    return None if moment is None else f"updated_at:>='{moment - UPDATED_LAG:%Y-%m-%dT%H:%M:%SZ}'"
+
+
+def resources(intake: Intake) -> Iterable[DltResource]:
+    """The source's resources in run order. Settings and secrets are resolved when the first one runs."""
+
+    @cache
+    def shop() -> Shop:
+        base_url = config.required_setting(SOURCE, "base_url")
+        if "{" in base_url:
+            raise SettingsError(
+                f"shopify: the setting base_url is still {base_url!r}. Write the shop's address into "
+                f"{config.variable_name(SOURCE, 'base_url')}, like https://my-shop.myshopify.com."
+            )
+        token = config.secret_setting(SOURCE, "access_token")
+        version = config.required_setting(SOURCE, "api_version")
+        client = Client(SOURCE, base_url, {"X-Shopify-Access-Token": token}, judge)
+        return Shop(client, f"/admin/api/{version}/graphql.json")
+
+    # Tables made from the same list share one pass; one that is run alone makes the pass from its own position.
+    @cache
+    def changes(connection: Connection, updated_until: str | None) -> Changes:
+        return shop().changes(connection, updated_until, intake)
+
+    def from_changes(
+        connection: Connection, table: RawTable, to_rows: Callable[[Any], Iterable[Any]]
+    ) -> DltResource:
+        def rows() -> Iterator[Any]:
+            state = dlt.current.resource_state()
+            found = changes(connection, state.get("updated_until"))
+            for batch in batches(row for record in found.records for row in to_rows(record)):
+                yield list(intake.accept(table, batch))
+            state["updated_until"] = found.updated_until
+
+        return dlt.resource(rows, **table.hints())
+
+    def nested(to_row: Callable[[Any, Any], Any], *path: str) -> Callable[[Any], Iterable[Any]]:
+        return lambda order: [to_row(at(order, "id"), record) for record in at(order, *path) or []]
+
+    yield from_changes(CUSTOMER_LIST, CUSTOMERS, lambda record: [customer_row(record)])
+    yield from_changes(ORDER_LIST, ORDERS, lambda record: [order_row(record)])
+    yield from_changes(ORDER_LIST, ORDER_LINES, nested(line_row, "lineItems", "nodes"))
+    yield from_changes(ORDER_LIST, ORDER_TRANSACTIONS, nested(transaction_row, "transactions"))
+    yield from_changes(ORDER_LIST, REFUNDS, nested(refund_row, "refunds"))
+    yield from_changes(CHECKOUT_LIST, ABANDONED_CHECKOUTS, lambda record: [checkout_row(record)])

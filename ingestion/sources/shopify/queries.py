@@ -1,0 +1,95 @@
+"""GraphQL documents of the Shopify source: which fields are read, and how many at once.
+
+Belongs here: queries for the Admin API (checked against version 2026-07). Does not: requests, rows.
+"""
+
+from __future__ import annotations
+
+PAGE = 50
+NESTED_LINES = 50
+NESTED_LIST = 20  # refunds and transactions are lists without a cursor: a full one is read again, longer
+LONGEST_LIST = 250  # what Shopify gives at most
+
+MONEY = "presentmentMoney { amount currencyCode }"
+
+LINE_ITEM = f"""
+    id sku title quantity currentQuantity isGiftCard
+    originalUnitPriceSet {{ {MONEY} }}
+    discountedTotalSet {{ {MONEY} }}
+"""
+TRANSACTION = f"id kind status gateway processedAt amountSet {{ {MONEY} }}"
+REFUND = f"id createdAt note totalRefundedSet {{ {MONEY} }}"
+
+ORDERS = f"""
+query ($first: Int!, $after: String, $filter: String) {{
+  orders(first: $first, after: $after, query: $filter, sortKey: UPDATED_AT) {{
+    nodes {{
+      id legacyResourceId name email phone test presentmentCurrencyCode
+      customer {{ id }}
+      totalPriceSet {{ {MONEY} }}
+      subtotalPriceSet {{ {MONEY} }}
+      totalTaxSet {{ {MONEY} }}
+      totalShippingPriceSet {{ {MONEY} }}
+      totalDiscountsSet {{ {MONEY} }}
+      currentTotalPriceSet {{ {MONEY} }}
+      totalRefundedSet {{ {MONEY} }}
+      displayFinancialStatus displayFulfillmentStatus cancelReason sourceName
+      customerJourneySummary {{
+        firstVisit {{ source landingPage occurredAt utmParameters {{ source medium campaign }} }}
+      }}
+      createdAt processedAt cancelledAt updatedAt
+      lineItems(first: {NESTED_LINES}) {{ nodes {{ {LINE_ITEM} }} pageInfo {{ hasNextPage endCursor }} }}
+      transactions(first: {NESTED_LIST}) {{ {TRANSACTION} }}
+      refunds(first: {NESTED_LIST}) {{ {REFUND} }}
+    }}
+    pageInfo {{ hasNextPage endCursor }}
+  }}
+}}
+"""
+
+ORDER_LINE_ITEMS = f"""
+query ($id: ID!, $first: Int!, $after: String) {{
+  order(id: $id) {{
+    lineItems(first: $first, after: $after) {{ nodes {{ {LINE_ITEM} }} pageInfo {{ hasNextPage endCursor }} }}
+  }}
+}}
+"""
+ORDER_TRANSACTIONS = f"""
+query ($id: ID!, $first: Int!) {{
+  order(id: $id) {{ transactions(first: $first) {{ {TRANSACTION} }} }}
+}}
+"""
+ORDER_REFUNDS = f"""
+query ($id: ID!, $first: Int!) {{
+  order(id: $id) {{ refunds(first: $first) {{ {REFUND} }} }}
+}}
+"""
+
+CUSTOMERS = """
+query ($first: Int!, $after: String, $filter: String) {
+  customers(first: $first, after: $after, query: $filter, sortKey: UPDATED_AT) {
+    nodes {
+      id legacyResourceId firstName lastName numberOfOrders createdAt updatedAt
+      defaultEmailAddress { emailAddress marketingState }
+      defaultPhoneNumber { phoneNumber }
+      defaultAddress { countryCodeV2 }
+      metafield(namespace: "crm", key: "customer_number") { value }
+    }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+
+# Checkouts cannot be sorted by update: their filter is by update, their order by creation.
+ABANDONED_CHECKOUTS = f"""
+query ($first: Int!, $after: String, $filter: String) {{
+  abandonedCheckouts(first: $first, after: $after, query: $filter, sortKey: CREATED_AT) {{
+    nodes {{
+      id createdAt completedAt updatedAt
+      totalPriceSet {{ {MONEY} }}
+      customer {{ id defaultEmailAddress {{ emailAddress }} defaultPhoneNumber {{ phoneNumber }} }}
+    }}
+    pageInfo {{ hasNextPage endCursor }}
+  }}
+}}
+"""
