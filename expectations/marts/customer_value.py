@@ -1,0 +1,40 @@
+"""What customers are worth: the sum is the sum of the money booked, and the past is not repriced."""
+
+from __future__ import annotations
+
+from great_expectations.expectations.expectation import Expectation
+
+from expectations.batch import Batch
+from expectations.plausibility import equal_sums, near_published, no_rows, rows_kept
+
+
+def expectations(batch: Batch) -> list[Expectation]:
+    return [
+        *rows_kept(batch),
+        equal_sums(
+            "historic value adds up to the revenue booked to persons",
+            f"select sum(historic_value_amount_reporting) from {batch.relation}",
+            "select sum(amount_reporting) from core.fct_revenue_entries where person_id is not null",
+        ),
+        no_rows(
+            "at most 5% of paid orders have no exchange rate",
+            "select sum(paid_order_count) as order_count, sum(unconverted_order_count) as unconverted_count "
+            "from {batch} having sum(unconverted_order_count) > 0.05 * sum(paid_order_count)",
+            "warn",
+        ),
+        *_value_kept(batch),
+    ]
+
+
+def _value_kept(batch: Batch) -> list[Expectation]:
+    if batch.published is None:
+        return []
+    return [
+        near_published(
+            "historic value has not fallen by more than 20% nor doubled since the previous publication",
+            f"select sum(historic_value_amount_reporting) from {batch.relation}",
+            f"select sum(historic_value_amount_reporting) from {batch.published}.{batch.relation}",
+            down=0.2,
+            up=1.0,
+        )
+    ]

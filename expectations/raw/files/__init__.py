@@ -1,0 +1,1 @@
+"""Suites of the tables that file mappings fill."""

@@ -1,0 +1,15 @@
+"""Order lines from files."""
+
+from __future__ import annotations
+
+from great_expectations.expectations.expectation import Expectation
+
+from expectations.batch import Batch
+from expectations.plausibility import between
+
+
+def expectations(batch: Batch) -> list[Expectation]:
+    return [
+        between("quantity", 0, 1e6, mostly=0.999),
+        between("unit_price", 0, 1e8, mostly=0.999),
+    ]

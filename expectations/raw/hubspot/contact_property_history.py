@@ -1,0 +1,15 @@
+"""Changes of a contact's stage and lead status."""
+
+from __future__ import annotations
+
+from great_expectations.expectations.expectation import Expectation
+
+from expectations.batch import Batch
+from expectations.plausibility import known, not_ahead
+
+
+def expectations(batch: Batch) -> list[Expectation]:
+    return [
+        not_ahead(batch, "timestamp"),
+        known("property", ["hs_lead_status", "lifecyclestage"]),
+    ]

@@ -1,0 +1,15 @@
+"""Refunds: money back is not negative and not ahead of time."""
+
+from __future__ import annotations
+
+from great_expectations.expectations.expectation import Expectation
+
+from expectations.batch import Batch
+from expectations.plausibility import between, not_ahead
+
+
+def expectations(batch: Batch) -> list[Expectation]:
+    return [
+        not_ahead(batch, "created_at"),
+        between("total_refunded", 0, 1e9),
+    ]

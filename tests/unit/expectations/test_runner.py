@@ -1,0 +1,264 @@
+"""The runner: what a suite finds, in plain values, on a warehouse that is free again afterwards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+
+import duckdb
+import pytest
+from great_expectations.expectations.expectation import Expectation
+
+from expectations.batch import Batch
+from expectations.plausibility import (
+    any_filled,
+    between,
+    equal_sums,
+    filled,
+    fresh,
+    known,
+    near_published,
+    no_rows,
+    not_ahead,
+    rows_kept,
+    steady_mean,
+)
+from expectations.runner import Result, open_runner
+from expectations.suites import Suite
+
+AS_OF = datetime(2026, 10, 31, 6, tzinfo=UTC)
+FIRST_LOAD, SECOND_LOAD = datetime(2026, 10, 29, tzinfo=UTC), datetime(2026, 10, 31, tzinfo=UTC)
+BETWEEN_LOADS = datetime(2026, 10, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    """`raw_shop.orders`: 40 orders of the first load (amounts near 10), 40 of the second (amounts near 100)."""
+    path = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema raw_shop; create schema marts")
+        connection.execute(
+            f"""
+            create table raw_shop.orders as
+            select range as id,
+                (case when range < 40 then 10 else 100 end + range % 3)::decimal(18, 2) as amount,
+                case when range % 4 = 0 then null else 'EUR' end as currency,
+                timestamptz '2026-10-30 12:00:00+00' - to_days((range % 7)::int) as ordered_at,
+                case when range < 40 then '{FIRST_LOAD.timestamp()}' else '{SECOND_LOAD.timestamp()}' end as _dlt_load_id
+            from range(80)
+            """
+        )
+        connection.execute("create table raw_shop.nothing as from raw_shop.orders limit 0")
+        connection.execute(
+            "create table marts.people as select range as person_id, range * 10.0 as worth from range(10)"
+        )
+    return path
+
+
+@pytest.fixture
+def judge(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator:
+    """Run expectations, given as a function of the batch, on a table."""
+
+    def run(build, table: str = "raw_shop.orders", since: datetime | None = None, published: Path | None = None):
+        module = ModuleType("planted_suite")
+        seen: list[Batch] = []
+
+        def expectations(batch: Batch) -> list[Expectation]:
+            seen.append(batch)
+            built = build(batch)
+            return built if isinstance(built, list) else [built]
+
+        module.expectations = expectations  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "planted_suite", module)
+        schema, name = table.split(".")
+        suite = Suite(schema, name, "planted_suite", source="shop" if schema.startswith("raw_") else None)
+        with open_runner(warehouse, as_of=AS_OF, since=since, published=published) as runner:
+            results = runner.run(suite)
+        return results, (seen[0] if seen else None)
+
+    yield run
+
+
+def only(outcome: tuple[list[Result], Batch | None]) -> Result:
+    (result,) = outcome[0]
+    return result
+
+
+def test_a_held_expectation_passes_with_the_observed_value(judge) -> None:
+    assert only(judge(lambda batch: between("amount", 0, 200))) == Result(
+        "raw_shop.orders", "amount is at least 0 and at most 200", "passed", "0 of 80 rows (0.00 %)"
+    )
+
+
+def test_a_failure_shows_whole_offending_rows_and_no_more_than_five(judge) -> None:
+    result = only(judge(lambda batch: between("amount", 0, 50)))
+
+    assert (result.status, result.observed) == ("failed", "40 of 80 rows (50.00 %)")
+    assert len(result.samples) == 5
+    assert all(sample.startswith("id=") and "amount=10" in sample for sample in result.samples)
+    assert "_dlt" not in result.samples[0]
+
+
+def test_rows_with_a_null_are_shown_as_samples_of_a_null_share(judge) -> None:
+    result = only(judge(lambda batch: filled("currency", at_least=0.9)))
+
+    assert (result.status, result.observed) == ("failed", "20 of 80 rows (25.00 %)")
+    assert result.samples
+    assert all("currency" not in sample for sample in result.samples)
+
+
+def test_a_warning_is_not_a_failure(judge) -> None:
+    assert only(judge(lambda batch: known("currency", ["USD"]))).status == "warned"
+
+
+def test_rows_that_sql_finds_are_counted_and_shown(judge) -> None:
+    result = only(judge(lambda batch: no_rows("ids are below 78", "select id from {batch} where id >= 78")))
+
+    assert (result.status, result.observed, result.samples) == ("failed", "2", ("id=78", "id=79"))
+
+
+def test_an_expectation_that_cannot_be_evaluated_fails_and_says_why(judge) -> None:
+    result = only(judge(lambda batch: filled("no_such_column", at_least=0.5)))
+
+    assert result.status == "failed"
+    assert "no_such_column" in result.observed
+
+
+def test_results_come_in_the_order_of_the_suite(judge) -> None:
+    results, _ = judge(lambda batch: [between("amount", 0, 200), filled("id", 1.0), known("currency", ["EUR"])])
+
+    assert [result.expectation.split()[0] for result in results] == ["amount", "id", "currency"]
+
+
+def test_only_rows_loaded_since_the_last_publication_are_judged(judge) -> None:
+    result, batch = judge(lambda batch: between("amount", 50, 200), since=BETWEEN_LOADS)
+
+    assert (batch.rows, batch.earlier_rows) == (40, 40)
+    assert result[0].observed == "0 of 40 rows (0.00 %)"
+
+
+def test_without_an_earlier_publication_all_rows_are_judged(judge) -> None:
+    _, batch = judge(lambda batch: between("amount", 0, 200))
+
+    assert (batch.rows, batch.earlier_rows) == (80, 0)
+
+
+@pytest.mark.parametrize(
+    ("table", "since", "reason"),
+    [
+        ("raw_shop.nothing", None, "nothing has fed this table yet"),
+        ("raw_shop.orders", AS_OF, "no new rows since the last publication"),
+    ],
+)
+def test_a_table_without_rows_to_judge_is_skipped_with_the_reason(judge, table, since, reason) -> None:
+    result = only(judge(lambda batch: filled("id", 1.0), table, since))
+
+    assert (result.status, reason in result.observed) == ("skipped", True)
+
+
+def test_the_warehouse_is_free_for_another_process_afterwards(judge, warehouse: Path) -> None:
+    judge(lambda batch: between("amount", 0, 200))
+    code = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute('create table t as select 1')"
+    subprocess.run([sys.executable, "-c", code, str(warehouse)], check=True)
+
+
+def test_a_clock_ahead_of_the_refresh_fails(judge, warehouse: Path) -> None:
+    assert only(judge(lambda batch: not_ahead(batch, "ordered_at"))).status == "passed"
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("update raw_shop.orders set ordered_at = timestamptz '2026-11-02 00:00:00+00' where id = 7")
+
+    result = only(judge(lambda batch: not_ahead(batch, "ordered_at")))
+    assert result.status == "failed"
+    assert result.samples[0].startswith("id=7,")
+
+
+def test_a_table_that_nothing_new_reached_is_stale(judge) -> None:
+    assert only(judge(lambda batch: fresh(batch, "ordered_at", days=2))).status == "passed"
+
+    stale = only(judge(lambda batch: fresh(batch, "ordered_at", days=0)))
+    assert (stale.status, stale.samples) == ("warned", ("newest=2026-10-30 12:00:00+00:00",))
+
+
+def test_a_mean_that_moved_away_from_earlier_loads_warns(judge, warehouse: Path) -> None:
+    moved = only(judge(lambda batch: steady_mean(batch, "amount", by="currency"), since=BETWEEN_LOADS))
+    assert moved.status == "warned"
+    assert "currency=EUR" in moved.samples[0]
+
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("update raw_shop.orders set amount = 10 + id % 3")
+    assert only(judge(lambda batch: steady_mean(batch, "amount"), since=BETWEEN_LOADS)).status == "passed"
+
+
+def test_one_of_several_columns_has_to_be_filled(judge) -> None:
+    assert only(judge(lambda batch: any_filled(["currency", "id"], 1.0))).status == "passed"
+    failed = only(judge(lambda batch: any_filled(["currency"], 0.8)))
+    assert (failed.status, failed.samples) == ("failed", ("row_count=80, filled_count=60",))
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    path = tmp_path / "published.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "create schema marts; create table marts.people as select range as person_id, 5.0 as worth from range(12)"
+        )
+    return path
+
+
+def test_a_mart_is_compared_with_the_previous_publication(judge, published: Path) -> None:
+    results, batch = judge(rows_kept, "marts.people", published=published)
+    assert (batch.rows, batch.earlier_rows, batch.published) == (10, 12, "published")
+    assert results[0].status == "passed"
+
+    (lost,) = judge(lambda b: rows_kept(b, share=0.9) + [], "marts.people", published=published)[0]
+    assert lost.status == "passed", "10 of 12 rows: 0.9 of 12 is 10.8, of which 10 whole rows"
+    with duckdb.connect(str(published)) as connection:
+        connection.execute("insert into marts.people select range + 100, 5.0 from range(3)")
+    (lost,) = judge(rows_kept, "marts.people", published=published)[0]
+    assert (lost.status, lost.observed) == ("failed", "10")
+
+
+def test_an_emptied_mart_is_not_skipped(judge, published: Path, warehouse: Path) -> None:
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("delete from marts.people")
+
+    assert only(judge(rows_kept, "marts.people", published=published)).status == "failed"
+
+
+def test_the_first_publication_has_nothing_to_be_compared_with(judge) -> None:
+    results, batch = judge(lambda batch: [*rows_kept(batch), filled("person_id", 1.0)], "marts.people")
+
+    assert batch.published is None
+    assert [result.status for result in results] == ["passed"]
+
+
+def test_sums_that_disagree_fail_with_both_numbers(judge) -> None:
+    def sums(total: str):
+        return judge(
+            lambda batch: equal_sums("worth adds up", "select sum(worth) from marts.people", f"select {total}"),
+            "marts.people",
+        )
+
+    assert only(sums("450")).status == "passed"
+    assert only(sums("451")).samples == ("ours=450.0, theirs=451",)
+    assert only(sums("null")).status == "failed"
+
+
+@pytest.mark.parametrize(("down", "up", "status"), [(0.5, 7, "passed"), (0.5, 0.1, "failed")])
+def test_a_number_that_jumped_since_the_previous_publication_fails(judge, published, down, up, status) -> None:
+    result = judge(
+        lambda batch: near_published(
+            "worth is near",
+            f"select sum(worth) from {batch.relation}",
+            f"select sum(worth) from {batch.published}.{batch.relation}",
+            down=down,
+            up=up,
+        ),
+        "marts.people",
+        published=published,
+    )
+    assert only(result).status == status
