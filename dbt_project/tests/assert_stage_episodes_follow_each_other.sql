@@ -1,0 +1,16 @@
+-- Within a stage model an entity is in one stage at a time: an episode ends no later than the next begins.
+with
+    episodes as (select * from {{ ref("lifecycle_stage_history") }}),
+
+    followed as (
+        select
+            *,
+            lead(entered_at) over (
+                partition by lifecycle_model, entity_id order by entered_at asc nulls last
+            ) as next_entered_at
+        from episodes
+    )
+
+select *
+from followed
+where next_entered_at is not null and (exited_at is null or exited_at > next_entered_at)
