@@ -10,6 +10,7 @@ their own random stream and are generated whole; the clock only decides how much
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import takewhile
 
 import numpy as np
@@ -18,10 +19,12 @@ from ingestion.sandbox.advertising import Advertising
 from ingestion.sandbox.crm import new_company
 from ingestion.sandbox.exchange_rates import ExchangeRates
 from ingestion.sandbox.life import Life, Neighbours
-from ingestion.sandbox.records import Person, Record
+from ingestion.sandbox.records import Line, Order, Person, Record, Transaction
 from ingestion.sandbox.settings import DAY, CompanySettings
 
 PARENT_EVERY = 5
+STAFF_ORDER_EVERY_DAYS = 30
+FIRST_STAFF_ORDER_ID = 4_000_000_000_000
 
 
 class Company:
@@ -36,9 +39,7 @@ class Company:
         self._people: list[Person] = []
         self._arrivals = self._arrive()
         self._next = next(self._arrivals)
-        self._world = Neighbours(
-            self.advertising, self.rates, self.start, self._companies, {}, self._found_company
-        )
+        self._world = Neighbours(self.advertising, self.rates, self.start, self._companies, {}, self._found_company)
 
     def _arrive(self) -> Iterator[int]:
         """Instants of arrival, for ever: a fixed number of people before the first clock, then day by day."""
@@ -72,3 +73,29 @@ class Company:
         """Companies that the CRM knows at the clock."""
         self.people(clock)
         return [company for company in self._companies if company.visible(clock)]
+
+    def staff_orders(self, clock: int) -> list[Order]:
+        """Test orders that the staff places every month, as a guest of the staff's test mailbox."""
+        instants = range(self.start + DAY + 9 * 3600, clock + 1, STAFF_ORDER_EVERY_DAYS * DAY)
+        return [_staff_order(FIRST_STAFF_ORDER_ID + number, at) for number, at in enumerate(instants)]
+
+
+def _staff_order(order_id: int, at: int) -> Order:
+    price, nothing = Decimal("999.00"), Decimal(0)
+    line = Line(order_id * 1000, "SKU-00", "Lamp", 1, price, price)
+    payment = Transaction(order_id * 100, at + 5, "SALE", "SUCCESS", "bogus", price)
+    return Order(
+        order_id,
+        None,
+        "test@sandbox-company.example",
+        None,
+        "EUR",
+        at,
+        at,
+        [line],
+        nothing,
+        nothing,
+        nothing,
+        transactions=[payment],
+        is_test=True,
+    )

@@ -183,7 +183,8 @@ class Life:
         at = chat.open(at + 10, "workflow" if story.chance(0.6) else "user")
         at = chat.say(at + 5, "workflow", "Thanks for your interest: how can we help?")
         if story.chance(0.65):
-            at = chat.exchange(at + story.soon(8 * HOUR), 1 + int(story.rng.poisson(0.8)), ends_with_us=story.chance(0.7))
+            rounds = 1 + int(story.rng.poisson(0.8))
+            at = chat.exchange(at + story.soon(8 * HOUR), rounds, ends_with_us=story.chance(0.7))
         return at
 
     def _come_by_chat(self, at: int) -> None:

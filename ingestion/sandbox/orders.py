@@ -275,4 +275,3 @@ def canonical(email: str) -> str:
     if domain in ("gmail.com", "googlemail.com"):
         return f"{local.replace('.', '')}@gmail.com"
     return f"{local}@{domain}"
-

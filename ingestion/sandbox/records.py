@@ -316,4 +316,3 @@ class Person:
     def paid_by(self, at: int) -> bool:
         """Whether a (non-test) order was paid up to `at`."""
         return any(activity.kind == "order_paid" and activity.at <= at for activity in self.activities)
-

@@ -17,7 +17,8 @@ from pathlib import Path
 from ingestion import config
 from ingestion.sandbox.faults import FaultError, Faults
 
-NOW = datetime(2026, 10, 31, 6, tzinfo=UTC)  # the clock of a new sandbox: a fixed instant, so that every run is the same
+# The clock of a new sandbox: a fixed instant, so that every run is the same.
+NOW = datetime(2026, 10, 31, 6, tzinfo=UTC)
 DAY = 86_400
 
 
