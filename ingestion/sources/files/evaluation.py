@@ -212,13 +212,26 @@ class Evaluation:
     def _compute_values(self, entity: EntityMapping, canonical: tuple[Column, ...]) -> None:
         # own names for the values: an alias equal to a column of the input would shadow it in GROUP BY
         values = ", ".join(
-            f"({entity.columns.get(column.name, 'NULL')}\n) AS value_{number}"
+            f"({self._sql(entity.columns.get(column.name, 'NULL'), entity.input)}\n) AS value_{number}"
             for number, column in enumerate(canonical)
         )
         try:
-            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE _candidates AS {_select(entity, values)}")
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE _candidates AS {self._select(entity, values)}")
         except duckdb.Error as error:
             raise self._blame_columns(entity, error) from error
+
+    def _sql(self, expression: str, name: str) -> str:
+        """A column's plain name, also one with spaces or one that SQL reserves, as SQL; anything else as it stands."""
+        by_lower = {column.lower(): column for column in column_names(self._connection, name)}
+        column = by_lower.get(expression.lower())
+        return expression if column is None else quoted(column)
+
+    def _select(self, entity: EntityMapping, values: str) -> str:
+        where = f" WHERE ({entity.where}\n)" if entity.where else ""
+        if not entity.group_by:
+            return f"SELECT {ROW}, {values} FROM {quoted(entity.input)}{where}"
+        groups = ", ".join(f"({self._sql(group, entity.input)}\n)" for group in entity.group_by)
+        return f"SELECT min({ROW}) AS {ROW}, {values} FROM {quoted(entity.input)}{where} GROUP BY {groups}"
 
     def _version(self, canonical: tuple[Column, ...]) -> str:
         """SQL of the row's hash. Nulls are left out: a canonical column added later changes no existing row."""
@@ -245,7 +258,7 @@ class Evaluation:
                 query = f"SELECT 1 FROM {source} WHERE ({entity.where}\n)"
                 shape += self._problem(query, f"{where}.where", entity.where, entity.input)
             for group in entity.group_by:
-                query = f"SELECT 1 FROM {source} GROUP BY ({group}\n)"
+                query = f"SELECT 1 FROM {source} GROUP BY ({self._sql(group, entity.input)}\n)"
                 shape += self._problem(query, f"{where}.group_by", group, entity.input)
             problems += shape
             if shape:
@@ -253,7 +266,8 @@ class Evaluation:
             for column in columns(ENTITIES[entity.entity]):
                 expression = entity.columns.get(column.name)
                 if expression is not None:
-                    query = _select(entity, f"TRY_CAST(({expression}\n) AS {column.sql_type})")
+                    value = f"TRY_CAST(({self._sql(expression, entity.input)}\n) AS {column.sql_type})"
+                    query = self._select(entity, value)
                     problems += self._problem(query, f"{where}.columns.{column.name}", expression, entity.input)
         if problems:
             raise MappingError("\n".join(problems))
@@ -277,12 +291,14 @@ class Evaluation:
                 return f"the input {source} has no column {missing[0]!r}{near} (a constant text is written \"'text'\")"
         if "GROUP BY" in message:
             return f"{message}; with group_by each column is a group column or an aggregate, without it neither"
+        if "Parser Error" in message:
+            return f"{message}; a column whose name has spaces or is an SQL word stands in double quotes"
         return message
 
     def _blame_columns(self, entity: EntityMapping, error: duckdb.Error) -> MappingError:
         """Find the expression that fails on the data."""
         for column, expression in entity.columns.items():
-            query = _select(entity, f"({expression}\n) AS value")
+            query = self._select(entity, f"({self._sql(expression, entity.input)}\n) AS value")
             try:
                 self._connection.execute(f"CREATE OR REPLACE TEMP TABLE _blamed AS {query}")
             except duckdb.Error as found:
@@ -312,7 +328,8 @@ class Evaluation:
 def no_rows(entity: str) -> pa.Table:
     """An entity's table without a row."""
     typed = ", ".join(f"NULL::{column.sql_type} AS {quoted(column.name)}" for column in columns(ENTITIES[entity]))
-    with duckdb.connect(config={"TimeZone": "UTC"}) as connection:
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
         query = f"SELECT ''::VARCHAR AS mapping, {typed}, ''::VARCHAR AS {ROW_VERSION} WHERE false"
         rows = connection.execute(query).to_arrow_table()
     return rows.cast(_obligations(rows.schema, columns(ENTITIES[entity])))
@@ -334,14 +351,6 @@ def number_copies(rejections: list[Rejection]) -> list[Rejection]:
         reason = rejection["reason"] if copy == 1 else f"{rejection['reason']} (copy {copy} of an equal row)"
         result.append({"record": rejection["record"], "reason": reason})
     return result
-
-
-def _select(entity: EntityMapping, values: str) -> str:
-    where = f" WHERE ({entity.where}\n)" if entity.where else ""
-    if not entity.group_by:
-        return f"SELECT {ROW}, {values} FROM {quoted(entity.input)}{where}"
-    groups = ", ".join(f"({column}\n)" for column in entity.group_by)
-    return f"SELECT min({ROW}) AS {ROW}, {values} FROM {quoted(entity.input)}{where} GROUP BY {groups}"
 
 
 def _typed(column: Column, number: int) -> str:

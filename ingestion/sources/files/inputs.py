@@ -96,7 +96,7 @@ def _header(source: Input, file: Path) -> list[str]:
         return list(source.header)
     encoding = "utf-8-sig" if source.encoding == "utf-8" else source.encoding
     with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as binary:
-        text = io.TextIOWrapper(binary, encoding=encoding, newline="")
+        text = io.TextIOWrapper(binary, encoding=encoding, errors="replace", newline="")
         names = next(csv.reader(text, delimiter=source.delimiter, quotechar=source.quote), [])
     names = [name.strip() for name in names]
     if not names:
@@ -133,7 +133,7 @@ def _load_json_lines(connection: duckdb.DuckDBPyConnection, source: Input, files
     connection.execute(
         f"""
         CREATE TEMP TABLE _lines AS
-        SELECT line, coalesce(json_valid(line) AND json_type(line) = 'OBJECT', false) AS is_object
+        SELECT line, CASE WHEN json_valid(line) THEN json_type(line) = 'OBJECT' ELSE false END AS is_object
         FROM read_csv($paths, columns = {{'line': 'VARCHAR'}}, auto_detect = false, header = false, delim = '',
                       quote = '', escape = '', {_faults(source)})
         WHERE trim(line) <> ''

@@ -86,18 +86,20 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f"; choose from: {', '.join(names)}" if names else ""
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error: otherwise the first one would be lost without a word."""
+class _Loader(yaml.BaseLoader):
+    """YAML in which every scalar is the text that was written, and a key that stands twice is an error.
+
+    With YAML's own types a column named `no` would be false and the constant 2.50 would be 2.5; of two equal keys the
+    first would be lost without a word.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
         for key_node, _ in node.value:
-            key = key_node.value
-            if key_node.tag != "tag:yaml.org,2002:merge" and key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", key_node.start_mark
-                )
-            seen.add(key)
+            if key_node.value in seen:
+                problem = f"the key {key_node.value!r} stands twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+            seen.add(key_node.value)
         return super().construct_mapping(node, deep)
 
 
@@ -125,11 +127,8 @@ class _Reader:
         return value
 
     def text(self, value: Any, where: str) -> str:
-        """A scalar as text; YAML's own true, 1 and 2.5 are SQL constants of the same spelling."""
-        if isinstance(value, bool):
-            return str(value).lower()
-        if isinstance(value, str | int | float):
-            return str(value).strip()
+        if isinstance(value, str):
+            return value.strip()
         self.problem(where, f"expected text, found {value!r:.60}")
         return ""
 
@@ -152,7 +151,7 @@ class _Reader:
         options: dict[str, Any] = {}
         for key in ("delimiter", "quote", "encoding"):
             if key in block:
-                options[key] = self.text(block[key], f"{where}.{key}") if key == "encoding" else str(block[key])
+                options[key] = str(block[key])  # as it stands: a delimiter may be white space
         if "header" in block:
             options["header"] = self.texts(block["header"], f"{where}.header")
         if options and file_format not in ("csv", ""):
@@ -219,7 +218,7 @@ def read_mapping(file: Path) -> FileMapping:
     """
     text = file.read_text(encoding="utf-8")
     try:
-        content = yaml.load(text, Loader=_Loader)  # a SafeLoader
+        content = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise MappingError(f"{file}: no valid YAML: {error}") from error
     reader = _Reader(file)

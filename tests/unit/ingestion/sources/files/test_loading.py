@@ -1,0 +1,178 @@
+"""Mapped files in the warehouse: versions of rows, files that did not change, mappings that go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestion import pipelines
+from ingestion.intake import Intake
+from ingestion.sources.files.canonical import ENTITIES, columns
+
+Query = Callable[[str], list[Any]]
+
+RATES = """
+name: {name}
+inputs: {{rates: {{path: {name}.csv}}}}
+entities:
+  exchange_rates:
+    from: rates
+    columns: {{rate_date: day, base_currency: base, quote_currency: quote, rate: rate}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SOURCES__FILES__MAPPINGS_PATH", str(tmp_path / "mappings"))
+    monkeypatch.setenv("SOURCES__FILES__DATA_PATH", str(tmp_path / "files"))
+    for name in ("mappings", "files"):
+        (tmp_path / name).mkdir()
+    return tmp_path
+
+
+def mapping(folder: Path, name: str, *lines: str) -> None:
+    (folder / "mappings" / f"{name}.yml").write_text(RATES.format(name=name))
+    data(folder, name, *lines)
+
+
+def data(folder: Path, name: str, *lines: str) -> None:
+    file = folder / "files" / f"{name}.csv"
+    earlier = file.stat().st_mtime_ns if file.exists() else 0
+    file.write_text("\n".join(("day,base,quote,rate", *lines)) + "\n")
+    if file.stat().st_mtime_ns <= earlier:  # a file system with coarse times
+        os.utime(file, ns=(earlier + 1_000_000, earlier + 1_000_000))
+
+
+def load() -> Intake:
+    return pipelines.run("files")
+
+
+def counts(intake: Intake, resource: str) -> tuple[int, int, int]:
+    return intake.received[resource], intake.loaded[resource], intake.rejected[resource]
+
+
+CURRENT = """
+    SELECT mapping || ' ' || day(rate_date) || ' ' || rate::DOUBLE FROM raw_files.exchange_rates
+    WHERE _dlt_valid_to IS NULL ORDER BY 1
+"""
+EVERY = "SELECT * FROM raw_files.exchange_rates ORDER BY _dlt_id, _dlt_valid_from"
+
+
+def test_a_changed_file_replaces_its_rows_and_leaves_the_others_untouched(folder: Path, query: Query) -> None:
+    first, second, third = "2025-03-01,EUR,USD,1.1", "2025-03-02,EUR,USD,1.2", "2025-03-03,EUR,USD,1.3"
+    mapping(folder, "ecb", first, second, third, "soon,EUR,USD,1")
+    intake = load()
+    assert counts(intake, "exchange_rates") == (4, 3, 1)
+    assert counts(intake, "inputs.ecb.rates") == (4, 4, 0)
+    assert query(CURRENT) == ["ecb 1 1.1", "ecb 2 1.2", "ecb 3 1.3"]
+    assert query("SELECT reason FROM raw_files.rejected_records") == ["rate_date: 'soon' is not a date"]
+    before = query(EVERY)
+
+    # nothing changed: nothing is read, nothing moves
+    intake = load()
+    assert counts(intake, "exchange_rates") == counts(intake, "inputs.ecb.rates") == (0, 0, 0)
+    assert query(EVERY) == before
+
+    # the same rows in another order: read, and nothing moves
+    data(folder, "ecb", third, "soon,EUR,USD,1", first, second)
+    assert counts(load(), "exchange_rates") == (4, 3, 1)
+    assert query(EVERY) == before
+    assert query("SELECT count(*) FROM raw_files.rejected_records") == [1]
+
+    # one row edited, one removed, one new
+    data(folder, "ecb", first, "2025-03-02,EUR,USD,1.25", "2025-03-04,EUR,USD,1.4")
+    load()
+    assert query(CURRENT) == ["ecb 1 1.1", "ecb 2 1.25", "ecb 4 1.4"]
+    retired = "SELECT rate::DOUBLE FROM raw_files.exchange_rates WHERE _dlt_valid_to IS NOT NULL ORDER BY 1"
+    assert query(retired) == [1.2, 1.3]
+    untouched = f"SELECT * FROM ({EVERY}) WHERE rate::DOUBLE = 1.1"
+    assert query(untouched)[0] in before
+
+    # no row left
+    data(folder, "ecb")
+    load()
+    assert query(CURRENT) == []
+
+    # a retired row that comes back is a new version of the same row
+    data(folder, "ecb", first)
+    load()
+    assert query(CURRENT) == ["ecb 1 1.1"]
+    assert query("SELECT count(*) FROM raw_files.exchange_rates WHERE rate::DOUBLE = 1.1") == [2]
+
+
+def test_mappings_do_not_touch_each_other_and_one_that_goes_takes_its_rows(folder: Path, query: Query) -> None:
+    mapping(folder, "ecb", "2025-03-01,EUR,USD,1.1")
+    mapping(folder, "bank", "2025-03-01,EUR,USD,1.3")
+    load()
+    assert query(CURRENT) == ["bank 1 1.3", "ecb 1 1.1"]
+    data(folder, "bank", "2025-03-01,EUR,USD,1.4")
+    intake = load()
+    assert counts(intake, "exchange_rates") == (1, 1, 0)
+    assert query(CURRENT) == ["bank 1 1.4", "ecb 1 1.1"]
+    (folder / "mappings" / "bank.yml").unlink()
+    load()
+    assert query(CURRENT) == ["ecb 1 1.1"]
+
+
+def test_tables_look_the_same_whether_created_empty_or_by_arrow_rows(folder: Path, query: Query) -> None:
+    layout = """
+        SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns
+        WHERE table_schema = 'raw_files' AND table_name NOT LIKE '\\_dlt%' ESCAPE '\\'
+        ORDER BY table_name, ordinal_position
+    """
+    pipelines.prepare("files", pipelines.build_pipeline("files"))
+    empty = query(layout)
+    mapping(folder, "ecb", "2025-03-01,EUR,USD,1.1")
+    load()
+    assert query(layout) == empty
+    for name, row in ENTITIES.items():
+        expected = ["mapping", *(column.name for column in columns(row))]
+        expected += ["_dlt_valid_from", "_dlt_valid_to", "_dlt_load_id", "_dlt_id"]
+        assert [column for table, column, *_ in empty if table == name] == expected
+    loads = query("SELECT load_id FROM raw_files._dlt_loads")
+    assert query("SELECT _dlt_load_id FROM raw_files.exchange_rates")[0] in loads
+
+
+def test_a_selected_table_does_not_keep_the_others_from_loading_later(folder: Path, query: Query) -> None:
+    text = RATES.format(name="ecb") + "  leads: {from: rates, columns: {lead_id: day, created_at: day}}\n"
+    mapping(folder, "ecb", "2025-03-01,EUR,USD,1.1")
+    (folder / "mappings" / "ecb.yml").write_text(text)
+    pipeline = pipelines.build_pipeline("files")
+    pipelines.prepare("files", pipeline)
+    only = pipelines.build_source("files").with_resources("exchange_rates", "rejected_records", "load_audit")
+    pipeline.run(only, loader_file_format=pipelines.LOADER_FILE_FORMAT)
+    assert query("SELECT count(*) FROM raw_files.leads") == [0]
+    load()
+    assert query("SELECT lead_id FROM raw_files.leads") == ["2025-03-01"]
+
+
+def test_a_mapping_that_cannot_work_loads_nothing_and_says_so_in_words(
+    folder: Path, query: Query, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mapping(folder, "ecb", "2025-03-01,EUR,USD,1.1")
+    mapping(folder, "wrong", "2025-03-01,EUR,USD,1.1")
+    wrong = folder / "mappings" / "wrong.yml"
+    wrong.write_text(wrong.read_text().replace("rate: rate", "rate: ratio"))
+    assert pipelines.main("files") == 1
+    error = capsys.readouterr().err
+    assert "wrong.yml: entities.exchange_rates.columns.rate: 'ratio': the input rates has no column 'ratio'" in error
+    assert "did you mean 'rate'?" in error and "Traceback" not in error
+    assert query(CURRENT) == []
+
+
+def test_every_canonical_column_is_documented() -> None:
+    text = (Path(pipelines.__file__).parent / "sources" / "files" / "README.md").read_text()
+    for name, row in ENTITIES.items():
+        assert f"### `{name}`" in text
+        section = text.split(f"### `{name}`")[1].split("\n### ")[0]
+        documented = [line.split("|")[1:3] for line in section.splitlines() if line.startswith("| `")]
+        assert [(name.strip(" `"), kind.strip()) for name, kind in documented] == [
+            (column.name, column.sql_type) for column in columns(row)
+        ]
+        for column in columns(row):
+            line = next(line for line in section.splitlines() if line.startswith(f"| `{column.name}` "))
+            assert column.required == ("yes" in line.split("|")[3]), f"{name}.{column.name}"
