@@ -121,7 +121,7 @@
             ) -%}
         {%- endif -%}
 
-        {%- for measure in modules.re.findall("measures\\.([A-Za-z_0-9]+)", rule.get("if") or "") -%}
+        {%- for measure in modules.re.findall("measures[.]([A-Za-z_0-9]+)", rule.get("if") or "") -%}
             {%- if measure not in lifecycle_measures() -%}
                 {%- do lifecycle_error(
                     file,

@@ -12,15 +12,24 @@
     {%- endif -%}
 {%- endfor -%}
 {%- if not execute -%}
-    {%- do rows.append({"model": "", "key": "", "kind": "", "stage_order": 0, "labels": {}, "model_labels": {}}) -%}
+    {%- do rows.append(
+        {
+            "model": "",
+            "key": "",
+            "kind": "",
+            "stage_order": 0,
+            "labels": {"en": "", "fr": ""},
+            "model_labels": {"en": "", "fr": ""},
+        }
+    ) -%}
 {%- endif -%}
 with
     stages as (
         {% for row in rows %}
             select
-                '{{ row.model }}' as lifecycle_model,
-                '{{ row.key }}' as stage,
-                '{{ row.kind }}' as stage_kind,
+                {{ quoted(row.model) }} as lifecycle_model,
+                {{ quoted(row.key) }} as stage,
+                {{ quoted(row.kind) }} as stage_kind,
                 {{ row.stage_order }} as stage_order,
                 '{{ row.labels.en | replace("' ", " '' ") }}' as stage_label_en,
                 '{{ row.labels.fr | replace(" '", "''") }}' as stage_label_fr,
