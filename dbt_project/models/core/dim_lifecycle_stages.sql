@@ -31,10 +31,10 @@ with
                 {{ quoted(row.key) }} as stage,
                 {{ quoted(row.kind) }} as stage_kind,
                 {{ row.stage_order }} as stage_order,
-                '{{ row.labels.en | replace("' ", " '' ") }}' as stage_label_en,
-                '{{ row.labels.fr | replace(" '", "''") }}' as stage_label_fr,
-                '{{ row.model_labels.en | replace("' ", " '' ") }}' as lifecycle_model_label_en,
-                '{{ row.model_labels.fr | replace(" '", "''") }}' as lifecycle_model_label_fr
+                {{ quoted(row.labels.en) }} as stage_label_en,
+                {{ quoted(row.labels.fr) }} as stage_label_fr,
+                {{ quoted(row.model_labels.en) }} as lifecycle_model_label_en,
+                {{ quoted(row.model_labels.fr) }} as lifecycle_model_label_fr
                 {{ "union all" if not loop.last }}
         {% endfor %}
     )
