@@ -262,10 +262,13 @@ class Shop:
     def changes(self, connection: Connection, since: str | None, intake: Intake) -> Changes:
         """Everything updated since `since` (or everything), nested lists complete."""
         found, watermark = Spool(), Watermark(since)
-        start = watermark.at  # where an expired cursor starts again
+        condition = updated_since(watermark.at)
 
         def fetch(cursor: str | None) -> tuple[list[Any], str | None]:
-            data = self._query(connection.query, first=queries.PAGE, after=cursor, filter=updated_since(start))
+            nonlocal condition
+            if cursor is None and connection.sorted_by_update:
+                condition = updated_since(watermark.at)  # after an expired cursor: only what is still missing
+            data = self._query(connection.query, first=queries.PAGE, after=cursor, filter=condition)
             return _page(connection.field, at(data, connection.field))
 
         for page in pages(fetch):
@@ -274,8 +277,6 @@ class Shop:
                     self._complete(record, intake)
                 found.add(at(record, "id"), record)
                 watermark.see(at(record, "updatedAt"))
-            if connection.sorted_by_update:
-                start = watermark.at
             log.info("shopify: %s %s read", len(found), connection.field)
         return Changes(found, watermark.stored)
 

@@ -1,0 +1,354 @@
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import responses
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestion import pipelines
+from ingestion.http import Client, VendorError
+from ingestion.intake import Intake
+from ingestion.sources import hubspot
+from ingestion.sources.hubspot import CONTACT, Crm, association_rows, history_rows, judge, object_row, stage_rows
+
+BASE = "https://hubspot.example"
+
+
+def iso(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+NOON = 1_790_000_000_000  # 2026-09-21T14:13:20Z
+SOON = NOON + 3_600_000
+
+
+class FakeHubSpot:
+    """A CRM: objects with an instant of modification in ms; search pages through `search_limit` results at most."""
+
+    def __init__(self, search_limit: int = 10_000) -> None:
+        self.search_limit = search_limit
+        self.modified: dict[str, dict[str, int]] = {"contacts": {}, "companies": {}, "deals": {}}
+        self.extra: dict[str, dict[str, object]] = {}
+        self.archived: list[dict] = []
+        self.associations: dict[str, list[dict]] = {}
+        self.batch_errors: list[dict] = []
+        self.faults: list[tuple[int, dict]] = []
+        self.expire_cursors = 0
+        self.asked: list[tuple[str, dict]] = []
+
+    def put(self, kind: str, id_: str, modified: int, **properties: object) -> None:
+        self.modified[kind][id_] = modified
+        self.extra[id_] = properties
+
+    def record(self, kind: str, id_: str) -> dict:
+        at = iso(self.modified[kind][id_])
+        name = "lastmodifieddate" if kind == "contacts" else "hs_lastmodifieddate"
+        properties = {"createdate": at, name: at, "hs_object_id": id_, **self.extra[id_]}
+        history = {
+            "lifecyclestage": [
+                {"value": "", "timestamp": at, "sourceType": "API", "sourceId": "9", "updatedByUserId": 4},
+                {"value": "lead", "timestamp": iso(NOON - 1000), "sourceType": "FORM"},
+            ]
+        }
+        return {"id": id_, "archived": False, "properties": properties, "propertiesWithHistory": history}
+
+    def answer(self, method: str, path: str, params: dict, body: dict) -> tuple[int, dict]:
+        self.asked.append((f"{method} {path}", body or params))
+        if self.faults:
+            return self.faults.pop(0)
+        if (body or params).get("after") and self.expire_cursors:
+            self.expire_cursors -= 1
+            return 400, {"status": "error", "message": "The paging cursor is invalid", "category": "VALIDATION_ERROR"}
+        if found := re.fullmatch(r"/crm/v3/objects/(\w+)/search", path):
+            return self.search(found[1], body)
+        if found := re.fullmatch(r"/crm/v3/objects/(\w+)/batch/read", path):
+            return self.batch_read(found[1], body)
+        if found := re.fullmatch(r"/crm/v3/objects/(\w+)", path):
+            return 200, {"results": [each for each in self.archived if each["kind"] == found[1]]}
+        if found := re.fullmatch(r"/crm/v4/associations/deals/(\w+)/batch/read", path):
+            return self.associated(found[1], body)
+        if path == "/crm/v3/owners":
+            former = params["archived"] == "true"
+            owner = {"id": "2" if former else "1", "email": "a@x.io", "firstName": "Ana", "archived": former}
+            return 200, {"results": [owner]}
+        if path == "/crm/v3/pipelines/deals":
+            stage = {"id": "won", "label": "Won", "displayOrder": 1}
+            stage["metadata"] = {"isClosed": "true", "probability": "1.0"}
+            return 200, {"results": [{"id": "default", "label": "Sales", "stages": [stage]}]}
+        return 404, {"status": "error", "message": path}
+
+    def search(self, kind: str, body: dict) -> tuple[int, dict]:
+        rows = sorted(self.modified[kind].items(), key=lambda item: (item[1], int(item[0])))
+        for each in body["filterGroups"][0]["filters"]:
+            value = int(each["value"])
+            test = {"GTE": lambda a, b: a >= b, "EQ": lambda a, b: a == b, "GT": lambda a, b: a > b}[each["operator"]]
+            place = 0 if each["propertyName"] == "hs_object_id" else 1
+            rows = [row for row in rows if test(int(row[place]), value)]
+        if body["sorts"][0]["propertyName"] == "hs_object_id":
+            rows.sort(key=lambda item: int(item[0]))
+        start, limit = int(body.get("after", 0)), body["limit"]
+        if start + limit > self.search_limit:
+            return 400, {"status": "error", "message": "too many results", "category": "VALIDATION_ERROR"}
+        page = [self.record(kind, id_) for id_, _ in rows[start : start + limit]]
+        answer: dict = {"total": len(rows), "results": page}
+        if start + limit < len(rows):
+            answer["paging"] = {"next": {"after": str(start + limit)}}
+        return 200, answer
+
+    def batch_read(self, kind: str, body: dict) -> tuple[int, dict]:
+        if len(body["inputs"]) > (50 if "propertiesWithHistory" in body else 100):
+            return 400, {"status": "error", "message": "too many inputs", "category": "VALIDATION_ERROR"}
+        asked = [each["id"] for each in body["inputs"]]
+        gone = {id_ for error in self.batch_errors for id_ in error["context"].get("ids", [])}
+        results = [self.record(kind, id_) for id_ in asked if id_ in self.modified[kind] and id_ not in gone]
+        errors = [error for error in self.batch_errors if set(error["context"].get("ids", [])) & set(asked)]
+        return (207 if errors else 200), {"status": "COMPLETE", "results": results, "errors": errors}
+
+    def associated(self, target: str, body: dict) -> tuple[int, dict]:
+        results, errors = [], []
+        for each in body["inputs"]:
+            targets = self.associations.get(f"{target}/{each['id']}", [])
+            start = int(each.get("after", 0))
+            if not targets:
+                missing = {"category": "OBJECT_NOT_FOUND", "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND"}
+                errors.append({**missing, "message": "none", "context": {"fromObjectId": [each["id"]]}})
+                continue
+            result: dict = {"from": {"id": each["id"]}, "to": targets[start : start + 1]}  # one a page
+            if start + 1 < len(targets):
+                result["paging"] = {"next": {"after": str(start + 1)}}
+            results.append(result)
+        return (207 if errors else 200), {"status": "COMPLETE", "results": results, "errors": errors}
+
+    # ---- as the connector's client, for tests that need no HTTP
+
+    def post(self, path: str, *, params=None, body=None):
+        return self._direct("POST", path, params or {}, body)
+
+    def get(self, path: str, params=None):
+        return self._direct("GET", path, params or {}, {})
+
+    def _direct(self, method, path, params, body):
+        status, answer = self.answer(method, path, params, body)
+        assert status < 400, answer
+        return answer
+
+
+@pytest.fixture
+def crm(web, monkeypatch) -> FakeHubSpot:
+    fake = FakeHubSpot()
+
+    def answer(request):
+        parts = urlsplit(request.url)
+        params = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        if request.headers["Authorization"] != "Bearer hubspot-token":
+            return 401, {}, json.dumps({"status": "error", "message": "expired", "category": "INVALID_AUTHENTICATION"})
+        status, body = fake.answer(request.method, parts.path, params, json.loads(request.body or "{}"))
+        return status, {}, json.dumps(body)
+
+    for method in (responses.GET, responses.POST):
+        web.add_callback(method, re.compile(f"{BASE}/.*"), answer)
+    monkeypatch.setenv("SOURCES__HUBSPOT__BASE_URL", BASE)
+    monkeypatch.setenv("SOURCES__HUBSPOT__ACCESS_TOKEN", "hubspot-token")
+    return fake
+
+
+def reader() -> Crm:
+    return Crm(Client("hubspot", BASE, {"Authorization": "Bearer hubspot-token"}, judge))
+
+
+# ---- the whole way
+
+
+def test_a_run_loads_objects_history_associations_owners_and_stages(crm, query):
+    crm.put("contacts", "501", NOON, email="a@x.io", hs_email_optout="", lifecyclestage="")
+    crm.put("companies", "601", NOON, name="X")
+    crm.put("deals", "701", NOON, amount="12.50", dealstage="won")
+    crm.associations["contacts/701"] = [
+        {"toObjectId": 501, "associationTypes": [{"label": None}, {"label": "Decision maker"}]},
+        {"toObjectId": 502, "associationTypes": [{"label": None}]},
+    ]
+    intake = pipelines.run("hubspot")
+    assert not intake.rejected
+    assert query("select id, email, hs_email_optout, lifecyclestage, archived from raw_hubspot.contacts") == [
+        ("501", "a@x.io", None, None, False)
+    ]
+    history = "select value, source_type from raw_hubspot.contact_property_history order by timestamp"
+    assert query(history) == [("lead", "FORM"), ("", "API")]  # the empty value is kept: the stage was cleared
+    assert query("select contact_id, label from raw_hubspot.deal_contacts order by 1") == [
+        ("501", "Decision maker"),
+        ("502", None),
+    ]
+    assert query("select deal_id, company_id from raw_hubspot.deal_companies") == [("701", None)]
+    assert query("select id, archived from raw_hubspot.owners order by 1") == [("1", False), ("2", True)]
+    assert query("select stage_id, is_closed from raw_hubspot.deal_stages") == [("won", True)]
+
+
+def test_a_second_run_reads_what_changed_since_with_a_lag_and_replays_add_nothing(crm, query):
+    crm.put("contacts", "1", NOON - 120_000)
+    crm.put("contacts", "2", NOON - 30_000)
+    crm.put("contacts", "3", NOON)
+    pipelines.run("hubspot")
+    crm.asked.clear()
+    crm.put("contacts", "1", SOON, email="new@x.io")
+    intake = pipelines.run("hubspot")
+    search = next(body for path, body in crm.asked if path == "POST /crm/v3/objects/contacts/search")
+    assert search["filterGroups"][0]["filters"][0]["value"] == str(NOON - 60_000)
+    assert intake.received["contacts"] == 3  # the changed one, and two within the lag
+    versions = "select id, count(*), count(*) filter (where _dlt_valid_to is null) from raw_hubspot.contacts"
+    assert query(f"{versions} group by 1 order by 1") == [("1", 2, 1), ("2", 1, 1), ("3", 1, 1)]
+    assert query("select count(*) from raw_hubspot.contact_property_history") == [7]  # one new entry
+
+
+def test_a_removed_association_is_retired(crm, query):
+    crm.put("deals", "701", NOON)
+    crm.associations["contacts/701"] = [{"toObjectId": 501, "associationTypes": []}]
+    pipelines.run("hubspot")
+    crm.associations.clear()
+    crm.put("deals", "701", SOON)
+    pipelines.run("hubspot")
+    assert query("select contact_id from raw_hubspot.deal_contacts where _dlt_valid_to is null") == [None]
+
+
+def test_archived_objects_are_known_and_stay_one_version_a_run(crm, query):
+    crm.put("contacts", "1", NOON)
+    pipelines.run("hubspot")
+    at = {"createdate": iso(NOON), "lastmodifieddate": iso(SOON)}
+    crm.archived = [{"id": "1", "kind": "contacts", "archived": True, "archivedAt": iso(SOON), "properties": at}]
+    crm.modified["contacts"].clear()
+    pipelines.run("hubspot")
+    pipelines.run("hubspot")
+    current = "select archived, archived_at is not null from raw_hubspot.contacts where _dlt_valid_to is null"
+    assert query(current) == [(True, True)]
+    assert query("select count(*) from raw_hubspot.contacts") == [2]
+
+
+def test_an_object_that_vanished_after_the_search_is_a_rejection_with_its_reason(crm, query):
+    for id_ in ("1", "2", "3"):
+        crm.put("contacts", id_, NOON)
+    error = {"category": "OBJECT_NOT_FOUND", "message": "Could not get some CONTACT objects", "context": {"ids": ["2"]}}
+    crm.batch_errors = [error]
+    intake = pipelines.run("hubspot")
+    assert (intake.received["contacts"], intake.loaded["contacts"], intake.rejected["contacts"]) == (3, 2, 1)
+    assert query("select record, reason from raw_hubspot.rejected_records") == [
+        ('{"id": "2"}', "changed, but not readable: Could not get some CONTACT objects [OBJECT_NOT_FOUND]")
+    ]
+
+
+def test_a_merged_object_answers_with_its_survivor_and_is_no_rejection(crm):
+    crm.put("contacts", "1", NOON, hs_merged_object_ids="2;3")
+    survivor = crm.record("contacts", "1")
+    crm.batch_read = lambda kind, body: (200, {"status": "COMPLETE", "results": [survivor]})
+    intake = Intake("hubspot")
+    assert [each["id"] for each in reader().objects(CONTACT, ["2", "3"], intake)] == ["1"]
+    assert not intake.rejected
+
+
+def test_any_other_partial_failure_stops_the_run(crm):
+    crm.put("contacts", "1", NOON)
+    crm.batch_errors = [{"category": "SERVER_ERROR", "message": "timed out", "context": {"ids": ["1"]}}]
+    with pytest.raises(Exception) as raised:
+        pipelines.run("hubspot")
+    assert "part of a batch failed: timed out [SERVER_ERROR]" in str(pipelines.cause(raised.value))
+
+
+def test_malformed_values_are_rejections_and_new_properties_columns(crm, query):
+    crm.put("contacts", "1", NOON, createdate="2026-02-31")
+    crm.put("contacts", "2", NOON, favourite_colour="teal")
+    crm.put("deals", "3", NOON, amount="1.2OO,-")
+    intake = pipelines.run("hubspot")
+    assert dict(intake.rejected) == {"contacts": 1, "deals": 1}
+    assert query("select favourite_colour from raw_hubspot.contacts") == ["teal"]
+
+
+# ---- search, batches, errors
+
+
+@given(
+    modified=st.dictionaries(st.integers(1, 500).map(str), st.integers(0, 6), max_size=60),
+    pages_at_once=st.integers(1, 4),
+    page=st.integers(1, 5),
+)
+def test_every_changed_object_is_found_whatever_the_search_can_page_through(modified, pages_at_once, page):
+    fake = FakeHubSpot(search_limit=pages_at_once * page)
+    for id_, at in modified.items():
+        fake.put("contacts", id_, NOON + at)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hubspot, "SEARCH_LIMIT", fake.search_limit)
+        patch.setattr(hubspot, "SEARCH_PAGE", page)
+        found = {id_ for id_, _ in Crm(fake).changed_ids(CONTACT, NOON + 2)}
+    assert found == {id_ for id_, at in modified.items() if at >= 2}
+
+
+def test_an_expired_cursor_starts_the_search_again(crm, monkeypatch):
+    monkeypatch.setattr(hubspot, "SEARCH_PAGE", 2)
+    for number in range(1, 6):
+        crm.put("contacts", str(number), NOON + number)
+    crm.expire_cursors = 1
+    assert {id_ for id_, _ in reader().changed_ids(CONTACT, NOON)} == {"1", "2", "3", "4", "5"}
+
+
+def test_objects_are_read_fifty_at_once_because_of_their_history(crm):
+    for number in range(1, 121):
+        crm.put("contacts", str(number), NOON)
+    found = list(reader().objects(CONTACT, list(crm.modified["contacts"]), Intake("hubspot")))
+    assert len(found) == 120
+    assert [len(body["inputs"]) for _, body in crm.asked] == [50, 50, 20]
+
+
+def test_a_rate_limit_is_waited_for(crm, pauses):
+    limit = {"status": "error", "message": "You have reached your limit", "errorType": "RATE_LIMIT"}
+    crm.faults = [(429, limit), (200, limit), (500, {"status": "error", "message": "oops"})]
+    assert len(reader().pipelines()) == 1
+    assert pauses == [1, 2, 4]
+
+
+def test_an_error_in_a_200_body_is_an_error(crm):
+    crm.faults = [(200, {"status": "error", "message": "no such property", "category": "VALIDATION_ERROR"})]
+    with pytest.raises(VendorError, match="no such property"):
+        reader().pipelines()
+
+
+def test_a_wrong_token_and_a_missing_one_name_the_setting(crm, monkeypatch, capsys):
+    monkeypatch.setenv("SOURCES__HUBSPOT__ACCESS_TOKEN", "wrong-token")
+    assert pipelines.main("hubspot") == 1
+    failed = capsys.readouterr().err.strip().splitlines()[-1]
+    assert failed.startswith("failed: hubspot: GET /crm/v3/owners: ")
+    assert "SOURCES__HUBSPOT__ACCESS_TOKEN" in failed and "wrong-token" not in failed
+    monkeypatch.delenv("SOURCES__HUBSPOT__ACCESS_TOKEN")
+    assert pipelines.main("hubspot") == 1
+    assert "the secret access_token is missing" in capsys.readouterr().err
+
+
+def test_the_first_pass_may_begin_on_a_day(crm, monkeypatch):
+    monkeypatch.setenv("SOURCES__HUBSPOT__INITIAL_DATE", "2026-01-01")
+    assert hubspot._first_millisecond() == round(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
+
+
+# ---- rows
+
+
+def test_an_object_is_its_properties_beside_its_id():
+    record = {"id": "1", "properties": {"email": "a", "hs_object_id": "1"}, "archived": True, "url": "u"}
+    assert object_row(record) == {"id": "1", "email": "a", "archived": True, "archived_at": None, "url": "u"}
+    assert object_row("no object") == "no object"
+
+
+def test_history_without_a_value_is_a_cleared_value():
+    changes = {"dealstage": [{"value": None, "timestamp": "t"}]}
+    assert [row["value"] for row in history_rows({"id": "1", "propertiesWithHistory": changes})] == [""]
+    assert list(history_rows({"id": "1"})) == []
+
+
+def test_a_deal_without_associations_is_one_row_without_a_target():
+    assert list(association_rows("7", [], "contact_id")) == [{"deal_id": "7", "contact_id": None, "label": None}]
+
+
+def test_stages_bear_their_pipeline():
+    pipeline = {"id": "p", "label": "P", "stages": [{"id": "s", "metadata": {"isClosed": "false"}}]}
+    (row,) = stage_rows(pipeline)
+    assert (row["pipeline_id"], row["stage_id"], row["is_closed"]) == ("p", "s", "false")

@@ -1,0 +1,326 @@
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, date, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import responses
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestion import pipelines
+from ingestion.config import SettingsError
+from ingestion.http import VendorError
+from ingestion.sources import meta_ads
+from ingestion.sources.meta_ads import account_row, earliest_day, insights_range, judge, month_ranges
+from ingestion.sources.meta_ads.settings import Settings, load
+
+BASE = "https://graph.example"
+
+
+class FakeMeta:
+    """The Marketing API of one account: ads with an update instant, insights by day, two records a page."""
+
+    def __init__(self, web: responses.RequestsMock, days_at_once: int = 400) -> None:
+        self.days_at_once = days_at_once
+        self.ads = [self.ad("ad-1", "2026-10-01T08:00:00+0000"), self.ad("ad-2", "2026-10-02T08:00:00+0000")]
+        self.insights = [self.insight("ad-1", "2026-10-29"), self.insight("ad-2", "2026-10-29")]
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.faults: list[tuple[int, dict[str, str], str]] = []
+        self.reports: list[dict[str, str]] = []
+        self.report_status = "Job Completed"
+        self.expire_cursors = 0  # how many more requests with a cursor are refused
+        web.add_callback(responses.GET, re.compile(f"{BASE}/.*"), self.answer)
+        web.add_callback(responses.POST, re.compile(f"{BASE}/.*"), self.answer)
+
+    @staticmethod
+    def ad(ad_id: str, updated_time: str) -> dict:
+        return {"id": ad_id, "account_id": "7", "campaign_id": "c", "adset_id": "s", "updated_time": updated_time}
+
+    @staticmethod
+    def insight(ad_id: str, day: str, **changes) -> dict:
+        return {
+            **{"account_id": "7", "campaign_id": "c", "adset_id": "s", "ad_id": ad_id, "account_currency": "USD"},
+            **{"date_start": day, "date_stop": day, "spend": "34.10", "impressions": "5120", "clicks": "88"},
+            **changes,
+        }
+
+    def answer(self, request) -> tuple[int, dict, str]:
+        parts = urlsplit(request.url)
+        params = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        path = parts.path.removeprefix("/v25.0")
+        self.asked.append((f"{request.method} {path}", params))
+        if request.headers["Authorization"] != "Bearer meta-token":
+            return self.error(190, status=401, message="Invalid OAuth access token")
+        if self.faults:
+            return self.faults.pop(0)
+        if "after" in params and self.expire_cursors:
+            self.expire_cursors -= 1
+            return self.error(100, message="(#100) The after cursor specified is invalid")
+        if path == "/act_7":
+            info = {"id": "act_7", "account_id": "7", "name": "Shop", "currency": "USD"}
+            return 200, {}, json.dumps({**info, "timezone_name": "America/New_York"})
+        if path == "/act_7/ads":
+            return self.page(self.updated(params), params)
+        if path in ("/act_7/campaigns", "/act_7/adsets"):
+            return self.page([], params)
+        if path == "/act_7/insights" and request.method == "POST":
+            self.reports.append(params)
+            return 200, {}, json.dumps({"report_run_id": f"60{len(self.reports) - 1}"})
+        if path == "/act_7/insights":
+            return self.page_of_insights(params, params)
+        if report := re.fullmatch(r"/60(\d+)", path):
+            return 200, {}, json.dumps({"id": report[1], "async_status": self.report_status})
+        if report := re.fullmatch(r"/60(\d+)/insights", path):
+            return self.page_of_insights(self.reports[int(report[1])], params)
+        return self.error(2500, status=404)
+
+    def updated(self, params: dict[str, str]) -> list[dict]:
+        after = max((each["value"] for each in json.loads(params.get("filtering", "[]"))), default=0)
+        return [ad for ad in self.ads if datetime.fromisoformat(ad["updated_time"]).timestamp() > after]
+
+    def page_of_insights(self, asked: dict[str, str], params: dict[str, str]) -> tuple[int, dict, str]:
+        span = json.loads(asked["time_range"])
+        since, until = date.fromisoformat(span["since"]), date.fromisoformat(span["until"])
+        if (until - since).days + 1 > self.days_at_once:
+            return self.error(100, 1487534, message="Please reduce the amount of data you're asking for")
+        rows = [row for row in self.insights if span["since"] <= row["date_start"] <= span["until"]]
+        return self.page(rows, params)
+
+    def page(self, rows: list[dict], params: dict[str, str], size: int = 2) -> tuple[int, dict, str]:
+        start = int(params.get("after", 0))
+        end = start + size
+        paging = {"cursors": {"before": str(start), "after": str(end)}}  # the cursors stay on the last page
+        if end < len(rows):
+            paging["next"] = f"{BASE}/next?access_token=leak&after={end}"
+        return 200, {}, json.dumps({"data": rows[start:end], "paging": paging})
+
+    @staticmethod
+    def error(code, subcode=None, *, status=400, message="said", headers=None) -> tuple[int, dict, str]:
+        error = {"message": message, "type": "OAuthException", "code": code, "error_subcode": subcode}
+        return status, headers or {}, json.dumps({"error": error})
+
+    def paths(self) -> list[str]:
+        return [path for path, _ in self.asked]
+
+
+@pytest.fixture
+def meta(web, monkeypatch) -> FakeMeta:
+    for name, value in {
+        "BASE_URL": BASE,
+        "API_VERSION": "v25.0",
+        "ACCESS_TOKEN": "meta-token",
+        "ACCOUNT_IDS": "7",
+        "INSIGHTS_WINDOW_DAYS": "28",
+        "INITIAL_DATE": "2026-10-20",
+    }.items():
+        monkeypatch.setenv(f"SOURCES__META_ADS__{name}", value)
+    monkeypatch.setattr(meta_ads.time, "sleep", lambda seconds: None)
+    return FakeMeta(web)
+
+
+def account(meta: FakeMeta) -> meta_ads.Account:
+    client = meta_ads.Client("meta_ads", f"{BASE}/v25.0", {"Authorization": "Bearer meta-token"}, judge)
+    return meta_ads.Account(client, "7")
+
+
+# ---- the whole way
+
+
+def test_a_run_loads_typed_rows_and_a_second_one_asks_only_for_what_may_have_changed(meta, query):
+    intake = pipelines.run("meta_ads")
+    assert dict(intake.loaded) == {"ad_accounts": 1, "ads": 2, "ad_insights": 2}
+    assert query("select id, timezone_name from raw_meta_ads.ad_accounts") == [("7", "America/New_York")]
+    assert query("select spend, impressions from raw_meta_ads.ad_insights where ad_id = 'ad-1'")[0][1] == 5120
+
+    meta.asked.clear()
+    pipelines.run("meta_ads")
+    filters = [json.loads(params["filtering"]) for path, params in meta.asked if path == "GET /act_7/ads"]
+    newest = datetime(2026, 10, 2, 8, tzinfo=UTC)
+    minute_before = int((newest - timedelta(seconds=60)).timestamp())
+    assert filters == [[{"field": "updated_time", "operator": "GREATER_THAN", "value": minute_before}]]
+    assert query("select count(*) from raw_meta_ads.ads") == [2]  # the replayed rows added nothing
+    assert query("select count(*) from raw_meta_ads.ad_insights") == [2]
+
+
+def test_a_restated_day_retires_what_it_replaces(meta, query):
+    pipelines.run("meta_ads")
+    meta.insights = [meta.insight("ad-1", "2026-10-29", spend="33.90")]  # corrected; ad-2 was withdrawn
+    pipelines.run("meta_ads")
+    current = "select ad_id, spend::varchar from raw_meta_ads.ad_insights where _dlt_valid_to is null"
+    assert query(current) == [("ad-1", "33.900000000")]
+    assert query("select count(*) from raw_meta_ads.ad_insights") == [3]
+
+
+def test_the_window_reaches_back_from_the_last_day_loaded(meta, monkeypatch):
+    pipelines.run("meta_ads")
+    meta.asked.clear()
+    monkeypatch.setenv("LIFECYCLE_AS_OF", "2026-11-10T06:00:00Z")
+    pipelines.run("meta_ads")
+    spans = [json.loads(params["time_range"]) for path, params in meta.asked if "time_range" in params]
+    assert spans[0]["since"] == "2026-10-04"  # 31 October, less 27 days
+    assert spans[-1]["until"] == "2026-11-10"
+
+
+def test_a_new_field_is_a_column_and_a_changed_type_a_rejection(meta, query):
+    meta.insights = [
+        meta.insight("ad-1", "2026-10-29", quality_ranking="ABOVE_AVERAGE"),
+        meta.insight("ad-2", "2026-10-29", impressions="many"),
+        meta.insight(None, "2026-10-29"),
+    ]
+    intake = pipelines.run("meta_ads")
+    assert query("select quality_ranking from raw_meta_ads.ad_insights") == ["ABOVE_AVERAGE"]
+    assert (intake.received["ad_insights"], intake.rejected["ad_insights"]) == (3, 2)
+    reasons = query("select reason from raw_meta_ads.rejected_records order by reason")
+    assert reasons[0].startswith("ad_id: ") and reasons[1].startswith("impressions: ")
+
+
+def test_a_failed_run_moves_no_cursor_and_leaves_no_half_load(meta, query, pauses):
+    pipelines.run("meta_ads")
+    meta.ads.append(meta.ad("ad-3", "2026-10-20T08:00:00+0000"))
+    answer = meta.page_of_insights
+    meta.page_of_insights = lambda *_: meta.error(200, message="(#200) Missing permission ads_read")
+    with pytest.raises(Exception) as raised:
+        pipelines.run("meta_ads")
+    assert isinstance(pipelines.cause(raised.value), VendorError)
+    assert query("select count(*) from raw_meta_ads.ads") == [2]
+    meta.page_of_insights = answer
+    pipelines.run("meta_ads")
+    assert query("select count(*) from raw_meta_ads.ads") == [3]
+
+
+# ---- paging, reports, errors
+
+
+def test_pages_follow_the_cursor_while_there_is_a_next_page(meta):
+    meta.ads = [meta.ad(f"ad-{number}", "2026-10-01T08:00:00+0000") for number in range(5)]
+    found = account(meta).objects("ads", "id", None)
+    assert [record["id"] for record in found] == [f"ad-{number}" for number in range(5)]
+    assert meta.paths() == ["GET /act_7/ads"] * 3  # never the `next` link itself: it repeats the token
+
+
+def test_a_record_that_moved_to_the_next_page_while_reading_comes_once(meta):
+    ads = [meta.ad(f"ad-{number}", "2026-10-01T08:00:00+0000") for number in range(3)]
+    meta.ads = [ads[0], ads[1], ads[1], ads[2]]
+    assert len(account(meta).objects("ads", "id", None)) == 3
+
+
+def test_an_expired_cursor_starts_the_pages_again(meta):
+    meta.ads = [meta.ad(f"ad-{number}", "2026-10-01T08:00:00+0000") for number in range(3)]
+    meta.expire_cursors = 1
+    assert len(account(meta).objects("ads", "id", None)) == 3
+    assert [params.get("after") for _, params in meta.asked] == [None, "2", None, "2"]
+
+
+days = st.dates(date(2024, 1, 1), date(2026, 12, 31))
+
+
+@given(days, days)
+def test_months_cover_every_day_once(one, other):
+    since, until = min(one, other), max(one, other)
+    covered = [
+        first + timedelta(days=number)
+        for first, last in month_ranges(since, until)
+        for number in range((last - first).days + 1)
+    ]
+    assert covered == [since + timedelta(days=number) for number in range((until - since).days + 1)]
+    assert all(first.month == last.month for first, last in month_ranges(since, until))
+
+
+@pytest.mark.parametrize("days_at_once", [1, 3, 10])
+def test_too_much_data_is_read_in_halves_without_losing_or_doubling_a_day(web, meta, days_at_once):
+    meta.days_at_once = days_at_once
+    meta.insights = [meta.insight("ad-1", f"2026-10-{day:02}") for day in range(1, 32)]
+    found = list(account(meta).insights(date(2026, 10, 1), date(2026, 10, 31)))
+    assert [row["date_start"] for row in found] == [f"2026-10-{day:02}" for day in range(1, 32)]
+
+
+def test_a_single_day_that_is_too_much_is_an_error(meta):
+    meta.days_at_once = 0
+    with pytest.raises(VendorError, match="Please reduce the amount"):
+        list(account(meta).insights(date(2026, 10, 1), date(2026, 10, 2)))
+
+
+def test_long_ranges_are_reports_short_ones_are_not(meta):
+    list(account(meta).insights(date(2026, 10, 1), date(2026, 10, 31)))
+    list(account(meta).insights(date(2026, 10, 1), date(2026, 10, 3)))
+    assert [path for path in meta.paths() if path.startswith("POST")] == ["POST /act_7/insights"]
+
+
+@pytest.mark.parametrize(("status", "message"), [("Job Running", "not complete after"), ("Job Failed", "Job Failed")])
+def test_a_report_that_does_not_end_well_is_an_error(meta, monkeypatch, status, message):
+    monkeypatch.setattr(meta_ads, "REPORT_TIMEOUT_SECONDS", 5)
+    monkeypatch.setattr(meta_ads, "REPORT_FROM_DAYS", 1)
+    meta.report_status = status
+    with pytest.raises(VendorError, match=f"report 60.* {message}"):
+        list(account(meta).insights(date(2026, 10, 1), date(2026, 10, 31)))
+
+
+def test_throttling_is_retried_after_the_time_the_header_tells(meta, pauses):
+    usage = json.dumps({"7": [{"type": "ads_insights", "estimated_time_to_regain_access": 3}]})
+    throttled = meta.error(17, 2446079, headers={"X-Business-Use-Case-Usage": usage})
+    meta.faults = [throttled, meta.error(80000), meta.error(2)]
+    assert account(meta).info()["currency"] == "USD"
+    assert pauses == [180, 2, 4]
+
+
+def test_an_error_in_a_200_body_is_an_error(meta, pauses):
+    meta.faults = [meta.error(1, status=200)]
+    assert account(meta).info()["currency"] == "USD"
+    meta.faults = [meta.error(10, status=200, message="Permission denied")]
+    with pytest.raises(VendorError, match="Permission denied"):
+        account(meta).info()
+
+
+def test_an_invalid_token_fails_at_once_and_names_the_setting(meta, monkeypatch, pauses):
+    monkeypatch.setenv("SOURCES__META_ADS__ACCESS_TOKEN", "wrong-token")
+    with pytest.raises(Exception) as raised:
+        pipelines.run("meta_ads")
+    message = str(pipelines.cause(raised.value))
+    assert "SOURCES__META_ADS__ACCESS_TOKEN" in message and "GET /v25.0/act_7" in message
+    assert "wrong-token" not in message
+    assert (len(meta.asked), pauses) == (1, [])
+
+
+# ---- settings and small functions
+
+
+def test_the_platform_keeps_37_months():
+    assert earliest_day(date(2026, 10, 31)) == date(2023, 9, 1)
+    assert earliest_day(date(2026, 2, 1)) == date(2023, 1, 1)
+
+
+def test_today_is_that_of_the_account(monkeypatch):
+    monkeypatch.setenv("LIFECYCLE_AS_OF", "2026-10-31T02:00:00Z")
+    settings = Settings(BASE, "v25.0", "t", ("7",), 28, None)
+    assert insights_range({"timezone_name": "America/New_York"}, None, settings)[1] == date(2026, 10, 30)
+    assert insights_range({"timezone_name": "Asia/Tokyo"}, None, settings)[1] == date(2026, 10, 31)
+    assert insights_range({"timezone_name": "Mars/Base"}, None, settings)[1] == date(2026, 10, 31)
+
+
+def test_an_account_is_named_by_its_digits():
+    assert account_row({"id": "act_7", "account_id": "7", "spend_cap": "1"}) == {"id": "7", "spend_cap": "1"}
+    assert account_row({"id": "act_7"})["id"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("ACCOUNT_IDS", "my-account", "digits only"),
+        ("ACCOUNT_IDS", "", "SOURCES__META_ADS__ACCOUNT_IDS"),
+        ("ACCESS_TOKEN", "", "SOURCES__META_ADS__ACCESS_TOKEN"),
+        ("INSIGHTS_WINDOW_DAYS", "0", "whole days"),
+        ("INITIAL_DATE", "last year", "no date"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_named(meta, monkeypatch, name, value, message):
+    monkeypatch.setenv(f"SOURCES__META_ADS__{name}", value)
+    with pytest.raises(SettingsError, match=message):
+        load()
+
+
+def test_several_accounts_are_separated_by_commas(meta, monkeypatch):
+    monkeypatch.setenv("SOURCES__META_ADS__ACCOUNT_IDS", "act_1, 2")
+    assert load().account_ids == ("1", "2")

@@ -1,0 +1,338 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+import responses
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestion import pipelines
+from ingestion.http import Client, VendorError
+from ingestion.intake import Intake
+from ingestion.sources.shopify import (
+    CHECKOUT_LIST,
+    ORDER_LIST,
+    Shop,
+    checkout_row,
+    customer_row,
+    judge,
+    line_row,
+    order_row,
+    queries,
+    refund_row,
+    transaction_row,
+    updated_since,
+)
+
+BASE = "https://shop.example"
+PATH = "/admin/api/2026-07/graphql.json"
+
+
+def money(amount: str, currency: str = "EUR") -> dict:
+    return {"presentmentMoney": {"amount": amount, "currencyCode": currency}}
+
+
+def line(number: int) -> dict:
+    return {"id": f"line-{number}", "quantity": 1, "originalUnitPriceSet": money("5.00")}
+
+
+def order(number: int, updated: str, *, lines: int = 1, refunds: int = 0, transactions: int = 1, **changes) -> dict:
+    return {
+        "id": f"gid://shopify/Order/{number}",
+        "legacyResourceId": str(number),
+        "test": False,
+        "presentmentCurrencyCode": "EUR",
+        "totalPriceSet": money("80.00"),
+        "customer": {"id": "gid://shopify/Customer/9"},
+        "createdAt": updated,
+        "processedAt": updated,
+        "updatedAt": updated,
+        "lineItems": [line(each) for each in range(lines)],
+        "refunds": [
+            {"id": f"refund-{each}", "createdAt": updated, "totalRefundedSet": money("1.00")} for each in range(refunds)
+        ],
+        "transactions": [
+            {"id": f"paid-{each}", "kind": "SALE", "status": "SUCCESS", "amountSet": money("80.00", "KWD")}
+            for each in range(transactions)
+        ],
+        **changes,
+    }
+
+
+class FakeShop:
+    """An Admin API: lists filtered by update and paged by cursor, nested lists cut at `first`."""
+
+    def __init__(self) -> None:
+        self.lists: dict[str, list[dict]] = {"orders": [], "customers": [], "abandonedCheckouts": []}
+        self.faults: list[tuple[int, dict]] = []
+        self.expire_cursors = 0
+        self.asked: list[dict] = []
+        self.before_page: Callable[[], None] = lambda: None
+
+    def answer(self, query: str, variables: dict) -> tuple[int, dict]:
+        self.asked.append({"query": query, **variables})
+        if self.faults:
+            return self.faults.pop(0)
+        if variables.get("after") and self.expire_cursors:
+            self.expire_cursors -= 1
+            return 200, {"errors": [{"message": "Invalid cursor for current pagination sort."}]}
+        first = variables["first"]
+        if query in (queries.ORDER_LINE_ITEMS, queries.ORDER_REFUNDS, queries.ORDER_TRANSACTIONS):
+            found = next((each for each in self.lists["orders"] if each["id"] == variables["id"]), None)
+            if found is None:
+                return 200, {"data": {"order": None}}
+            if query == queries.ORDER_LINE_ITEMS:
+                return 200, {"data": {"order": {"lineItems": self.cut(found["lineItems"], first, variables["after"])}}}
+            field = "refunds" if query == queries.ORDER_REFUNDS else "transactions"
+            return 200, {"data": {"order": {field: found[field][:first]}}}
+        name = re.search(r"(orders|customers|abandonedCheckouts)\(", query)[1]
+        self.before_page()
+        rows = list(self.lists[name])
+        if variables["filter"]:
+            since = re.fullmatch(r"updated_at:>='(.+)'", variables["filter"])[1]
+            rows = [row for row in rows if row["updatedAt"] >= since]
+        rows.sort(key=lambda row: row["createdAt" if name == "abandonedCheckouts" else "updatedAt"])
+        page = self.cut(rows, first, variables["after"])
+        if name == "orders":
+            page["nodes"] = [self.nested(row) for row in page["nodes"]]
+        return 200, {"data": {name: page}}
+
+    def nested(self, row: dict) -> dict:
+        lists = {field: row[field][: queries.NESTED_LIST] for field in ("refunds", "transactions")}
+        return {**row, **lists, "lineItems": self.cut(row["lineItems"], queries.NESTED_LINES, None)}
+
+    @staticmethod
+    def cut(rows: list[dict], first: int, after: str | None) -> dict:
+        start = int(after or 0)
+        end = start + first
+        return {"nodes": rows[start:end], "pageInfo": {"hasNextPage": end < len(rows), "endCursor": str(end)}}
+
+
+@pytest.fixture
+def fake(web, monkeypatch) -> FakeShop:
+    shop = FakeShop()
+
+    def answer(request):
+        assert request.headers["X-Shopify-Access-Token"] == "shop-token"
+        asked = json.loads(request.body)
+        status, body = shop.answer(asked["query"], asked["variables"])
+        return status, {}, json.dumps(body)
+
+    web.add_callback(responses.POST, BASE + PATH, answer)
+    monkeypatch.setenv("SOURCES__SHOPIFY__BASE_URL", BASE)
+    monkeypatch.setenv("SOURCES__SHOPIFY__API_VERSION", "2026-07")
+    monkeypatch.setenv("SOURCES__SHOPIFY__ACCESS_TOKEN", "shop-token")
+    return shop
+
+
+def shop() -> Shop:
+    return Shop(Client("shopify", BASE, {"X-Shopify-Access-Token": "shop-token"}, judge), PATH)
+
+
+def error(code: str, message: str = "no", **extensions) -> dict:
+    return {"errors": [{"message": message, "extensions": {"code": code}}], **extensions}
+
+
+# ---- the whole way
+
+
+def test_one_pass_feeds_the_four_tables_of_orders(fake, query):
+    fake.lists["orders"] = [order(1, "2026-10-01T08:00:00Z", lines=2, refunds=1)]
+    fake.lists["customers"] = [
+        {"id": "gid://shopify/Customer/9", "legacyResourceId": 9, "createdAt": "2026-10-01T08:00:00Z"}
+        | {"updatedAt": "2026-10-01T08:00:00Z", "metafield": {"value": "C-9"}}
+    ]
+    checkout = {"id": "c1", "createdAt": "2026-10-01T08:00:00Z", "updatedAt": "2026-10-01T08:00:00Z"}
+    fake.lists["abandonedCheckouts"] = [{**checkout, "customer": {"defaultPhoneNumber": {"phoneNumber": "+34600"}}}]
+    intake = pipelines.run("shopify")
+    assert dict(intake.loaded) == {
+        **{"customers": 1, "orders": 1, "order_lines": 2, "order_transactions": 1, "refunds": 1},
+        "abandoned_checkouts": 1,
+    }
+    assert sum(each["query"] == queries.ORDERS for each in fake.asked) == 1
+    assert query("select order_id from raw_shopify.order_lines") == ["gid://shopify/Order/1"] * 2
+    assert query("select currency_code, amount::double from raw_shopify.order_transactions") == [("KWD", 80.0)]
+    assert query("select customer_number from raw_shopify.customers") == ["C-9"]
+    assert query("select phone from raw_shopify.abandoned_checkouts") == ["+34600"]
+
+
+def test_a_second_run_asks_from_the_last_update_with_a_lag_and_replays_add_nothing(fake, query):
+    fake.lists["orders"] = [order(1, "2026-10-01T08:00:00Z"), order(2, "2026-10-02T08:00:00Z")]
+    pipelines.run("shopify")
+    fake.asked.clear()
+    refunded = order(1, "2026-10-03T08:00:00Z", refunds=1)
+    fake.lists["orders"][0] = refunded
+    pipelines.run("shopify")
+    asked = next(each for each in fake.asked if each["query"] == queries.ORDERS)
+    assert asked["filter"] == "updated_at:>='2026-10-02T07:59:00Z'"
+    versions = "select legacy_resource_id, count(*) from raw_shopify.orders group by 1 order by 1"
+    assert query(versions) == [("1", 2), ("2", 1)]
+    assert query("select count(*) from raw_shopify.order_lines") == [2]  # unchanged lines stay one version
+    assert query("select count(*) from raw_shopify.refunds") == [1]
+
+
+def test_an_order_that_changes_while_it_is_read_is_loaded_once_as_it_was_last(fake, query, monkeypatch):
+    monkeypatch.setattr(queries, "PAGE", 1)
+    fake.lists["orders"] = [order(1, "2026-10-01T08:00:00Z"), order(2, "2026-10-02T08:00:00Z")]
+
+    def change_the_first_order_after_the_first_page():
+        if sum(each["query"] == queries.ORDERS for each in fake.asked) == 2:
+            fake.lists["orders"][0] = order(1, "2026-10-03T08:00:00Z", totalPriceSet=money("70.00"))
+            fake.lists["orders"].insert(0, order(0, "2026-09-01T08:00:00Z"))  # keeps the cursor's position
+
+    fake.before_page = change_the_first_order_after_the_first_page
+    pipelines.run("shopify")
+    rows = "select legacy_resource_id, total_price::int from raw_shopify.orders where _dlt_valid_to is null"
+    assert ("1", 70) in query(rows)
+    assert query("select count(*) from raw_shopify.orders where legacy_resource_id = '1'") == [1]
+
+
+def test_a_removed_line_is_retired(fake, query):
+    fake.lists["orders"] = [order(1, "2026-10-01T08:00:00Z", lines=2)]
+    pipelines.run("shopify")
+    fake.lists["orders"] = [order(1, "2026-10-02T08:00:00Z", lines=1)]
+    pipelines.run("shopify")
+    assert query("select id from raw_shopify.order_lines where _dlt_valid_to is null") == ["line-0"]
+
+
+def test_malformed_values_are_rejections_and_new_fields_columns(fake, query):
+    fake.lists["orders"] = [
+        order(1, "2026-10-01T08:00:00Z", totalPriceSet=money("12,5O")),
+        order(2, "2026-10-01T09:00:00Z", processedAt="yesterday"),
+        order(3, "2026-10-01T10:00:00Z", poNumber="PO-3"),
+    ]
+    fake.lists["customers"] = [{"id": None, "firstName": name, "updatedAt": "2026-10-01"} for name in ("Ana", "Bo")]
+    intake = pipelines.run("shopify")
+    assert dict(intake.rejected) == {"orders": 2, "customers": 2}
+    assert query("select po_number from raw_shopify.orders") == ["PO-3"]
+    assert query("select count(*) from raw_shopify.rejected_records") == [4]
+
+
+@pytest.mark.parametrize("permanent", [error("ACCESS_DENIED", "Access denied for orders field"), error("", "boom")])
+def test_a_permanent_error_fails_the_run_and_loads_nothing(fake, query, pauses, permanent):
+    day = "2026-10-01"
+    fake.lists["customers"] = [{"id": "c", "legacyResourceId": "1", "createdAt": day, "updatedAt": day}]
+    customers = (200, fake.answer(queries.CUSTOMERS, {"first": 9, "after": None, "filter": None})[1])
+    fake.faults = [customers, (200, permanent)]
+    with pytest.raises(Exception) as raised:
+        pipelines.run("shopify")
+    cause = pipelines.cause(raised.value)
+    assert isinstance(cause, VendorError) and permanent["errors"][0]["message"] in str(cause)
+    assert pauses == []
+    assert query("select count(*) from raw_shopify.customers") == [0]
+    pipelines.run("shopify")
+    assert query("select count(*) from raw_shopify.customers") == [1]
+
+
+def test_a_shop_name_still_to_be_written_is_named(fake, monkeypatch, capsys):
+    monkeypatch.setenv("SOURCES__SHOPIFY__BASE_URL", "https://{shop}.myshopify.com")
+    assert pipelines.main("shopify") == 1
+    assert "SOURCES__SHOPIFY__BASE_URL" in capsys.readouterr().err
+
+
+# ---- paging, nesting, throttling
+
+
+def test_throttling_waits_until_the_points_are_there_and_then_loads(fake, pauses):
+    fake.lists["orders"] = [order(1, "2026-10-01T08:00:00Z")]
+    status = {"maximumAvailable": 2000, "currentlyAvailable": 52, "restoreRate": 100}
+    cost = {"requestedQueryCost": 752, "actualQueryCost": None, "throttleStatus": status}
+    fake.faults = [(200, error("THROTTLED", "Throttled", extensions={"cost": cost})), (200, error("THROTTLED"))]
+    assert len(shop().changes(ORDER_LIST, None, Intake("shopify")).records) == 1
+    assert pauses == [7, 2]  # (752 - 52) / 100 seconds; without a cost the pauses double
+
+
+def test_endless_throttling_is_an_error_not_an_empty_table(fake, pauses):
+    fake.faults = [(200, error("THROTTLED", "Throttled"))] * 10
+    with pytest.raises(VendorError, match="Throttled"):
+        shop().changes(ORDER_LIST, None, Intake("shopify"))
+    assert len(fake.asked) == 4
+
+
+def test_an_answer_without_the_list_is_an_error(fake):
+    fake.faults = [(200, {"data": {"orders": None}})]
+    with pytest.raises(VendorError, match="no list of records"):
+        shop().changes(ORDER_LIST, None, Intake("shopify"))
+
+
+@given(
+    counts=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 6), st.integers(0, 6)), max_size=4),
+    page=st.integers(1, 3),
+    nested_lines=st.integers(1, 4),
+    nested_list=st.integers(1, 4),
+    longest=st.integers(7, 9),
+)
+def test_nested_lists_are_read_whole_whatever_fits_into_a_page(counts, page, nested_lines, nested_list, longest):
+    fake = FakeShop()
+    fake.lists["orders"] = [
+        order(number, f"2026-10-{number + 1:02}T08:00:00Z", lines=lines, refunds=refunds, transactions=paid)
+        for number, (lines, refunds, paid) in enumerate(counts)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queries, "PAGE", page)
+        patch.setattr(queries, "NESTED_LINES", nested_lines)
+        patch.setattr(queries, "NESTED_LIST", nested_list)
+        patch.setattr(queries, "LONGEST_LIST", longest)
+        patch.setattr(Shop, "_query", lambda self, query, **variables: fake.answer(query, variables)[1]["data"])
+        intake = Intake("shopify")
+        found = list(Shop(None, PATH).changes(ORDER_LIST, None, intake).records)
+    read = [(len(each["lineItems"]["nodes"]), len(each["refunds"]), len(each["transactions"])) for each in found]
+    assert read == counts
+    assert not intake.rejected
+
+
+def test_a_list_longer_than_shopify_gives_is_reported(fake):
+    fake.lists["orders"] = [order(1, "2026-10-01T08:00:00Z", refunds=queries.LONGEST_LIST + 1)]
+    intake = Intake("shopify")
+    (found,) = shop().changes(ORDER_LIST, None, intake).records
+    assert len(found["refunds"]) == queries.LONGEST_LIST
+    assert "250 refunds or more" in next(intake.rejections())["reason"]
+
+
+def test_an_expired_cursor_starts_again_from_the_last_update_seen(fake, monkeypatch):
+    monkeypatch.setattr(queries, "PAGE", 2)
+    fake.lists["orders"] = [order(number, f"2026-10-{number:02}T08:00:00Z") for number in range(1, 6)]
+    fake.expire_cursors = 1
+    found = shop().changes(ORDER_LIST, None, Intake("shopify"))
+    assert len(found.records) == 5
+    assert found.updated_until == "2026-10-05T08:00:00+00:00"
+    assert [each["filter"] for each in fake.asked][:3] == [None, None, "updated_at:>='2026-10-02T07:59:00Z'"]
+
+
+def test_checkouts_come_by_creation_so_an_expired_cursor_starts_from_the_beginning(fake, monkeypatch):
+    monkeypatch.setattr(queries, "PAGE", 1)
+    dates = [("2026-10-01", "2026-10-20"), ("2026-10-02", "2026-10-03"), ("2026-10-04", "2026-10-04")]
+    fake.lists["abandonedCheckouts"] = [
+        {"id": created, "createdAt": created, "updatedAt": updated} for created, updated in dates
+    ]
+    fake.expire_cursors = 1
+    assert len(shop().changes(CHECKOUT_LIST, None, Intake("shopify")).records) == 3
+
+
+# ---- rows
+
+
+def test_the_filter_is_in_utc_and_a_minute_earlier():
+    assert updated_since(datetime(2026, 1, 1, 0, 0, 30, tzinfo=UTC)) == "updated_at:>='2025-12-31T23:59:30Z'"
+    assert updated_since(None) is None
+
+
+@pytest.mark.parametrize("to_row", [customer_row, order_row, checkout_row])
+def test_rows_of_what_is_no_object_are_left_for_the_row_model(to_row):
+    assert to_row("text") == "text"
+    assert to_row({"id": "1", "novelty": {"a": 1}})["novelty"] == {"a": 1}
+
+
+@pytest.mark.parametrize("to_row", [line_row, transaction_row, refund_row])
+def test_nested_rows_bear_their_order(to_row):
+    assert to_row("order-1", {"id": "1", "novelty": 2}).items() >= {"order_id": "order-1", "novelty": 2}.items()
+
+
+def test_amounts_are_those_the_customer_paid():
+    both = {"shopMoney": {"amount": "1.00", "currencyCode": "EUR"}, **money("1.30", "USD")}
+    row = order_row({"id": "1", "presentmentCurrencyCode": "USD", "totalPriceSet": both})
+    assert (row["total_price"], row["currency_code"]) == ("1.30", "USD")
