@@ -1,0 +1,1 @@
+"""Reusable types that `defs.yaml` files make instances of."""

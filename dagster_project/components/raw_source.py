@@ -1,0 +1,236 @@
+"""One source system as assets: an asset a raw table, loaded by one dlt pipeline."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    AssetObservation,
+    AssetSpec,
+    Backoff,
+    Component,
+    ComponentLoadContext,
+    Definitions,
+    Failure,
+    MaterializeResult,
+    Model,
+    Resolvable,
+    RetryPolicy,
+    multi_asset,
+)
+from dagster_dlt import DagsterDltResource, DagsterDltTranslator
+from dagster_dlt.translator import DltResourceTranslatorData
+from dlt import Pipeline
+from dlt.common.runtime.collector import Collector
+
+from dagster_project.resources import WRITER_POOL, Refresh, raw_asset_key
+from ingestion import config, pipelines
+from ingestion.config import SettingsError
+from ingestion.http import VendorError
+from ingestion.intake import Intake
+from ingestion.tables import LOAD_AUDIT, REJECTED_RECORDS
+
+ACCOUNTED_CHECK = "every_record_is_accounted_for"
+SECONDS_BETWEEN_REPORTS = 2.0
+
+
+class RawTableTranslator(DagsterDltTranslator):
+    """Names of a source's dlt resources as assets."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def get_asset_spec(self, data: DltResourceTranslatorData) -> AssetSpec:
+        return (
+            super()
+            .get_asset_spec(data)
+            .replace_attributes(
+                key=raw_asset_key(self.source, data.resource.name),
+                deps=[],
+                group_name=self.source,
+                kinds={"dlt", "duckdb"},
+                description=f"{data.resource.name.replace('_', ' ').capitalize()} of {self.source} as they arrived.",
+            )
+        )
+
+
+class RawSource(Component, Model, Resolvable):
+    """Loads one source into its raw schema.
+
+    Attributes:
+        source: name of a package in `ingestion/sources/`.
+        tries: how often the whole load is tried; each request has its own retries besides.
+        first_wait_seconds: pause before the second try; it doubles from there.
+    """
+
+    source: str
+    tries: int = 3
+    first_wait_seconds: float = 10.0
+
+    def build_defs(self, context: ComponentLoadContext) -> Definitions:
+        source, translator = self.source, RawTableTranslator(self.source)
+        specs = [
+            translator.get_asset_spec(DltResourceTranslatorData(resource=resource, pipeline=None))
+            for resource in pipelines.build_source(source).resources.values()
+        ]
+
+        @multi_asset(
+            name=f"load_{source}",
+            specs=specs,
+            check_specs=[
+                AssetCheckSpec(
+                    ACCOUNTED_CHECK,
+                    asset=raw_asset_key(source, LOAD_AUDIT.name),
+                    blocking=True,
+                    description="received = loaded + rejected, and dlt handed on as many rows as were loaded.",
+                )
+            ],
+            pool=WRITER_POOL,
+            retry_policy=RetryPolicy(
+                max_retries=self.tries - 1, delay=self.first_wait_seconds, backoff=Backoff.EXPONENTIAL
+            ),
+        )
+        def load(
+            context: AssetExecutionContext, refresh: Refresh, dlt_loader: DagsterDltResource
+        ) -> Iterator[MaterializeResult | AssetCheckResult]:
+            try:
+                yield from _load(context, source, translator, dlt_loader)
+            except Exception as error:
+                reason = pipelines.cause(error)
+                known = isinstance(reason, VendorError | SettingsError)
+                raise Failure(
+                    str(reason) if known else f"{source}: {type(reason).__name__}: {reason}",
+                    allow_retries=not isinstance(reason, SettingsError),
+                ) from error
+
+        return Definitions(assets=[load])
+
+
+def _load(
+    context: AssetExecutionContext, source: str, translator: RawTableTranslator, dlt_loader: DagsterDltResource
+) -> Iterator[MaterializeResult | AssetCheckResult]:
+    audit_key = AssetKey(raw_asset_key(source, LOAD_AUDIT.name))
+    pipeline = pipelines.build_pipeline(source, ReportRows(context, source))
+    # What is in the warehouse decides what is already loaded, also after a restored or deleted build file.
+    pipeline.drop()
+    pipeline.sync_destination()
+    pipelines.prepare(source, pipeline)
+    if source not in config.enabled_sources():
+        for key in sorted(context.selected_asset_keys):
+            yield MaterializeResult(asset_key=key, metadata={"is_enabled": False, "note": "source is disabled"})
+        yield AssetCheckResult(
+            check_name=ACCOUNTED_CHECK, asset_key=audit_key, passed=True, metadata={"is_enabled": False, "counts": {}}
+        )
+        return
+    intake = Intake(source, import_module(f"ingestion.sources.{source}").TABLES)
+    for result in dlt_loader.run(
+        context,
+        dlt_source=pipelines.build_source(source, intake),
+        dlt_pipeline=pipeline,
+        dagster_dlt_translator=translator,
+        loader_file_format=pipelines.LOADER_FILE_FORMAT,
+    ):
+        if result.asset_key is None:  # dagster-dlt always names it
+            continue
+        table = result.asset_key.path[-1]
+        counts = {"received": intake.received, "loaded": intake.loaded, "rejected": intake.rejected}
+        yield MaterializeResult(
+            asset_key=result.asset_key,
+            metadata={**(result.metadata or {}), **{name: count[table] for name, count in counts.items()}},
+        )
+    problems = list(unaccounted(intake, _handed_on(pipeline)))
+    yield AssetCheckResult(
+        check_name=ACCOUNTED_CHECK,
+        asset_key=audit_key,
+        passed=not problems,
+        severity=AssetCheckSeverity.ERROR,
+        description="; ".join(problems) or None,
+        metadata={
+            "is_enabled": True,
+            "counts": {
+                name: {
+                    "received": intake.received[name],
+                    "loaded": intake.loaded[name],
+                    "rejected": intake.rejected[name],
+                }
+                for name in intake.resources
+            },
+        },
+    )
+
+
+def _handed_on(pipeline: Pipeline) -> Mapping[str, int]:
+    """Rows that dlt normalised in the run that just ended, by table."""
+    trace = pipeline.last_trace
+    if trace is None or trace.last_normalize_info is None:
+        raise RuntimeError(f"dlt kept no trace of the run of {pipeline.pipeline_name}: its rows cannot be counted")
+    return dict(trace.last_normalize_info.row_counts)
+
+
+def unaccounted(intake: Intake, handed_on: Mapping[str, int]) -> Iterator[str]:
+    """Sentences on resources whose counts do not add up.
+
+    Args:
+        intake: counts made at the door, record by record.
+        handed_on: rows that dlt normalised, by table: counted by dlt, independently.
+    """
+    history = {table.name: table.history for table in pipelines.tables(intake.source)}
+    for name in intake.resources:
+        received, loaded, rejected = intake.received[name], intake.loaded[name], intake.rejected[name]
+        if received != loaded + rejected:
+            yield f"{name}: {received} received, but {loaded} loaded and {rejected} rejected"
+        if name not in history:
+            continue
+        rows = handed_on.get(name, 0)
+        # An event that arrived twice in a run is one row.
+        is_lost = rows != loaded if history[name] == "versions" else rows > loaded or (loaded > 0 and rows == 0)
+        if is_lost:
+            yield f"{name}: {loaded} loaded, but dlt handed on {rows} rows"
+    rejections, rows = sum(intake.rejected.values()), handed_on.get(REJECTED_RECORDS.name, 0)
+    if rows > rejections or (rejections > 0 and rows == 0):
+        yield f"{REJECTED_RECORDS.name}: {rejections} rejected, but dlt handed on {rows} rows"
+
+
+class ReportRows(Collector):
+    """dlt's progress as observations in the event log, a few seconds apart."""
+
+    def __init__(self, context: AssetExecutionContext, source: str) -> None:
+        self._context, self._source = context, source
+        self._tables = {table.name for table in pipelines.tables(source)}
+        self._rows: Counter[str] = Counter()
+        self._reported_at = 0.0
+        self._is_extracting = False
+
+    def update(
+        self,
+        name: str,
+        inc: int = 1,
+        total: int | None = None,
+        inc_total: int | None = None,
+        message: str | None = None,
+        label: str | None = None,
+    ) -> None:
+        if not self._is_extracting or name not in self._tables:
+            return
+        self._rows[name] += inc
+        if time.monotonic() - self._reported_at >= SECONDS_BETWEEN_REPORTS:
+            self._reported_at = time.monotonic()
+            self._context.log_event(
+                AssetObservation(
+                    raw_asset_key(self._source, name),
+                    metadata={"rows_so_far": self._rows[name], "rows_of_source_so_far": sum(self._rows.values())},
+                )
+            )
+
+    def _start(self, step: str) -> None:
+        self._is_extracting = step.startswith("Extract")
+        self._reported_at = time.monotonic()
+
+    def _stop(self) -> None:
+        self._is_extracting = False

@@ -1,0 +1,41 @@
+"""A job on a clock."""
+
+from __future__ import annotations
+
+from dagster import (
+    AssetSelection,
+    Component,
+    ComponentLoadContext,
+    Definitions,
+    Model,
+    Resolvable,
+    ScheduleDefinition,
+    define_asset_job,
+)
+
+from dagster_project import environment
+
+
+class ScheduledJob(Component, Model, Resolvable):
+    """A job over every asset and check, and its schedule in `LIFECYCLE_SCHEDULE_TIMEZONE`.
+
+    Attributes:
+        job_name: name of the job.
+        cron: when it runs, as a cron expression.
+        run_retries: how often a scheduled run that failed is started again.
+    """
+
+    job_name: str
+    cron: str
+    run_retries: int = 0
+
+    def build_defs(self, context: ComponentLoadContext) -> Definitions:
+        job = define_asset_job(self.job_name, selection=AssetSelection.all())
+        schedule = ScheduleDefinition(
+            name=f"{self.job_name}_schedule",
+            job=job,
+            cron_schedule=self.cron,
+            execution_timezone=environment.schedule_timezone(),
+            tags={"dagster/max_retries": str(self.run_retries)},
+        )
+        return Definitions(jobs=[job], schedules=[schedule])

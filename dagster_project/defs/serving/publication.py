@@ -1,0 +1,65 @@
+"""What BI opens: the last asset, made only when gate 2 let every mart pass."""
+
+import json
+
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    Backoff,
+    Definitions,
+    Failure,
+    MaterializeResult,
+    RetryPolicy,
+    asset,
+    definitions,
+)
+
+from dagster_project import environment
+from dagster_project.resources import WRITER_POOL, ModelTranslator, Refresh, dbt_manifest
+from ingestion import config
+from serving.publish import SCHEMA, PublicationError, link_path, publish
+
+
+@definitions
+def defs() -> Definitions:
+    @asset(
+        key=["serving", "lifecycle"],
+        deps=_marts(),
+        group_name="serving",
+        kinds={"duckdb"},
+        pool=WRITER_POOL,
+        retry_policy=RetryPolicy(max_retries=2, delay=5, backoff=Backoff.EXPONENTIAL),
+        description="The versioned, read-only file behind the link that BI tools open.",
+    )
+    def published(context: AssetExecutionContext, refresh: Refresh) -> MaterializeResult:
+        folder = environment.serving_dir()
+        try:
+            publication = publish(
+                config.warehouse_path(),
+                folder,
+                as_of=config.as_of(),
+                sources=config.enabled_sources(),
+                keep=environment.versions_kept(),
+            )
+        except PublicationError as error:
+            raise Failure(str(error), allow_retries=False) from error
+        return MaterializeResult(
+            metadata={
+                "version": publication.version,
+                "link": str(link_path(folder)),
+                "rows": publication.rows,
+            }
+        )
+
+    return Definitions(assets=[published])
+
+
+def _marts() -> list[AssetKey]:
+    """Asset keys of the models that are published."""
+    translator = ModelTranslator()
+    manifest = json.loads(dbt_manifest().read_text())
+    return [
+        translator.get_asset_key(node)
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["schema"] == SCHEMA
+    ]

@@ -1,0 +1,147 @@
+"""Resources that the definitions share: the refresh under way, and dbt.
+
+Belongs here: what more than one folder of `defs/` needs. Does not: assets and checks.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from dagster import (
+    ConfigurableResource,
+    DagsterInstance,
+    DagsterRunStatus,
+    Failure,
+    InitResourceContext,
+    RunsFilter,
+)
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject
+
+from dagster_project import environment
+from dagster_project.lock import RefreshInProgressError, writer_lock
+from ingestion import config
+from ingestion.config import PROJECT_ROOT, SettingsError
+from ingestion.sources import SOURCE_NAMES
+
+WRITER_POOL = "warehouse_writer"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+
+
+class Refresh(ConfigurableResource):
+    """The run under way: it alone may write, and one instant counts as "now" in all of its steps."""
+
+    @contextmanager
+    def yield_for_execution(self, context: InitResourceContext) -> Iterator[Refresh]:
+        environment.prepare()
+        try:
+            _refuse_real_vendors_in_sandbox()
+            with (
+                writer_lock(config.data_dir()),
+                environment.variables(LIFECYCLE_AS_OF=_instant(context).isoformat()),
+            ):
+                _close_runs_of_dead_processes(context)
+                yield self
+        except (RefreshInProgressError, SettingsError) as error:
+            raise Failure(str(error), allow_retries=False) from None
+
+
+def _instant(context: InitResourceContext) -> datetime:
+    """`LIFECYCLE_AS_OF`, or the instant at which the run was created: a repeated step sees the same one."""
+    if os.environ.get("LIFECYCLE_AS_OF", "").strip():
+        return config.as_of()
+    record = context.instance.get_run_record_by_id(context.run.run_id) if context.instance and context.run else None
+    return record.create_timestamp.astimezone(UTC) if record else config.as_of()
+
+
+def _close_runs_of_dead_processes(context: InitResourceContext) -> None:
+    """Mark runs that never ended as failed. Whoever holds the lock is the only one running."""
+    instance: DagsterInstance | None = context.instance
+    if instance is None or context.run is None:
+        return
+    for run in instance.get_runs(filters=RunsFilter(statuses=UNFINISHED)):
+        if run.run_id != context.run.run_id:
+            instance.report_run_failed(run, "The process of this run ended without saying so.")
+
+
+def _refuse_real_vendors_in_sandbox() -> None:
+    """The profile sandbox never reads a real account, whatever a `.env` says."""
+    if environment.profile() != "sandbox":
+        return
+    for source in config.enabled_sources():
+        url = config.source_setting(source, "base_url")
+        if url and urlsplit(url).hostname not in LOOPBACK:
+            raise SettingsError(
+                f"the profile is sandbox and {source} points at {urlsplit(url).hostname}: use `make refresh` or "
+                "`make dev`, which start the sandbox, or set LIFECYCLE_PROFILE=production."
+            )
+
+
+def raw_asset_key(source: str, table: str) -> list[str]:
+    """Key of a raw table's asset; dbt's sources have the same."""
+    return [config.dataset_name(source), table]
+
+
+class ModelTranslator(DagsterDbtTranslator):
+    """Names of dbt models as assets, grouped by schema: each layer is a group of the graph."""
+
+    def __init__(self) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        return str(dbt_resource_props["schema"])
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str] | None:
+        return None  # the e-mail address of a dbt group need not be one that Dagster accepts
+
+
+def dbt_project() -> DbtProject:
+    """The dbt project, with everything that dbt writes in the data folder."""
+    return DbtProject(project_dir=PROJECT_ROOT / "dbt_project", target_path=config.data_dir() / "dbt")
+
+
+def dbt_cli() -> DbtCliResource:
+    """dbt's command line, logging to the data folder."""
+    return DbtCliResource(
+        project_dir=dbt_project(),
+        dbt_executable=Path(sys.executable).with_name("dbt"),
+        global_config_flags=["--log-path", str(config.data_dir() / "logs"), "--no-use-colors"],
+    )
+
+
+def dbt_manifest() -> Path:
+    """dbt's manifest; parsed first when it is missing or older than a file of the project."""
+    project = dbt_project()
+    _parse_if_changed(project.manifest_path, _last_change(project.project_dir))
+    return project.manifest_path
+
+
+@cache
+def _parse_if_changed(manifest: Path, changed_at: float) -> None:
+    if manifest.exists() and manifest.stat().st_mtime >= changed_at:
+        return
+    dbt_cli().cli(["parse"], target_path=manifest.parent).wait()
+
+
+def _last_change(folder: Path) -> float:
+    """Instant of the last change of a file or of a folder's entries; what tools generate does not count."""
+    generated = {"target", "logs", "dbt_packages"}
+    newest = 0.0
+    for path, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in generated]
+        names = [path, *(os.path.join(path, name) for name in files if name != ".user.yml")]
+        newest = max(newest, *(os.stat(name).st_mtime for name in names if name != str(folder)), 0.0)
+    return newest
+
+
+def all_sources() -> tuple[str, ...]:
+    """Every source, enabled or not: each has its raw tables."""
+    return SOURCE_NAMES
