@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestion.intake import Intake
+from ingestion.tables import RawTable, Row
+
+
+class Sample(Row):
+    id: str
+    at: datetime
+
+
+EVENTS = RawTable("happenings", Sample, "events", ("id", "at"))
+VERSIONS = RawTable("things", Sample, "versions", ("id",))
+AT = "2026-01-01T00:00:00Z"
+
+values = st.none() | st.text() | st.integers() | st.just(AT)
+records = st.lists(st.fixed_dictionaries({}, optional={"id": values, "at": values, "more": values}) | values)
+
+
+@given(records, st.sampled_from([EVENTS, VERSIONS]))
+def test_what_is_received_is_loaded_or_rejected_with_a_reason(arriving, table):
+    intake = Intake("vendor")
+    rows = list(intake.accept(table, arriving))
+    assert intake.received[table.name] == len(arriving)
+    assert intake.received[table.name] == intake.loaded[table.name] + intake.rejected[table.name]
+    rejections = list(intake.rejections())
+    assert len(rejections) <= intake.rejected[table.name]
+    assert bool(rejections) == bool(intake.rejected[table.name])
+    assert all(rejection["reason"] for rejection in rejections)
+    if table is VERSIONS:
+        assert len(rows) == intake.loaded[table.name]
+    else:
+        assert len({(row["id"], row["at"]) for row in rows}) == len(rows) <= intake.loaded[table.name]
+
+
+def test_an_event_that_comes_twice_in_a_run_is_loaded_and_yielded_once():
+    intake = Intake("vendor")
+    first = list(intake.accept(EVENTS, [{"id": "1", "at": AT}, {"id": "1", "at": AT}, {"id": "2", "at": AT}]))
+    second = list(intake.accept(EVENTS, [{"id": "1", "at": "2026-01-01T01:00:00+01:00"}]))  # the same instant
+    assert [row["id"] for row in first] == ["1", "2"] and second == []
+    assert intake.loaded["happenings"] == 4
+
+
+def test_a_rejection_says_field_reason_value_and_origin_and_keeps_the_record():
+    intake = Intake("vendor", [EVENTS])
+    assert list(intake.accept(EVENTS, [{"id": "1", "at": "soon"}], origin="day.jsonl line 3")) == []
+    (rejection,) = intake.rejections()
+    assert rejection["reason"].startswith("day.jsonl line 3: at: Input should be a valid datetime")
+    assert "(got 'soon')" in rejection["reason"]
+    assert (rejection["source"], rejection["resource"]) == ("vendor", "happenings")
+    assert rejection["record"] == '{"at": "soon", "id": "1"}'
+
+
+def test_the_same_rejection_has_the_same_id_in_every_run_and_is_one_row():
+    def rejected() -> list[dict]:
+        intake = Intake("vendor")
+        list(intake.accept(EVENTS, [{"id": "1"}, {"id": "1"}, {"id": "2"}]))
+        assert intake.rejected["happenings"] == 3
+        return list(intake.rejections())
+
+    one, other = rejected(), rejected()
+    assert len(one) == 2
+    assert [row["rejection_id"] for row in one] == [row["rejection_id"] for row in other]
+    assert one[0]["rejection_id"] != one[1]["rejection_id"]
+
+
+def test_text_that_no_encoding_takes_is_rejected_not_raised():
+    intake = Intake("vendor")
+    assert list(intake.accept(EVENTS, [{"id": "\ud83d", "at": AT}])) == []
+    intake.reject("happenings", "\ud83d", "broken")
+    assert len({row["rejection_id"] for row in intake.rejections()}) == 2
+
+
+def test_sets_judged_elsewhere_are_counted_too():
+    intake = Intake("vendor")
+    intake.count_set("orders", loaded=5, rejections=[{"record": "x", "reason": "no date"}])
+    assert (intake.received["orders"], intake.loaded["orders"], intake.rejected["orders"]) == (6, 5, 1)
+
+
+def test_the_audit_has_a_row_for_each_resource_also_where_nothing_came():
+    intake = Intake("vendor", [EVENTS, VERSIONS])
+    list(intake.accept(VERSIONS, [{"id": "1", "at": AT}, {}]))
+    audit = {row["resource"]: (row["received"], row["loaded"], row["rejected"]) for row in intake.audit()}
+    assert audit == {"happenings": (0, 0, 0), "things": (2, 1, 1)}
+    assert intake.resources == ["happenings", "things"]

@@ -1,0 +1,225 @@
+"""What every source run has in common, tried with a source of one table of each kind."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from datetime import UTC, datetime
+from types import ModuleType
+
+import dlt
+import pytest
+
+from ingestion import config, pipelines
+from ingestion.config import SettingsError
+from ingestion.http import VendorError
+from ingestion.sources import SOURCE_NAMES
+from ingestion.tables import RawTable, Row
+
+
+class Thing(Row):
+    id: str
+    name: str | None = None
+
+
+class Happening(Row):
+    id: str
+    at: datetime
+
+
+THINGS = RawTable("things", Thing, "versions", ("id",))
+HAPPENINGS = RawTable("happenings", Happening, "events", ("id",))
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Vendor(ModuleType):
+    """A source package whose records are set by the test; it remembers how often it was read."""
+
+    TABLES = (THINGS, HAPPENINGS)
+
+    def __init__(self) -> None:
+        super().__init__("ingestion.sources.vendor")
+        self.things: list[dict] = []
+        self.happenings: list[dict] = []
+        self.error: Exception | None = None
+        self.cursors: list[int] = []
+
+    def resources(self, intake):
+        def things():
+            state = dlt.current.resource_state()
+            self.cursors.append(state.get("cursor", 0))
+            yield list(intake.accept(THINGS, self.things))
+            state["cursor"] = state.get("cursor", 0) + 1
+
+        def happenings():
+            yield list(intake.accept(HAPPENINGS, self.happenings))
+            if self.error:
+                raise self.error
+
+        yield dlt.resource(things, **THINGS.hints())
+        yield dlt.resource(happenings, **HAPPENINGS.hints())
+
+
+@pytest.fixture
+def vendor(monkeypatch) -> Vendor:
+    module = Vendor()
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return module
+
+
+def counts(query, *tables: str) -> list[int]:
+    return [query(f"select count(*) from raw_vendor.{table}")[0] for table in tables]
+
+
+def test_a_run_loads_rejects_and_audits_in_one_load(vendor, query):
+    vendor.things = [{"id": "1", "name": "a"}, {"name": "no id"}]
+    vendor.happenings = [{"id": "e", "at": AT}]
+    intake = pipelines.run("vendor")
+    assert dict(intake.loaded) == {"things": 1, "happenings": 1}
+    audit = "select resource, received, loaded, rejected from raw_vendor.load_audit order by 1"
+    assert query(audit) == [("happenings", 1, 1, 0), ("things", 2, 1, 1)]
+    assert query("select resource, record from raw_vendor.rejected_records") == [("things", '{"name": "no id"}')]
+    tables = ("things", "happenings", "rejected_records", "load_audit")
+    loads = " union ".join(f"select _dlt_load_id from raw_vendor.{table}" for table in tables)
+    assert len(query(loads)) == 1
+
+
+def test_the_same_records_again_change_nothing_but_the_audit(vendor, query):
+    vendor.things = [{"id": "1", "name": "a"}, {"name": "no id"}]
+    vendor.happenings = [{"id": "e", "at": AT}, {"id": "e", "at": AT}]
+    for _ in range(3):
+        pipelines.run("vendor")
+    assert counts(query, "things", "happenings", "rejected_records") == [1, 1, 1]
+    assert counts(query, "load_audit") == [6]
+
+
+def test_each_version_of_a_record_is_kept_also_one_that_comes_back(vendor, query):
+    for name in ("a", "b", "a"):
+        vendor.things = [{"id": "1", "name": name}, {"id": "2"}]
+        pipelines.run("vendor")
+    versions = "select name, _dlt_valid_to is null from raw_vendor.things where id = '1' order by _dlt_valid_from"
+    assert query(versions) == [("a", False), ("b", False), ("a", True)]
+    assert query("select count(*) from raw_vendor.things where id = '2'") == [1]
+
+
+def test_a_record_that_does_not_arrive_stays(vendor, query):
+    vendor.things = [{"id": "1"}, {"id": "2"}]
+    pipelines.run("vendor")
+    vendor.things = [{"id": "1", "name": "new"}]
+    pipelines.run("vendor")
+    assert query("select id from raw_vendor.things where _dlt_valid_to is null order by 1") == ["1", "2"]
+
+
+def test_every_table_exists_before_anything_arrives(vendor, query):
+    pipelines.prepare("vendor", pipelines.build_pipeline("vendor"))
+    assert counts(query, "things", "happenings", "rejected_records", "load_audit") == [0, 0, 0, 0]
+    types = "select data_type from information_schema.columns where table_name = 'happenings' and column_name = 'at'"
+    assert query(types) == ["TIMESTAMP WITH TIME ZONE"]
+    pipelines.prepare("vendor", pipelines.build_pipeline("vendor"))  # again: nothing to do
+    vendor.happenings = [{"id": "e", "at": AT}]
+    pipelines.run("vendor")
+    pipelines.run("vendor")
+    assert counts(query, "happenings") == [1]
+
+
+@pytest.mark.parametrize("source", SOURCE_NAMES)
+def test_a_source_can_be_built_and_prepared_without_any_setting(source, query):
+    assert set(pipelines.build_source(source).resources) == {table.name for table in pipelines.tables(source)}
+    pipelines.prepare(source, pipelines.build_pipeline(source))
+    found = f"select table_name from information_schema.tables where table_schema = '{config.dataset_name(source)}'"
+    assert {table.name for table in pipelines.tables(source)} <= set(query(found))
+
+
+def test_the_audit_runs_after_everything_it_counts(vendor):
+    assert list(pipelines.build_source("vendor").resources)[-2:] == ["rejected_records", "load_audit"]
+
+
+def test_a_run_that_fails_while_reading_loads_nothing_and_moves_no_cursor(vendor, query):
+    pipelines.run("vendor")
+    vendor.things, vendor.error = [{"id": "1"}], VendorError("vendor: down")
+    with pytest.raises(Exception) as raised:
+        pipelines.run("vendor")
+    assert pipelines.cause(raised.value) is vendor.error
+    assert counts(query, "things", "load_audit") == [0, 2]
+    vendor.error = None
+    pipelines.run("vendor")
+    assert counts(query, "things") == [1]
+    assert vendor.cursors == [0, 1, 1]
+
+
+def test_a_run_that_fails_while_loading_is_dropped_and_moves_no_cursor(vendor, query, monkeypatch):
+    pipelines.run("vendor")
+    vendor.things = [{"id": "1"}]
+    with monkeypatch.context() as patch:
+        patch.setattr("dlt.load.load.Load.run", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+        with pytest.raises(Exception) as raised:
+            pipelines.run("vendor")
+    assert "disk full" in str(pipelines.cause(raised.value))
+    vendor.things = [{"id": "2"}]
+    pipelines.run("vendor")
+    assert query("select id from raw_vendor.things") == ["2"]
+    assert vendor.cursors == [0, 1, 1]
+
+
+def test_a_warehouse_that_was_deleted_is_filled_again_from_the_start(vendor, query):
+    vendor.things = [{"id": "1"}]
+    pipelines.run("vendor")
+    config.warehouse_path().unlink()
+    pipelines.run("vendor")
+    assert counts(query, "things") == [1]
+    assert vendor.cursors == [0, 0]
+
+
+def test_the_state_survives_in_the_warehouse(vendor, query):
+    pipelines.run("vendor")
+    shutil.rmtree(config.data_dir() / "dlt")
+    pipelines.run("vendor")
+    assert vendor.cursors == [0, 1]
+
+
+def test_the_cause_of_a_failure_is_the_vendors_or_the_deepest_error():
+    vendor_error = VendorError("vendor: down")
+    try:
+        try:
+            try:
+                raise OSError("socket")
+            except OSError as low:
+                raise vendor_error from low
+        except VendorError as middle:
+            raise RuntimeError("step failed") from middle
+    except RuntimeError as error:
+        assert pipelines.cause(error) is vendor_error
+    try:
+        try:
+            raise KeyError("deep")
+        except KeyError as low:
+            raise RuntimeError("step failed") from low
+    except RuntimeError as error:
+        assert isinstance(pipelines.cause(error), KeyError)
+
+
+def test_the_command_line_prints_counts(vendor, capsys):
+    vendor.things = [{"id": "1"}, {}]
+    assert pipelines.main("vendor") == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        ["resource", "received", "loaded", "rejected"],
+        ["vendor.happenings", "0", "0", "0"],
+        ["vendor.things", "2", "1", "1"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (VendorError("vendor: GET /x: down."), "failed: vendor: GET /x: down."),
+        (SettingsError("vendor: the secret is missing."), "failed: vendor: the secret is missing."),
+        (ZeroDivisionError("division"), "failed: vendor: ZeroDivisionError: division"),
+    ],
+)
+def test_the_command_line_fails_with_one_line_why(vendor, capsys, error, said):
+    vendor.error = error
+    assert pipelines.main("vendor") == 1
+    printed = capsys.readouterr()
+    assert printed.err.strip().splitlines()[-1] == said
+    assert printed.out == ""

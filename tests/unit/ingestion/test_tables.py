@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from pydantic import ValidationError
+
+from ingestion import pipelines
+from ingestion.sources import SOURCE_NAMES
+from ingestion.tables import RawTable, Row
+
+
+class Sample(Row):
+    id: str
+    at: datetime | None = None
+    number: int | None = None
+
+
+def test_unknown_fields_are_kept():
+    assert Sample(id="1", novelty={"a": 1}).model_dump()["novelty"] == {"a": 1}
+
+
+def test_instants_are_utc():
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    for text in ("2026-01-01T12:00:00", "2026-01-01T13:00:00+01:00", "2026-01-01T12:00:00Z"):
+        assert Sample(id="1", at=text).at == noon
+        assert Sample(id="1", at=text).at.tzinfo is UTC
+
+
+def test_ids_that_arrive_as_numbers_are_text_and_spaces_are_cut():
+    assert Sample(id=501).id == "501"
+    assert Sample(id=" a ").id == "a"
+
+
+def test_a_type_that_does_not_fit_is_refused():
+    with pytest.raises(ValidationError, match="number"):
+        Sample(id="1", number="many")
+
+
+def test_versions_keep_history_by_unit_and_events_insert_once():
+    versions = RawTable("t", Sample, "versions", ("id",)).hints()
+    assert versions["write_disposition"] == {"disposition": "merge", "strategy": "scd2"}
+    assert versions["merge_key"] == ["id"] and "primary_key" not in versions
+    events = RawTable("t", Sample, "events", ("id", "at")).hints()
+    assert events["write_disposition"] == {"disposition": "merge", "strategy": "insert-only"}
+    assert events["primary_key"] == ["id", "at"]
+
+
+def test_columns_have_the_types_of_the_row_model():
+    columns = RawTable("t", Sample, "events", ("id",)).columns()
+    assert {name: column["data_type"] for name, column in columns.items()} == {
+        "id": "text",
+        "at": "timestamp",
+        "number": "bigint",
+    }
+    assert columns["id"]["nullable"] is False and columns["at"]["nullable"] is True
+
+
+@pytest.mark.parametrize("source", SOURCE_NAMES)
+def test_every_table_of_a_source_has_a_key_of_required_columns_and_a_name_of_its_own(source):
+    tables = pipelines.tables(source)
+    assert len({table.name for table in tables}) == len(tables)
+    for table in tables:
+        columns = table.columns()
+        assert table.key or table.history == "versions"  # no key: the whole table is one unit
+        assert all(columns[column]["nullable"] is False for column in table.key), table.name
