@@ -53,6 +53,7 @@ STRANGE_GUEST, ANONYMOUS_ORDER = 12, 20
 LATE_IMPORT = 15
 TEST_ORDER = 25
 SHARED_MAILBOX = (30, 31)
+SURE_BUYERS = (BULK_ORDER, MANY_REFUNDS, STRANGE_GUEST, ANONYMOUS_ORDER, LATE_IMPORT, TEST_ORDER)
 NO_RATE_PEOPLE = (21, 1021)  # not every hundred: the two who pay in a currency without exchange rate
 
 
@@ -122,7 +123,7 @@ class Life:
             return "crm"
         if special in SHARED_MAILBOX:
             return "chat"
-        if special in (BULK_ORDER, MANY_REFUNDS, STRANGE_GUEST, ANONYMOUS_ORDER, LATE_IMPORT, TEST_ORDER):
+        if special in SURE_BUYERS:
             return "shop"
         return "shop" if index in NO_RATE_PEOPLE else next(entry for share, entry in ENTRIES if draw < share)
 
@@ -326,7 +327,8 @@ class Life:
                 with_phone=not is_second and story.chance(0.96 if has_phone else 0.6),
                 with_number=special in COUPLE or story.chance(0.5),
             )
-            if story.chance(0.3):
+            sure = special in SURE_BUYERS or person.index in NO_RATE_PEOPLE
+            if not sure and story.chance(0.3):
                 checkout = self.shop.leave_checkout(at, self._spend())
                 if story.chance(0.35):
                     self._remind(checkout.created_at + story.between(HOUR, DAY))

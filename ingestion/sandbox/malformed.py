@@ -59,7 +59,8 @@ def shopify_customers(start: int) -> list[Record]:
 
 def shopify_orders(start: int) -> list[Order]:
     """An order whose total is no number, and one without an instant."""
-    amount = {"totalPriceSet": {"presentmentMoney": {"amount": "12,5O", "currencyCode": "EUR"}}}
+    money = {"amount": "12,5O", "currencyCode": "EUR"}
+    amount = {"totalPriceSet": {"presentmentMoney": money, "shopMoney": money}}
     return [
         _order(SHOPIFY_ID + 2, start + 11 * DAY, amount),
         _order(SHOPIFY_ID + 3, start + 12 * DAY, {"processedAt": "yesterday"}),

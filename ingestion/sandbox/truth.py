@@ -114,8 +114,7 @@ class _Machine:
             for activity in activities:
                 if activity.kind in ("conversation_closed", "deal_stage_changed") and activity.detail in COMPETITOR:
                     now = _lost(now, "lost_to_competitor", at, activity.detail)
-        if now is not None and now is not before:
-            self.moves.append(now)
+        self._enter(now)
         if any(kind in ENDS_SILENCE for kind in kinds):
             self._cold_at = None
         if "message_sent" in kinds:
@@ -129,9 +128,16 @@ class _Machine:
         if self._paid:
             return
         before = self.moves[-1] if self.moves else None
-        now = _lost(before, "cold_lead", at, "no reply")
-        if now is not None and now is not before:
-            self.moves.append(now)
+        self._enter(_lost(before, "cold_lead", at, "no reply"))
+
+    def _enter(self, move: Move | None) -> None:
+        """Note a move; one at the same instant before it lasted no time and is forgotten."""
+        if move is None or (self.moves and move is self.moves[-1]):
+            return
+        if self.moves and self.moves[-1].at == move.at:
+            self.moves.pop()
+        if not self.moves or (self.moves[-1].stage, self.moves[-1].pass_number) != (move.stage, move.pass_number):
+            self.moves.append(move)
 
 
 def _advanced(now: Move | None, stage: str, at: int) -> Move:

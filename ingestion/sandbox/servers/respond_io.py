@@ -151,7 +151,6 @@ class RespondIo(VendorServer):
             "phone": state.get("phone"),
             "email": state.get("email"),
             "language": state.get("language"),
-            "profilePic": None,
             "countryCode": state.get("countryCode"),
             "status": state.get("status"),
             "isBlocked": False,
@@ -242,7 +241,6 @@ class RespondIo(VendorServer):
                 "lastName": agent.last_name,
                 "email": agent.email,
                 "role": "agent",
-                "team": None,
             }
             for agent in AGENTS
         ]

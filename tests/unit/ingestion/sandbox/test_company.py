@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from ingestion.sandbox.advertising import RESTATED_DAYS, Advertising, account_day, day_start
+from ingestion.sandbox.biography import Biography
+from ingestion.sandbox.company import Company
+from ingestion.sandbox.exchange_rates import ExchangeRates
+from ingestion.sandbox.files import Files
+from ingestion.sandbox.life import LIFE_DAYS
+from ingestion.sandbox.records import Person
+from ingestion.sandbox.settings import DAY, NOW, CompanySettings
+from ingestion.sandbox.truth import Truth
+
+SETTINGS = CompanySettings(people=120, days=150, seed=3)
+CLOCK = int(NOW.timestamp())
+
+
+def test_same_settings_same_history() -> None:
+    one, other = Company(SETTINGS), Company(SETTINGS)
+    assert one.people(CLOCK) == other.people(CLOCK)
+    assert one.companies(CLOCK) == other.companies(CLOCK)
+
+
+def test_another_seed_is_another_history() -> None:
+    other = dataclasses.replace(SETTINGS, seed=4)
+    assert Company(SETTINGS).people(CLOCK) != Company(other).people(CLOCK)
+
+
+def test_history_does_not_depend_on_how_the_clock_got_there() -> None:
+    straight, step_by_step = Company(SETTINGS), Company(SETTINGS)
+    for days in (-100, -1, 0, 5, 9):
+        step_by_step.people(CLOCK + days * DAY)
+    later = CLOCK + 9 * DAY
+    assert step_by_step.people(later) == straight.people(later)
+    # and what is told of an earlier day is the same to one that already knows the later one
+    fresh = Company(SETTINGS)
+    for table in ("people", "records", "activities", "stage_moves", "orders", "refunds", "first_touch"):
+        assert getattr(Truth(straight, CLOCK), table)().equals(getattr(Truth(fresh, CLOCK), table)())
+
+
+def test_the_number_of_people_is_the_setting_and_more_keep_arriving() -> None:
+    company = Company(SETTINGS)
+    assert len(company.people(CLOCK)) == SETTINGS.people
+    later = company.people(CLOCK + 60 * DAY)
+    expected = SETTINGS.people / SETTINGS.days * 60
+    assert 0.5 * expected < len(later) - SETTINGS.people < 1.6 * expected
+    assert later == sorted(later, key=lambda person: person.arrived_at)
+
+
+def test_what_was_visible_stays_visible() -> None:
+    company = Company(SETTINGS)
+    before = Truth(company, CLOCK - DAY).activities().drop_columns(["cluster_key"]).to_pylist()
+    after = Truth(company, CLOCK).activities().drop_columns(["cluster_key"]).to_pylist()
+    lost = Counter(map(str, before)) - Counter(map(str, after))
+    assert not lost
+    assert len(after) > len(before)
+
+
+def test_nothing_of_a_person_happens_twice_in_a_second_or_before_they_arrive() -> None:
+    for person in Company(SETTINGS).people(CLOCK):
+        instants = [activity.at for activity in person.activities]
+        assert min(instants) >= person.arrived_at
+        doubled = {at for at, count in Counter(instants).items() if count > 1}
+        # cancelling after payment pays back in the same second; neither moves a stage
+        assert all(a.kind in ("order_cancelled", "order_refunded") for a in person.activities if a.at in doubled)
+
+
+def test_orders_add_up() -> None:
+    orders = [order for person in Company(SETTINGS).people(CLOCK) for order in person.orders]
+    assert orders
+    for order in orders:
+        assert order.total == sum(line.discounted_total for line in order.lines) + order.tax + order.shipping
+        assert order.refunded(2**40) <= order.total
+        assert order.total > 0
+        paid = [t for t in order.transactions if t.kind in ("SALE", "CAPTURE") and t.status == "SUCCESS"]
+        assert len(paid) == (order.paid_at is not None)
+        assert all(refund.at > order.paid_at for refund in order.refunds if order.paid_at is not None)
+
+
+def test_every_hundred_people_hold_the_hard_cases() -> None:
+    people = Company(SETTINGS).people(CLOCK)
+    first, second = people[3], people[4]
+    assert first.phone == second.phone
+    assert first.customer_number and second.customer_number and first.customer_number != second.customer_number
+    assert len(people[7].orders[0].lines) > 50
+    assert len(people[8].orders[0].refunds) > 20
+    assert any(order.email and "unknown.example" in order.email for order in people[12].orders)
+    late = [order for order in people[15].orders if order.created_at > order.processed_at + 15 * DAY]
+    assert late
+    assert any(order.customer_id is None and order.email is None for order in people[20].orders)
+    assert {order.currency for order in people[21].orders} == {"CLP"}
+    assert any(order.is_test for order in people[25].orders)
+
+
+def test_buying_is_heterogeneous_and_ends() -> None:
+    people = Company(dataclasses.replace(SETTINGS, people=600, days=400)).people(CLOCK)
+    buyers = [person for person in people if person.purchase_rate is not None]
+    rates = sorted(person.purchase_rate or 0 for person in buyers)
+    assert rates[len(rates) // 10] * 5 < rates[9 * len(rates) // 10]
+    for person in buyers:
+        assert person.alive_until is not None
+        assert person.alive_until <= person.arrived_at + (LIFE_DAYS + 60) * DAY
+    repeaters = sum(len(person.orders) > 1 for person in buyers)
+    assert 0.25 < repeaters / len(buyers) < 0.85
+
+
+def test_spend_and_purchases_are_restated_for_28_days_and_then_stand() -> None:
+    advertising = Advertising(5, CLOCK - 100 * DAY)
+    campaign = next(c for c in advertising.campaigns(CLOCK) if c.kind == "normal")
+    day = advertising.days(campaign, CLOCK)[10]
+    told = [advertising.insights(campaign, day, day_start(day) + 12 * 3600 + age * DAY) for age in range(40)]
+    purchases = [sum(row.purchases for row in rows) for rows in told]
+    spend = [round(sum(row.spend for row in rows), 2) for rows in told]
+    assert purchases == sorted(purchases) and purchases[0] < purchases[-1]
+    assert 0 < spend[0] < spend[1]  # half a day, then the whole
+    assert spend[1] > spend[3] == spend[-1]  # credited back
+    assert len(set(purchases[RESTATED_DAYS:])) == 1
+
+
+def test_a_day_of_the_account_is_new_yorks() -> None:
+    assert account_day(CLOCK).isoformat() == "2026-10-31"
+    assert account_day(CLOCK - 3 * 3600).isoformat() == "2026-10-30"
+
+
+def test_some_campaigns_only_cost_and_some_only_bring() -> None:
+    company = Company(dataclasses.replace(SETTINGS, people=400, days=400))
+    people, campaigns = company.people(CLOCK), company.advertising.campaigns(CLOCK)
+    brought = {person.campaign_id for person in people}
+    spent = {c.id for c in campaigns if company.advertising.days(c, CLOCK)}
+    assert any(c.kind == "wasted" and c.id in spent and c.id not in brought for c in campaigns)
+    assert any(c.kind == "free" and c.id not in spent and c.id in brought for c in campaigns)
+
+
+def test_rates_have_no_weekends_and_do_not_change_later() -> None:
+    early, late = ExchangeRates(9, CLOCK - 30 * DAY), ExchangeRates(9, CLOCK - 30 * DAY)
+    late.published(CLOCK + 50 * DAY)
+    published = early.published(CLOCK)
+    assert published == late.published(CLOCK)
+    assert all(day.weekday() < 5 for day, _, _ in published)
+    assert max(day for day, _, _ in published).isoformat() == "2026-10-30"
+    assert "CLP" not in {currency for _, currency, _ in published}
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("2026-10-30T09:00:00", "2026-10-30"),  # a Friday morning
+        ("2026-10-30T19:00:00", "2026-11-02"),  # Friday evening -> Monday
+        ("2026-10-31T12:00:00", "2026-11-02"),
+        ("2026-11-02T05:00:00", "2026-11-02"),
+    ],
+)
+def test_people_answer_in_working_hours(at: str, expected: str) -> None:
+    import datetime as dt
+
+    import numpy as np
+
+    story = Biography(Person(0, 0, "ES", "A", "B", "chat", [], ""), np.random.default_rng(1), 0, 0)
+    instant = int(dt.datetime.fromisoformat(at).replace(tzinfo=dt.UTC).timestamp())
+    answered = dt.datetime.fromtimestamp(story.working_time(instant), dt.UTC)
+    assert answered.date().isoformat() == expected
+    assert 8 <= answered.hour < 18
+    assert answered.timestamp() >= instant
+
+
+def test_files_of_past_days_never_change(tmp_path: Path) -> None:
+    company = Company(SETTINGS)
+    step_by_step, straight = Files(tmp_path / "a"), Files(tmp_path / "b")
+    step_by_step.write(company, CLOCK - 3 * DAY)
+    before = {path.name: (path.read_text(), path.stat().st_mtime) for path in step_by_step.inbox.iterdir()}
+    step_by_step.write(company, CLOCK)
+    straight.write(Company(SETTINGS), CLOCK)
+    after = {path.name: (path.read_text(), path.stat().st_mtime) for path in step_by_step.inbox.iterdir()}
+    assert before.items() <= after.items() and len(after) > len(before)
+    assert after == {path.name: (path.read_text(), path.stat().st_mtime) for path in straight.inbox.iterdir()}
+    rates = [(folder.data / "exchange_rates.csv").read_text() for folder in (step_by_step, straight)]
+    assert rates[0] == rates[1]
+
+
+def test_the_inbox_holds_late_double_and_shuffled_events(tmp_path: Path) -> None:
+    import json
+
+    files = Files(tmp_path)
+    files.write(Company(dataclasses.replace(SETTINGS, people=400)), CLOCK)
+    ids: Counter[str] = Counter()
+    shuffled = late = 0
+    for path in files.inbox.iterdir():
+        instants = []
+        for line in path.read_text().splitlines():
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue  # malformed on purpose
+            ids[str(event["event_id"])] += 1
+            if isinstance(event["timestamp"], int):
+                instants.append(event["timestamp"])
+        shuffled += instants != sorted(instants)
+        late += any(path.stat().st_mtime - at > 2.5 * DAY for at in instants)
+    assert shuffled and late
+    assert any(count > 1 for event_id, count in ids.items() if event_id != "evt-malformed")
