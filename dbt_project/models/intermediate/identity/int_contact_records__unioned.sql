@@ -1,4 +1,5 @@
 with
+    countries as (select * from {{ ref("countries") }}),
     crm_contacts as (select * from {{ ref("stg_hubspot__contacts") }}),
     shop_customers as (select * from {{ ref("stg_shopify__customers") }}),
     shop_orders as (select * from {{ ref("stg_shopify__orders") }}),
@@ -134,9 +135,24 @@ with
         from guests
     ),
 
+    -- Systems write a country as its code or by its name.
     keyed as (
-        select {{ record_key("source_system", "record_type", "source_record_id") }} as record_key, unioned.*
+        select
+            {{ record_key("unioned.source_system", "unioned.record_type", "unioned.source_record_id") }} as record_key,
+            unioned.source_system,
+            unioned.record_type,
+            unioned.source_record_id,
+            unioned.email,
+            unioned.phone,
+            coalesce(countries.country, unioned.country) as country,
+            unioned.customer_number,
+            unioned.first_name,
+            unioned.last_name,
+            unioned.is_archived,
+            unioned.created_at,
+            unioned.loaded_at
         from unioned
+        left join countries on upper(countries.country_name) = unioned.country
     )
 
 select *

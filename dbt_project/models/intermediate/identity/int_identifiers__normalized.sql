@@ -3,7 +3,7 @@ with
     records as (select * from {{ ref("int_contact_records__unioned") }}),
     crm_contacts as (select * from {{ ref("stg_hubspot__contacts") }}),
     inbox_contacts as (select * from {{ ref("stg_respond_io__contacts") }}),
-    calling_codes as (select * from {{ ref("country_calling_codes") }}),
+    countries as (select * from {{ ref("countries") }}),
     blocklist as (select * from {{ ref("identity_blocklist") }}),
     overrides as (select * from {{ ref("identity_overrides") }}),
 
@@ -47,12 +47,10 @@ with
         select
             records.record_key,
             {{ replace_matches("replace(records.phone, '(0)', '')", "[^0-9+]", "") }} as digits,
-            calling_codes.calling_code,
-            calling_codes.trunk_prefix
+            countries.calling_code,
+            countries.trunk_prefix
         from records
-        left join
-            calling_codes
-            on calling_codes.country = coalesce(nullif(records.country, ''), '{{ var("default_country") }}')
+        left join countries on countries.country = coalesce(nullif(records.country, ''), '{{ var("default_country") }}')
         where records.phone is not null
     ),
 
