@@ -79,6 +79,11 @@ class Faults:
                 return fault.kind
         return None
 
+    def clear(self) -> None:
+        """Forget what has not happened yet."""
+        with self._lock:
+            self._pending.clear()
+
     @property
     def pending(self) -> int:
         """Faults that have not happened yet."""

@@ -64,8 +64,11 @@ class ServerThread:
                 raise ServerError(f"the {self.server.vendor} server did not start within {START_SECONDS:.0f} s")
             time.sleep(0.01)
 
-    def stop(self) -> None:
+    def ask_to_stop(self) -> None:
         self._uvicorn.should_exit = True
+
+    def stop(self) -> None:
+        self.ask_to_stop()
         self._thread.join(START_SECONDS)
         self._socket.close()
         if self._thread.is_alive():
@@ -104,6 +107,8 @@ class Sandbox:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for thread in self._threads:
+            thread.ask_to_stop()
         for thread in self._threads:
             thread.stop()
         self._threads = []
