@@ -41,9 +41,7 @@ class _State:
     stage: str | None = None
 
 
-def episodes(
-    definition: dict, events: list[Event], as_of: datetime, conditions: dict[str, Condition]
-) -> list[Episode]:
+def episodes(definition: dict, events: list[Event], as_of: datetime, conditions: dict[str, Condition]) -> list[Episode]:
     """Episodes of one entity.
 
     `conditions`: for each rule with an `if`, the same condition over the event (None for a timer) and all events up

@@ -11,13 +11,12 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
-from dbt.cli.main import dbtRunner
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.dbt_project.compiling import PROJECT, compiled, dbt_environment, invoke
 from tests.unit.dbt_project.reference_engine import Episode, Event, episodes
 
-PROJECT = Path(__file__).resolve().parents[3] / "dbt_project"
 START = datetime(2026, 1, 1)
 AS_OF = START + timedelta(days=60)
 
@@ -73,12 +72,14 @@ MODELS = {
     "conversation": (
         CONVERSATION,
         {
-            "no_reply": lambda event, known: not any(
-                other.activity in ("order_paid", "subscription_started") for other in known
+            "no_reply": lambda event, known: (
+                not any(other.activity in ("order_paid", "subscription_started") for other in known)
             ),
             "disqualified": lambda event, known: not any(other.activity == "order_paid" for other in known),
-            "closed_for_competitor": lambda event, known: event.attributes.get("reason") == "competitor"
-            and not any(other.activity == "order_paid" for other in known),
+            "closed_for_competitor": lambda event, known: (
+                event.attributes.get("reason") == "competitor"
+                and not any(other.activity == "order_paid" for other in known)
+            ),
         },
     ),
     "every_rule": (
@@ -91,25 +92,20 @@ MODELS = {
 }
 
 
-def compile_engine(definition: dict) -> str:
-    """SQL of the engine for a stage model, over a relation named `activities_given`."""
-    call = "{{ lifecycle_episodes_sql(fromjson(" + json.dumps(json.dumps(definition)) + "), 'activities_given') }}"
-    result = dbtRunner().invoke(
-        ["--quiet", "compile", "--inline", call, "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-    )
-    assert result.success, result.exception
-    return result.result.results[0].node.compiled_code
+def engine_call(definition: dict) -> str:
+    """The engine's macro for a stage model, over a relation named `activities_given`."""
+    return "{{ lifecycle_episodes_sql(fromjson(" + json.dumps(json.dumps(definition)) + "), 'activities_given') }}"
 
 
 @pytest.fixture(scope="module")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("engine")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LIFECYCLE_AS_OF", AS_OF.isoformat() + "Z")
-        patch.setenv("LIFECYCLE_WAREHOUSE_PATH", str(folder / "warehouse.duckdb"))
-        patch.setenv("DBT_TARGET_PATH", str(folder / "target"))
-        patch.setenv("DBT_LOG_PATH", str(folder / "logs"))
-        return {name: compile_engine(definition) for name, (definition, _) in MODELS.items()}
+def dbt_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("engine")
+
+
+@pytest.fixture(scope="module")
+def engines(dbt_folder: Path) -> dict[str, str]:
+    with dbt_environment(dbt_folder, {"LIFECYCLE_AS_OF": AS_OF.isoformat() + "Z"}):
+        return {name: compiled(engine_call(definition)) for name, (definition, _) in MODELS.items()}
 
 
 def run_engine(sql: str, histories: list[list[Event]]) -> list[list[Episode]]:
@@ -224,7 +220,10 @@ def test_a_timer_fires_at_its_exact_instant_and_not_before(engines: dict[str, st
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"when": ["order_payed"]}, r"rule buy: activity `order_payed` in `when` is unknown. Fix: choose from: .*order_paid"),
+        (
+            {"when": ["order_payed"]},
+            r"rule buy: activity `order_payed` in `when` is unknown. Fix: choose from: .*order_paid",
+        ),
         ({"stage": "d"}, r"rule buy: stage `d` is unknown. Fix: choose from: a, b, c"),
         ({"if": "measures.orders = 1"}, r"rule buy: measure `orders` is unknown. Fix: choose from: orders_to_date"),
         ({"key": "enter"}, r"rule enter: the key stands twice"),
@@ -235,16 +234,14 @@ def test_a_timer_fires_at_its_exact_instant_and_not_before(engines: dict[str, st
     ],
 )
 def test_a_wrong_stage_model_is_refused_by_name(
-    change: dict, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    change: dict, message: str, dbt_folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     definition = json.loads(json.dumps(EVERY_RULE))
     definition["rules"][2].update(change)
-    monkeypatch.setenv("LIFECYCLE_WAREHOUSE_PATH", str(tmp_path / "warehouse.duckdb"))
-    monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path.parent / "target"))  # shared, so that it is parsed once
-    monkeypatch.setenv("DBT_LOG_PATH", str(tmp_path / "logs"))
-    call = "{% do validate_lifecycle_model(fromjson(" + json.dumps(json.dumps(definition)) + "), 'shop.yml') %} select 1"
-    result = dbtRunner().invoke(
-        ["--quiet", "compile", "--inline", call, "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+    call = (
+        "{% do validate_lifecycle_model(fromjson(" + json.dumps(json.dumps(definition)) + "), 'shop.yml') %} select 1"
     )
+    with dbt_environment(dbt_folder):
+        result = invoke(call)
     assert not result.success
     assert re.search("Stage model shop.yml, " + message, capfd.readouterr().out)

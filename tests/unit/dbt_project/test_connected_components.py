@@ -1,0 +1,98 @@
+"""Identity: the compiled components equal union-find, whatever the order of the rows, and more evidence only joins."""
+
+from __future__ import annotations
+
+import random
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.dbt_project.compiling import compiled, dbt_environment
+
+Identifier = tuple[str, str, str, int]  # record_key, namespace, identifier, evidence_tier
+
+RECORDS = [f"r{number:02}" for number in range(30)]
+IDENTIFIERS = st.lists(
+    st.tuples(st.sampled_from(RECORDS), st.sampled_from(["email", "phone"]), st.sampled_from("abcdefghijklmnop")).map(
+        lambda drawn: (*drawn, 2 if drawn[1] == "email" else 3)
+    ),
+    unique=True,
+    max_size=60,
+)
+PROPERTY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(scope="module")
+def components_sql(tmp_path_factory: pytest.TempPathFactory) -> dict[int, str]:
+    with dbt_environment(tmp_path_factory.mktemp("components")):
+        return {
+            tier: compiled("{{ connected_components('records_given', 'identifiers_given', " + str(tier) + ") }}")
+            for tier in (2, 3)
+        }
+
+
+def components(sql: str, identifiers: list[Identifier]) -> dict[str, str]:
+    """Cluster key of each record, by the compiled SQL over shuffled rows."""
+    rows = list(identifiers)
+    random.Random(len(rows)).shuffle(rows)
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("create table records_given as select unnest(?::text[]) as record_key", [RECORDS])
+        connection.execute(
+            "create table identifiers_given (record_key text, namespace text, identifier text, evidence_tier int)"
+        )
+        if rows:
+            connection.executemany("insert into identifiers_given values (?, ?, ?, ?)", rows)
+        found = connection.execute(sql).fetchall()
+    assert len(found) == len(RECORDS)
+    return dict(found)
+
+
+def union_find(identifiers: list[Identifier], max_tier: int) -> dict[str, str]:
+    parent = {record: record for record in RECORDS}
+
+    def root(record: str) -> str:
+        while parent[record] != record:
+            record = parent[record]
+        return record
+
+    first: dict[tuple[str, str], str] = {}
+    for record, namespace, identifier, tier in identifiers:
+        if tier <= max_tier:
+            other = root(first.setdefault((namespace, identifier), record))
+            low, high = sorted((root(record), other))
+            parent[high] = low
+    return {record: root(record) for record in RECORDS}
+
+
+def test_components_equal_union_find(components_sql: dict[int, str]) -> None:
+    @PROPERTY
+    @given(IDENTIFIERS)
+    def check(identifiers: list[Identifier]) -> None:
+        for tier, sql in components_sql.items():
+            assert components(sql, identifiers) == union_find(identifiers, tier)
+
+    check()
+
+
+def test_a_long_chain_is_one_component(components_sql: dict[int, str]) -> None:
+    shuffled = random.Random(1).sample(RECORDS, len(RECORDS))
+    chain = [
+        (record, "phone", str(link), 3)
+        for link, pair in enumerate(zip(shuffled, shuffled[1:], strict=False))
+        for record in pair
+    ]
+    assert set(components(components_sql[3], chain).values()) == {RECORDS[0]}
+    assert len(set(components(components_sql[2], chain).values())) == len(RECORDS)
+
+
+def test_more_evidence_never_makes_more_components(components_sql: dict[int, str]) -> None:
+    @PROPERTY
+    @given(IDENTIFIERS, st.integers(0, 60))
+    def check(identifiers: list[Identifier], kept: int) -> None:
+        fewer = set(components(components_sql[3], identifiers[:kept]).values())
+        more = set(components(components_sql[3], identifiers).values())
+        assert len(more) <= len(fewer)
+
+    check()
