@@ -69,6 +69,9 @@ def judge_status(response: requests.Response, body: Any) -> Problem | None:
         return Problem("the vendor's server failed", retry=True, advice="Run again later.")
     if status in (401, 403):
         return Problem("access denied", advice="Check that the access token is valid and has the scopes it needs.")
+    if 300 <= status < 400:
+        # Never followed: the token is for this host alone.
+        return Problem(f"redirected to {response.headers.get('Location')}", advice="Correct the base URL.")
     if status == 404:
         return Problem("not found", advice="Check base URL, API version and account.")
     if status >= 400:
@@ -115,7 +118,9 @@ class Client:
     def _request(self, method: str, path: str, **kwargs: Any) -> Any:
         shown = f"{self.vendor}: {method} {urlsplit(self._base_url).path}{path}"
         try:
-            response = self._client.request(method, self._base_url + path, headers=self._headers, **kwargs)
+            response = self._client.request(
+                method, self._base_url + path, auth=self._authorise, allow_redirects=False, **kwargs
+            )
         except requests.RequestException as error:
             raise VendorError(
                 f"{shown}: no answer from {urlsplit(self._base_url).netloc} ({type(error).__name__}). "
@@ -131,6 +136,11 @@ class Client:
                 problem=problem,
             )
         return body
+
+    def _authorise(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        # As `auth`, so that a .netrc of the machine does not replace the token by a password of its own.
+        request.headers.update(self._headers)
+        return request
 
     def _judged(self, response: requests.Response) -> tuple[Any, Problem | None]:
         if self._latest is None or self._latest[0] is not response:

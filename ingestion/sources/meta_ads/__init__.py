@@ -41,7 +41,7 @@ PAGE = 500
 UPDATED_LAG = timedelta(seconds=60)
 RETENTION_MONTHS = 37  # insights older than this are not kept by the platform
 REPORT_FROM_DAYS = 8  # longer ranges are read as an asynchronous report
-POLL_SECONDS = (0.2, 30.0)  # first pause, longest pause; it doubles
+POLL_SECONDS = (0.05, 30.0)  # first pause, longest pause; it doubles
 REPORT_TIMEOUT_SECONDS = 1800.0
 
 # Archived objects are left out of a list unless asked for, but their insights are not.

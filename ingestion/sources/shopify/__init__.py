@@ -71,8 +71,11 @@ def judge(response: requests.Response, body: Any) -> Problem | None:
     errors = at(body, "errors")
     if not errors:
         return judge_status(response, body)
-    if not isinstance(errors, list):  # {"errors": "[API] Invalid API key or access token …"}, with a 4xx
-        return Problem(str(errors), retry=response.status_code >= 500, advice=_ACCESS)
+    if not isinstance(errors, list):  # {"errors": "some text"}, with the status that says what it is about
+        by_status = judge_status(response, body)
+        if by_status is not None and by_status.retry:
+            return by_status
+        return Problem(str(errors), advice=_ACCESS)
     codes = {str(at(error, "extensions", "code") or "") for error in errors}
     said = "; ".join(str(at(error, "message")) for error in errors)
     code = ",".join(sorted(codes - {""}))

@@ -34,6 +34,22 @@ def test_the_parsed_body_is_returned_and_the_token_travels_in_a_header(web):
     assert request.url == f"{URL}?limit=5"
 
 
+def test_a_netrc_of_the_machine_does_not_replace_the_token(web, monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text("machine vendor.example login me password mine")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    web.get(URL, json={})
+    client().get("/things")
+    assert web.calls[0].request.headers["Authorization"] == f"Bearer {TOKEN}"
+
+
+def test_a_redirect_is_not_followed_the_token_is_for_this_host_alone(web):
+    web.get(URL, status=302, headers={"Location": "https://elsewhere.example/"})
+    web.get("https://elsewhere.example/", json={})
+    with pytest.raises(VendorError, match="redirected to https://elsewhere.example/.*Correct the base URL"):
+        client().get("/things")
+    assert len(web.calls) == 1
+
+
 def test_retry_after_is_obeyed(web, pauses):
     web.get(URL, status=429, headers={"Retry-After": "7"}, json={})
     web.get(URL, json={"a": 1})

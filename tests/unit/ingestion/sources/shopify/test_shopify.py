@@ -246,6 +246,15 @@ def test_throttling_waits_until_the_points_are_there_and_then_loads(fake, pauses
     assert pauses == [7, 2]  # (752 - 52) / 100 seconds; without a cost the pauses double
 
 
+def test_errors_as_a_text_are_judged_by_their_status(fake, pauses):
+    fake.faults = [(429, {"errors": "Exceeded 2 calls per second"}), (502, {"errors": "Bad gateway"})]
+    assert len(shop().changes(ORDER_LIST, None, Intake("shopify")).records) == 0
+    assert pauses == [1, 2]
+    fake.faults = [(401, {"errors": "[API] Invalid API key or access token"})]
+    with pytest.raises(VendorError, match="Invalid API key.*SOURCES__SHOPIFY__ACCESS_TOKEN"):
+        shop().changes(ORDER_LIST, None, Intake("shopify"))
+
+
 def test_endless_throttling_is_an_error_not_an_empty_table(fake, pauses):
     fake.faults = [(200, error("THROTTLED", "Throttled"))] * 10
     with pytest.raises(VendorError, match="Throttled"):

@@ -1,0 +1,127 @@
+"""The four connectors against the sandbox's servers over HTTP: faults, increments, malformed records."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingestion import config, pipelines
+from ingestion.intake import Intake
+from ingestion.sandbox import malformed
+from ingestion.sandbox.faults import KINDS
+from ingestion.sandbox.running import Sandbox, running_sandbox
+from ingestion.sources import hubspot, meta_ads, respond_io
+from ingestion.sources.shopify import queries
+
+CONNECTORS = ("meta_ads", "hubspot", "shopify", "respond_io")
+
+
+@pytest.fixture(scope="module")
+def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """For tests that leave its clock alone."""
+    with running_sandbox(people=80, days=90, folder=tmp_path_factory.mktemp("sandbox")) as sandbox:
+        yield sandbox
+
+
+class Reader:
+    """Runs connectors against a sandbox, each time into a warehouse of the test's choice."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._folder = folder
+        self._patch = monkeypatch
+
+    def run(self, sandbox: Sandbox, source: str, warehouse: str) -> Intake:
+        for name, value in sandbox.environment.items():
+            self._patch.setenv(name, value)
+        self._patch.setenv("LIFECYCLE_DATA_DIR", str(self._folder / warehouse))
+        return pipelines.run(source)
+
+    def rows(self, source: str, warehouse: str) -> dict[str, list[Any]]:
+        """Current rows of every raw table of a source, as text, without dlt's own columns."""
+        path = self._folder / warehouse / "warehouse.duckdb"
+        found = {}
+        with duckdb.connect(str(path), read_only=True) as connection:
+            for table in pipelines.tables(source):
+                if table.name == "load_audit":
+                    continue
+                current = "where _dlt_valid_to is null" if table.history == "versions" else ""
+                query = f"select columns(c -> not starts_with(c, '_dlt')) from raw_{source}.{table.name} {current}"
+                found[table.name] = sorted(str(row) for row in connection.execute(query).fetchall())
+        return found
+
+
+@pytest.fixture
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    for name in list(os.environ):
+        if name.startswith(("SOURCES__", "LIFECYCLE_", "RUNTIME__")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("DLT_PROJECT_DIR", str(config.PROJECT_ROOT))
+    monkeypatch.setenv("RUNTIME__REQUEST_MAX_ATTEMPTS", str(len(KINDS) + 1))
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda seconds: None))
+    # Pages so small that every list has several.
+    monkeypatch.setattr(meta_ads, "PAGE", 20)
+    monkeypatch.setattr(hubspot, "SEARCH_PAGE", 20)
+    monkeypatch.setattr(hubspot, "LIST_PAGE", 2)
+    monkeypatch.setattr(queries, "PAGE", 20)
+    monkeypatch.setattr(respond_io, "PAGE", 20)
+    return Reader(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("source", CONNECTORS)
+def test_a_bad_day_of_the_vendor_changes_no_row(shared_sandbox, reader, source):
+    reader.run(shared_sandbox, source, "good")
+    for kind in KINDS:
+        shared_sandbox.faults.add(source, kind)
+    reader.run(shared_sandbox, source, "bad")
+    assert shared_sandbox.faults.pending == 0  # every fault happened
+    assert reader.rows(source, "bad") == reader.rows(source, "good")
+
+
+@pytest.mark.parametrize("source", CONNECTORS)
+def test_exactly_the_malformed_records_are_rejected(shared_sandbox, reader, source):
+    intake = reader.run(shared_sandbox, source, "one")
+    clock = shared_sandbox.state.clock
+    expected = Counter(
+        each.resource
+        for each in malformed.everything(shared_sandbox.company.start)
+        if each.source == source and each.visible_at <= clock
+    )
+    assert intake.rejected == expected
+    assert sum(intake.received.values()) == sum(intake.loaded.values()) + sum(intake.rejected.values())
+
+
+def test_days_read_one_by_one_equal_the_days_read_at_once(reader, tmp_path):
+    with running_sandbox(people=80, days=90, folder=tmp_path / "sandbox") as sandbox:
+        for source in CONNECTORS:
+            reader.run(sandbox, source, "daily")
+        for _ in range(3):
+            sandbox.advance(1)
+            for source in CONNECTORS:
+                reader.run(sandbox, source, "daily")
+        for source in CONNECTORS:
+            reader.run(sandbox, source, "at_once")
+            daily, at_once = reader.rows(source, "daily"), reader.rows(source, "at_once")
+            assert all(len(rows) > 0 for name, rows in at_once.items() if name != "rejected_records"), source
+            assert daily == at_once, source
+
+
+@pytest.mark.parametrize("source", CONNECTORS)
+def test_a_second_run_without_news_changes_no_row(shared_sandbox, reader, source):
+    reader.run(shared_sandbox, source, "one")
+    before = reader.rows(source, "one")
+    with duckdb.connect(str(config.warehouse_path())) as connection:
+        sizes = {
+            table: connection.execute(f"select count(*) from raw_{source}.{table}").fetchone() for table in before
+        }
+    reader.run(shared_sandbox, source, "one")
+    assert reader.rows(source, "one") == before
+    with duckdb.connect(str(config.warehouse_path())) as connection:
+        for table, size in sizes.items():
+            assert connection.execute(f"select count(*) from raw_{source}.{table}").fetchone() == size, table
