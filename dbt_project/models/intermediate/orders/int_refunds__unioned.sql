@@ -59,8 +59,7 @@ with
         from implied
     ),
 
-    -- Only the share of a refund that was revenue takes revenue back: its tax, shipping and gift cards do not.
-    final as (
+    with_orders as (
         select
             unioned.refund_id,
             unioned.source_system,
@@ -70,25 +69,62 @@ with
             coalesce(orders.is_test, false) as is_test,
             unioned.currency,
             unioned.refund_amount,
+            unioned.refunded_at,
+            orders.order_id is not null as has_order,
+            orders.total_amount,
+            orders.revenue_amount,
+            orders.paid_at as order_paid_at,
+            unioned.loaded_at,
+            sum(unioned.refund_amount) over (
+                partition by unioned.order_id
+                order by unioned.refunded_at asc nulls last, unioned.refund_id asc nulls last
+                rows between unbounded preceding and current row
+            ) as refunded_to_date
+        from unioned
+        left join orders on orders.order_id = unioned.order_id
+    ),
+
+    -- Only the share of a refund that was revenue takes revenue back: its tax, shipping and gift cards do not. Shares
+    -- are rounded on the running total, so that many small refunds take back no more and no less than one large one.
+    shares as (
+        select
+            *,
             case
-                when orders.order_id is null
-                then unioned.refund_amount
-                when orders.total_amount = 0
+                when total_amount = 0
                 then {{ money("0") }}
-                when unioned.refund_amount = orders.total_amount
-                then orders.revenue_amount
+                when refunded_to_date = total_amount
+                then revenue_amount
                 else
                     {{
                         money(
-                            "unioned.refund_amount::double * (orders.revenue_amount::double / nullif(orders.total_amount, 0)::double)"
+                            "refunded_to_date::double * (revenue_amount::double / nullif(total_amount, 0)::double)"
                         )
                     }}
-            end as refunded_revenue_amount,
-            unioned.refunded_at,
-            orders.paid_at as order_paid_at,
-            unioned.loaded_at
-        from unioned
-        left join orders on orders.order_id = unioned.order_id
+            end as revenue_refunded_to_date
+        from with_orders
+    ),
+
+    final as (
+        select
+            refund_id,
+            source_system,
+            source_record_id,
+            order_id,
+            record_key,
+            is_test,
+            currency,
+            refund_amount,
+            {{
+                money(
+                    "case when not has_order then refund_amount"
+                    ~ " else revenue_refunded_to_date - coalesce(lag(revenue_refunded_to_date) over"
+                    ~ " (partition by order_id order by refunded_at asc nulls last, refund_id asc nulls last), 0) end"
+                )
+            }} as refunded_revenue_amount,
+            refunded_at,
+            order_paid_at,
+            loaded_at
+        from shares
     )
 
 select *

@@ -1,0 +1,119 @@
+"""Compares a warehouse built from the sandbox with what the simulation knows to be true.
+
+Belongs here: the comparisons, as SQL that gives the differences. Does not: how the warehouse came to be.
+
+Tolerance: records of one person that share no identifier cannot be told to be one person's by anybody. The truth
+therefore speaks of clusters, the groups of a person's records that can be told to be one; against clusters every
+comparison is exact. Orders that carry no identifier at all belong to no cluster and to no person.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from ingestion.sandbox.truth import Truth
+
+NET_REVENUE = "total_amount - tax_amount - shipping_amount - gift_card_amount"
+
+# Each query gives rows only where warehouse and truth differ.
+DIFFERENCES = {
+    "records that are in one of the two only": """
+        select coalesce(truth.record_key, bridge.record_key)
+        from truth_records as truth
+        full join warehouse.core.bridge_person_records as bridge using (record_key)
+        where truth.record_key is null or (bridge.record_key is null and truth.cluster_key is not null)
+    """,
+    "people split in two": "select cluster_key from joined group by 1 having count(distinct person_id) > 1",
+    "people mixed up": "select person_id from joined group by 1 having count(distinct cluster_key) > 1",
+    "stages missing": """
+        select person_id, stage, stage_kind, pass_number, entered_at, exited_at from truth_moves
+        except all
+        select person_id, stage, stage_kind, pass_number, entered_at, exited_at from warehouse_moves
+    """,
+    "stages too many": """
+        select person_id, stage, stage_kind, pass_number, entered_at, exited_at from warehouse_moves
+        except all
+        select person_id, stage, stage_kind, pass_number, entered_at, exited_at from truth_moves
+    """,
+    "orders with another amount, payment or person": f"""
+        select truth.order_id, orders.order_id
+        from (select *, {NET_REVENUE} as net_revenue from truth_orders where not is_test) as truth
+        full join warehouse.core.fct_orders as orders on orders.order_id = 'shopify:' || truth.order_id
+        left join people on people.cluster_key = truth.cluster_key
+        where truth.order_id is null or orders.order_id is null
+            or orders.currency <> truth.currency or orders.revenue_amount <> truth.net_revenue
+            or orders.paid_at is distinct from (truth.paid_at at time zone 'UTC')
+            or orders.person_id is distinct from people.person_id
+            or (orders.rate_to_reporting is not null) <> truth.has_exchange_rate
+    """,
+    # A refund takes back the order's revenue in the share that it is of the order's total.
+    "orders with another net revenue after refunds": f"""
+        select truth.order_id, sum(entries.amount)
+        from (
+            select *, {NET_REVENUE} as net_revenue,
+                case when cancelled_at is not null then total_amount else refunded_amount end as taken_back
+            from truth_orders
+            where not is_test and paid_at is not null
+        ) as truth
+        left join warehouse.core.fct_revenue_entries as entries on entries.order_id = 'shopify:' || truth.order_id
+        group by all
+        having abs(
+            coalesce(sum(entries.amount), 0) - truth.net_revenue * (1 - truth.taken_back / truth.total_amount::double)
+        ) > 0.0001
+    """,
+    "people with another campaign of first touch": """
+        select people.person_id
+        from truth_first_touch as truth
+        inner join people on people.cluster_key = truth.person_key
+        inner join warehouse.core.dim_persons as persons using (person_id)
+        where persons.first_touch_campaign_id is distinct from truth.campaign_id
+    """,
+    "malformed records that were not rejected": """
+        select source, resource, count(*) from truth_malformed group by 1, 2
+        except
+        select source_system, resource, count(*) from warehouse.ops.rejected_records group by 1, 2
+    """,
+}
+
+
+def differences(warehouse: Path, truth: Truth) -> dict[str, list[tuple]]:
+    """What differs, by name of the comparison, at most five rows each; empty: the two are equal."""
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute(f"attach '{warehouse}' as warehouse (read_only)")  # takes no parameter
+        for name, table in {
+            "records": truth.records(),
+            "moves_by_cluster": truth.stage_moves("cluster"),
+            "orders": truth.orders(),
+            "first_touch": truth.first_touch(),
+            "malformed": truth.malformed(),
+        }.items():
+            connection.register(f"given_{name}", table)
+            connection.execute(f"create table truth_{name} as from given_{name}")
+        connection.execute(
+            """
+            alter table truth_records add column record_key text;
+            update truth_records set record_key = source_system || ':' || record_type || ':' || record_id;
+            create table joined as
+                select truth_records.cluster_key, bridge.person_id
+                from truth_records
+                inner join warehouse.core.bridge_person_records as bridge using (record_key);
+            create table people as select cluster_key, min(person_id) as person_id from joined group by 1;
+            create table truth_moves as
+                select coalesce(people.person_id, 'nobody: ' || moves.key) as person_id, stage, stage_kind, pass_number,
+                    (entered_at at time zone 'UTC') as entered_at, (exited_at at time zone 'UTC') as exited_at
+                from truth_moves_by_cluster as moves
+                left join people on people.cluster_key = moves.key;
+            create table warehouse_moves as
+                select entity_id as person_id, stage, stage_kind, pass_number, entered_at, exited_at
+                from warehouse.marts.lifecycle_stage_history
+                where lifecycle_model = 'conversation';
+            """
+        )
+        found = {name: connection.execute(query).fetchmany(5) for name, query in DIFFERENCES.items()}
+        compared = connection.execute("select count(*) from truth_moves").fetchone()
+        if not compared or not compared[0]:
+            found["nothing to compare"] = [("the truth knows no stage move",)]
+    return {name: rows for name, rows in found.items() if rows}
