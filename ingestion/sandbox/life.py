@@ -36,7 +36,7 @@ from ingestion.sandbox.settings import DAY
 
 LIFE_DAYS = 1200  # nobody is followed for longer than this
 BROADCAST_EVERY_DAYS = 61
-COMPANY_SHARE = 0.12
+COMPANY_SHARE = 0.22
 MERGED_SHARE = 0.03
 # Population of the buying process: rate per day ~ Gamma(shape, 1/scale), dropout ~ Beta(a, b).
 RATE_SHAPE, RATE_SCALE = 0.9, 75.0
@@ -309,8 +309,7 @@ class Life:
         """The first visit behind an order; an ad's visitors carry its campaign."""
         person, story = self.person, self.story
         if person.entry == "shop" and person.campaign_id is not None:
-            first = person.arrived_at - story.between(300, 3 * HOUR)
-            return Visit(first, "Facebook", person.campaign_id, "https://shop.example/landing")
+            return Visit(person.arrived_at - HOUR, "Facebook", person.campaign_id, "https://shop.example/landing")
         source = "direct" if story.chance(0.5) else "google"
         return Visit(at - story.between(300, 3 * HOUR), source, None, "https://shop.example/")
 
@@ -386,7 +385,7 @@ class Life:
         while True:
             person.alive_until = at
             must_return = number == 1 and special in (LATE_IMPORT, STRANGE_GUEST, ANONYMOUS_ORDER)
-            if not must_return and story.chance(dropout):
+            if person.index in NO_RATE_PEOPLE or (not must_return and story.chance(dropout)):
                 break
             wait = float(story.rng.exponential(1 / max(rate, 1e-6))) if not must_return else story.between(10, 30)
             at += HOUR + int(min(wait, LIFE_DAYS) * DAY)

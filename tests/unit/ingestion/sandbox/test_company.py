@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -168,16 +169,26 @@ def test_people_answer_in_working_hours(at: str, expected: str) -> None:
     assert answered.timestamp() >= instant
 
 
-def test_files_of_past_days_never_change(tmp_path: Path) -> None:
+def inbox_of(files: Files) -> dict[str, tuple[str, float]]:
+    return {path.name: (path.read_text(), path.stat().st_mtime) for path in files.inbox.iterdir()}
+
+
+def test_files_of_past_days_never_change_and_tell_nothing_of_the_future(tmp_path: Path) -> None:
     company = Company(SETTINGS)
     step_by_step, straight = Files(tmp_path / "a"), Files(tmp_path / "b")
-    step_by_step.write(company, CLOCK - 3 * DAY)
-    before = {path.name: (path.read_text(), path.stat().st_mtime) for path in step_by_step.inbox.iterdir()}
-    step_by_step.write(company, CLOCK)
+    before: dict[str, tuple[str, float]] = {}
+    for days in range(-8, 1):
+        clock = CLOCK + days * DAY
+        step_by_step.write(company, clock)
+        after = inbox_of(step_by_step)
+        assert before.items() <= after.items()
+        for text, modified in after.values():
+            assert modified <= clock
+            instants = re.findall(r'"event_id": "evt-\d[^}]*?"timestamp": (\d+)', text)
+            assert all(int(at) <= clock for at in instants)
+        before = after
     straight.write(Company(SETTINGS), CLOCK)
-    after = {path.name: (path.read_text(), path.stat().st_mtime) for path in step_by_step.inbox.iterdir()}
-    assert before.items() <= after.items() and len(after) > len(before)
-    assert after == {path.name: (path.read_text(), path.stat().st_mtime) for path in straight.inbox.iterdir()}
+    assert before == inbox_of(straight)
     rates = [(folder.data / "exchange_rates.csv").read_text() for folder in (step_by_step, straight)]
     assert rates[0] == rates[1]
 
