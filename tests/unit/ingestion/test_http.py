@@ -135,17 +135,20 @@ def test_post_sends_the_body_as_json(web):
 
 
 class Paged:
-    """A list of pages whose cursors expire at given requests."""
+    """A list of pages. At given requests every cursor given out so far expires."""
 
     def __init__(self, content: list[list[int]], expire_at: set[int]) -> None:
-        self.content, self.expire_at, self.requests = content, expire_at, 0
+        self.content, self.expire_at, self.requests, self.generation = content, expire_at, 0, 0
 
     def __call__(self, cursor: str | None) -> tuple[list[int], str | None]:
         self.requests += 1
         if cursor is not None and self.requests in self.expire_at:
+            self.generation += 1
+        generation, number = map(int, (cursor or f"{self.generation} 0").split())
+        if generation != self.generation:
             raise VendorError("gone", problem=Problem("gone", cursor_expired=True))
-        number = int(cursor or 0)
-        return self.content[number], str(number + 1) if number + 1 < len(self.content) else None
+        following = f"{self.generation} {number + 1}" if number + 1 < len(self.content) else None
+        return self.content[number], following
 
 
 contents = st.lists(st.lists(st.integers(), max_size=4), min_size=1, max_size=6)
