@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from dagster import (
     RunsFilter,
 )
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject
+from packaging.version import Version
 
 from dagster_project import environment
 from dagster_project.lock import RefreshInProgressError, writer_lock
@@ -108,11 +110,19 @@ def dbt_project() -> DbtProject:
     return DbtProject(project_dir=PROJECT_ROOT / "dbt_project", target_path=config.data_dir() / "dbt")
 
 
-def dbt_cli() -> DbtCliResource:
+class Dbt(DbtCliResource):
+    """dbt's command line. It is told its version: asking `dbt --version` asks a package registry over the network."""
+
+    @property
+    def _cli_version(self) -> Version:
+        return Version(version("dbt-core"))
+
+
+def dbt_cli() -> Dbt:
     """dbt's command line, logging to the data folder."""
-    return DbtCliResource(
-        project_dir=dbt_project(),
-        dbt_executable=Path(sys.executable).with_name("dbt"),
+    return Dbt(
+        project_dir=str(dbt_project().project_dir),
+        dbt_executable=str(Path(sys.executable).with_name("dbt")),
         global_config_flags=["--log-path", str(config.data_dir() / "logs"), "--no-use-colors"],
     )
 

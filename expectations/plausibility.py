@@ -23,7 +23,9 @@ def _common(sentence: str, severity: Severity) -> dict[str, Any]:
 
 def no_rows(sentence: str, sql: str, severity: Severity = "fail") -> Expectation:
     """No row may be returned by `sql`; `{batch}` stands for the rows under judgement."""
-    return gxe.UnexpectedRowsExpectation(unexpected_rows_query=sql, **_common(sentence, severity))
+    # Great Expectations puts an alias behind the batch in some queries and none in others.
+    query = sql.replace("{batch}", "(select * from {batch})")
+    return gxe.UnexpectedRowsExpectation(unexpected_rows_query=query, **_common(sentence, severity))
 
 
 def filled(column: str, at_least: float, severity: Severity = "fail") -> Expectation:

@@ -48,7 +48,8 @@ def warehouse(tmp_path: Path) -> Path:
                 (case when range < 40 then 10 else 100 end + range % 3)::decimal(18, 2) as amount,
                 case when range % 4 = 0 then null else 'EUR' end as currency,
                 timestamptz '2026-10-30 12:00:00+00' - to_days((range % 7)::int) as ordered_at,
-                case when range < 40 then '{FIRST_LOAD.timestamp()}' else '{SECOND_LOAD.timestamp()}' end as _dlt_load_id
+                case when range < 40 then '{FIRST_LOAD.timestamp()}'
+                    else '{SECOND_LOAD.timestamp()}' end as _dlt_load_id
             from range(80)
             """
         )
@@ -115,6 +116,16 @@ def test_a_warning_is_not_a_failure(judge) -> None:
     assert only(judge(lambda batch: known("currency", ["USD"]))).status == "warned"
 
 
+def test_the_batch_may_be_given_an_alias_with_and_without_a_join(judge) -> None:
+    results, _ = judge(
+        lambda batch: [
+            no_rows("alone", "select new_rows.id from {batch} as new_rows where new_rows.id > 1000"),
+            no_rows("joined", "select * from {batch} as new_rows join {batch} as others using (id) where id > 1000"),
+        ]
+    )
+    assert [result.status for result in results] == ["passed", "passed"], results
+
+
 def test_rows_that_sql_finds_are_counted_and_shown(judge) -> None:
     result = only(judge(lambda batch: no_rows("ids are below 78", "select id from {batch} where id >= 78")))
 
@@ -147,17 +158,20 @@ def test_without_an_earlier_publication_all_rows_are_judged(judge) -> None:
     assert (batch.rows, batch.earlier_rows) == (80, 0)
 
 
-@pytest.mark.parametrize(
-    ("table", "since", "reason"),
-    [
-        ("raw_shop.nothing", None, "nothing has fed this table yet"),
-        ("raw_shop.orders", AS_OF, "no new rows since the last publication"),
-    ],
-)
-def test_a_table_without_rows_to_judge_is_skipped_with_the_reason(judge, table, since, reason) -> None:
-    result = only(judge(lambda batch: filled("id", 1.0), table, since))
+def test_a_table_that_nothing_ever_fed_is_skipped_with_the_reason(judge) -> None:
+    result = only(judge(lambda batch: filled("id", 1.0), "raw_shop.nothing"))
 
-    assert (result.status, reason in result.observed) == ("skipped", True)
+    assert (result.status, "nothing has fed this table yet" in result.observed) == ("skipped", True)
+
+
+def test_a_table_that_nothing_new_reached_is_still_judged_for_its_age(judge) -> None:
+    results, batch = judge(
+        lambda batch: [fresh(batch, "ordered_at", days=0), filled("currency", 0.9), any_filled(["currency"], 0.9)],
+        since=AS_OF,
+    )
+
+    assert batch.rows == 0
+    assert [result.status for result in results] == ["warned", "passed", "passed"]
 
 
 def test_the_warehouse_is_free_for_another_process_afterwards(judge, warehouse: Path) -> None:

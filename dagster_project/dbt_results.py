@@ -1,0 +1,82 @@
+"""What dbt's last command found, read from the results and the manifest that it writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dagster_project.run_log import Finding, Status
+
+STATUSES: dict[str, Status] = {
+    "pass": "passed",
+    "success": "passed",
+    "warn": "warned",
+    "fail": "failed",
+    "error": "failed",
+    "runtime error": "failed",
+    "skipped": "skipped",
+}
+SAMPLE_ROWS = 5
+
+
+def findings(target: Path, warehouse: Path) -> list[Finding]:
+    """Results of the tests, and of the models that could not be built, with rows that offend.
+
+    Args:
+        target: folder that dbt writes to.
+        warehouse: the build file; opened read-only for the rows.
+    """
+    results = json.loads((target / "run_results.json").read_text())["results"]
+    nodes = json.loads((target / "manifest.json").read_text())["nodes"]
+    return list(_findings(results, nodes, warehouse))
+
+
+def _findings(results: list[dict[str, Any]], nodes: Mapping[str, Any], warehouse: Path) -> Iterator[Finding]:
+    for result in results:
+        node = nodes.get(result["unique_id"])
+        status = STATUSES.get(result["status"], "failed")
+        if node is None or (node["resource_type"] != "test" and status in ("passed", "skipped")):
+            continue
+        is_test = node["resource_type"] == "test"
+        failures = result.get("failures")
+        observed = f"{failures} rows" if failures else " ".join((result.get("message") or "").split())
+        samples: tuple[str, ...] = ()
+        if is_test and failures and status in ("warned", "failed"):
+            samples = tuple(_rows(result.get("compiled_code"), warehouse))
+        yield Finding(
+            "dbt test" if is_test else "dbt model", _subject(node, nodes), node["name"], status, observed, samples
+        )
+
+
+def _subject(node: Mapping[str, Any], nodes: Mapping[str, Any]) -> str:
+    attached = nodes.get(node.get("attached_node") or "", node)
+    return f"{attached['schema']}.{attached['name']}"
+
+
+def _rows(query: str | None, warehouse: Path) -> Iterator[str]:
+    if not query:
+        return
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        found = connection.execute(f"select * from ({query}) limit {SAMPLE_ROWS}")
+        names = [column[0] for column in found.description or ()]
+        for row in found.fetchall():
+            yield ", ".join(f"{name}={value}" for name, value in zip(names, row, strict=True))
+
+
+def mart_keys(target: Path) -> dict[str, list[str]]:
+    """Columns that identify a row, for the models whose tests say so."""
+    nodes = json.loads((target / "manifest.json").read_text())["nodes"]
+    keys = {
+        node["name"]: node["primary_key"]
+        for node in nodes.values()
+        if node["resource_type"] == "model" and node.get("primary_key")
+    }
+    for node in nodes.values():
+        test = node.get("test_metadata") or {}
+        if test.get("name") == "unique_combination" and node.get("attached_node") in nodes:
+            keys.setdefault(nodes[node["attached_node"]]["name"], test["kwargs"]["columns"])
+    return keys

@@ -1,0 +1,161 @@
+"""What happened in a run, read from Dagster's event log while it is under way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dagster import AssetCheckEvaluation, DagsterEvent, DagsterEventType, DagsterInstance
+
+from dagster_project.components.raw_source import ACCOUNTED_CHECK
+from ingestion.sources import SOURCE_NAMES
+
+Status = Literal["passed", "warned", "failed", "skipped"]
+
+
+@dataclass
+class Step:
+    """One step of the run. `cause` is one line; `seconds` counts the last try."""
+
+    name: str
+    started_at: float
+    seconds: float | None = None
+    has_failed: bool = False
+    cause: str = ""
+    tries: int = 1
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one expectation, count or test found."""
+
+    kind: str
+    subject: str
+    expectation: str
+    status: Status
+    observed: str = ""
+    samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something worth a line while the run is under way."""
+
+    step: str
+    what: Literal["started", "finished", "failed", "retried", "rows", "models"]
+    detail: str = ""
+
+
+@dataclass
+class RunLog:
+    """Facts of one run, gathered event by event.
+
+    Attributes:
+        steps: by name, in the order of their start.
+        findings: of the accounting of each source and of both gates. dbt's own results add the tests of the models.
+        counts: source to resource to received, loaded, rejected; None for a disabled source.
+        published: metadata of the publication, once there is one.
+        started_at: instant at which the run began, in seconds since the epoch.
+    """
+
+    steps: dict[str, Step] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    counts: dict[str, Mapping[str, Mapping[str, int]] | None] = field(default_factory=dict)
+    published: Mapping[str, Any] | None = None
+    started_at: float | None = None
+    ended: Literal["succeeded", "failed", "canceled"] | None = None
+    cause: str = ""
+    _models: int = 0
+    _cursor: str | None = None
+
+    def read(self, instance: DagsterInstance, run_id: str) -> Iterator[Happening]:
+        """Take in what was logged since the last call."""
+        while True:
+            page = instance.get_records_for_run(run_id, cursor=self._cursor)
+            self._cursor = page.cursor
+            for record in page.records:
+                event = record.event_log_entry.dagster_event
+                if event is not None:
+                    yield from self._take(event, record.event_log_entry.timestamp)
+            if not page.has_more:
+                return
+
+    def _take(self, event: DagsterEvent, at: float) -> Iterator[Happening]:
+        kind, name = event.event_type, event.step_key or ""
+        if kind == DagsterEventType.RUN_START:
+            self.started_at = at
+        elif kind in (DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED):
+            earlier = self.steps.get(name)
+            self.steps[name] = Step(name, at, tries=earlier.tries + 1 if earlier else 1)
+            yield Happening(name, "started")
+        elif kind == DagsterEventType.STEP_SUCCESS:
+            self.steps[name].seconds = at - self.steps[name].started_at
+            yield Happening(name, "finished")
+        elif kind in (DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_UP_FOR_RETRY):
+            step = self.steps.setdefault(name, Step(name, at))
+            step.seconds, step.cause = at - step.started_at, _cause(event)
+            step.has_failed = kind == DagsterEventType.STEP_FAILURE
+            yield Happening(name, "failed" if step.has_failed else "retried", step.cause)
+        elif kind == DagsterEventType.ASSET_CHECK_EVALUATION:
+            self._take_check(event.asset_check_evaluation_data)
+        elif kind == DagsterEventType.ASSET_OBSERVATION:
+            observation = event.asset_observation_data.asset_observation
+            rows = observation.metadata.get("rows_of_source_so_far")
+            if rows is not None:
+                yield Happening(name, "rows", f"{rows.value:,} rows so far, {observation.asset_key.path[-1]}")
+        elif kind == DagsterEventType.ASSET_MATERIALIZATION:
+            if event.asset_key and event.asset_key.path[0] == "serving":
+                materialization = event.step_materialization_data.materialization
+                self.published = {key: value.value for key, value in materialization.metadata.items()}
+            elif name == "build_models":
+                self._models += 1
+                yield Happening(name, "models", f"{self._models} models built")
+        elif kind in ENDS:
+            self.ended = ENDS[kind]
+            self.cause = _cause(event)
+
+    def _take_check(self, check: AssetCheckEvaluation) -> None:
+        """The accounting and the gates; dbt's own results say more of a dbt test than its event."""
+        schema, table = check.asset_key.path[0], check.asset_key.path[-1]
+        metadata: dict[str, Any] = {key: value.value for key, value in check.metadata.items()}
+        if check.check_name == ACCOUNTED_CHECK:
+            source = schema.removeprefix("raw_")
+            is_enabled = bool(metadata["is_enabled"])
+            self.counts[source] = metadata["counts"] if is_enabled else None
+            status: Status = "skipped" if not is_enabled else "passed" if check.passed else "failed"
+            self.findings.append(
+                Finding("accounting", source, "received = loaded + rejected", status, check.description or "")
+            )
+        elif "results" in metadata:
+            kind = "raw gate" if schema.removeprefix("raw_") in SOURCE_NAMES else "mart gate"
+            for result in metadata["results"]:
+                self.findings.append(
+                    Finding(
+                        kind,
+                        f"{schema}.{table}",
+                        result["expectation"],
+                        result["status"],
+                        result["observed"],
+                        tuple(result["samples"]),
+                    )
+                )
+
+
+ENDS: dict[DagsterEventType, Literal["succeeded", "failed", "canceled"]] = {
+    DagsterEventType.RUN_SUCCESS: "succeeded",
+    DagsterEventType.RUN_FAILURE: "failed",
+    DagsterEventType.RUN_CANCELED: "canceled",
+}
+
+
+def _cause(event: DagsterEvent) -> str:
+    """The reason of a failure in one line: what was said on purpose, or the deepest error's first line."""
+    data: Any = event.event_specific_data
+    failure = getattr(data, "user_failure_data", None)
+    if failure is not None and failure.description:
+        return " ".join(failure.description.split())
+    error = getattr(data, "error", None)
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return " ".join(error.message.split())[:500] if error is not None else ""

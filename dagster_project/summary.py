@@ -1,0 +1,125 @@
+"""The readable end of a refresh, on a terminal or in a log."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+from rich.console import Console
+from rich.table import Table
+
+from dagster_project.run_log import Finding, RunLog
+from ingestion.sources import SOURCE_NAMES
+from serving.compare import MartChange
+from serving.publish import Publication
+
+KINDS = ("accounting", "raw gate", "dbt model", "dbt test", "mart gate")
+
+
+def print_sources(console: Console, counts: Mapping[str, Mapping[str, Mapping[str, int]] | None]) -> None:
+    """Received, loaded and rejected, by source."""
+    table = _table("source", "received", "loaded", "rejected")
+    for source in SOURCE_NAMES:
+        resources = counts.get(source)
+        if resources is None:
+            table.add_row(source, "disabled" if source in counts else "not loaded", "", "")
+            continue
+        totals = (sum(count[name] for count in resources.values()) for name in ("received", "loaded", "rejected"))
+        table.add_row(source, *(f"{total:,}" for total in totals))
+    console.print(table)
+
+
+def print_checks(console: Console, findings: Iterable[Finding]) -> None:
+    """How many checks of each kind passed, and each one that did not."""
+    listed = list(findings)
+    table = _table("checks", "passed", "warned", "failed", "skipped")
+    for kind in KINDS:
+        statuses = Counter(finding.status for finding in listed if finding.kind == kind)
+        if statuses:
+            table.add_row(kind, *(f"{statuses[name]:,}" for name in ("passed", "warned", "failed", "skipped")))  # type: ignore[index]
+    console.print(table)
+    for status in ("warned", "failed"):
+        for finding in listed:
+            if finding.status == status:
+                print_finding(console, finding)
+
+
+def print_finding(console: Console, finding: Finding) -> None:
+    """One check that did not pass, with what it saw and rows that offend."""
+    console.print(
+        f"  {finding.status}: {finding.kind}, {finding.subject}: {finding.expectation}"
+        + (f" (seen: {finding.observed})" if finding.observed else ""),
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    for sample in finding.samples:
+        console.print(f"      {sample}", markup=False, highlight=False, soft_wrap=True)
+
+
+def print_steps(console: Console, log: RunLog, started_at: float, ended_at: float) -> None:
+    """Seconds of each step, and of what comes before and after the steps."""
+    table = _table("step", "seconds")
+    if log.started_at is not None:
+        table.add_row("start Dagster, read the definitions", f"{log.started_at - started_at:.1f}")
+    for step in log.steps.values():
+        tries = f" (try {step.tries})" if step.tries > 1 else ""
+        table.add_row(step.name + tries, "" if step.seconds is None else f"{step.seconds:.1f}")
+    table.add_row("in all", f"{ended_at - started_at:.1f}")
+    console.print(table)
+
+
+def print_figures(console: Console, publication: Publication) -> None:
+    """People by stage and revenue, from the published file."""
+    with duckdb.connect(str(publication.path), read_only=True) as connection:
+        stages = connection.execute(
+            "select lifecycle_model, entity_type, stage, count(*) from marts.lifecycle_current "
+            "group by all order by lifecycle_model, entity_type, any_value(stage_kind), count(*) desc"
+        ).fetchall()
+        revenue = connection.execute(
+            "select reporting_currency, count(*), sum(historic_value_amount_reporting) from marts.customer_value "
+            "group by all order by 1"
+        ).fetchall()
+    table = _table("stage model", "stage", "entities")
+    for model, entity_type, stage, count in stages:
+        table.add_row(f"{model} ({entity_type})", stage, f"{count:,}")
+    console.print(table)
+    for currency, customers, amount in revenue:
+        console.print(f"Revenue net of refunds: {amount:,.2f} {currency} from {customers:,} customers", highlight=False)
+
+
+def print_changes(console: Console, changes: Sequence[MartChange] | None) -> None:
+    """What the marts gained and lost since the previous publication."""
+    if changes is None:
+        console.print("First publication: nothing to compare with.")
+        return
+    if all(change.is_unchanged for change in changes):
+        console.print("Since the previous publication: no row of any mart changed.")
+        return
+    table = _table("since the previous publication", "added", "changed", "removed")
+    for change in changes:
+        columns = [f"+{name}" for name in change.new_columns] + [f"-{name}" for name in change.gone_columns]
+        name = f"{change.mart} (columns {', '.join(columns)})" if columns else change.mart
+        changed = "" if change.changed is None else f"{change.changed:,}"
+        table.add_row(name, f"{change.added:,}", changed, f"{change.removed:,}")
+    console.print(table)
+
+
+def print_published(console: Console, link: Path, publication: Publication) -> None:
+    """Where the file is, and a line that queries it."""
+    python = Path(sys.executable)
+    shown = python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python
+    file = link.relative_to(Path.cwd()) if link.is_relative_to(Path.cwd()) else link
+    query = f"import duckdb; duckdb.connect('{file}', read_only=True).sql('from marts.customer_360 limit 5').show()"
+    console.print(f"Published {publication.version} as {file}. Query it:", highlight=False, soft_wrap=True)
+    console.print(f'  {shown} -c "{query}"', markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(first, box=None, pad_edge=False, padding=(0, 3, 0, 0), title=None, header_style="bold")
+    for name in others:
+        table.add_column(name, justify="left" if name == "stage" else "right")
+    return table
