@@ -8,8 +8,22 @@ with
     file_deals as (select * from {{ ref("stg_files__deals") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
 
-    -- The first contact of a deal stands for it, so that one quote is one activity.
-    main_deal_contacts as (select deal_id, min(contact_id) as contact_id from deal_contacts group by deal_id),
+    -- One contact stands for the deal, so that one quote is one activity: who decides, where a role says so.
+    main_deal_contacts as (
+        select deal_contacts.deal_id, deal_contacts.contact_id
+        from deal_contacts
+        left join
+            vocabulary
+            on vocabulary.source_system = 'hubspot'
+            and vocabulary.kind = 'deal_role'
+            and vocabulary.value = deal_contacts.role
+        qualify
+            row_number() over (
+                partition by deal_contacts.deal_id
+                order by vocabulary.activity asc nulls last, deal_contacts.contact_id asc nulls last
+            )
+            = 1
+    ),
 
     deal_changes as (
         select
