@@ -70,6 +70,11 @@ def as_of() -> datetime:
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
+def use_project_settings() -> None:
+    """Let dlt read the project's `.dlt/`, wherever the run was started: before dlt looks for a setting first."""
+    os.environ.setdefault("DLT_PROJECT_DIR", str(PROJECT_ROOT))
+
+
 def variable_name(source: str, name: str) -> str:
     """Environment variable of a source's setting."""
     return f"SOURCES__{source}__{name}".upper()
@@ -77,7 +82,6 @@ def variable_name(source: str, name: str) -> str:
 
 def source_setting(source: str, name: str) -> str | None:
     """A source's setting from the environment or `.dlt/config.toml`; None where it is not set or empty."""
-    _find_project_settings()
     value: Any = dlt.config.get(f"sources.{source}.{name}")
     if isinstance(value, list):
         value = ",".join(str(item) for item in value)
@@ -120,7 +124,6 @@ def secret_setting(source: str, name: str) -> str:
     Raises:
         SettingsError: it is not set. The message never holds a value.
     """
-    _find_project_settings()
     value = dlt.secrets.get(f"sources.{source}.{name}", str)
     if not value or not value.strip():
         raise SettingsError(
@@ -128,11 +131,6 @@ def secret_setting(source: str, name: str) -> str:
             f"or {name} under [sources.{source}] in .dlt/secrets.toml."
         )
     return value.strip()
-
-
-def _find_project_settings() -> None:
-    # dlt looks for .dlt/ in the working directory unless told otherwise; a run may start anywhere.
-    os.environ.setdefault("DLT_PROJECT_DIR", str(PROJECT_ROOT))
 
 
 def dataset_name(source: str) -> str:

@@ -37,6 +37,7 @@ def tables(name: str) -> tuple[RawTable, ...]:
 
 def build_source(name: str, intake: Intake | None = None) -> DltSource:
     """The dlt source of `name`. Rejections and counts run last and land in the same load package as the data."""
+    config.use_project_settings()
     # In order, one resource after the other: the audit has to see every count.
     os.environ.setdefault("EXTRACT__NEXT_ITEM_MODE", "fifo")
     module = import_module(f"ingestion.sources.{name}")
@@ -53,6 +54,7 @@ def build_source(name: str, intake: Intake | None = None) -> DltSource:
 
 def build_pipeline(name: str, progress: Any = None) -> dlt.Pipeline:
     """The pipeline that loads `name` into its raw schema; its working state lies in the data folder."""
+    config.use_project_settings()
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     return dlt.pipeline(
         pipeline_name=name,
