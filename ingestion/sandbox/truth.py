@@ -80,7 +80,7 @@ def conversation_moves(activities: Iterable[Activity], as_of: int) -> list[Move]
     """Stage moves of one person by the rules of the model `conversation`, up to `as_of`.
 
     Rules: an activity advances to its stage, never back; 14 days after a message of ours without answer or purchase
-    the lead is cold, at exactly that instant; a judgement (unqualified, competitor) loses a lead who never paid;
+    an active lead is cold, at exactly that instant; a judgement (unqualified, competitor) loses a lead who never paid;
     after a loss the next advance opens another pass. Of several moves at one instant the last one counts.
     """
     machine = _Machine()
@@ -128,7 +128,8 @@ class _Machine:
         if self._paid:
             return
         before = self.moves[-1] if self.moves else None
-        self._enter(_lost(before, "cold_lead", at, "no reply"))
+        if before is not None and before.kind == "active":  # silence after a loss is no news
+            self._enter(_lost(before, "cold_lead", at, "no reply"))
 
     def _enter(self, move: Move | None) -> None:
         """Note a move; one at the same instant before it lasted no time and is forgotten."""

@@ -4,7 +4,7 @@
 
     1. timers fire at their exact instant, unless an activity stops them first;
     2. each activity or timer takes the first rule, by priority and then by place in the file, that matches;
-    3. what has no effect is dropped: a loss or a clearing without an open pass;
+    3. what has no effect is dropped: a loss or a clearing without an open pass, a timer's loss of what is lost;
     4. passes are numbered: what opens after a loss or a clearing opens a new pass;
     5. within a pass, and since the last `set`, `advance` keeps the furthest stage;
     6. moves that change nothing and stages left at the instant they were entered give no episode.
@@ -284,6 +284,8 @@
                     else 0
                 end as starts_pass
             from with_previous
+            -- Silence after a loss is no news: only someone who says so moves between lost stages.
+            where not (is_not_timer = 0 and move = 'lose' and coalesce(previous_move, '') in ('lose', 'set_lost'))
         ),
 
         passes as (

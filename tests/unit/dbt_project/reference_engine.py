@@ -96,7 +96,7 @@ def episodes(definition: dict, events: list[Event], as_of: datetime, conditions:
                 continue
             state = _State(pass_number=state.pass_number)
         elif kinds[target] == "lost":
-            if not state.is_open and rule["then"] == "lose":
+            if rule["then"] == "lose" and (not state.is_open or (state.is_lost and "after_days" in rule)):
                 continue
             if not state.is_open:
                 state = _State(pass_number=state.pass_number + 1, is_open=True)
