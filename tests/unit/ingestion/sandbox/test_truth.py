@@ -61,7 +61,12 @@ def stages(moves: list[Move]) -> list[tuple[str, int, int]]:
         ),
         pytest.param(
             [("message_received", 5), ("lead_disqualified", 6), ("message_sent", 7)],
-            [("new_lead", 1, 5), ("unqualified", 1, 6), ("cold_lead", 1, 7 + COLD_AFTER)],
+            [("new_lead", 1, 5), ("unqualified", 1, 6)],
+            id="silence after a loss is no news",
+        ),
+        pytest.param(
+            [("message_received", 5), ("message_sent", 7), ("lead_disqualified", 8 + COLD_AFTER)],
+            [("new_lead", 1, 5), ("cold_lead", 1, 7 + COLD_AFTER), ("unqualified", 1, 8 + COLD_AFTER)],
             id="from lost to lost in the same pass",
         ),
         pytest.param(
