@@ -11,6 +11,10 @@ from typing import Any
 import duckdb
 import pytest
 import responses
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.providers import EnvironProvider
+from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 from ingestion import config
 
@@ -23,7 +27,8 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("SOURCES__", "LIFECYCLE_", "RUNTIME__")):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("DLT_PROJECT_DIR", str(tmp_path))
+    only_the_environment = ConfigProvidersContainer([EnvironProvider()])
+    monkeypatch.setattr(Container()[PluggableRunContext], "providers", only_the_environment)
     monkeypatch.setenv("LIFECYCLE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("LIFECYCLE_AS_OF", AS_OF)
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
