@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from dotenv import load_dotenv
+from dotenv import dotenv_values
 
 from ingestion import config
 from ingestion.config import PROJECT_ROOT, SettingsError
@@ -27,7 +27,9 @@ def prepare() -> None:
 
     A variable that is set wins over `.env`. Derived variables are always set: they follow `LIFECYCLE_DATA_DIR`.
     """
-    load_dotenv(PROJECT_ROOT / ".env", override=False)
+    for name, value in dotenv_values(PROJECT_ROOT / ".env").items():
+        if value and not os.environ.get(name):  # an empty line sets nothing
+            os.environ[name] = value
     data = config.data_dir()
     home = data / "dagster"
     for folder in (data / "logs", home):

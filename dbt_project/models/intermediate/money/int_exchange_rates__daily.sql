@@ -8,7 +8,7 @@ with
         from quoted_rates
         where rate > 0
         union all
-        select rate_date, quote_currency, base_currency, 1 / rate::double
+        select rate_date, quote_currency, base_currency, 1 / nullif(rate::double, 0)
         from quoted_rates
         where rate > 0
     ),

@@ -1,0 +1,92 @@
+# Everything starts here: `make help`. The environment is .venv, made from the lock; whatever a run writes lies in data/.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+UV := .uv/bin/uv
+# Warnings of libraries about each other say nothing to who runs this.
+export PYTHONWARNINGS := ignore
+# uv does not read pip's configuration: pass on the index that this machine's pip uses.
+pip_setting = $(shell $(PYTHON) -m pip config get global.$(1) 2>/dev/null || true)
+export UV_DEFAULT_INDEX ?= $(or $(PIP_INDEX_URL),$(call pip_setting,index-url))
+export UV_PYTHON_DOWNLOADS := never
+
+# Paths, `.env` and the profile are settled in one place; `--sandbox` adds the vendor servers in the profile sandbox.
+IN_ENVIRONMENT := .venv/bin/python -m dagster_project.environment
+
+.PHONY: help
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 26
+
+.PHONY: refresh
+refresh: .venv/installed  ## Run the nightly job once, to published marts and a summary
+	@$(IN_ENVIRONMENT) --sandbox -- .venv/bin/python -m dagster_project.refresh
+
+.PHONY: dev
+dev: .venv/installed  ## Open Dagster's web UI on 127.0.0.1:3000 (PORT=3000)
+	@$(IN_ENVIRONMENT) --sandbox -- .venv/bin/dg dev --host 127.0.0.1 --port $(or $(PORT),3000)
+
+.PHONY: rollback
+rollback: .venv/installed  ## Publish the version before the current one again
+	@$(IN_ENVIRONMENT) -- sh -c 'exec .venv/bin/python -m serving.rollback "$$LIFECYCLE_DATA_DIR/serving"'
+
+.PHONY: sandbox-advance
+sandbox-advance: .venv/installed  ## Let days pass in the sandbox (DAYS=1)
+	@$(IN_ENVIRONMENT) -- .venv/bin/python -m ingestion.sandbox advance --days $(or $(DAYS),1)
+
+.PHONY: example-online-retail
+example-online-retail: .venv/installed  ## Run the job on the UCI Online Retail order book (DATA=path of the Parquet file)
+	@test -f "$(DATA)" || { echo "Give the file: make example-online-retail DATA=/path/to/online_retail.parquet"; exit 1; }
+	@LIFECYCLE_PROFILE=production \
+	LIFECYCLE_SOURCES=files \
+	LIFECYCLE_DATA_DIR="$(CURDIR)/data/online_retail" \
+	LIFECYCLE_REPORTING_CURRENCY=GBP \
+	LIFECYCLE_AS_OF=2011-12-10T00:00:00Z \
+	SOURCES__FILES__MAPPINGS_PATH="$(CURDIR)/examples/online_retail" \
+	SOURCES__FILES__DATA_PATH="$(abspath $(dir $(DATA)))" \
+	$(IN_ENVIRONMENT) --sandbox -- .venv/bin/python -m dagster_project.refresh
+
+.PHONY: lint
+lint: .venv/installed  ## Check style, types, SQL and definitions
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/sqlfmt --check --quiet dbt_project
+	.venv/bin/python -m dbt_project.portable_sql dbt_project
+	$(IN_ENVIRONMENT) -- sh -c 'exec .venv/bin/dbt --warn-error --quiet --log-path "$$LIFECYCLE_DATA_DIR/logs" \
+		parse --project-dir dbt_project --profiles-dir dbt_project --target-path "$$LIFECYCLE_DATA_DIR/dbt"'
+	$(IN_ENVIRONMENT) -- .venv/bin/dg check defs
+
+.PHONY: test
+test: lint  ## Run every check: lint, then unit, contract and integration tests
+	.venv/bin/pytest -n 2 --dist loadfile
+
+.PHONY: lock
+lock: .uv/installed  ## Make the locks anew from pyproject.toml (hashes, no index)
+	$(UV) pip compile pyproject.toml $(LOCK) -o requirements/base.txt
+	$(UV) pip compile pyproject.toml $(LOCK) --extra dev -o requirements/dev.txt
+	echo "uv" | $(UV) pip compile - $(LOCK) -o requirements/uv.txt
+LOCK := --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock"
+
+.PHONY: clean
+clean:  ## Remove environments and caches; data/ stays
+	rm -rf .venv .uv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One environment for running and checking: a second one would be a second thing to keep in step.
+# requirements/base.txt is the lock of a deployment that only refreshes.
+.venv/installed: requirements/dev.txt .uv/installed
+	@echo "Installing the environment (.venv) …"
+	@$(UV) venv --quiet --allow-existing --python "$(PYTHON)" .venv
+	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python .venv/bin/python requirements/dev.txt
+	@# The rooms are importable from anywhere, as after an installation in place.
+	@echo "$(CURDIR)" > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/customer_lifecycle_warehouse.pth"
+	@touch $@
+
+.uv/installed: requirements/uv.txt
+	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON) is missing. On Debian: apt-get install python3.11 python3.11-venv. Elsewhere: make … PYTHON=/path/to/python3.11"; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) lacks venv. On Debian: apt-get install python3.11-venv"; exit 1; }
+	@"$(PYTHON)" -m venv .uv
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@

@@ -1,0 +1,126 @@
+"""The law of dbt models, read from the manifest."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CLOCKS = re.compile(r"\b(now\s*\(|today\s*\(|current_date\b|current_timestamp\b|run_started_at\b)", re.IGNORECASE)
+NAMES = {
+    "staging": re.compile(r"stg_[a-z_]+__[a-z_]+"),
+    "intermediate": re.compile(r"int_[a-z_]+__[a-z_]+"),
+    "core": re.compile(r"(dim|fct|bridge)_[a-z_]+"),
+}
+
+
+@pytest.fixture(scope="module")
+def models(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    return [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+
+
+def layer(node: dict[str, Any]) -> str:
+    return node["fqn"][1]
+
+
+def faults(models: list[dict[str, Any]], fault: Any) -> dict[str, Any]:
+    return {node["name"]: found for node in models if (found := fault(node))}
+
+
+def test_there_are_models_in_every_layer(models: list[dict[str, Any]]) -> None:
+    assert {layer(node) for node in models} >= {"staging", "intermediate", "core", "marts", "ops"}
+
+
+def test_every_model_is_described_down_to_its_grain(models: list[dict[str, Any]]) -> None:
+    def has_no_grain(node: dict[str, Any]) -> bool:
+        sentences = re.split(r"(?<=[.!?])\s+", " ".join(node["description"].split()))
+        return not sentences[-1].startswith("One row per ")
+
+    assert faults(models, has_no_grain) == {}
+
+
+def test_every_column_that_is_declared_is_described(models: list[dict[str, Any]]) -> None:
+    def bare(node: dict[str, Any]) -> list[str]:
+        return [name for name, column in node["columns"].items() if not column["description"].strip()]
+
+    assert faults(models, bare) == {}
+
+
+def test_every_model_that_others_may_read_declares_its_columns(models: list[dict[str, Any]]) -> None:
+    """Intermediate steps are private: their description says what they do, their columns follow from it."""
+    assert faults(models, lambda node: layer(node) != "intermediate" and not node["columns"]) == {}
+
+
+def test_public_models_keep_an_enforced_contract(models: list[dict[str, Any]]) -> None:
+    assert faults(models, lambda node: node["access"] == "public" and not node["contract"]["enforced"]) == {}
+
+
+def test_only_marts_are_public_and_every_mart_is(models: list[dict[str, Any]]) -> None:
+    assert faults(models, lambda node: (layer(node) == "marts") != (node["access"] == "public")) == {}
+
+
+def test_every_model_that_others_may_read_is_tested(models: list[dict[str, Any]], manifest: dict[str, Any]) -> None:
+    tested = {test.get("attached_node") for test in manifest["nodes"].values() if test["resource_type"] == "test"}
+
+    assert faults(models, lambda n: layer(n) != "intermediate" and n["unique_id"] not in tested) == {}
+
+
+@pytest.mark.parametrize(
+    ("reader", "allowed"),
+    [
+        ("staging", {"source"}),
+        ("core", {"staging", "intermediate", "core", "seed"}),
+        ("marts", {"core", "marts"}),
+    ],
+)
+def test_layers_read_only_what_they_may(
+    models: list[dict[str, Any]], manifest: dict[str, Any], reader: str, allowed: set[str]
+) -> None:
+    def kind(unique_id: str) -> str:
+        node = manifest["nodes"].get(unique_id)
+        return unique_id.split(".")[0] if node is None or node["resource_type"] != "model" else layer(node)
+
+    def wrong(node: dict[str, Any]) -> list[str]:
+        if layer(node) != reader:
+            return []
+        return [name for name in node["depends_on"]["nodes"] if kind(name) not in allowed]
+
+    assert faults(models, wrong) == {}
+
+
+def test_only_staging_and_ops_read_sources(models: list[dict[str, Any]]) -> None:
+    def reads_source(node: dict[str, Any]) -> list[str]:
+        if layer(node) in ("staging", "ops"):
+            return []
+        return [name for name in node["depends_on"]["nodes"] if name.startswith("source.")]
+
+    assert faults(models, reads_source) == {}
+
+
+def test_models_are_named_by_their_layer(models: list[dict[str, Any]]) -> None:
+    assert faults(models, lambda n: layer(n) in NAMES and not NAMES[layer(n)].fullmatch(n["name"])) == {}
+
+
+def test_staging_models_lie_in_the_folder_of_their_system(models: list[dict[str, Any]]) -> None:
+    def misplaced(node: dict[str, Any]) -> bool:
+        return layer(node) == "staging" and not node["name"].startswith(f"stg_{node['fqn'][2]}__")
+
+    assert faults(models, misplaced) == {}
+
+
+def test_now_is_as_of_and_nothing_else(root: Path) -> None:
+    project = root / "dbt_project"
+    found = {
+        path.relative_to(root): match[0]
+        for folder in ("models", "macros", "tests", "seeds")
+        for path in (project / folder).rglob("*.sql")
+        if path != project / "macros" / "as_of.sql"
+        and (match := CLOCKS.search(re.sub(r"\{#.*?#\}|--[^\n]*", "", path.read_text(), flags=re.DOTALL)))
+    }
+    assert found == {}
+
+
+def test_one_yaml_spelling(root: Path) -> None:
+    assert list((root / "dbt_project").rglob("*.yaml")) == []

@@ -1,0 +1,191 @@
+"""The repository as a stranger finds it: documented variables, paths that exist, nothing generated, no host named."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/decisions.md")
+# Variables of other tools, which the code sets or passes on and nobody has to set.
+OTHERS = {
+    "CI",
+    "DAGSTER_HOME",
+    "DLT_PROJECT_DIR",
+    "EXTRACT__NEXT_ITEM_MODE",
+    "GX_ANALYTICS_ENABLED",
+    "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID",
+    "PYTHONPATH",
+    "RUNTIME__DLTHUB_TELEMETRY",
+}
+REGISTRY = re.compile(
+    r"pypi\.org|pythonhosted|files\.python|registry\.npmjs|/simple\b|index-url\s*=\s*https?:", re.IGNORECASE
+)
+MACHINE_PATH = re.compile(r"(?<![\w.])/(home|root|work|Users)/\w+")
+GENERATED = re.compile(
+    r"(^|/)(target|logs|__pycache__|\.dagster|gx|uncommitted)/|\.(duckdb|wal|parquet|pyc|msgpack|log)$|(^|/)(manifest|catalog|run_results)\.json$"
+)
+
+
+def documented(root: Path) -> set[str]:
+    lines = (root / ".env.example").read_text().splitlines()
+    return {match[1] for line in lines if (match := re.fullmatch(r"#?([A-Z][A-Z0-9_]+)=.*", line))}
+
+
+def read_by_code(root: Path) -> set[str]:
+    """Names of variables that Python, dbt, or a source's settings read."""
+    names: set[str] = set()
+    for room in ("ingestion", "expectations", "serving", "dagster_project", "tests"):
+        for path in (root / room).rglob("*.py"):
+            if path.name == "test_repository.py":
+                continue
+            names |= _environment_names(ast.parse(path.read_text()))
+            if room == "ingestion":
+                names |= _source_settings(path)
+    for path in (root / "dbt_project").rglob("*"):
+        if path.suffix in (".sql", ".yml") and "target" not in path.parts:
+            names |= set(re.findall(r"env_var\(\s*[\"']([A-Z_0-9]+)", path.read_text()))
+    return names
+
+
+def _environment_names(tree: ast.AST) -> set[str]:
+    names = set()
+    for node in ast.walk(tree):
+        key: ast.AST | None = None
+        if (
+            isinstance(node, ast.Subscript)
+            and isinstance(node.ctx, ast.Load)
+            and ast.unparse(node.value) == "os.environ"
+        ):
+            key = node.slice
+        elif isinstance(node, ast.Call) and node.args:
+            function = ast.unparse(node.func)
+            if function in ("os.environ.get", "os.environ.setdefault", "os.getenv") or function.endswith("_number"):
+                key = node.args[0]
+        if isinstance(key, ast.Constant) and isinstance(key.value, str) and key.value.isupper():
+            names.add(key.value)
+    return names
+
+
+def _source_settings(path: Path) -> set[str]:
+    """`required_setting(SOURCE, "base_url")` in sources/<name>/ reads SOURCES__<NAME>__BASE_URL."""
+    if "sources" not in path.parts:
+        return set()
+    source = path.parts[path.parts.index("sources") + 1]
+    calls = (
+        r"(?:required_setting|source_setting|date_setting|secret_setting)\(\s*\w+\s*,\s*\"(\w+)\"|_folder\(\"(\w+)\"\)"
+    )
+    return {
+        f"SOURCES__{source}__{name}".upper() for names in re.findall(calls, path.read_text()) for name in names if name
+    }
+
+
+def test_every_variable_that_is_read_is_documented(root: Path) -> None:
+    assert read_by_code(root) - OTHERS - documented(root) == set()
+
+
+def test_every_documented_variable_is_read(root: Path) -> None:
+    assert documented(root) - read_by_code(root) == set()
+
+
+def test_every_documented_variable_has_a_comment(root: Path) -> None:
+    lines = (root / ".env.example").read_text().splitlines()
+    bare = [
+        line
+        for position, line in enumerate(lines)
+        if re.fullmatch(r"#?[A-Z][A-Z0-9_]+=.*", line)
+        and not re.match(r"# \w|#[A-Z]|[A-Z]", lines[position - 1])
+        and "BASE_URL" not in line
+    ]
+    assert bare == []
+
+
+def test_a_copy_of_the_example_sets_nothing(root: Path) -> None:
+    assert dotenv_values(root / ".env.example") == {}
+
+
+def test_paths_quoted_in_documents_exist(root: Path, committed_files: list[Path]) -> None:
+    """A path in backquotes has a slash or a suffix of ours; placeholders and what a run writes are left out."""
+    files = {str(path.relative_to(root)) for path in committed_files}
+    folders = {str(parent) for name in files for parent in Path(name).parents}
+    missing = []
+    for document in [root / name for name in DOCUMENTS if (root / name).exists()]:
+        for quoted in re.findall(r"`([^`\s]+)`", document.read_text()):
+            is_path = re.fullmatch(r"\.?[\w.-]+(/[\w.{},*-]+)+/?|[\w.-]+/|[\w-]+\.(md|toml|py|sql|yml|yaml)", quoted)
+            if not is_path or re.search(r"[{}*]", quoted) or quoted.startswith(("data/", ".venv", ".uv", "logs/")):
+                continue
+            name = quoted.rstrip("/")
+            if name not in files | folders and not any(known.endswith("/" + name) for known in files | folders):
+                missing.append(f"{document.name}: {quoted}")
+    assert missing == []
+
+
+def test_documents_are_there(root: Path) -> None:
+    assert [name for name in DOCUMENTS if not (root / name).exists()] == []
+
+
+def test_make_targets_quoted_in_documents_exist(root: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (root / "Makefile").read_text(), re.MULTILINE))
+    quoted = {
+        target
+        for name in DOCUMENTS
+        if (root / name).exists()
+        for target in re.findall(r"`make ([a-z-]+)", (root / name).read_text())
+    }
+    assert quoted - targets == set()
+
+
+def test_nothing_generated_is_committed(root: Path, committed_files: list[Path]) -> None:
+    names = [str(path.relative_to(root)) for path in committed_files]
+
+    assert [name for name in names if GENERATED.search(name)] == []
+
+
+def test_what_a_run_writes_is_ignored(root: Path) -> None:
+    written = [
+        "data/warehouse.duckdb",
+        ".venv/x",
+        ".uv/x",
+        "dbt_project/target/manifest.json",
+        ".env",
+        ".dlt/secrets.toml",
+    ]
+    done = subprocess.run(["git", "check-ignore", *written], cwd=root, capture_output=True, text=True)
+
+    assert done.stdout.split() == written
+
+
+def test_no_file_names_a_registry_or_a_machine(root: Path, committed_files: list[Path]) -> None:
+    found = []
+    for path in committed_files:
+        if path == Path(__file__).resolve():
+            continue
+        try:
+            text = path.read_text()
+        except UnicodeDecodeError:
+            continue
+        found += [
+            f"{path.relative_to(root)}: {match[0]}"
+            for rule in (REGISTRY, MACHINE_PATH)
+            for match in rule.finditer(text)
+        ]
+    assert found == []
+
+
+def test_locks_pin_every_package_with_a_hash(root: Path) -> None:
+    for lock in (root / "requirements").glob("*.txt"):
+        text = lock.read_text()
+        pins = re.findall(r"^([\w.-]+)(?:\[.*?\])?==[^\n]*", text, re.MULTILINE)
+        unpinned = [line for line in text.splitlines() if re.match(r"[A-Za-z]", line) and "==" not in line]
+        assert pins and unpinned == []
+        assert len(re.findall(r"^[\w.-]+(?:\[.*?\])?==[^\n]*\\\n\s+--hash=sha256:", text, re.MULTILINE)) == len(pins)
+
+
+def test_ci_runs_what_make_test_runs(root: Path) -> None:
+    script = (root / ".ci" / "run").read_text()
+
+    assert "set -euo pipefail" in script
+    assert script.rstrip().endswith("make test")
