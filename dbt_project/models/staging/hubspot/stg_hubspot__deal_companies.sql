@@ -1,10 +1,11 @@
 with
     source as (select * from {{ source("raw_hubspot", "deal_companies") }}),
 
+    -- A deal without any is one row with null, so that what was taken away is retired.
     current_versions as (
         select *
         from source
-        where _dlt_valid_to is null
+        where _dlt_valid_to is null and company_id is not null
         qualify
             row_number() over (
                 partition by deal_id, company_id
