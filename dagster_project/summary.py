@@ -27,7 +27,9 @@ def print_sources(console: Console, counts: Mapping[str, Mapping[str, Mapping[st
         if resources is None:
             table.add_row(source, "disabled" if source in counts else "not loaded", "", "")
             continue
-        totals = (sum(count[name] for count in resources.values()) for name in ("received", "loaded", "rejected"))
+        # Of files the rows read count, not once more the entities that were made of them.
+        arrived = {name: count for name, count in resources.items() if name.startswith("inputs.")} or resources
+        totals = (sum(count[name] for count in arrived.values()) for name in ("received", "loaded", "rejected"))
         table.add_row(source, *(f"{total:,}" for total in totals))
     console.print(table)
 
@@ -110,12 +112,12 @@ def print_changes(console: Console, changes: Sequence[MartChange] | None) -> Non
 
 def print_published(console: Console, link: Path, publication: Publication) -> None:
     """Where the file is, and a line that queries it."""
-    python = Path(sys.executable)
-    shown = python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python
+    shell = Path(sys.executable).with_name("duckdb")
+    shown = shell.relative_to(Path.cwd()) if shell.is_relative_to(Path.cwd()) else shell
     file = link.relative_to(Path.cwd()) if link.is_relative_to(Path.cwd()) else link
-    query = f"import duckdb; duckdb.connect('{file}', read_only=True).sql('from marts.customer_360 limit 5').show()"
     console.print(f"Published {publication.version} as {file}. Query it:", highlight=False, soft_wrap=True)
-    console.print(f'  {shown} -c "{query}"', markup=False, highlight=False, soft_wrap=True)
+    line = f'  {shown} -readonly {file} "from marts.customer_360 limit 5"'
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _table(first: str, *others: str) -> Table:

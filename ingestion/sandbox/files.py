@@ -95,7 +95,9 @@ def _stamp(at: int) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old text or the new."""
+    """Write a file so that a reader sees the old text or the new; one that says the same already is left as it is."""
+    if path.exists() and path.read_text() == text:
+        return
     draft = path.with_name(path.name + ".new")
     draft.write_text(text)
     draft.replace(path)
