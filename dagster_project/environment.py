@@ -109,9 +109,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.sandbox and profile() == "sandbox":
             command = [sys.executable, "-m", "ingestion.sandbox", "run", "--", *command]
         os.execvp(command[0], command)
-    except (SettingsError, FileNotFoundError) as error:
+    except SettingsError as error:
         print(f"Not started: {error}", file=sys.stderr)
-        return 1
+    except OSError as error:
+        print(f"Not started: {options.command[0]}: {error.strerror}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -51,12 +51,16 @@ Judge = Callable[[requests.Response, Any], Problem | None]
 
 
 class VendorError(RuntimeError):
-    """A vendor's API could not be read; the message names vendor, path, status, what was said and what to do."""
+    """A vendor's API could not be read; the message names vendor, path, status, what was said and what to do.
+
+    `may_pass`: the same load can succeed later, with nothing changed by a person.
+    """
 
     def __init__(self, message: str, *, status: int | None = None, problem: Problem | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.code = problem.code if problem else ""
+        self.may_pass = problem is None or problem.retry
         self.cursor_expired = bool(problem and problem.cursor_expired)
 
 

@@ -106,7 +106,7 @@ class RawSource(Component, Model, Resolvable):
                 known = isinstance(reason, VendorError | SettingsError)
                 raise Failure(
                     str(reason) if known else f"{source}: {type(reason).__name__}: {reason}",
-                    allow_retries=not isinstance(reason, SettingsError),
+                    allow_retries=not isinstance(reason, SettingsError) and getattr(reason, "may_pass", True),
                 ) from error
 
         return Definitions(assets=[load])

@@ -1,0 +1,56 @@
+"""received = loaded + rejected, counted at the door and by dlt."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dagster_project.components.raw_source import unaccounted
+from ingestion.intake import Intake
+
+COUNTS = st.integers(min_value=0, max_value=1000)
+
+
+def intake(resource: str, received: int, loaded: int, rejected: int) -> Intake:
+    counted = Intake("hubspot")
+    counted.received[resource] = received
+    counted.loaded[resource] = loaded
+    counted.rejected[resource] = rejected
+    return counted
+
+
+@given(loaded=COUNTS, rejected=COUNTS)
+def test_counts_that_add_up_have_no_problem(loaded: int, rejected: int) -> None:
+    counted = intake("contacts", loaded + rejected, loaded, rejected)
+
+    assert list(unaccounted(counted, {"contacts": loaded, "rejected_records": rejected})) == []
+
+
+@given(loaded=COUNTS, rejected=COUNTS, lost=st.integers(min_value=1, max_value=1000))
+def test_a_record_that_was_neither_loaded_nor_rejected_is_found(loaded: int, rejected: int, lost: int) -> None:
+    counted = intake("contacts", loaded + rejected + lost, loaded, rejected)
+
+    (problem,) = unaccounted(counted, {"contacts": loaded, "rejected_records": rejected})
+    assert f"{loaded + rejected + lost} received" in problem
+
+
+@given(loaded=st.integers(min_value=1, max_value=1000), lost=st.integers(min_value=1, max_value=1000))
+def test_a_row_that_dlt_did_not_hand_on_is_found(loaded: int, lost: int) -> None:
+    counted = intake("contacts", loaded, loaded, 0)
+
+    (problem,) = unaccounted(counted, {"contacts": max(loaded - lost, 0)})
+    assert "dlt handed on" in problem
+
+
+@pytest.mark.parametrize(("rows", "is_problem"), [(3, False), (2, False), (4, True), (0, True)])
+def test_an_event_that_arrived_twice_is_one_row(rows: int, is_problem: bool) -> None:
+    counted = intake("contact_property_history", 3, 3, 0)
+
+    assert bool(list(unaccounted(counted, {"contact_property_history": rows}))) is is_problem
+
+
+def test_rejections_that_did_not_reach_their_table_are_found() -> None:
+    counted = intake("contacts", 2, 0, 2)
+
+    assert [p.split(":")[0] for p in unaccounted(counted, {})] == ["rejected_records"]

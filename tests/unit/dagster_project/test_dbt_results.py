@@ -1,0 +1,77 @@
+"""dbt's results as findings, with rows that offend."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dagster_project.dbt_results import findings, mart_keys
+from dagster_project.run_log import Finding
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    path = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema marts; create table marts.people as select range as person_id from range(9)")
+    return path
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    folder = tmp_path / "target"
+    folder.mkdir()
+    model = {"resource_type": "model", "schema": "marts", "name": "people", "primary_key": ["person_id"]}
+    other = {"resource_type": "model", "schema": "marts", "name": "episodes", "primary_key": []}
+    test = {"resource_type": "test", "schema": "tests", "name": "small_ids", "attached_node": "model.people"}
+    combination = {
+        "resource_type": "test",
+        "name": "unique_combination_episodes",
+        "schema": "tests",
+        "attached_node": "model.episodes",
+        "test_metadata": {"name": "unique_combination", "kwargs": {"columns": ["a", "b"]}},
+    }
+    nodes = {"model.people": model, "model.episodes": other, "test.small": test, "test.unique": combination}
+    (folder / "manifest.json").write_text(json.dumps({"nodes": nodes}))
+    return folder
+
+
+def write_results(target: Path, *results: dict) -> None:
+    (target / "run_results.json").write_text(json.dumps({"results": list(results)}))
+
+
+def test_a_failed_test_shows_how_many_rows_and_five_of_them(target: Path, warehouse: Path) -> None:
+    query = "select person_id from marts.people where person_id > 1"
+    write_results(target, {"unique_id": "test.small", "status": "fail", "failures": 7, "compiled_code": query})
+
+    (finding,) = findings(target, warehouse)
+
+    assert finding == Finding(
+        "dbt test", "marts.people", "small_ids", "failed", "7 rows", tuple(f"person_id={n}" for n in range(2, 7))
+    )
+
+
+def test_a_model_that_was_built_is_no_finding_and_one_that_failed_is(target: Path, warehouse: Path) -> None:
+    write_results(
+        target,
+        {"unique_id": "model.episodes", "status": "success"},
+        {"unique_id": "model.people", "status": "error", "message": "Binder Error:\n  no column x"},
+    )
+
+    assert findings(target, warehouse) == [
+        Finding("dbt model", "marts.people", "people", "failed", "Binder Error: no column x")
+    ]
+
+
+def test_a_passed_test_asks_the_warehouse_nothing(target: Path, tmp_path: Path) -> None:
+    write_results(target, {"unique_id": "test.small", "status": "pass", "failures": 0, "compiled_code": "select 1"})
+
+    (finding,) = findings(target, tmp_path / "no warehouse")
+    assert (finding.status, finding.samples) == ("passed", ())
+
+
+def test_keys_come_from_dbt_and_from_tests_of_several_columns(target: Path) -> None:
+    assert mart_keys(target) == {"people": ["person_id"], "episodes": ["a", "b"]}

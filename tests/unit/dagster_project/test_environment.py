@@ -1,0 +1,120 @@
+"""The environment of every command: `.env`, derived variables, settings that cannot work."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dagster_project import environment
+from ingestion.config import SettingsError
+
+
+@pytest.fixture(autouse=True)
+def restored_environment(data_dir: Path, monkeypatch: pytest.MonkeyPatch):
+    """`prepare` writes to the environment: put it back."""
+    before = dict(os.environ)
+    for name in list(os.environ):
+        if name.startswith(("LIFECYCLE_", "SOURCES__")) and name != "LIFECYCLE_DATA_DIR":
+            monkeypatch.delenv(name)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def write_dotenv(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / ".env").write_text(text)
+    (folder / "dagster_project").mkdir()
+    (folder / "dagster_project" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    monkeypatch.setattr(environment, "PROJECT_ROOT", folder)
+
+
+def test_a_variable_that_is_set_wins_over_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_dotenv(tmp_path, "LIFECYCLE_SOURCES=files\nLIFECYCLE_REPORTING_CURRENCY=GBP\n", monkeypatch)
+    monkeypatch.setenv("LIFECYCLE_SOURCES", "hubspot")
+
+    environment.prepare()
+
+    assert os.environ["LIFECYCLE_SOURCES"] == "hubspot"
+    assert os.environ["LIFECYCLE_REPORTING_CURRENCY"] == "GBP"
+
+
+def test_an_empty_line_of_dotenv_sets_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty token in the environment would hide the one in .dlt/secrets.toml."""
+    write_dotenv(tmp_path, "SOURCES__HUBSPOT__ACCESS_TOKEN=\n", monkeypatch)
+
+    environment.prepare()
+
+    assert "SOURCES__HUBSPOT__ACCESS_TOKEN" not in os.environ
+
+
+def test_everything_a_run_writes_lies_in_the_data_folder(data_dir: Path) -> None:
+    environment.prepare()
+
+    assert os.environ["LIFECYCLE_WAREHOUSE_PATH"] == str(data_dir / "warehouse.duckdb")
+    assert os.environ["DAGSTER_HOME"] == str(data_dir / "dagster")
+    assert (data_dir / "dagster" / "dagster.yaml").exists()
+    assert environment.serving_dir() == data_dir / "serving"
+
+
+def test_the_warehouse_follows_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment.prepare()
+    monkeypatch.setenv("LIFECYCLE_DATA_DIR", str(tmp_path / "other"))
+
+    environment.prepare()
+
+    assert os.environ["LIFECYCLE_WAREHOUSE_PATH"] == str(tmp_path / "other" / "warehouse.duckdb")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("LIFECYCLE_PROFILE", "staging", environment.profile),
+        ("LIFECYCLE_KEEP_VERSIONS", "0", environment.versions_kept),
+        ("LIFECYCLE_KEEP_VERSIONS", "many", environment.versions_kept),
+    ],
+)
+def test_a_setting_that_cannot_work_is_named_with_its_value(name, value, read, monkeypatch) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError, match=f"{name}='{value}'"):
+        read()
+
+
+def test_variables_are_put_back_also_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFECYCLE_AS_OF", "2026-01-01")
+
+    with pytest.raises(RuntimeError), environment.variables(LIFECYCLE_AS_OF="2026-02-02", LIFECYCLE_NEW="1"):
+        assert os.environ["LIFECYCLE_AS_OF"] == "2026-02-02"
+        raise RuntimeError
+
+    assert os.environ["LIFECYCLE_AS_OF"] == "2026-01-01"
+    assert "LIFECYCLE_NEW" not in os.environ
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "ignore", "-m", "dagster_project.environment", *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_the_command_runs_in_the_environment_and_its_exit_code_is_ours(data_dir: Path) -> None:
+    done = run("--", "sh", "-c", 'echo "$DAGSTER_HOME"; exit 3')
+
+    assert (done.returncode, done.stdout.strip()) == (3, str(data_dir / "dagster"))
+
+
+def test_a_command_that_does_not_exist_is_a_clear_error() -> None:
+    done = run("--", "no-such-command")
+
+    assert done.returncode == 1
+    assert "Not started" in done.stderr and "no-such-command" in done.stderr
+
+
+def test_the_profile_production_starts_no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFECYCLE_PROFILE", "production")
+    done = run("--sandbox", "--", "sh", "-c", 'echo "[${SOURCES__HUBSPOT__BASE_URL:-}]"')
+
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,99 @@
+"""What a run holds: one instant, the lock, and no real account in the sandbox."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from dagster import DagsterInstance, DagsterRunStatus, asset, in_process_executor, materialize
+
+from dagster_project.lock import writer_lock
+from dagster_project.resources import Refresh
+from ingestion import config
+
+
+@pytest.fixture(autouse=True)
+def production(data_dir: Path, monkeypatch: pytest.MonkeyPatch):
+    before = dict(os.environ)
+    monkeypatch.setenv("LIFECYCLE_PROFILE", "production")
+    monkeypatch.delenv("LIFECYCLE_AS_OF", raising=False)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def run(instance: DagsterInstance | None = None) -> tuple[bool, list[str], list[datetime]]:
+    """Run two assets that note the instant; returns success, causes of failure, instants."""
+    instants: list[datetime] = []
+
+    @asset
+    def first(refresh: Refresh) -> None:
+        instants.append(config.as_of())
+
+    @asset(deps=[first])
+    def second(refresh: Refresh) -> None:
+        instants.append(config.as_of())
+
+    result = materialize([first, second], resources={"refresh": Refresh()}, instance=instance, raise_on_error=False)
+    causes = [str(event.event_specific_data) for event in result.all_events if event.is_failure]
+    return result.success, causes, instants
+
+
+def test_every_step_sees_the_same_instant_and_it_does_not_outlive_the_run() -> None:
+    with DagsterInstance.ephemeral() as instance:
+        success, _, instants = run(instance)
+
+    assert success
+    assert len(instants) == 2
+    assert instants[0] == instants[1]
+    assert "LIFECYCLE_AS_OF" not in os.environ
+
+
+def test_an_instant_that_is_set_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFECYCLE_AS_OF", "2026-10-31T06:00:00Z")
+
+    assert run()[2] == [datetime.fromisoformat("2026-10-31T06:00:00+00:00")] * 2
+
+
+def test_a_run_beside_another_writer_fails_with_a_clear_line(data_dir: Path) -> None:
+    with writer_lock(data_dir):
+        success, causes, instants = run()
+
+    assert not success
+    assert instants == []
+    assert any("another refresh is writing" in cause for cause in causes)
+
+
+def test_the_sandbox_profile_refuses_a_real_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFECYCLE_PROFILE", "sandbox")
+    monkeypatch.setenv("LIFECYCLE_SOURCES", "hubspot")
+    monkeypatch.setenv("SOURCES__HUBSPOT__BASE_URL", "https://crm.example.com")
+    success, causes, _ = run()
+
+    assert not success
+    assert any("hubspot points at crm.example.com" in cause for cause in causes)
+
+    monkeypatch.setenv("SOURCES__HUBSPOT__BASE_URL", "http://127.0.0.1:8000")
+    assert run()[0]
+
+
+def test_a_run_of_a_dead_process_is_marked_as_failed() -> None:
+    @asset
+    def alone() -> None: ...
+
+    with DagsterInstance.ephemeral() as instance:
+        materialize([alone], instance=instance)
+        ended = instance.get_runs()[0]
+        stuck = instance.add_run(ended._replace(run_id=str(uuid4()), status=DagsterRunStatus.STARTED))
+        run(instance)
+
+        assert instance.get_run_by_id(stuck.run_id).status == DagsterRunStatus.FAILURE
+
+
+def test_the_executor_of_the_project_runs_in_one_process(data_dir: Path) -> None:
+    from dagster_project.definitions import defs
+
+    assert defs().resolve_job_def("nightly_refresh").executor_def is in_process_executor
