@@ -27,10 +27,13 @@ def print_sources(console: Console, counts: Mapping[str, Mapping[str, Mapping[st
         if resources is None:
             table.add_row(source, "disabled" if source in counts else "not loaded", "", "")
             continue
-        # Of files the rows read count, not once more the entities that were made of them.
-        arrived = {name: count for name, count in resources.items() if name.startswith("inputs.")} or resources
-        totals = (sum(count[name] for count in arrived.values()) for name in ("received", "loaded", "rejected"))
-        table.add_row(source, *(f"{total:,}" for total in totals))
+        # Files count twice: the rows that were read, and the rows of the entities that a mapping made of them.
+        inputs = {name: count for name, count in resources.items() if name.startswith("inputs.")}
+        made = {name: count for name, count in resources.items() if name not in inputs}
+        groups = {f"{source}, rows read": inputs, f"{source}, rows made": made} if inputs else {source: resources}
+        for name, counted in groups.items():
+            totals = (sum(count[what] for count in counted.values()) for what in ("received", "loaded", "rejected"))
+            table.add_row(name, *(f"{total:,}" for total in totals))
     console.print(table)
 
 
