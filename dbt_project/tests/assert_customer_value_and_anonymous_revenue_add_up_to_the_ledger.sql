@@ -5,12 +5,7 @@ with
 
     ledger as (select coalesce(sum(amount_reporting), 0) as amount from revenue_entries),
 
-    -- A refund whose order is not known can belong to a person who has no paid order here.
-    outside as (
-        select coalesce(sum(amount_reporting), 0) as amount
-        from revenue_entries
-        where person_id is null or person_id not in (select person_id from customer_values)
-    ),
+    outside as (select coalesce(sum(amount_reporting), 0) as amount from revenue_entries where person_id is null),
 
     customers as (select coalesce(sum(historic_value_amount_reporting), 0) as amount from customer_values)
 

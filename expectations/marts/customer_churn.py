@@ -12,9 +12,9 @@ def expectations(batch: Batch) -> list[Expectation]:
     return [
         *rows_kept(batch),
         equal_sums(
-            "every customer with a value is judged",
+            "every customer with a paid order is judged",
             f"select count(*) from {batch.relation}",
-            "select count(*) from marts.customer_value",
+            "select count(*) from marts.customer_value where paid_order_count > 0",
         ),
         no_rows(
             "at most 95% of customers have churned",

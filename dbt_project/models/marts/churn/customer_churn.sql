@@ -1,5 +1,5 @@
 with
-    customers as (select * from {{ ref("customer_value") }}),
+    customers as (select * from {{ ref("customer_value") }} where paid_order_count > 0),
     activities as (select * from {{ ref("fct_activities") }}),
 
     last_signs as (

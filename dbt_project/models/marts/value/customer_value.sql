@@ -35,10 +35,10 @@ with
 
     final as (
         select
-            purchases.person_id,
+            values_by_person.person_id,
             {{ reporting_currency() }} as reporting_currency,
-            order_counts.paid_order_count::int as paid_order_count,
-            order_counts.unconverted_order_count::int as unconverted_order_count,
+            coalesce(order_counts.paid_order_count, 0)::int as paid_order_count,
+            coalesce(order_counts.unconverted_order_count, 0)::int as unconverted_order_count,
             {{ money("coalesce(values_by_person.sold, 0)") }} as sold_amount_reporting,
             {{ money("-coalesce(values_by_person.refunded, 0)") }} as refunded_amount_reporting,
             {{ money("coalesce(values_by_person.historic, 0)") }} as historic_value_amount_reporting,
@@ -51,9 +51,9 @@ with
             purchases.recency_days,
             purchases.age_days,
             purchases.repeat_purchase_mean_amount_reporting
-        from purchases
-        inner join order_counts on order_counts.person_id = purchases.person_id
-        left join values_by_person on values_by_person.person_id = purchases.person_id
+        from values_by_person
+        left join purchases on purchases.person_id = values_by_person.person_id
+        left join order_counts on order_counts.person_id = values_by_person.person_id
     )
 
 select *
