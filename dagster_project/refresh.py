@@ -50,6 +50,7 @@ def main() -> int:
     except (RefreshInProgressError, SettingsError, PublicationError) as error:
         console.print(f"Not refreshed: {error}", markup=False, highlight=False, soft_wrap=True)
         return 1
+    _create_dagster_storage()
     log_path = _new_log()
     console.print(
         f"Refreshing {', '.join(config.enabled_sources())} as of {config.as_of():%Y-%m-%d %H:%M %Z} "
@@ -70,6 +71,15 @@ def _fix_environment() -> None:
     config.enabled_sources()
     environment.profile()
     environment.versions_kept()
+
+
+def _create_dagster_storage() -> None:
+    """Create the instance's databases before two processes, the command and this one, would do so at once."""
+    if not any(Path(os.environ["DAGSTER_HOME"]).glob("schedules/*.db")):
+        from dagster import DagsterInstance
+
+        with DagsterInstance.get():
+            pass
 
 
 def _new_log() -> Path:
@@ -177,7 +187,7 @@ def _conclude(
     summary.print_checks(console, findings)
     console.print()
     if is_published and now is not None:
-        summary.print_figures(console, now)
+        summary.print_figures(console, now, config.warehouse_path())
         console.print()
         known = before is not None and before.path.exists()
         changes = compare(before.path, now.path, dbt_results.mart_keys(target)) if before and known else None

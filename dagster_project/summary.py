@@ -77,8 +77,8 @@ def print_steps(console: Console, log: RunLog, started_at: float, ended_at: floa
     console.print(table)
 
 
-def print_figures(console: Console, publication: Publication) -> None:
-    """People by stage and revenue, from the published file."""
+def print_figures(console: Console, publication: Publication, warehouse: Path) -> None:
+    """People by stage and revenue, from the published file; revenue that is nobody's, from the ledger."""
     with duckdb.connect(str(publication.path), read_only=True) as connection:
         stages = connection.execute(
             "select lifecycle_model, entity_type, stage, count(*) from marts.lifecycle_current "
@@ -88,12 +88,21 @@ def print_figures(console: Console, publication: Publication) -> None:
             "select reporting_currency, count(*), sum(historic_value_amount_reporting) from marts.customer_value "
             "group by all order by 1"
         ).fetchall()
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        (nobodys,) = connection.execute(
+            "select coalesce(sum(amount_reporting), 0) from core.fct_revenue_entries where person_id is null"
+        ).fetchall()[0]
     table = _table("stage model", "stage", "entities")
     for model, entity_type, stage, count in stages:
         table.add_row(f"{model} ({entity_type})", stage, f"{count:,}")
     console.print(table)
     for currency, customers, amount in revenue:
-        console.print(f"Revenue net of refunds: {amount:,.2f} {currency} from {customers:,} customers", highlight=False)
+        console.print(
+            f"Revenue net of refunds: {amount + nobodys:,.2f} {currency}; {amount:,.2f} from {customers:,} customers, "
+            f"{nobodys:,.2f} from guests whom nothing identifies",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def print_changes(console: Console, changes: Sequence[MartChange] | None) -> None:

@@ -49,8 +49,8 @@ def test_every_column_that_is_declared_is_described(models: list[dict[str, Any]]
 
 
 def test_every_model_that_others_may_read_declares_its_columns(models: list[dict[str, Any]]) -> None:
-    """Intermediate steps are private: their description says what they do, their columns follow from it."""
-    assert faults(models, lambda node: layer(node) != "intermediate" and not node["columns"]) == {}
+    """Private steps say in their description what they do; their columns follow from it."""
+    assert faults(models, lambda node: node["access"] != "private" and not node["columns"]) == {}
 
 
 def test_public_models_keep_an_enforced_contract(models: list[dict[str, Any]]) -> None:
@@ -64,7 +64,7 @@ def test_only_marts_are_public_and_every_mart_is(models: list[dict[str, Any]]) -
 def test_every_model_that_others_may_read_is_tested(models: list[dict[str, Any]], manifest: dict[str, Any]) -> None:
     tested = {test.get("attached_node") for test in manifest["nodes"].values() if test["resource_type"] == "test"}
 
-    assert faults(models, lambda n: layer(n) != "intermediate" and n["unique_id"] not in tested) == {}
+    assert faults(models, lambda node: node["access"] != "private" and node["unique_id"] not in tested) == {}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,305 @@
+"""The real job by its real command on a small sandbox: publish, repeat, advance, fail, roll back.
+
+The tests of this module follow each other: one company lives through them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from serving.compare import compare
+from serving.publish import Publication, current_publication, link_path
+
+ROOT = Path(__file__).resolve().parents[2]
+PEOPLE, DAYS = "150", "120"
+MARTS = (
+    "campaign_performance",
+    "customer_360",
+    "customer_churn",
+    "customer_value",
+    "lifecycle_current",
+    "lifecycle_stage_history",
+)
+
+
+class Company:
+    """A simulated company and its warehouse, driven by the commands that the Makefile runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self.serving = self.data / "serving"
+        self.warehouse = self.data / "warehouse.duckdb"
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("LIFECYCLE_", "SOURCES__", "SANDBOX_", "DAGSTER_", "DBT_", "DLT_"))
+        }
+        self.environment = {
+            **inherited,
+            "LIFECYCLE_DATA_DIR": str(self.data),
+            "SANDBOX_PEOPLE": PEOPLE,
+            "SANDBOX_DAYS": DAYS,
+            "PYTHONWARNINGS": "ignore",
+            "COLUMNS": "200",
+        }
+
+    def command(self, *command: str, sandbox: bool = False) -> list[str]:
+        flags = ["--sandbox"] if sandbox else []
+        return [sys.executable, "-m", "dagster_project.environment", *flags, "--", *command]
+
+    def run(self, *command: str, sandbox: bool = False, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*command, sandbox=sandbox),
+            cwd=ROOT,
+            env={**self.environment, **variables},
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+
+    def refresh(self, **variables: str) -> subprocess.CompletedProcess[str]:
+        return self.run(sys.executable, "-m", "dagster_project.refresh", sandbox=True, **variables)
+
+    def published(self) -> Publication:
+        publication = current_publication(self.serving)
+        assert publication is not None
+        return publication
+
+    def rows(self, sql: str) -> list[tuple]:
+        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    return Company(tmp_path_factory.mktemp("company"))
+
+
+@pytest.fixture(scope="module")
+def first_refresh(company: Company) -> subprocess.CompletedProcess[str]:
+    done = company.refresh()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(autouse=True)
+def after_the_first_refresh(first_refresh: subprocess.CompletedProcess[str]) -> None:
+    """Every test of this module starts from a company that has been published."""
+
+
+def test_publishes_every_mart_with_rows(company: Company) -> None:
+    rows = company.published().rows
+
+    assert sorted(rows) == sorted(MARTS)
+    assert all(count > 0 for count in rows.values()), rows
+
+
+def test_the_summary_answers_what_was_asked(company: Company, first_refresh: subprocess.CompletedProcess[str]) -> None:
+    said = first_refresh.stdout
+
+    for source in ("meta_ads", "hubspot", "shopify", "respond_io"):
+        assert re.search(line_of_counts(source, *counted(company, source)), said, re.MULTILINE), source
+    inputs, entities = (counted(company, "files", f"resource {what} 'inputs.%'") for what in ("like", "not like"))
+    assert re.search(line_of_counts("files, rows read", *inputs), said, re.MULTILINE)
+    assert re.search(line_of_counts("files, rows made", *entities), said, re.MULTILINE)
+    assert re.search(r"^dbt test\s+\d+\s+\d+\s+0\s+\d+\s*$", said, re.MULTILINE)
+    customers = company.rows("select count(*) from marts.lifecycle_current where stage = 'customer'")[0][0]
+    assert re.search(rf"customer\s+{customers:,}\s*$", said, re.MULTILINE)
+    revenue = company.rows("select sum(historic_value_amount_reporting) from marts.customer_value")[0][0]
+    assert f"{revenue:,.2f} EUR" in said
+    for step in ("load_shopify", "gate_raw", "build_models", "gate_marts", "serving__lifecycle"):
+        assert re.search(rf"^✓ {step}\s+\d+\.\d s$", said, re.MULTILINE), step
+    assert str(link_path(company.serving)) in said
+
+
+def counted(company: Company, source: str, condition: str = "true") -> tuple[int, int, int]:
+    return company.rows(
+        f"select sum(received), sum(loaded), sum(rejected) from raw_{source}.load_audit where {condition}"
+    )[0]
+
+
+def line_of_counts(name: str, received: int, loaded: int, rejected: int) -> str:
+    return rf"^{name}\s+{received:,}\s+{loaded:,}\s+{rejected:,}\s*$"
+
+
+def test_every_record_is_loaded_or_rejected(company: Company) -> None:
+    assert company.rows("select * from ops.load_audit where received_count <> loaded_count + rejected_count") == []
+    audited = company.rows("select sum(rejected_count) from ops.load_audit")[0][0]
+    assert company.rows("select count(*) from ops.rejected_records")[0][0] == audited > 0
+
+
+def test_every_column_that_others_may_read_is_described(company: Company) -> None:
+    """What the warehouse has, against what the project says of it: no column beside the descriptions."""
+    import json
+
+    manifest = json.loads((company.data / "dbt" / "manifest.json").read_text())
+    described = {
+        (node["schema"], node["name"], column)
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
+        for column in node["columns"]
+    }
+    built = company.rows(
+        "select table_schema, table_name, column_name from information_schema.columns "
+        "where table_schema in ('core', 'marts', 'ops')"
+    )
+    assert {tuple(row) for row in built} - described == set()
+
+
+def test_a_second_refresh_changes_no_row(company: Company) -> None:
+    before = company.published()
+    done = company.refresh()
+
+    assert done.returncode == 0, done.stdout
+    assert company.published().version > before.version
+    assert [change.mart for change in compare(before.path, company.published().path) if not change.is_unchanged] == []
+    assert "no row of any mart changed" in done.stdout
+
+
+def test_a_day_later_the_increment_equals_a_full_rebuild(company: Company, tmp_path: Path) -> None:
+    before = company.published()
+    assert company.run(sys.executable, "-m", "ingestion.sandbox", "advance", "--days", "1").returncode == 0
+    done = company.refresh()
+
+    assert done.returncode == 0, done.stdout
+    increment = company.published()
+    assert (increment.as_of - before.as_of).days == 1
+    assert any(not change.is_unchanged for change in compare(before.path, increment.path)), "a day without any change"
+
+    rebuilt = Company(tmp_path)
+    rebuilt.data.mkdir()
+    shutil.copyfile(company.warehouse, rebuilt.warehouse)
+    with duckdb.connect(str(rebuilt.warehouse)) as connection:
+        for schema in ("staging", "intermediate", "core", "marts", "ops"):
+            connection.execute(f"drop schema {schema} cascade")
+    build = rebuilt.run(
+        str(Path(sys.executable).with_name("dbt")),
+        *("build", "--full-refresh", "--quiet", "--exclude-resource-type", "unit_test"),
+        *("--project-dir", "dbt_project", "--profiles-dir", "dbt_project", "--target-path", str(rebuilt.data / "dbt")),
+        LIFECYCLE_AS_OF=increment.as_of.isoformat(),
+        LIFECYCLE_REPORTING_CURRENCY="EUR",
+    )
+    assert build.returncode == 0, build.stdout + build.stderr
+    assert differing_rows(company.warehouse, rebuilt.warehouse) == {mart: 0 for mart in MARTS}
+
+
+def differing_rows(one: Path, other: Path) -> dict[str, int]:
+    """Rows of each mart that only one of two warehouses has."""
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{one}' as one (read_only); attach '{other}' as other (read_only)")
+        return {
+            mart: connection.execute(
+                f"select count(*) from ((from one.marts.{mart} except all from other.marts.{mart}) "
+                f"union all (from other.marts.{mart} except all from one.marts.{mart}))"
+            ).fetchall()[0][0]
+            for mart in MARTS
+        }
+
+
+def test_a_vendor_that_refuses_leaves_published_data_as_it_was(company: Company) -> None:
+    before = company.published()
+    done = company.refresh(SANDBOX_FAULTS="shopify:error_in_200*1000", RUNTIME__REQUEST_MAX_ATTEMPTS="1")
+
+    assert done.returncode == 1, done.stdout
+    assert company.published() == before
+    assert re.search(r"^Failed: load_shopify: .*shopify", done.stdout, re.MULTILINE), done.stdout
+    assert f"Published data left as it was (version {before.version})" in done.stdout
+
+
+def test_an_implausible_batch_stops_before_the_models_and_shows_its_rows(company: Company) -> None:
+    before = company.published()
+    with duckdb.connect(str(company.warehouse)) as connection:
+        connection.execute(
+            "insert into raw_shopify.orders by name select * replace "
+            "('planted' as id, timestamptz '2099-01-01 00:00:00+00' as processed_at, "
+            "epoch(now())::varchar as _dlt_load_id, 'planted' as _dlt_id) from raw_shopify.orders limit 1"
+        )
+    try:
+        done = company.refresh()
+    finally:
+        with duckdb.connect(str(company.warehouse)) as connection:
+            connection.execute("delete from raw_shopify.orders where id = 'planted'")
+
+    assert done.returncode == 1, done.stdout
+    assert company.published() == before
+    assert "failed: raw gate, raw_shopify.orders: no processed_at is more than a day ahead" in done.stdout
+    assert "id=planted" in done.stdout
+    assert "build_models" not in done.stdout
+    assert "Published data left as it was" in done.stdout
+
+
+def test_a_refresh_beside_another_writer_fails_at_once(company: Company) -> None:
+    from dagster_project.lock import writer_lock
+
+    with writer_lock(company.data):
+        started_at = time.monotonic()
+        done = company.run(sys.executable, "-m", "dagster_project.refresh", LIFECYCLE_PROFILE="production")
+        seconds = time.monotonic() - started_at
+
+    assert done.returncode == 1
+    assert f"Not refreshed: another refresh is writing {company.data} (process {os.getpid()})" in done.stdout
+    assert seconds < 10
+
+
+def test_an_interruption_ends_the_run_and_leaves_the_warehouse_free(company: Company) -> None:
+    before = company.published()
+    command = company.command(sys.executable, "-u", "-m", "dagster_project.refresh", sandbox=True)
+    with subprocess.Popen(
+        command, cwd=ROOT, env=company.environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        lines = until(process.stdout, "… build_models")
+        time.sleep(3)
+        os.killpg(process.pid, signal.SIGINT)
+        said = "".join([*lines, *process.stdout])
+        assert process.wait(timeout=90) == 1, said
+
+    assert "Interrupted" in said or "Failed: build_models" in said, said
+    assert f"Published data left as it was (version {before.version})" in said
+    assert company.published() == before
+    with duckdb.connect(str(company.warehouse)):
+        pass  # nobody holds it any more
+    done = company.refresh()
+    assert done.returncode == 0, done.stdout
+
+
+def until(output: Iterator[str], beginning: str) -> list[str]:
+    lines = []
+    for line in output:
+        lines.append(line)
+        if line.startswith(beginning):
+            return lines
+    pytest.fail(f"no line begins with {beginning}: {''.join(lines)}")
+
+
+def test_rolling_back_publishes_the_version_before(company: Company) -> None:
+    current = company.published()
+    done = company.run("sh", "-c", f'{sys.executable} -m serving.rollback "$LIFECYCLE_DATA_DIR/serving"')
+
+    assert done.returncode == 0, done.stderr
+    assert f"Rolled back from {current.version} to {company.published().version}" in done.stdout
+    assert company.published().version < current.version
+
+
+def test_any_subset_of_sources_makes_every_mart(tmp_path: Path) -> None:
+    shop = Company(tmp_path)
+    done = shop.refresh(LIFECYCLE_SOURCES="shopify,files")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^hubspot\s+disabled", done.stdout, re.MULTILINE)
+    publication = shop.published()
+    assert publication.sources == ("shopify", "files")
+    assert sorted(publication.rows) == sorted(MARTS)
+    assert publication.rows["customer_value"] > 0
+    assert shop.rows("select count(*) from raw_hubspot.contacts") == [(0,)]
