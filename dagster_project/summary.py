@@ -30,7 +30,7 @@ def print_sources(console: Console, counts: Mapping[str, Mapping[str, Mapping[st
         # Files count twice: the rows that were read, and the rows of the entities that a mapping made of them.
         inputs = {name: count for name, count in resources.items() if name.startswith("inputs.")}
         made = {name: count for name, count in resources.items() if name not in inputs}
-        groups = {f"{source}, rows read": inputs, f"{source}, rows made": made} if inputs else {source: resources}
+        groups = {f"{source}, rows read": inputs, f"{source}, rows made": made} if inputs else {source: made}
         for name, counted in groups.items():
             totals = (sum(count[what] for count in counted.values()) for what in ("received", "loaded", "rejected"))
             table.add_row(name, *(f"{total:,}" for total in totals))

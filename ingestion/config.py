@@ -64,9 +64,7 @@ def as_of() -> datetime:
     try:
         instant = datetime.fromisoformat(setting)
     except ValueError:
-        raise SettingsError(
-            f"LIFECYCLE_AS_OF={setting!r} is no instant. Write it like 2026-10-31T06:00:00Z."
-        ) from None
+        raise SettingsError(f"LIFECYCLE_AS_OF={setting!r} is no instant. Write it like 2026-10-31T06:00:00Z.") from None
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 

@@ -117,9 +117,7 @@ def test_a_second_run_without_news_changes_no_row(shared_sandbox, reader, source
     reader.run(shared_sandbox, source, "one")
     before = reader.rows(source, "one")
     with duckdb.connect(str(config.warehouse_path())) as connection:
-        sizes = {
-            table: connection.execute(f"select count(*) from raw_{source}.{table}").fetchone() for table in before
-        }
+        sizes = {table: connection.execute(f"select count(*) from raw_{source}.{table}").fetchone() for table in before}
     reader.run(shared_sandbox, source, "one")
     assert reader.rows(source, "one") == before
     with duckdb.connect(str(config.warehouse_path())) as connection:

@@ -18,8 +18,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ingestion.sandbox.company import Company as SimulatedCompany
+from ingestion.sandbox.settings import load_state
+from ingestion.sandbox.truth import Truth
 from serving.compare import compare
 from serving.publish import Publication, current_publication, link_path
+from tests.integration.truth import differences
 
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE, DAYS = "150", "120"
@@ -192,6 +196,15 @@ def test_a_day_later_the_increment_equals_a_full_rebuild(company: Company, tmp_p
     )
     assert build.returncode == 0, build.stdout + build.stderr
     assert differing_rows(company.warehouse, rebuilt.warehouse) == {mart: 0 for mart in MARTS}
+
+
+def test_identity_stages_and_revenue_equal_the_truth(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After increments, against what the simulation decided: no difference at all in what the records can tell."""
+    monkeypatch.setenv("SANDBOX_PEOPLE", PEOPLE)
+    monkeypatch.setenv("SANDBOX_DAYS", DAYS)
+    state = load_state(company.data / "sandbox")
+
+    assert differences(company.warehouse, Truth(SimulatedCompany(state.company), state.clock)) == {}
 
 
 def differing_rows(one: Path, other: Path) -> dict[str, int]:

@@ -293,9 +293,7 @@ class Crm:
         answer = self._client.get(path)
         return expect_list(SOURCE, path, answer, at(answer, "results"))
 
-    def _list(
-        self, path: str, params: Mapping[str, Any]
-    ) -> Callable[[str | None], tuple[list[Any], str | None]]:
+    def _list(self, path: str, params: Mapping[str, Any]) -> Callable[[str | None], tuple[list[Any], str | None]]:
         def fetch(cursor: str | None) -> tuple[list[Any], str | None]:
             answer = self._client.get(path, {**params, "after": cursor} if cursor else params)
             return expect_list(SOURCE, path, answer, at(answer, "results")), at(answer, "paging", "next", "after")
@@ -360,9 +358,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
             objects.add(at(record, "id"), record)
         return Changes(objects, crm().archived(kind), watermark.stored)
 
-    def from_changes(
-        kind: Kind, table: RawTable, to_rows: Callable[[Changes], Iterable[Any]]
-    ) -> DltResource:
+    def from_changes(kind: Kind, table: RawTable, to_rows: Callable[[Changes], Iterable[Any]]) -> DltResource:
         def rows() -> Iterator[Any]:
             state = dlt.current.resource_state()
             found = changes(kind, state.get("modified_until"))

@@ -348,9 +348,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     def changes(connection: Connection, updated_until: str | None) -> Changes:
         return shop().changes(connection, updated_until, intake)
 
-    def from_changes(
-        connection: Connection, table: RawTable, to_rows: Callable[[Any], Iterable[Any]]
-    ) -> DltResource:
+    def from_changes(connection: Connection, table: RawTable, to_rows: Callable[[Any], Iterable[Any]]) -> DltResource:
         def rows() -> Iterator[Any]:
             state = dlt.current.resource_state()
             found = changes(connection, state.get("updated_until"))
