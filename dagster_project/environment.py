@@ -39,6 +39,7 @@ def prepare() -> None:
         LIFECYCLE_WAREHOUSE_PATH=str(config.warehouse_path()),
         DAGSTER_HOME=str(home),
         DLT_PROJECT_DIR=str(PROJECT_ROOT),
+        VIRTUAL_ENV=sys.prefix,
         DAGSTER_DISABLE_TELEMETRY="1",
         DBT_SEND_ANONYMOUS_USAGE_STATS="false",
         DO_NOT_TRACK="1",

@@ -99,7 +99,7 @@ def _dagster_job(log_file: object) -> Iterator[subprocess.Popen[bytes]]:
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
         cwd=os.environ["DAGSTER_HOME"],
-        env={**os.environ, "PYTHONWARNINGS": "ignore", "VIRTUAL_ENV": sys.prefix},
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
         start_new_session=True,
     )
 
