@@ -6,6 +6,7 @@ from dagster import (
     AssetSelection,
     Component,
     ComponentLoadContext,
+    DefaultScheduleStatus,
     Definitions,
     Model,
     Resolvable,
@@ -18,6 +19,8 @@ from dagster_project import environment
 
 class ScheduledJob(Component, Model, Resolvable):
     """A job over every asset and check, and its schedule in `LIFECYCLE_SCHEDULE_TIMEZONE`.
+
+    The schedule is on in the profile production; in the sandbox it waits to be switched on in the web UI.
 
     Attributes:
         job_name: name of the job.
@@ -36,6 +39,11 @@ class ScheduledJob(Component, Model, Resolvable):
             job=job,
             cron_schedule=self.cron,
             execution_timezone=environment.schedule_timezone(),
+            default_status=(
+                DefaultScheduleStatus.RUNNING
+                if environment.profile() == "production"
+                else DefaultScheduleStatus.STOPPED
+            ),
             tags={"dagster/max_retries": str(self.run_retries)},
         )
         return Definitions(jobs=[job], schedules=[schedule])

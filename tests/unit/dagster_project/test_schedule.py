@@ -1,0 +1,33 @@
+"""The nightly clock."""
+
+from __future__ import annotations
+
+import pytest
+from dagster import DefaultScheduleStatus, ScheduleDefinition
+
+from dagster_project.components.scheduled_job import ScheduledJob
+
+
+def nightly() -> ScheduleDefinition:
+    component = ScheduledJob(job_name="nightly_refresh", cron="0 2 * * *", run_retries=2)
+    (schedule,) = component.build_defs(None).schedules  # type: ignore[arg-type,misc] # the context is not used
+    assert isinstance(schedule, ScheduleDefinition)
+    return schedule
+
+
+def test_runs_at_two_in_the_time_zone_of_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LIFECYCLE_SCHEDULE_TIMEZONE", raising=False)
+    assert (nightly().cron_schedule, nightly().execution_timezone) == ("0 2 * * *", "UTC")
+
+    monkeypatch.setenv("LIFECYCLE_SCHEDULE_TIMEZONE", "Europe/Paris")
+    assert nightly().execution_timezone == "Europe/Paris"
+
+
+@pytest.mark.parametrize(
+    ("profile", "status"),
+    [("production", DefaultScheduleStatus.RUNNING), ("sandbox", DefaultScheduleStatus.STOPPED)],
+)
+def test_is_on_in_production_only(profile: str, status: DefaultScheduleStatus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFECYCLE_PROFILE", profile)
+
+    assert nightly().default_status == status
