@@ -1,6 +1,6 @@
 with
     revenue_entries as (select * from {{ ref("fct_revenue_entries") }}),
-    purchases as (select * from {{ ref("int_purchases__summarized") }}),
+    purchases as (select * from {{ ref("fct_purchase_summaries") }}),
     orders as (select * from {{ ref("fct_orders") }}),
 
     order_counts as (
