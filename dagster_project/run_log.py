@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from dagster_project.components.raw_source import ACCOUNTED_CHECK
 from ingestion.sources import SOURCE_NAMES
 
 Status = Literal["passed", "warned", "failed", "skipped"]
+CLASS_PATH = re.compile(r"^(?:\w+\.)+\w+: ")
 
 
 @dataclass
@@ -158,4 +160,7 @@ def _cause(event: DagsterEvent) -> str:
     error = getattr(data, "error", None)
     while error is not None and error.cause is not None:
         error = error.cause
-    return " ".join(error.message.split())[:500] if error is not None else ""
+    if error is None:
+        return ""
+    # Where an exception's class lives says nothing to who reads the line.
+    return CLASS_PATH.sub("", " ".join(error.message.split()))[:500]
