@@ -11,6 +11,11 @@ export PYTHONWARNINGS := ignore
 pip_setting = $(shell $(PYTHON) -m pip config get global.$(1) 2>/dev/null || true)
 export UV_DEFAULT_INDEX ?= $(or $(PIP_INDEX_URL),$(call pip_setting,index-url))
 export UV_PYTHON_DOWNLOADS := never
+# Nor its certificates, which a network that inspects TLS needs.
+PIP_CERTIFICATES := $(or $(PIP_CERT),$(call pip_setting,cert))
+ifneq ($(PIP_CERTIFICATES),)
+export SSL_CERT_FILE ?= $(PIP_CERTIFICATES)
+endif
 
 # Paths, `.env` and the profile are settled in one place; `--sandbox` adds the vendor servers in the profile sandbox.
 IN_ENVIRONMENT := .venv/bin/python -m dagster_project.environment

@@ -1,15 +1,11 @@
 with
-    platform_campaigns as (select * from {{ ref("stg_meta_ads__campaigns") }}),
-    file_spend as (select * from {{ ref("stg_files__ad_spend") }}),
+    campaigns as (select * from {{ ref("int_campaigns__unioned") }}),
     ad_spend as (select * from {{ ref("fct_ad_spend") }}),
 
-    named as (
-        select campaign_id, 'meta_ads' as platform, campaign_name, objective, campaign_status
-        from platform_campaigns
-        union all
-        select campaign_id, min(platform), max(campaign_name), null, null
-        from file_spend
-        group by campaign_id
+    -- Spend can name a campaign that nothing else does.
+    known as (
+        select campaign_id, platform, campaign_name, objective, campaign_status
+        from campaigns
         union all
         select campaign_id, min(platform), null, null, null
         from ad_spend
@@ -18,7 +14,7 @@ with
 
     final as (
         select campaign_id, platform, campaign_name, objective, campaign_status
-        from named
+        from known
         qualify
             row_number() over (
                 partition by campaign_id

@@ -1,41 +1,25 @@
 with
-    platform_spend as (select * from {{ ref("stg_meta_ads__ad_insights") }}),
-    file_spend as (select * from {{ ref("stg_files__ad_spend") }}),
+    ad_spend as (select * from {{ ref("int_ad_spend__unioned") }}),
     exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
-
-    unioned as (
-        select
-            'meta_ads' as platform,
-            ad_account_id,
-            campaign_id,
-            ad_id,
-            spent_on,
-            currency,
-            spend_amount,
-            impressions,
-            clicks
-        from platform_spend
-        union all
-        select platform, ad_account_id, campaign_id, ad_id, spent_on, currency, spend_amount, impressions, clicks
-        from file_spend
-    ),
 
     final as (
         select
             {{ surrogate_key(["platform", "ad_account_id", "campaign_id", "ad_id", "spent_on"]) }} as ad_spend_id,
-            unioned.platform,
-            unioned.ad_account_id,
-            unioned.campaign_id,
-            unioned.ad_id,
-            unioned.spent_on,
-            unioned.currency,
-            unioned.spend_amount,
-            {{ money("unioned.spend_amount * exchange_rates.rate_to_reporting::double") }} as spend_amount_reporting,
-            unioned.impressions,
-            unioned.clicks
-        from unioned
+            ad_spend.platform,
+            ad_spend.ad_account_id,
+            ad_spend.campaign_id,
+            ad_spend.ad_id,
+            ad_spend.spent_on,
+            ad_spend.currency,
+            ad_spend.spend_amount,
+            {{ money("ad_spend.spend_amount * exchange_rates.rate_to_reporting::double") }} as spend_amount_reporting,
+            ad_spend.impressions,
+            ad_spend.clicks
+        from ad_spend
         left join
-            exchange_rates on exchange_rates.currency = unioned.currency and exchange_rates.date_day = unioned.spent_on
+            exchange_rates
+            on exchange_rates.currency = ad_spend.currency
+            and exchange_rates.date_day = ad_spend.spent_on
     )
 
 select *

@@ -1,7 +1,7 @@
 with
     orders as (select * from {{ ref("int_orders__unioned") }}),
     refunds as (select * from {{ ref("int_refunds__unioned") }}),
-    checkouts as (select * from {{ ref("stg_shopify__abandoned_checkouts") }}),
+    checkouts as (select * from {{ ref("int_checkouts__unioned") }}),
 
     real_orders as (select * from orders where not is_test),
 
@@ -24,14 +24,9 @@ with
         union all
         select
             'checkout_started',
-            'shopify',
-            checkout_id,
-            case
-                when customer_id is not null
-                then {{ record_key("'shopify'", "'customer'", "customer_id") }}
-                when email is not null or phone is not null
-                then {{ record_key("'shopify'", "'guest_checkout'", "checkout_id") }}
-            end,
+            source_system,
+            source_record_id,
+            record_key,
             started_at,
             'web',
             null,

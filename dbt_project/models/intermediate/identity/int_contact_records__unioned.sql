@@ -61,6 +61,7 @@ with
             'contact' as record_type,
             contact_id as source_record_id,
             email,
+            additional_emails,
             phone,
             upper(country) as country,
             customer_number,
@@ -76,6 +77,7 @@ with
             'customer',
             customer_id,
             email,
+            null,
             phone,
             upper(country),
             customer_number,
@@ -91,6 +93,7 @@ with
             'contact',
             contact_id,
             email,
+            null,
             phone,
             upper(country),
             customer_number,
@@ -106,6 +109,7 @@ with
             'customer',
             customer_id,
             email,
+            null,
             phone,
             upper(country),
             customer_number,
@@ -116,7 +120,20 @@ with
             loaded_at
         from file_customers
         union all
-        select 'files', 'lead', lead_id, email, phone, null, null, first_name, last_name, false, created_at, loaded_at
+        select
+            'files',
+            'lead',
+            lead_id,
+            email,
+            null,
+            phone,
+            null,
+            null,
+            first_name,
+            last_name,
+            false,
+            created_at,
+            loaded_at
         from file_leads
         union all
         select
@@ -124,6 +141,7 @@ with
             record_type,
             source_record_id,
             email,
+            null,
             phone,
             country,
             null,
@@ -143,6 +161,7 @@ with
             unioned.record_type,
             unioned.source_record_id,
             unioned.email,
+            unioned.additional_emails,
             unioned.phone,
             coalesce(countries.country, unioned.country) as country,
             unioned.customer_number,

@@ -1,20 +1,19 @@
 {#- Weight of evidence: 1 explicit (own number, a link that a system states), 2 e-mail, 3 phone. -#}
 with
     records as (select * from {{ ref("int_contact_records__unioned") }}),
-    crm_contacts as (select * from {{ ref("stg_hubspot__contacts") }}),
-    inbox_contacts as (select * from {{ ref("stg_respond_io__contacts") }}),
+    record_links as (select * from {{ ref("int_record_links__unioned") }}),
     countries as (select * from {{ ref("countries") }}),
     blocklist as (select * from {{ ref("identity_blocklist") }}),
     overrides as (select * from {{ ref("identity_overrides") }}),
 
-    additional_emails as ({{ split_rows("crm_contacts", ["contact_id"], "additional_emails", ";") }}),
+    additional_emails as ({{ split_rows("records", ["record_key"], "additional_emails", ";") }}),
 
     emails as (
         select record_key, lower(trim(email)) as address
         from records
         where email is not null
         union
-        select {{ record_key("'hubspot'", "'contact'", "contact_id") }} as record_key, lower(part) as address
+        select record_key, lower(part)
         from additional_emails
     ),
 
@@ -84,30 +83,14 @@ with
         where trim(customer_number) <> ''
     ),
 
-    merged_contacts as ({{ split_rows("crm_contacts", ["contact_id"], "merged_contact_ids", ";") }}),
-
     -- A link names another record; the record named carries its own key as identifier too.
-    link_identifiers as (
-        select
-            {{ record_key("'hubspot'", "'contact'", "contact_id") }} as record_key,
-            {{ record_key("'hubspot'", "'contact'", "part") }} as identifier
-        from merged_contacts
-        where part <> ''
-        union
-        select
-            {{ record_key("'respond_io'", "'contact'", "contact_id") }},
-            {{ record_key("'hubspot'", "'contact'", "crm_contact_id") }}
-        from inbox_contacts
-        where crm_contact_id is not null
-    ),
-
     record_identifiers as (
-        select record_key, 'record' as namespace, identifier, 1 as evidence_tier
-        from link_identifiers
+        select record_key, 'record' as namespace, linked_record_key as identifier, 1 as evidence_tier
+        from record_links
         union
         select records.record_key, 'record', records.record_key, 1
         from records
-        where records.record_key in (select identifier from link_identifiers)
+        where records.record_key in (select linked_record_key from record_links)
     ),
 
     unioned as (
