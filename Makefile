@@ -8,7 +8,7 @@ UV := .uv/bin/uv
 # Warnings of libraries about each other say nothing to who runs this.
 export PYTHONWARNINGS := ignore
 # uv does not read pip's configuration: pass on the index that this machine's pip uses.
-pip_setting = $(shell $(PYTHON) -m pip config get global.$(1) 2>/dev/null || true)
+pip_setting = $(shell $(PYTHON) -m pip config list 2>/dev/null | sed -n "s/^global\.$(1)='\(.*\)'$$/\1/p")
 export UV_DEFAULT_INDEX ?= $(or $(PIP_INDEX_URL),$(call pip_setting,index-url))
 export UV_PYTHON_DOWNLOADS := never
 # Nor its certificates, which a network that inspects TLS needs.
