@@ -4,18 +4,16 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3.11
-UV := .uv/bin/uv
 # Warnings of libraries about each other say nothing to who runs this.
 export PYTHONWARNINGS := ignore
-# uv does not read pip's configuration: pass on the index that this machine's pip uses.
-pip_setting = $(shell $(PYTHON) -m pip config list 2>/dev/null | sed -n "s/^global\.$(1)='\(.*\)'$$/\1/p")
-export UV_DEFAULT_INDEX ?= $(or $(PIP_INDEX_URL),$(call pip_setting,index-url))
 export UV_PYTHON_DOWNLOADS := never
-# Nor its certificates, which a network that inspects TLS needs.
-PIP_CERTIFICATES := $(or $(PIP_CERT),$(call pip_setting,cert))
-ifneq ($(PIP_CERTIFICATES),)
-export SSL_CERT_FILE ?= $(PIP_CERTIFICATES)
-endif
+
+# uv does not read pip's configuration: it gets the index and the certificates that this machine's pip uses.
+pip_setting = $(shell $(PYTHON) -m pip config list 2>/dev/null | sed -n "s/^global\.$(1)='\(.*\)'$$/\1/p")
+UV = env \
+	$(addprefix UV_DEFAULT_INDEX=,$(or $(UV_DEFAULT_INDEX),$(PIP_INDEX_URL),$(call pip_setting,index-url))) \
+	$(addprefix SSL_CERT_FILE=,$(or $(SSL_CERT_FILE),$(PIP_CERT),$(call pip_setting,cert))) \
+	.uv/bin/uv
 
 # Paths, `.env` and the profile are settled in one place; `--sandbox` adds the vendor servers in the profile sandbox.
 IN_ENVIRONMENT := .venv/bin/python -m dagster_project.environment
