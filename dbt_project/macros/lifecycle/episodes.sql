@@ -12,7 +12,7 @@
     Ties at one instant: timers first, then by the rules' places in the file, then by activity id.
 -#}
 {% macro lifecycle_episodes() -%}
-    {%- set activities_relation = ref("fct_activities") -%}
+    {%- set activities_relation = ref("int_activities__identified") -%}
     {%- if execute -%}
         {%- set definition = model.config.meta.get("lifecycle") -%}
         {%- if not definition -%}

@@ -1,4 +1,4 @@
-{#- The closed vocabulary of activities: what a rule may speak of, and what `fct_activities` may hold. -#}
+{#- The closed vocabulary of activities: what a rule may speak of, and what `the activity stream may hold. -#}
 {% macro activity_vocabulary() -%}
     {{
         return(

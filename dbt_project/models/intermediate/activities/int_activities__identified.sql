@@ -1,0 +1,82 @@
+{%- set sources = ["orders", "crm", "conversations", "surveys_and_subscriptions"] -%}
+with
+    {% for source in sources %}
+        from_{{ source }} as (select * from {{ ref("int_activities__from_" ~ source) }}),
+    {% endfor %}
+    person_records as (select * from {{ ref("int_persons__resolved") }}),
+    account_members as (select * from {{ ref("int_account_members__unioned") }}),
+    exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
+
+    unioned as (
+        {% for source in sources %}
+            select
+                activity,
+                source_system,
+                source_record_id,
+                record_key,
+                occurred_at,
+                channel,
+                campaign_id,
+                ad_id,
+                amount,
+                currency,
+                attributes,
+                loaded_at
+            from from_{{ source }} {{ "union all" if not loop.last }}
+        {% endfor %}
+    ),
+
+    keyed as (
+        select
+            {{ surrogate_key(["source_system", "activity", "source_record_id", "occurred_at", "attributes"]) }}
+            as activity_id,
+            unioned.*
+        from unioned
+        where occurred_at is not null
+    ),
+
+    -- The same fact told twice by one system is one activity.
+    deduplicated as (
+        select *
+        from keyed
+        qualify
+            row_number() over (partition by activity_id order by loaded_at asc nulls last, record_key asc nulls last)
+            = 1
+    ),
+
+    main_accounts as (
+        select person_records.person_id, min(account_members.account_id) as account_id
+        from account_members
+        inner join person_records on person_records.record_key = account_members.record_key
+        group by person_records.person_id
+    ),
+
+    final as (
+        select
+            deduplicated.activity_id,
+            person_records.person_id,
+            main_accounts.account_id,
+            deduplicated.activity,
+            deduplicated.occurred_at,
+            deduplicated.loaded_at,
+            deduplicated.source_system,
+            deduplicated.source_record_id,
+            deduplicated.channel,
+            deduplicated.campaign_id,
+            deduplicated.ad_id,
+            deduplicated.amount,
+            deduplicated.currency,
+            {{ money("deduplicated.amount * exchange_rates.rate_to_reporting::double") }} as amount_reporting,
+            deduplicated.attributes
+        from deduplicated
+        left join person_records on person_records.record_key = deduplicated.record_key
+        left join main_accounts on main_accounts.person_id = person_records.person_id
+        left join
+            exchange_rates
+            on exchange_rates.currency = deduplicated.currency
+            and exchange_rates.date_day = cast(deduplicated.occurred_at as date)
+        where deduplicated.occurred_at <= {{ as_of() }}
+    )
+
+select *
+from final
