@@ -63,7 +63,7 @@ lint: .venv/installed  ## Check style, types, SQL and definitions
 
 .PHONY: test
 test: lint  ## Run every check: lint, then unit, contract and integration tests
-	.venv/bin/pytest -n 2 --dist loadfile
+	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: lock
 lock: .uv/installed  ## Make the locks anew from pyproject.toml (hashes, no index)
