@@ -67,8 +67,8 @@ test: lint  ## Run every check: lint, then unit, contract and integration tests
 
 .PHONY: lock
 lock: .uv/installed  ## Make the locks anew from pyproject.toml (hashes, no index)
-	$(UV) pip compile pyproject.toml $(LOCK) -o requirements/base.txt
 	$(UV) pip compile pyproject.toml $(LOCK) --extra dev -o requirements/dev.txt
+	$(UV) pip compile pyproject.toml $(LOCK) --constraint requirements/dev.txt -o requirements/base.txt
 	echo "uv" | $(UV) pip compile - $(LOCK) -o requirements/uv.txt
 LOCK := --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock"
 
