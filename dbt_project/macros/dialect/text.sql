@@ -52,3 +52,12 @@
     lateral view explode(split({{ column }}, '[{{ separator }}]')) parts as part
     where {{ column }} is not null
 {%- endmacro %}
+
+{#- The values of a group as one text, comma separated, in their own order. -#}
+{% macro sorted_list(expression) -%}
+    {{ return(adapter.dispatch("sorted_list", "lifecycle")(expression)) }}
+{%- endmacro %}
+{% macro default__sorted_list(expression) -%}
+    string_agg({{ expression }}, ',' order by {{ expression }} asc nulls last)
+{%- endmacro %}
+{% macro spark__sorted_list(expression) -%} array_join(array_sort(collect_list({{ expression }})), ',') {%- endmacro %}

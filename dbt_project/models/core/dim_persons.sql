@@ -20,7 +20,7 @@ with
     ),
 
     systems as (
-        select person_id, string_agg(source_system, ',' order by source_system asc nulls last) as source_systems
+        select person_id, {{ sorted_list("source_system") }} as source_systems
         from (select distinct person_id, source_system from person_records) as distinct_systems
         group by person_id
     ),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -108,15 +110,15 @@ def engines(dbt_folder: Path) -> dict[str, str]:
         return {name: compiled(engine_call(definition)) for name, (definition, _) in MODELS.items()}
 
 
-def run_engine(sql: str, histories: list[list[Event]]) -> list[list[Episode]]:
-    """Episodes of each history; the rows are shuffled on the way in."""
+@contextmanager
+def loaded(histories: list[list[Event]]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database whose table `activities_given` holds each history as a person of its number; the rows are shuffled."""
     rows = [
         (str(number), event.activity_id, event.activity, event.occurred_at, json.dumps(event.attributes))
         for number, history in enumerate(histories)
         for event in history
     ]
     random.Random(len(rows)).shuffle(rows)
-    found: list[list[Episode]] = [[] for _ in histories]
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute(
             "create table activities_given (person_id text, activity_id text, activity text, occurred_at timestamp,"
@@ -129,6 +131,13 @@ def run_engine(sql: str, histories: list[list[Event]]) -> list[list[Episode]]:
                 " values (?, ?, ?, ?, ?)",
                 rows,
             )
+        yield connection
+
+
+def run_engine(sql: str, histories: list[list[Event]]) -> list[list[Episode]]:
+    """Episodes of each history."""
+    found: list[list[Episode]] = [[] for _ in histories]
+    with loaded(histories) as connection:
         for entity, *episode in connection.execute(
             "select entity_id, stage, pass_number, entered_at, exited_at, entry_rule, lost_reason"
             f" from ({sql}) order by entered_at"
@@ -215,6 +224,58 @@ def test_a_timer_fires_at_its_exact_instant_and_not_before(engines: dict[str, st
         ("new_lead", 2),
     ]
     assert silent[1].lost_reason == "no reply in 14 days"
+
+
+MEASURES_CALL = """
+    select person_id, activity_id
+        {% for name, measure in lifecycle_measures().items() %}, {{ measure.sql }} as {{ name }}{% endfor %}
+    from (select *, person_id as entity_id from activities_given) as activities
+"""
+
+
+def expected_measures(event: Event, history: list[Event]) -> dict[str, object]:
+    """Each measure at an event, from the list of what had happened by then."""
+    known = [other for other in history if other.occurred_at <= event.occurred_at]
+    before = [other for other in history if other.occurred_at < event.occurred_at]
+
+    def times(events: list[Event], activity: str) -> list[datetime]:
+        return [other.occurred_at for other in events if other.activity == activity]
+
+    paid, received = times(known, "order_paid"), times(known, "message_received")
+    return {
+        "orders_to_date": len(times(known, "order_placed")),
+        "paid_orders_to_date": len(paid),
+        "revenue_to_date": 10 * (len(paid) - len(times(known, "order_refunded"))),
+        "subscriptions_to_date": len(times(known, "subscription_started")),
+        "messages_received_to_date": len(received),
+        "first_order_paid_at": min(paid, default=None),
+        "last_order_paid_at": max(paid, default=None),
+        "last_message_received_at": max(received, default=None),
+        "previous_order_paid_at": max(times(before, "order_paid"), default=None),
+        "previous_activity_at": max((other.occurred_at for other in before), default=None),
+    }
+
+
+def test_measures_know_what_had_happened_by_their_instant_and_no_more(dbt_folder: Path) -> None:
+    with dbt_environment(dbt_folder):
+        sql = compiled(MEASURES_CALL)
+    read = ["order_placed", "order_paid", "order_refunded", "subscription_started", "message_received", "opted_in"]
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(histories_of(read))
+    def check(histories: list[list[Event]]) -> None:
+        with loaded(histories) as connection:
+            connection.execute("update activities_given set amount_reporting = 10")
+            cursor = connection.execute(sql)
+            names = [column[0] for column in cursor.description]
+            found = {row[:2]: dict(zip(names[2:], row[2:], strict=True)) for row in cursor.fetchall()}
+        assert found == {
+            (str(number), event.activity_id): expected_measures(event, history)
+            for number, history in enumerate(histories)
+            for event in history
+        }
+
+    check()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -57,9 +58,12 @@ def publish_once(warehouse: Path, serving_dir: Path, keep: int = 5) -> publishin
 
 def rows(path: Path, sql: str) -> list[tuple]:
     """Asked from a process of its own, as a BI tool would."""
-    code = "import duckdb, sys; print(duckdb.connect(sys.argv[1], read_only=True).execute(sys.argv[2]).fetchall())"
+    code = (
+        "import duckdb, json, sys; reader = duckdb.connect(sys.argv[1], read_only=True); "
+        "print(json.dumps(reader.execute(sys.argv[2]).fetchall(), default=str))"
+    )
     done = subprocess.run([sys.executable, "-c", code, str(path), sql], capture_output=True, text=True, check=True)
-    return eval(done.stdout, {"Decimal": str})  # noqa: S307 - our own literal
+    return [tuple(row) for row in json.loads(done.stdout)]
 
 
 def test_publishes_every_relation_of_the_marts_as_a_table_and_nothing_else(warehouse: Path, serving_dir: Path) -> None:
