@@ -51,7 +51,7 @@ with
         group by person_records.person_id
     ),
 
-    final as (
+    converted as (
         select
             deduplicated.activity_id,
             person_records.person_id,
@@ -76,6 +76,17 @@ with
             on exchange_rates.currency = deduplicated.currency
             and exchange_rates.date_day = cast(deduplicated.occurred_at as date)
         where deduplicated.occurred_at <= {{ as_of() }}
+    ),
+
+    final as (
+        select
+            *,
+            {{
+                row_fingerprint(
+                    ["activity_id", "person_id", "account_id", "loaded_at", "amount_reporting", "channel"]
+                )
+            }} as row_fingerprint
+        from converted
     )
 
 select *
