@@ -1,0 +1,35 @@
+with
+    episodes as (select * from {{ ref("fct_lifecycle_episodes") }}),
+    stages as (select * from {{ ref("dim_lifecycle_stages") }}),
+
+    durations as (
+        {{
+            kaplan_meier_quantiles(
+                "episodes",
+                ["lifecycle_model", "stage"],
+                "duration_days",
+                "not is_current",
+                {"first_quartile_days": 0.25, "median_days": 0.5, "third_quartile_days": 0.75},
+            )
+        }}
+    ),
+
+    final as (
+        select
+            stages.lifecycle_model,
+            stages.stage,
+            stages.stage_kind,
+            stages.stage_order,
+            coalesce(durations.subject_count, 0) as episode_count,
+            coalesce(durations.observed_count, 0) as ended_count,
+            coalesce(durations.open_count, 0) as open_count,
+            durations.open_count::double / nullif(durations.subject_count, 0) as open_rate,
+            durations.first_quartile_days,
+            durations.median_days,
+            durations.third_quartile_days
+        from stages
+        left join durations on durations.lifecycle_model = stages.lifecycle_model and durations.stage = stages.stage
+    )
+
+select *
+from final

@@ -1,0 +1,45 @@
+-- The cohorts of a model hold everyone with a history once, and who is in a stage now is counted at its furthest stage.
+with
+    funnel as (select * from {{ ref("lifecycle_funnel") }}),
+    episodes as (select * from {{ ref("lifecycle_stage_history") }}),
+    current_stages as (select * from {{ ref("lifecycle_current") }}),
+
+    counts as (
+        select lifecycle_model, 'cohorts' as counted, sum(cohort_size) as in_funnel
+        from funnel
+        where step_number = 1
+        group by lifecycle_model
+        union all
+        select lifecycle_model, 'in a stage, furthest ' || stage as counted, sum(furthest_count - cleared_count)
+        from funnel
+        group by lifecycle_model, stage
+        union all
+        select lifecycle_model, 'lost, furthest ' || stage as counted, sum(lost_count)
+        from funnel
+        group by lifecycle_model, stage
+    ),
+
+    facts as (
+        select lifecycle_model, 'cohorts' as counted, count(distinct entity_id) as in_history
+        from episodes
+        group by lifecycle_model
+        union all
+        select lifecycle_model, 'in a stage, furthest ' || furthest_stage as counted, count(*)
+        from current_stages
+        where furthest_stage is not null
+        group by lifecycle_model, furthest_stage
+        union all
+        select lifecycle_model, 'lost, furthest ' || furthest_stage as counted, count(*)
+        from current_stages
+        where furthest_stage is not null and stage_kind = 'lost'
+        group by lifecycle_model, furthest_stage
+    )
+
+select
+    coalesce(counts.lifecycle_model, facts.lifecycle_model) as lifecycle_model,
+    coalesce(counts.counted, facts.counted) as counted,
+    counts.in_funnel,
+    facts.in_history
+from counts
+full outer join facts on facts.lifecycle_model = counts.lifecycle_model and facts.counted = counts.counted
+where coalesce(counts.in_funnel, 0) <> coalesce(facts.in_history, 0)
