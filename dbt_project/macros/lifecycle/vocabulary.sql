@@ -1,4 +1,4 @@
-{#- The closed vocabulary of activities: what a rule may speak of, and what `the activity stream may hold. -#}
+{#- The closed vocabulary of activities: what a rule may speak of, and what the activity stream may hold. -#}
 {% macro activity_vocabulary() -%}
     {{
         return(
@@ -41,60 +41,164 @@
     }}
 {%- endmacro %}
 
+{#- Measures that count a thing once, from the instant it opens to the instant it closes, need the state before each
+    row: +1 where it opens, -1 where it closes, 0 where it stays as it was. One thing is one record of one system.
+    At one instant what closes comes last. `activities`: what tells of it; `is_closing`: SQL that is true of a closing. -#}
+{% macro lifecycle_change_of_open_things(activities, is_closing) -%}
+    {%- set is_open -%} case when {{ is_closing }} then 0 else 1 end {%- endset -%}
+    {%- set tells -%} activity in ({{ quoted_list(activities) }}) {%- endset -%}
+    case
+        when {{ tells }}
+        then
+            {{ is_open }} - coalesce(
+                lag({{ is_open }}) over (
+                    partition by entity_id, case when {{ tells }} then 1 else 0 end, source_system, source_record_id
+                    order by occurred_at asc nulls last, {{ is_open }} desc nulls last, activity_id asc nulls last
+                ),
+                0
+            )
+        else 0
+    end
+{%- endmacro %}
+
+{#- 1 at the first row that fulfils a condition of each `thing` (SQL columns) of an entity, else 0. -#}
+{% macro lifecycle_is_first_of(thing, condition) -%}
+    case
+        when
+            {{ condition }}
+            and row_number() over (
+                partition by entity_id, case when {{ condition }} then 1 else 0 end, {{ thing }}
+                order by occurred_at asc nulls last, activity_id asc nulls last
+            )
+            = 1
+        then 1
+        else 0
+    end
+{%- endmacro %}
+
 {#-
     Point-in-time measures that a rule's condition may use as `measures.<name>`: what is known of the entity at that
     instant, the row's own instant included; `previous` means strictly before it. `over`: window up to the instant;
-    `before`: window that ends before it. `activities`: what the measure reads, so that a model reads no more.
+    `before`: window that ends before it. Of each measure: `activities`, what it reads, so that a model reads no more
+    (none: everything); `sql`, its window; `prepare`, where the window needs it, a value of each row that the window
+    reads as `prepared_<name>`. docs/lifecycle.md says in words what each one means.
 -#}
 {% macro lifecycle_measures() -%}
     {%- set over -%} over (partition by entity_id order by occurred_at asc nulls last range between unbounded preceding and current row) {%- endset -%}
     {%- set before -%} over (partition by entity_id order by occurred_at asc nulls last range between unbounded preceding and interval '1' microsecond preceding) {%- endset -%}
-    {{
-        return(
-            {
-                "orders_to_date": {
-                    "activities": ["order_placed"],
-                    "sql": "count(case when activity = 'order_placed' then 1 end) " ~ over,
-                },
-                "paid_orders_to_date": {
-                    "activities": ["order_paid"],
-                    "sql": "count(case when activity = 'order_paid' then 1 end) " ~ over,
-                },
-                "revenue_to_date": {
-                    "activities": ["order_paid", "order_refunded"],
-                    "sql": "coalesce(sum(case when activity = 'order_paid' then amount_reporting when activity = 'order_refunded' then -amount_reporting end) "
-                    ~ over
-                    ~ ", 0)",
-                },
-                "subscriptions_to_date": {
-                    "activities": ["subscription_started"],
-                    "sql": "count(case when activity = 'subscription_started' then 1 end) " ~ over,
-                },
-                "messages_received_to_date": {
-                    "activities": ["message_received"],
-                    "sql": "count(case when activity = 'message_received' then 1 end) " ~ over,
-                },
-                "first_order_paid_at": {
-                    "activities": ["order_paid"],
-                    "sql": "min(case when activity = 'order_paid' then occurred_at end) " ~ over,
-                },
-                "last_order_paid_at": {
-                    "activities": ["order_paid"],
-                    "sql": "max(case when activity = 'order_paid' then occurred_at end) " ~ over,
-                },
-                "last_message_received_at": {
-                    "activities": ["message_received"],
-                    "sql": "max(case when activity = 'message_received' then occurred_at end) " ~ over,
-                },
-                "previous_order_paid_at": {
-                    "activities": ["order_paid"],
-                    "sql": "max(case when activity = 'order_paid' then occurred_at end) " ~ before,
-                },
-                "previous_activity_at": {
-                    "activities": [],
-                    "sql": "max(case when activity is not null then occurred_at end) " ~ before,
-                },
-            }
-        )
-    }}
+    {%- set by_source -%} over (partition by entity_id, source_system order by occurred_at asc nulls last range between unbounded preceding and current row) {%- endset -%}
+    {%- set conversions = ["order_paid", "subscription_started", "deal_stage_changed"] -%}
+    {%- set is_won -%} coalesce(activity = 'deal_stage_changed' and {{ json_text("attributes", "meaning") }} = 'deal_won', false) {%- endset -%}
+    {%- set is_conversion -%} coalesce(activity in ('order_paid', 'subscription_started') or {{ is_won }}, false) {%- endset -%}
+    {%- set first_conversion_at -%} min(case when {{ is_conversion }} then occurred_at end) {{ over }} {%- endset -%}
+    {%- set engagement = var("engagement_activities") -%}
+    {%- set is_engagement -%} coalesce(activity in ({{ quoted_list(engagement) }}), false) {%- endset -%}
+
+    {#- What a customer can do besides buying, by kind. -#}
+    {%- set kinds = {
+        "newsletter": ["opted_in"],
+        "reply": ["broadcast_replied"],
+        "event": ["meeting_booked"],
+        "support": ["message_received"],
+        "feedback": ["survey_answered", "review_submitted"],
+    } -%}
+    {%- set kinds_after_conversion = [] -%}
+    {%- for activities in kinds.values() -%}
+        {%- set last_at -%} max(case when activity in ({{ quoted_list(activities) }}) then occurred_at end) {{ over }} {%- endset -%}
+        {%- do kinds_after_conversion.append(
+            "case when " ~ last_at ~ " > " ~ first_conversion_at ~ " then 1 else 0 end"
+        ) -%}
+    {%- endfor -%}
+
+    {%- set measures = {} -%}
+    {%- for name, activities in {
+        "orders_to_date": ["order_placed"],
+        "paid_orders_to_date": ["order_paid"],
+        "subscriptions_to_date": ["subscription_started"],
+        "messages_received_to_date": ["message_received"],
+        "quotes_sent_to_date": ["quote_sent"],
+        "broadcasts_sent_to_date": ["broadcast_sent"],
+        "engagements_to_date": engagement,
+    }.items() -%}
+        {%- set sql -%} count(case when activity in ({{ quoted_list(activities) }}) then 1 end) {{ over }} {%- endset -%}
+        {%- do measures.update({name: {"activities": activities, "sql": sql}}) -%}
+    {%- endfor -%}
+    {%- for name, (aggregate, activity, window) in {
+        "first_order_paid_at": ("min", "order_paid", over),
+        "last_order_paid_at": ("max", "order_paid", over),
+        "last_message_received_at": ("max", "message_received", over),
+        "previous_order_paid_at": ("max", "order_paid", before),
+    }.items() -%}
+        {%- set sql -%} {{ aggregate }}(case when activity = '{{ activity }}' then occurred_at end) {{ window }} {%- endset -%}
+        {%- do measures.update({name: {"activities": [activity], "sql": sql}}) -%}
+    {%- endfor -%}
+    {%- for name, activities in {
+        "days_since_previous_order_paid": ["order_paid"],
+        "days_since_previous_message_received": ["message_received"],
+        "days_since_previous_message_sent": ["message_sent"],
+        "days_since_previous_broadcast_sent": ["broadcast_sent"],
+        "days_since_previous_engagement": engagement,
+    }.items() -%}
+        {%- set last_at -%} max(case when activity in ({{ quoted_list(activities) }}) then occurred_at end) {{ before }} {%- endset -%}
+        {%- do measures.update({name: {"activities": activities, "sql": days_between(last_at, "occurred_at")}}) -%}
+    {%- endfor -%}
+    {%- do measures.update(
+        {
+            "revenue_to_date": {
+                "activities": ["order_paid", "order_refunded"],
+                "sql": "coalesce(sum(case when activity = 'order_paid' then amount_reporting when activity = 'order_refunded' then -amount_reporting end) "
+                ~ over
+                ~ ", 0)",
+            },
+            "conversions_to_date": {
+                "activities": conversions,
+                "prepare": "case when activity = 'deal_stage_changed' then "
+                ~ lifecycle_is_first_of("source_system, source_record_id", is_won)
+                ~ " when activity in ('order_paid', 'subscription_started') then 1 else 0 end",
+                "sql": "coalesce(sum(prepared_conversions_to_date) " ~ over ~ ", 0)::bigint",
+            },
+            "days_since_first_conversion": {
+                "activities": conversions,
+                "sql": days_between(first_conversion_at, "occurred_at"),
+            },
+            "engagement_kinds_after_conversion": {
+                "activities": conversions + kinds.values() | sum(start=[]),
+                "sql": "(" ~ kinds_after_conversion | join(" + ") ~ ")",
+            },
+            "stakeholders_engaged_to_date": {
+                "activities": engagement,
+                "prepare": lifecycle_is_first_of("person_id", "person_id is not null and " ~ is_engagement),
+                "sql": "coalesce(sum(prepared_stakeholders_engaged_to_date) " ~ over ~ ", 0)::bigint",
+            },
+            "subscriptions_active": {
+                "activities": ["subscription_started", "subscription_ended"],
+                "prepare": lifecycle_change_of_open_things(
+                    ["subscription_started", "subscription_ended"], "activity = 'subscription_ended'"
+                ),
+                "sql": "coalesce(sum(prepared_subscriptions_active) " ~ over ~ ", 0)::bigint",
+            },
+            "deals_open": {
+                "activities": ["deal_stage_changed"],
+                "prepare": lifecycle_change_of_open_things(
+                    ["deal_stage_changed"],
+                    "coalesce(" ~ json_text("attributes", "meaning") ~ ", '') in ('deal_won', 'deal_lost')",
+                ),
+                "sql": "coalesce(sum(prepared_deals_open) " ~ over ~ ", 0)::bigint",
+            },
+            "deals_won_to_date": {
+                "activities": ["deal_stage_changed"],
+                "prepare": lifecycle_is_first_of("source_system, source_record_id", is_won),
+                "sql": "coalesce(sum(prepared_deals_won_to_date) " ~ over ~ ", 0)::bigint",
+            },
+            "stage_changes_by_source_to_date": {
+                "activities": ["crm_stage_changed"],
+                "sql": "count(case when activity = 'crm_stage_changed' then 1 end) " ~ by_source,
+            },
+            "previous_activity_at": {
+                "activities": [],
+                "sql": "max(case when activity is not null then occurred_at end) " ~ before,
+            },
+        }
+    ) -%}
+    {{ return(measures) }}
 {%- endmacro %}
