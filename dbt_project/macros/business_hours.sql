@@ -1,0 +1,123 @@
+{#-
+    The setting `business_hours`, as a list of openings: `day` (0 = Monday), `opens` and `closes` ("HH:MM"). Refuses a
+    setting that cannot mean what it says, naming where and the fix, before any SQL runs.
+-#}
+{% macro business_hours_openings(business_hours=none) -%}
+    {%- set setting = business_hours or var("business_hours") -%}
+    {%- set days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] -%}
+    {%- for key in setting if key not in ["time_zone", "weekly", "holidays"] -%}
+        {%- do business_hours_error(key, "is unknown", "write time_zone, weekly or holidays") -%}
+    {%- endfor -%}
+    {%- if setting.get("time_zone") not in modules.pytz.all_timezones -%}
+        {%- do business_hours_error(
+            "time_zone",
+            "`" ~ setting.get("time_zone") ~ "` is no IANA time zone",
+            "write one such as Europe/Paris",
+        ) -%}
+    {%- endif -%}
+    {%- for holiday in setting.get("holidays") or [] -%}
+        {%- set parts = (holiday ~ "").split("-") -%}
+        {%- set is_day = modules.re.fullmatch("[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])", holiday ~ "") -%}
+        {%- if is_day -%}
+            {#- The 31st of a shorter month would be a day of the next one. -#}
+            {%- set first = modules.datetime.date(parts[0] | int, parts[1] | int, 1) -%}
+            {%- set counted = first + modules.datetime.timedelta(days=(parts[2] | int) - 1) -%}
+        {%- endif -%}
+        {%- if not is_day or counted.month != parts[1] | int -%}
+            {%- do business_hours_error(
+                "holidays", "`" ~ holiday ~ "` is no day", 'write days such as "2026-12-25"'
+            ) -%}
+        {%- endif -%}
+    {%- endfor -%}
+
+    {%- set openings = [] -%}
+    {%- for day, texts in (setting.get("weekly") or {}).items() -%}
+        {%- set place = "weekly." ~ day -%}
+        {%- if day not in days -%}
+            {%- do business_hours_error(place, "is no day of the week", "write one of " ~ days | join(", ")) -%}
+        {%- endif -%}
+        {%- if texts is string or texts is mapping or texts is not iterable -%}
+            {%- do business_hours_error(place, "is no list", 'write openings such as ["09:00-18:00"]') -%}
+        {%- endif -%}
+        {%- set last = namespace(closes="00:00", text=none) -%}
+        {%- for text in texts | sort -%}
+            {%- if not modules.re.fullmatch(
+                "([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)", text ~ ""
+            ) -%}
+                {%- do business_hours_error(
+                    place,
+                    "`" ~ text ~ "` is no opening",
+                    'write it as "09:00-18:00", at the latest until 24:00',
+                ) -%}
+            {%- endif -%}
+            {%- set opens, closes = text.split("-") -%}
+            {%- if closes <= opens -%}
+                {%- do business_hours_error(
+                    place,
+                    "`" ~ text ~ "` closes before it opens",
+                    "write until 24:00, and from 00:00 on the day after",
+                ) -%}
+            {%- endif -%}
+            {%- if opens < last.closes -%}
+                {%- do business_hours_error(
+                    place, "`" ~ last.text ~ "` and `" ~ text ~ "` overlap", "join them, or end one earlier"
+                ) -%}
+            {%- endif -%}
+            {%- set last.closes, last.text = closes, text -%}
+            {%- do openings.append({"day": days.index(day), "opens": opens, "closes": closes}) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- if not openings -%}
+        {%- do business_hours_error("weekly", "has no opening", 'write one such as monday: ["09:00-18:00"]') -%}
+    {%- endif -%}
+    {{ return(openings) }}
+{%- endmacro %}
+
+{% macro business_hours_error(place, problem, fix) -%}
+    {%- do exceptions.raise_compiler_error(
+        "dbt_project.yml, vars.business_hours." ~ place ~ ": " ~ problem ~ ". Fix: " ~ fix ~ "."
+    ) -%}
+{%- endmacro %}
+
+{#-
+    The openings of the days of a relation (column `date_day`) as UTC instants: `opened_at`, `closed_at`. Each day's
+    clock times become instants by that day's own offset, so that a day on which clocks change has its 23 or 25 hours.
+    A clock time that is skipped or shown twice that day is the instant that the engine takes for it.
+-#}
+{% macro business_hours_intervals(relation, business_hours=none) -%}
+    {%- set setting = business_hours or var("business_hours") -%}
+    {%- set holidays = setting.get("holidays") or [] -%}
+    {%- set next_day = "cast(" ~ dbt.dateadd("day", 1, "date_day") ~ " as date)" -%}
+    {%- for opening in business_hours_openings(setting) -%}
+        {%- set opens = "(date_day::string || ' " ~ opening.opens ~ ":00')::" ~ timestamp_type() -%}
+        {%- if opening.closes == "24:00" -%}
+            {%- set closes = "(" ~ next_day ~ "::string || ' 00:00:00')::" ~ timestamp_type() -%}
+        {%- else -%} {%- set closes = "(date_day::string || ' " ~ opening.closes ~ ":00')::" ~ timestamp_type() -%}
+        {%- endif %}
+        select
+            {{ utc_time(opens, setting.time_zone) }} as opened_at,
+            {{ utc_time(closes, setting.time_zone) }} as closed_at
+        from {{ relation }}
+        where
+            {{
+                days_between(
+                    dbt.date_trunc("week", "date_day") ~ "::" ~ timestamp_type(), "date_day::" ~ timestamp_type()
+                )
+            }} = {{ opening.day }}
+            {%- for holiday in holidays %} and date_day <> cast('{{ holiday }}' as date) {%- endfor %}
+        {%- if not loop.last %}
+            union all
+        {% endif %}
+    {%- endfor %}
+{%- endmacro %}
+
+{#-
+    Opening seconds between the start of the calendar and an instant, which lies in the row `segment` of
+    int_business_hours__accumulated; null before the calendar. The difference of two is the business time between them.
+-#}
+{% macro business_seconds_until(segment, instant) -%}
+    (
+        {{ segment }}.open_seconds_before
+        + least({{ seconds_between(segment ~ ".starts_at", instant) }}, {{ segment }}.open_seconds)
+    )
+{%- endmacro %}
