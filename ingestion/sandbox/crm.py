@@ -157,6 +157,7 @@ class Crm:
         if story.chance(0.7):
             at = story.tick(at + story.soon(2 * DAY))
             deal.set(at, dealstage="qualifiedtobuy")
+            story.note("lead_qualified", at, reference)
         if outcome != "open" or story.chance(0.5):
             at = story.tick(at + story.soon(2 * DAY))
             deal.set(at, dealstage="contractsent")

@@ -28,6 +28,7 @@ from tests.integration.truth import differences
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE, DAYS = "150", "120"
 MARTS = (
+    "account_coverage",
     "campaign_performance",
     "customer_360",
     "customer_churn",

@@ -1,7 +1,24 @@
 with
     accounts as (select * from {{ ref("int_accounts__unioned") }}),
+    parents as (select * from {{ ref("int_account_parents__resolved") }}),
+    ancestors as (select * from {{ ref("bridge_account_ancestors") }}),
 
-    final as (select account_id, account_name, parent_account_id, domain, industry, country, created_at from accounts)
+    ultimate_parents as (select account_id, ancestor_account_id from ancestors where is_ultimate_parent),
+
+    final as (
+        select
+            accounts.account_id,
+            accounts.account_name,
+            parents.parent_account_id,
+            ultimate_parents.ancestor_account_id as ultimate_parent_account_id,
+            accounts.domain,
+            accounts.industry,
+            accounts.country,
+            accounts.created_at
+        from accounts
+        inner join parents on parents.account_id = accounts.account_id
+        inner join ultimate_parents on ultimate_parents.account_id = accounts.account_id
+    )
 
 select *
 from final

@@ -1,6 +1,7 @@
 with
     revenue_entries as (select * from {{ ref("fct_revenue_entries") }}),
     ad_spend as (select * from {{ ref("fct_ad_spend") }}),
+    deals as (select * from {{ ref("fct_deals") }}),
 
     unioned as (
         select
@@ -22,6 +23,16 @@ with
             'no exchange rate for ' || currency || ' on or before this day'
         from ad_spend
         where spend_amount_reporting is null
+        union all
+        select
+            'fct_deals',
+            deal_id,
+            currency,
+            deal_amount,
+            cast(coalesce(closed_at, opened_at) as date),
+            coalesce('no exchange rate for ' || currency || ' on or before this day', 'no currency')
+        from deals
+        where deal_amount is not null and deal_amount_reporting is null
     )
 
 select *

@@ -69,7 +69,7 @@ class Kind:
         return [name for name in self.table.row.model_fields if name not in own]
 
 
-CONTACT = Kind("contacts", CONTACTS, "lastmodifieddate", ("lifecyclestage", "hs_lead_status"))
+CONTACT = Kind("contacts", CONTACTS, "lastmodifieddate", ("lifecyclestage", "hs_lead_status", "hs_email_optout"))
 COMPANY = Kind("companies", COMPANIES, "hs_lastmodifieddate")
 DEAL = Kind("deals", DEALS, "hs_lastmodifieddate", ("dealstage",))
 

@@ -1,33 +1,37 @@
 with
+    accounts as (select * from {{ ref("int_accounts__unioned") }}),
     contacts as (select * from {{ ref("stg_hubspot__contacts") }}),
-    companies as (select * from {{ ref("stg_hubspot__companies") }}),
-    deal_companies as (select * from {{ ref("stg_hubspot__deal_companies") }}),
-    deal_contacts as (select * from {{ ref("stg_hubspot__deal_contacts") }}),
     file_customers as (select * from {{ ref("stg_files__customers") }}),
+    deals as (select * from {{ ref("int_deals__unioned") }}),
+    deal_roles as (select * from {{ ref("int_deal_roles__unioned") }}),
 
     unioned as (
         select
-            'hubspot:' || contacts.company_id as account_id,
-            {{ record_key("'hubspot'", "'contact'", "contacts.contact_id") }} as record_key,
-            cast(null as {{ dbt.type_string() }}) as role
+            'hubspot:' || company_id as account_id,
+            {{ record_key("'hubspot'", "'contact'", "contact_id") }} as record_key,
+            cast(null as {{ dbt.type_string() }}) as role,
+            true as is_employer
         from contacts
-        inner join companies on companies.company_id = contacts.company_id
-        union all
+        union
         select
-            'hubspot:' || deal_companies.company_id,
-            {{ record_key("'hubspot'", "'contact'", "deal_contacts.contact_id") }},
-            deal_contacts.role
-        from deal_companies
-        inner join deal_contacts on deal_contacts.deal_id = deal_companies.deal_id
-        inner join companies on companies.company_id = deal_companies.company_id
-        union all
-        select
-            'files:' || mapping || ':' || lower(trim(company_name)),
-            {{ record_key("'files'", "'customer'", "customer_id") }},
-            null
+            {{ file_account_id("company_name") }}, {{ record_key("'files'", "'customer'", "customer_id") }}, null, true
         from file_customers
-        where trim(company_name) <> ''
+        union
+        select deals.account_id, deal_roles.record_key, deal_roles.role, false
+        from deals
+        inner join deal_roles on deal_roles.deal_id = deals.deal_id
+        union
+        select account_id, record_key, null, false
+        from deals
+        where record_key is not null
+    ),
+
+    -- A company that was deleted in its system has no members.
+    final as (
+        select unioned.account_id, unioned.record_key, unioned.role, unioned.is_employer
+        from unioned
+        inner join accounts on accounts.account_id = unioned.account_id
     )
 
 select *
-from unioned
+from final

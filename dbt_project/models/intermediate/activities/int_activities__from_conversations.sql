@@ -38,6 +38,30 @@ with
             conversation_windows.channel
     ),
 
+    -- The broadcast that a contact heard last, beside each message.
+    message_sequences as (
+        select
+            *,
+            max(case when sender_kind = 'broadcast' then sent_at end) over (
+                partition by record_key
+                order by sent_at asc nulls last, source_record_id asc nulls last
+                rows between unbounded preceding and current row
+            ) as broadcast_at
+        from messages
+    ),
+
+    -- The first message of a contact within the days after it answers a broadcast.
+    broadcast_replies as (
+        select *
+        from message_sequences
+        where direction = 'inbound' and sent_at <= {{ dbt.dateadd("day", var("broadcast_reply_days"), "broadcast_at") }}
+        qualify
+            row_number() over (
+                partition by record_key, broadcast_at order by sent_at asc nulls last, source_record_id asc nulls last
+            )
+            = 1
+    ),
+
     unioned as (
         select
             'conversation_opened' as activity,
@@ -96,6 +120,21 @@ with
         from messages
         union all
         select
+            'broadcast_replied',
+            source_system,
+            source_record_id,
+            record_key,
+            sent_at,
+            channel,
+            null,
+            null,
+            null,
+            null,
+            null,
+            loaded_at
+        from broadcast_replies
+        union all
+        select
             'first_reply_sent',
             source_system,
             source_record_id,
@@ -127,7 +166,7 @@ with
         where event_type = 'contact.lifecycle.updated'
         union all
         select
-            vocabulary.activity,
+            vocabulary.meaning,
             'respond_io',
             inbox_events.event_id,
             {{ record_key("'respond_io'", "'contact'", "inbox_events.contact_id") }},

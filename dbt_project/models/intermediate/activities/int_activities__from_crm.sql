@@ -1,55 +1,41 @@
 with
     contacts as (select * from {{ ref("stg_hubspot__contacts") }}),
     contact_history as (select * from {{ ref("stg_hubspot__contact_property_history") }}),
-    deals as (select * from {{ ref("stg_hubspot__deals") }}),
-    deal_history as (select * from {{ ref("stg_hubspot__deal_property_history") }}),
-    deal_contacts as (select * from {{ ref("stg_hubspot__deal_contacts") }}),
     file_leads as (select * from {{ ref("stg_files__leads") }}),
-    file_deals as (select * from {{ ref("stg_files__deals") }}),
+    deals as (select * from {{ ref("int_deals__unioned") }}),
+    deal_changes as (select * from {{ ref("int_deal_changes__unioned") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
 
-    -- One contact stands for the deal, so that one quote is one activity: who decides, where a role says so.
-    main_deal_contacts as (
-        select deal_contacts.deal_id, deal_contacts.contact_id
-        from deal_contacts
-        left join
-            vocabulary
-            on vocabulary.source_system = 'hubspot'
-            and vocabulary.kind = 'deal_role'
-            and vocabulary.value = deal_contacts.role
-        qualify
-            row_number() over (
-                partition by deal_contacts.deal_id
-                order by vocabulary.activity asc nulls last, deal_contacts.contact_id asc nulls last
+    -- A change of an e-mail preference says what was before: who never left cannot come back.
+    email_preferences as (
+        select
+            contact_id,
+            property_value = 'true' as is_opted_out,
+            lag(property_value) over (
+                partition by contact_id order by changed_at asc nulls last, property_value asc nulls last
             )
-            = 1
+            = 'true' as was_opted_out,
+            changed_at,
+            loaded_at
+        from contact_history
+        where property_name = 'hs_email_optout'
     ),
 
-    deal_changes as (
+    deal_moves as (
         select
-            deal_history.deal_id,
-            deal_history.property_value as stage_id,
-            deal_history.changed_at,
-            deal_history.loaded_at,
-            {{ record_key("'hubspot'", "'contact'", "main_deal_contacts.contact_id") }} as record_key,
+            deals.source_system,
+            deals.source_record_id,
+            deals.record_key,
+            deals.account_id,
             deals.deal_amount,
             deals.currency,
-            stage_meanings.activity as meaning,
-            case when stage_meanings.activity = 'deal_lost' then coalesce(reason_meanings.reason, 'other') end as reason
-        from deal_history
-        left join deals on deals.deal_id = deal_history.deal_id
-        left join main_deal_contacts on main_deal_contacts.deal_id = deal_history.deal_id
-        left join
-            vocabulary as stage_meanings
-            on stage_meanings.source_system = 'hubspot'
-            and stage_meanings.kind = 'deal_stage'
-            and stage_meanings.value = deal_history.property_value
-        left join
-            vocabulary as reason_meanings
-            on reason_meanings.source_system = 'hubspot'
-            and reason_meanings.kind = 'lost_reason'
-            and reason_meanings.value = deals.lost_reason
-        where deal_history.property_name = 'dealstage' and deal_history.property_value <> ''
+            deal_changes.stage_id,
+            deal_changes.meaning,
+            deal_changes.lost_reason,
+            deal_changes.changed_at,
+            deal_changes.loaded_at
+        from deal_changes
+        inner join deals on deals.deal_id = deal_changes.deal_id
     ),
 
     unioned as (
@@ -65,6 +51,7 @@ with
             cast(null as decimal(18, 4)) as amount,
             cast(null as {{ dbt.type_string() }}) as currency,
             cast(null as {{ dbt.type_string() }}) as attributes,
+            cast(null as {{ dbt.type_string() }}) as account_id,
             loaded_at
         from contacts
         union all
@@ -80,12 +67,13 @@ with
             null,
             null,
             {{ json_attributes({"stage": "property_value", "changed_by": "changed_by_source"}) }},
+            null,
             loaded_at
         from contact_history
         where property_name = 'lifecyclestage'
         union all
         select
-            vocabulary.activity,
+            vocabulary.meaning,
             'hubspot',
             contact_history.contact_id,
             {{ record_key("'hubspot'", "'contact'", "contact_history.contact_id") }},
@@ -96,6 +84,7 @@ with
             null,
             null,
             {{ json_attributes({"reason": "vocabulary.reason"}) }},
+            null,
             contact_history.loaded_at
         from contact_history
         inner join
@@ -106,24 +95,43 @@ with
         where contact_history.property_name = 'hs_lead_status'
         union all
         select
-            'deal_stage_changed',
+            case when is_opted_out then 'opted_out' else 'opted_in' end,
             'hubspot',
-            deal_id,
-            record_key,
+            contact_id,
+            {{ record_key("'hubspot'", "'contact'", "contact_id") }},
             changed_at,
-            'crm',
+            'email',
             null,
             null,
-            deal_amount,
-            currency,
-            {{ json_attributes({"stage": "stage_id", "meaning": "meaning", "reason": "reason"}) }},
+            null,
+            null,
+            null,
+            null,
             loaded_at
-        from deal_changes
+        from email_preferences
+        where is_opted_out <> coalesce(was_opted_out, false)
         union all
         select
-            'quote_sent',
-            'hubspot',
-            deal_id,
+            'deal_stage_changed',
+            source_system,
+            source_record_id,
+            record_key,
+            changed_at,
+            'crm',
+            null,
+            null,
+            deal_amount,
+            currency,
+            {{ json_attributes({"stage": "stage_id", "meaning": "meaning", "reason": "lost_reason"}) }},
+            account_id,
+            loaded_at
+        from deal_moves
+        union all
+        -- A stage may stand for something that happened: a meeting, a qualification, a quote.
+        select
+            meaning,
+            source_system,
+            source_record_id,
             record_key,
             changed_at,
             'crm',
@@ -132,9 +140,10 @@ with
             deal_amount,
             currency,
             null,
+            account_id,
             loaded_at
-        from deal_changes
-        where meaning = 'quote_sent'
+        from deal_moves
+        where meaning in ({{ quoted_list(activity_vocabulary()) }})
         union all
         select
             'lead_created',
@@ -144,6 +153,7 @@ with
             created_at,
             coalesce(channel, 'crm'),
             campaign_id,
+            null,
             null,
             null,
             null,
@@ -158,6 +168,7 @@ with
             {{ record_key("'files'", "'lead'", "lead_id") }},
             qualified_at,
             coalesce(channel, 'crm'),
+            null,
             null,
             null,
             null,
@@ -179,33 +190,10 @@ with
             null,
             null,
             {{ json_attributes({"reason": "coalesce(disqualified_reason, 'unqualified')"}) }},
+            null,
             loaded_at
         from file_leads
         where disqualified_at is not null
-        union all
-        select
-            'deal_stage_changed',
-            'files',
-            deal_id,
-            {{ record_key("'files'", "'customer'", "customer_id") }},
-            closed_at,
-            'crm',
-            null,
-            null,
-            deal_amount,
-            currency,
-            {{
-                json_attributes(
-                    {
-                        "stage": "stage_id",
-                        "meaning": "case when is_won then 'deal_won' else 'deal_lost' end",
-                        "reason": "lost_reason",
-                    }
-                )
-            }},
-            loaded_at
-        from file_deals
-        where closed_at is not null
     )
 
 select *

@@ -1,10 +1,10 @@
-{%- set sources = ["orders", "crm", "conversations", "surveys_and_subscriptions"] -%}
+{%- set sources = ["crm", "orders", "conversations", "surveys_and_subscriptions"] -%}
 with
     {% for source in sources %}
         from_{{ source }} as (select * from {{ ref("int_activities__from_" ~ source) }}),
     {% endfor %}
     person_records as (select * from {{ ref("int_persons__resolved") }}),
-    account_members as (select * from {{ ref("int_account_members__unioned") }}),
+    main_accounts as (select * from {{ ref("int_main_accounts__chosen") }}),
     exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
 
     unioned as (
@@ -21,6 +21,8 @@ with
                 amount,
                 currency,
                 attributes,
+                -- A deal's activity is its company's; every other one is that of the person's main account.
+                {{ "account_id" if source == "crm" else "null" }} as account_id,
                 loaded_at
             from from_{{ source }} {{ "union all" if not loop.last }}
         {% endfor %}
@@ -44,18 +46,11 @@ with
             = 1
     ),
 
-    main_accounts as (
-        select person_records.person_id, min(account_members.account_id) as account_id
-        from account_members
-        inner join person_records on person_records.record_key = account_members.record_key
-        group by person_records.person_id
-    ),
-
     converted as (
         select
             deduplicated.activity_id,
             person_records.person_id,
-            main_accounts.account_id,
+            coalesce(deduplicated.account_id, main_accounts.account_id) as account_id,
             deduplicated.activity,
             deduplicated.occurred_at,
             deduplicated.loaded_at,

@@ -14,11 +14,7 @@ with
         group by person_id
     ),
 
-    main_accounts as (
-        select account_persons.person_id, min(account_persons.account_id) as account_id
-        from account_persons
-        group by account_persons.person_id
-    ),
+    main_accounts as (select person_id, account_id from account_persons where is_main_account),
 
     main_stages as (
         select *

@@ -1,0 +1,35 @@
+with
+    deals as (select * from {{ ref("int_deals__unioned") }}),
+    person_records as (select * from {{ ref("bridge_person_records") }}),
+    exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
+
+    final as (
+        select
+            deals.deal_id,
+            deals.source_system,
+            deals.deal_name,
+            deals.account_id,
+            person_records.person_id,
+            deals.owner_name,
+            deals.stage_id,
+            deals.meaning,
+            deals.opened_at,
+            deals.closed_at,
+            deals.is_open,
+            deals.is_won,
+            deals.lost_reason,
+            deals.stated_lost_reason,
+            deals.deal_amount,
+            deals.currency,
+            {{ money("deals.deal_amount * exchange_rates.rate_to_reporting::double") }} as deal_amount_reporting,
+            deals.loaded_at
+        from deals
+        left join person_records on person_records.record_key = deals.record_key
+        left join
+            exchange_rates
+            on exchange_rates.currency = deals.currency
+            and exchange_rates.date_day = cast(coalesce(deals.closed_at, deals.opened_at) as date)
+    )
+
+select *
+from final

@@ -1,0 +1,49 @@
+with recursive
+    accounts as (select * from {{ ref("int_accounts__unioned") }}),
+
+    known_parents as (
+        select accounts.account_id, accounts.stated_parent_account_id, parents.account_id as parent_account_id
+        from accounts
+        left join accounts as parents on parents.account_id = accounts.stated_parent_account_id
+    ),
+
+    -- Everything above an account. Each pair is found once, so that a cycle comes to an end.
+    ancestors as (
+        select account_id, parent_account_id as ancestor_account_id
+        from known_parents
+        where parent_account_id is not null
+        union
+        select ancestors.account_id, known_parents.parent_account_id
+        from ancestors
+        inner join known_parents on known_parents.account_id = ancestors.ancestor_account_id
+        where known_parents.parent_account_id is not null
+    ),
+
+    -- Who is above oneself is in a cycle, and whoever is above such an account is in the same one.
+    cycles as (select account_id from ancestors where ancestor_account_id = account_id),
+
+    cycle_tops as (
+        select cycles.account_id
+        from cycles
+        inner join ancestors on ancestors.account_id = cycles.account_id
+        group by cycles.account_id
+        having min(ancestors.ancestor_account_id) = cycles.account_id
+    ),
+
+    final as (
+        select
+            known_parents.account_id,
+            known_parents.stated_parent_account_id,
+            case when cycle_tops.account_id is null then known_parents.parent_account_id end as parent_account_id,
+            case
+                when known_parents.stated_parent_account_id is not null and known_parents.parent_account_id is null
+                then 'unknown parent'
+                when cycle_tops.account_id is not null
+                then 'cycle of parents'
+            end as parent_problem
+        from known_parents
+        left join cycle_tops on cycle_tops.account_id = known_parents.account_id
+    )
+
+select *
+from final
