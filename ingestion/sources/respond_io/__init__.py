@@ -38,6 +38,7 @@ PAGE = 100
 CREATED_LAG = timedelta(hours=1)
 QUEUED = 449  # the request waits in the vendor's queue: ask again
 CONTACTS_A_LOG_LINE = 100
+ASSIGNED = "contact.assignee.updated"
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,11 @@ def event_row(event: Any) -> Any:
         "closing_category": at(conversation, "category"),
         "closing_summary": at(conversation, "summary"),
         "closed_by_source": at(conversation, "closedBy", "source"),
-        "user_id": at(conversation, "closedBy", "userId") or at(message, "sender", "userId"),
+        "user_id": (
+            at(conversation, "closedBy", "userId")
+            or at(message, "sender", "userId")
+            or (at(event, "contact", "assignee", "id") if event.get("event_type") == ASSIGNED else None)
+        ),
         "payload": dict(event),
     }
 

@@ -79,7 +79,7 @@ class WebhookEvent(Row):
     closing_category: str | None = None
     closing_summary: str | None = None
     closed_by_source: str | None = None  # user, bot, workflow, auto_close
-    user_id: str | None = None  # agent who acted
+    user_id: str | None = None  # agent who acted; contact.assignee.updated: the agent assigned
     payload: dict[str, Any]
 
 

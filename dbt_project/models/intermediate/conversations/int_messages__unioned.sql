@@ -9,6 +9,7 @@ with
             'respond_io' as source_system,
             inbox_messages.message_id as source_record_id,
             {{ record_key("'respond_io'", "'contact'", "inbox_messages.contact_id") }} as record_key,
+            cast(null as {{ dbt.type_string() }}) as conversation_id,
             coalesce(inbox_channels.channel, 'unknown') as channel,
             inbox_messages.direction,
             inbox_messages.sender_kind,
@@ -34,6 +35,7 @@ with
                 when file_messages.conversation_id is not null
                 then {{ record_key("'files'", "'guest_conversation'", "file_messages.conversation_id") }}
             end,
+            'files:' || file_messages.conversation_id,
             coalesce(file_messages.channel, file_conversations.channel, 'unknown'),
             file_messages.direction,
             file_messages.sender_kind,

@@ -344,3 +344,9 @@ def test_an_event_row_holds_the_whole_event_beside_its_columns():
     assert row["payload"]["novelty"] == 1
     assert row["tag_action"] is None
     assert event_row({"tag": "vip", "action": "add"})["tag_action"] == "add"
+
+
+def test_an_assignment_names_the_agent_assigned_and_no_other_event_does():
+    event = {"event_id": "e", "contact": {"id": 1, "assignee": {"id": 9}}}
+    assert event_row({**event, "event_type": "contact.assignee.updated"})["user_id"] == 9
+    assert event_row({**event, "event_type": "contact.tag.updated"})["user_id"] is None

@@ -1,0 +1,11 @@
+with
+    agents as (select * from {{ ref("int_agents__unioned") }}),
+
+    final as (
+        select agent_id, min(agent_name) as agent_name, {{ sorted_list("source_system") }} as source_systems
+        from agents
+        group by agent_id
+    )
+
+select *
+from final

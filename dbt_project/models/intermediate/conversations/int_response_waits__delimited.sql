@@ -1,0 +1,256 @@
+{#- A message may reach the inbox shortly before the conversation that it opens. -#}
+{% set opening_lag = "interval 5 minute" %}
+{% set in_order = "order by occurred_at asc nulls last, event_order asc nulls last, event_id asc nulls last" %}
+
+with
+    messages as (select * from {{ ref("int_messages__unioned") }}),
+    conversation_events as (select * from {{ ref("int_conversation_events__unioned") }}),
+
+    -- A thread is what follows one another: a conversation where messages state theirs, all of a contact elsewhere.
+    unioned as (
+        select
+            coalesce(conversation_id, record_key) as thread_id,
+            message_id as event_id,
+            case
+                when direction = 'inbound'
+                then 'received'
+                when sender_kind = 'agent'
+                then 'replied'
+                when sender_kind = 'bot'
+                then 'answered_by_bot'
+            end as event,
+            source_system,
+            record_key,
+            conversation_id,
+            channel,
+            sender_user_id as user_id,
+            sent_at as occurred_at
+        from messages
+        where record_key is not null
+        union all
+        select
+            record_key as thread_id,
+            event_id,
+            event,
+            source_system,
+            record_key,
+            conversation_id,
+            null as channel,
+            assigned_user_id as user_id,
+            occurred_at
+        from conversation_events
+        union all
+        select
+            conversation_id as thread_id,
+            event_id,
+            event,
+            source_system,
+            record_key,
+            conversation_id,
+            null as channel,
+            assigned_user_id as user_id,
+            occurred_at
+        from conversation_events
+        where event in ('opened', 'closed')
+    ),
+
+    -- Broadcasts and messages of unknown senders neither wait nor reply.
+    thread_events as (select * from unioned where event is not null and occurred_at <= {{ as_of() }}),
+
+    -- A span lasts from one opening or closing to the next.
+    boundaries as (
+        select
+            *,
+            lag(event) over previous_first as previous_event,
+            lag(conversation_id) over previous_first as previous_conversation_id,
+            lag(occurred_at) over previous_first as previous_occurred_at
+        from thread_events
+        where event in ('opened', 'closed')
+        window previous_first as (partition by thread_id order by occurred_at asc nulls last, event_id asc nulls last)
+    ),
+
+    -- A closing takes what is said in its instant with it; an opening, what is said from its instant on.
+    span_starts as (
+        select
+            thread_id,
+            event_id,
+            event,
+            conversation_id,
+            case
+                when event = 'closed' or previous_event = 'opened'
+                then occurred_at
+                else
+                    greatest(
+                        occurred_at - {{ opening_lag }}, coalesce(previous_occurred_at, occurred_at - {{ opening_lag }})
+                    )
+            end as started_at,
+            event = 'closed'
+            or coalesce(
+                previous_event = 'closed'
+                and (
+                    previous_conversation_id = conversation_id
+                    or {{ days_between("previous_occurred_at", "occurred_at") }}
+                    <= {{ var("conversation_reopening_days") }}
+                ),
+                false
+            ) as is_reopened,
+            case
+                when event = 'closed'
+                then 5
+                when previous_event = 'closed' and previous_occurred_at >= occurred_at - {{ opening_lag }}
+                then 6
+                else 0
+            end as event_order
+        from boundaries
+    ),
+
+    positioned as (
+        select
+            thread_id,
+            event_id,
+            event,
+            source_system,
+            record_key,
+            channel,
+            user_id,
+            occurred_at,
+            case
+                event when 'answered_by_bot' then 1 when 'assigned' then 2 when 'received' then 3 else 4
+            end as event_order,
+            0 as span_step
+        from thread_events
+        where event not in ('opened', 'closed')
+        union all
+        select thread_id, event_id, event, null, null, null, null, started_at, event_order, 1
+        from span_starts
+    ),
+
+    spanned as (
+        select
+            *,
+            sum(span_step) over (
+                partition by thread_id {{ in_order }} rows between unbounded preceding and current row
+            ) as span_number
+        from positioned
+    ),
+
+    spans as (
+        select
+            spanned.thread_id,
+            spanned.span_number,
+            spanned.occurred_at as started_at,
+            span_starts.conversation_id,
+            span_starts.is_reopened
+        from spanned
+        inner join span_starts on span_starts.thread_id = spanned.thread_id and span_starts.event_id = spanned.event_id
+    ),
+
+    -- A turn ends with a person's reply.
+    turned as (
+        select
+            *,
+            coalesce(
+                sum(case when event = 'replied' then 1 else 0 end) over (
+                    partition by thread_id, span_number {{ in_order }} rows between unbounded preceding and 1 preceding
+                ),
+                0
+            ) as turn_number
+        from spanned
+    ),
+
+    -- An assignment hands over what a bot had taken.
+    taken as (
+        select
+            *,
+            count(case when event = 'answered_by_bot' then 1 end) over (
+                partition by thread_id, span_number, turn_number {{ in_order }}
+                rows between unbounded preceding and current row
+            ) as bot_answers
+        from turned
+    ),
+
+    handed_over as (
+        select
+            *,
+            min(case when event = 'assigned' and bot_answers > 0 then occurred_at end) over (
+                partition by thread_id, span_number, turn_number
+            ) as handed_off_at
+        from taken
+    ),
+
+    -- The messages that wait for a person: those since the hand-off, or those before it where none followed.
+    waiting as (
+        select
+            *,
+            case
+                when event = 'received'
+                then
+                    row_number() over (
+                        partition by thread_id, span_number, turn_number, event
+                        order by
+                            case when occurred_at < handed_off_at then 1 else 0 end asc nulls last,
+                            occurred_at asc nulls last,
+                            event_id asc nulls last
+                    )
+            end as waiting_position
+        from handed_over
+    ),
+
+    turns as (
+        select
+            thread_id,
+            span_number,
+            turn_number,
+            max(case when waiting_position = 1 then event_id end) as message_id,
+            max(case when waiting_position = 1 then source_system end) as source_system,
+            max(case when waiting_position = 1 then record_key end) as record_key,
+            max(case when waiting_position = 1 then channel end) as channel,
+            max(case when waiting_position = 1 then occurred_at end) as received_at,
+            max(handed_off_at) as handed_off_at,
+            min(case when event = 'replied' then occurred_at end) as replied_at,
+            max(case when event = 'replied' then user_id end) as replied_by_user_id,
+            min_by(user_id, occurred_at) filter (
+                where event = 'assigned' and occurred_at = handed_off_at
+            ) as assigned_user_id
+        from waiting
+        group by thread_id, span_number, turn_number
+        having count(case when event = 'received' then 1 end) > 0
+    ),
+
+    numbered as (
+        select
+            *,
+            row_number() over (partition by thread_id, span_number order by turn_number asc nulls last) as wait_number
+        from turns
+    ),
+
+    final as (
+        select
+            numbered.message_id as wait_id,
+            numbered.source_system,
+            numbered.record_key,
+            spans.conversation_id,
+            numbered.channel,
+            case
+                when numbered.handed_off_at is not null
+                then 'hand_off'
+                when numbered.wait_number > 1
+                then 'follow_up'
+                when spans.is_reopened
+                then 'reopening'
+                else 'opening'
+            end as kind,
+            greatest(numbered.received_at, coalesce(numbered.handed_off_at, numbered.received_at)) as waiting_since_at,
+            numbered.replied_at,
+            coalesce(numbered.replied_at, following_spans.started_at) as ended_at,
+            coalesce(numbered.replied_by_user_id, numbered.assigned_user_id) as user_id
+        from numbered
+        left join spans on spans.thread_id = numbered.thread_id and spans.span_number = numbered.span_number
+        left join
+            spans as following_spans
+            on following_spans.thread_id = numbered.thread_id
+            and following_spans.span_number = numbered.span_number + 1
+    )
+
+select *
+from final
