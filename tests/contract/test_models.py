@@ -11,7 +11,7 @@ import pytest
 CLOCKS = re.compile(r"\b(now\s*\(|today\s*\(|current_date\b|current_timestamp\b|run_started_at\b)", re.IGNORECASE)
 NAMES = {
     "staging": re.compile(r"stg_[a-z_]+__[a-z_]+"),
-    "intermediate": re.compile(r"int_[a-z_]+__[a-z_]+"),
+    "intermediate": re.compile(r"int_[a-z_]+__[a-z][a-z0-9_]*"),
     "core": re.compile(r"(dim|fct|bridge)_[a-z_]+"),
 }
 
