@@ -22,7 +22,7 @@ from ingestion.sandbox.life import Life, Neighbours
 from ingestion.sandbox.records import Line, Order, Person, Record, Transaction
 from ingestion.sandbox.settings import DAY, CompanySettings
 
-PARENT_EVERY = 5
+CHILDREN_OF_FIVE = (3, 4)  # of every five companies: the one before is their parent, so that groups go two levels deep
 STAFF_ORDER_EVERY_DAYS = 30
 FIRST_STAFF_ORDER_ID = 4_000_000_000_000
 
@@ -56,7 +56,7 @@ class Company:
 
     def _found_company(self, at: int, country: str) -> Record:
         number = len(self._companies)
-        parent = self._companies[number - 1] if number % PARENT_EVERY == PARENT_EVERY - 1 else None
+        parent = self._companies[number - 1] if number % 5 in CHILDREN_OF_FIVE else None
         company = new_company(number, at, country, parent)
         self._companies.append(company)
         return company

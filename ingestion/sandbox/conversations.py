@@ -45,6 +45,14 @@ AGENTS = (
 )
 
 
+TAG_ACTIVITIES = {
+    "qualified": "lead_qualified",
+    "unqualified": "lead_disqualified",
+    "referral": "referral_made",
+    "loyalty member": "loyalty_joined",
+}
+
+
 class Chat:
     """One person's contact in respond.io, created when the chat first begins."""
 
@@ -170,12 +178,12 @@ class Chat:
         return at
 
     def tag(self, at: int, tag: str, action: str = "add") -> int:
-        """Add or remove a tag; `qualified` and `unqualified` are judgements about the lead."""
+        """Add or remove a tag; those of `TAG_ACTIVITIES` say that something happened."""
         at = self._story.tick(at)
         self._tags = [*self._tags, tag] if action == "add" else [kept for kept in self._tags if kept != tag]
         self.contact.set(at, tags=tuple(self._tags))
         seen = self._push(at, "contact.tag.updated", may_be_late=True, tag=tag, action=action)
-        kind = {"qualified": "lead_qualified", "unqualified": "lead_disqualified"}.get(tag)
+        kind = TAG_ACTIVITIES.get(tag)
         if kind is not None and action == "add":
             self._story.note(kind, at, self.reference, visible_at=seen, detail=f"tag {tag}")
         return at

@@ -4,7 +4,7 @@ Belongs here: HubSpot's records. Does not: when and why they change (`life`).
 
 Conventions of the company: `hs_analytics_source_data_1` of a paid-social contact is the Meta campaign id;
 `hs_analytics_source_data_2` is `form` for a submitted form and `integration` otherwise; a deal belongs to the
-contact labelled "Decision maker".
+contact labelled "Decision maker" and to the company labelled "Primary".
 """
 
 from __future__ import annotations
@@ -21,17 +21,30 @@ FIRST_CONTACT_ID, FIRST_DEAL_ID, FIRST_COMPANY_ID = 10_000_000, 20_000_000, 900_
 DEAL_STAGES = (
     ("appointmentscheduled", "Appointment scheduled", "0.2", False),
     ("qualifiedtobuy", "Qualified to buy", "0.4", False),
-    ("contractsent", "Contract sent", "0.8", False),
+    ("presentationscheduled", "Presentation scheduled", "0.6", False),
+    ("decisionmakerboughtin", "Decision maker bought-in", "0.8", False),
+    ("contractsent", "Contract sent", "0.9", False),
     ("closedwon", "Closed won", "1.0", True),
     ("closedlost", "Closed lost", "0.0", True),
 )
-DECISION_MAKER, CHAMPION = "Decision maker", "Champion"
-LOST_REASONS = ("Competitor", "Price", "No budget")
+DECISION_MAKER = "Decision maker"
+COLLEAGUES_ROLES = ("Champion", "Budget holder", "Influencer", "Blocker", "End user")
+PRIMARY = "Primary"
+LOST_REASONS = ("Competitor", "Price", "No budget", "No decision", "Lost touch")
+# Stages between the appointment and the end of a deal, in order, and what it means to come there.
+CONSUMER_PATH: tuple[str, ...] = ("qualifiedtobuy", "contractsent")
+BUSINESS_PATH: tuple[str, ...] = ("qualifiedtobuy", "presentationscheduled", "decisionmakerboughtin", "contractsent")
+ACTIVITIES = {
+    "appointmentscheduled": "meeting_booked",
+    "qualifiedtobuy": "lead_qualified",
+    "presentationscheduled": "meeting_booked",
+    "contractsent": "quote_sent",
+}
 INDUSTRIES = ("RETAIL", "HOSPITALITY", "CONSTRUCTION", "EDUCATION_MANAGEMENT")
 
 
 def new_company(number: int, at: int, country: str, parent: Record | None) -> Record:
-    """A company that a contact works for; every few have a parent."""
+    """A company that a contact works for; some have a parent, which may have one itself."""
     company = Record(FIRST_COMPANY_ID + number, at)
     company.set(
         at,
@@ -90,11 +103,23 @@ class Crm:
             hs_analytics_source_data_2="form" if form else "integration",
             hs_facebook_click_id=f"fb.{person.index}.{at}" if campaign_id else None,
             hubspot_owner_id=str(self._agent.owner_id),
-            hs_email_optout="true" if story.chance(0.05) else None,
             associatedcompanyid=str(person.company_id) if person.company_id else None,
         )
         story.note("form_submitted" if form else "lead_created", at, self.reference, campaign_id=campaign_id)
+        if story.chance(0.08):
+            self._opt_out(at)
         return contact
+
+    def _opt_out(self, at: int) -> None:
+        """The contact takes no more e-mails; some come back later."""
+        story = self._story
+        at = story.tick(at + story.soon(60 * DAY))
+        self.contact.set(at, "EMAIL", hs_email_optout="true")
+        story.note("opted_out", at, self.reference)
+        if story.chance(0.25):
+            at = story.tick(at + story.soon(90 * DAY))
+            self.contact.set(at, "FORM", hs_email_optout="false")
+            story.note("opted_in", at, self.reference)
 
     def duplicate(self, at: int, merged_at: int) -> None:
         """A second contact of the same person, with another address or none, later merged into the first."""
@@ -134,38 +159,58 @@ class Crm:
         self.contact.set(at, "INTEGRATION", customer_number=person.customer_number)
         self._story.shows(self._story.owned(self.reference), at, ("customer_number", person.customer_number))
 
-    def deal(self, at: int, amount: str, currency: str, outcome: str, reason: str | None) -> int:
-        """A deal from appointment to `outcome` (closedwon, closedlost, open). Returns its last instant."""
+    def deal(self, at: int, amount: str, currency: str, outcome: str, reason: str | None, kind: str = "Deal") -> int:
+        """A deal from appointment to `outcome` (closedwon, closedlost, open). Returns its last instant.
+
+        With a company it takes weeks from stage to stage, with a person of their own days. Its `kind` begins its name.
+        """
         story, person = self._story, self._story.person
         at = story.tick(at)
         deal = Deal(FIRST_DEAL_ID + person.index * 10 + len(person.deals), at)
         person.deals.append(deal)
         deal.contacts.append(Association(self.contact.id, DECISION_MAKER, at))
         if person.company_id is not None:
-            deal.companies.append(Association(person.company_id, None, at))
+            deal.companies.append(Association(person.company_id, PRIMARY, at))
         deal.set(
             at,
-            dealname=f"Deal with {person.first_name} {person.last_name}",
+            dealname=f"{kind} with {person.first_name} {person.last_name}",
             pipeline="default",
-            dealstage="appointmentscheduled",
             amount=amount,
             deal_currency_code=currency,
             hubspot_owner_id=str(self._agent.owner_id),
         )
-        self.stage(at, "opportunity")
-        reference = ("hubspot", "deal", str(deal.id))
-        if story.chance(0.7):
-            at = story.tick(at + story.soon(2 * DAY))
-            deal.set(at, dealstage="qualifiedtobuy")
-            story.note("lead_qualified", at, reference)
-        if outcome != "open" or story.chance(0.5):
-            at = story.tick(at + story.soon(2 * DAY))
-            deal.set(at, dealstage="contractsent")
-            story.note("quote_sent", at, reference)
+        self._reach(deal, at, "appointmentscheduled")
+        if self.contact.state(at).get("lifecyclestage") != "customer":
+            self.stage(at, "opportunity")
+        path, pace = (CONSUMER_PATH, 2 * DAY) if person.company_id is None else (BUSINESS_PATH, 21 * DAY)
+        if outcome == "open":
+            path = path[: int(story.rng.integers(0, len(path) + 1))]
+        for stage in path:
+            if stage == "contractsent" or story.chance(0.7):
+                at = self._reach(deal, at + story.soon(pace), stage)
         if outcome != "open":
-            at = story.tick(at + story.soon(4 * DAY))
-            deal.set(at, dealstage=outcome, closedate=iso(at), closed_lost_reason=reason)
-            story.note("deal_stage_changed", at, reference, detail=reason or outcome)
+            at = self._close(deal, at + story.soon(2 * pace), outcome, reason)
+        return at
+
+    def reopen(self, deal: Deal, at: int) -> int:
+        """A lost deal comes back to the table and is won after all."""
+        at = self._reach(deal, at, "contractsent")
+        return self._close(deal, at + self._story.soon(14 * DAY), "closedwon", None)
+
+    def _reach(self, deal: Deal, at: int, stage: str) -> int:
+        """Let the deal come to an open stage."""
+        at = self._story.tick(at)
+        deal.set(at, dealstage=stage)
+        if stage in ACTIVITIES:
+            self._story.note(ACTIVITIES[stage], at, ("hubspot", "deal", str(deal.id)))
+        return at
+
+    def _close(self, deal: Deal, at: int, outcome: str, reason: str | None) -> int:
+        at = self._story.tick(at)
+        deal.set(at, dealstage=outcome, closedate=iso(at))
+        if reason is not None:
+            deal.set(at, closed_lost_reason=reason)
+        self._story.note("deal_stage_changed", at, ("hubspot", "deal", str(deal.id)), detail=reason or outcome)
         return at
 
     def _new(self, at: int) -> tuple[Record, OwnedRecord]:

@@ -1,6 +1,6 @@
-"""What reaches the company as files: the inbox of webhook events, the exchange rates and their mapping.
+"""What reaches the company as files: the inbox of webhook events, exchange rates and surveys with their mappings.
 
-Belongs here: writing them. Does not: what they say (`conversations`, `exchange_rates`, `malformed`).
+Belongs here: writing them. Does not: what they say (`conversations`, `exchange_rates`, `life`, `malformed`).
 
 A day's events lie in one file of JSON lines, which never changes once written; an event that comes late or twice
 lies in a file of its own, under the day on which it came. Lines are not in the order of the events.
@@ -8,6 +8,8 @@ lies in a file of its own, under the day on which it came. Lines are not in the 
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import shutil
@@ -18,11 +20,12 @@ from zlib import crc32
 
 from ingestion.sandbox import malformed
 from ingestion.sandbox.company import Company
+from ingestion.sandbox.records import iso
 from ingestion.sandbox.servers.respond_io import event_wire
 from ingestion.sandbox.settings import DAY
 
 OUT_OF_ORDER_SECONDS = 600
-MAPPING = """\
+RATES_MAPPING = """\
 name: exchange_rates
 inputs:
   rates: {path: exchange_rates.csv}
@@ -35,6 +38,20 @@ entities:
       quote_currency: quote_currency
       rate: rate
 """
+SURVEY_COLUMNS = ("response_id", "email", "survey_type", "score", "comment", "responded_at")
+SURVEYS_MAPPING = "\n".join(
+    [
+        "name: surveys",
+        "inputs:",
+        "  answers: {path: surveys.csv}",
+        "entities:",
+        "  surveys:",
+        "    from: answers",
+        "    columns:",
+        *(f"      {column}: {column}" for column in SURVEY_COLUMNS),
+        "",
+    ]
+)
 
 
 class Files:
@@ -51,7 +68,9 @@ class Files:
             folder.mkdir(parents=True, exist_ok=True)
         self._write_inbox(company, clock)
         self._write_rates(company, clock)
-        _replace(self.mappings / "exchange_rates.yml", MAPPING)
+        self._write_surveys(company, clock)
+        _replace(self.mappings / "exchange_rates.yml", RATES_MAPPING)
+        _replace(self.mappings / "surveys.yml", SURVEYS_MAPPING)
 
     def remove(self) -> None:
         """Delete the folders."""
@@ -88,6 +107,19 @@ class Files:
         lines += [f"{day.isoformat()},EUR,{currency},{rate}" for day, currency, rate in published]
         lines += malformed.rate_lines(published[0][0].isoformat())
         _replace(self.data / "exchange_rates.csv", "\n".join(lines) + "\n")
+
+    def _write_surveys(self, company: Company, clock: int) -> None:
+        answers = [
+            (survey.id, survey.email, survey.kind, survey.score, survey.comment, iso(survey.at))
+            for person in company.people(clock)
+            for survey in person.surveys
+            if survey.at <= clock
+        ]
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(
+            [SURVEY_COLUMNS, *sorted(answers), *malformed.survey_rows(iso(company.start))]
+        )
+        _replace(self.data / "surveys.csv", text.getvalue())
 
 
 def _stamp(at: int) -> str:

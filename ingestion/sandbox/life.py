@@ -18,7 +18,7 @@ import numpy as np
 from ingestion.sandbox.advertising import Advertising
 from ingestion.sandbox.biography import HOUR, Biography
 from ingestion.sandbox.conversations import Chat
-from ingestion.sandbox.crm import CHAMPION, LOST_REASONS, Crm, company_domain, merge_delay
+from ingestion.sandbox.crm import COLLEAGUES_ROLES, FIRST_COMPANY_ID, LOST_REASONS, Crm, company_domain, merge_delay
 from ingestion.sandbox.exchange_rates import ExchangeRates
 from ingestion.sandbox.orders import Shop
 from ingestion.sandbox.people import (
@@ -31,7 +31,7 @@ from ingestion.sandbox.people import (
     pick_country,
     spell_email,
 )
-from ingestion.sandbox.records import Association, Order, Person, Record, Visit
+from ingestion.sandbox.records import Association, Order, Person, Record, Survey, Visit
 from ingestion.sandbox.settings import DAY
 
 LIFE_DAYS = 1200  # nobody is followed for longer than this
@@ -132,8 +132,8 @@ class Life:
         story, world, person = self.story, self._world, self.person
         if self._special not in SHARED_MAILBOX and not story.chance(COMPANY_SHARE):
             return
-        if world.companies and story.chance(0.6):
-            company = world.companies[int(story.rng.integers(0, len(world.companies)))]
+        if world.companies and story.chance(0.7):  # companies known for longer have more contacts
+            company = world.companies[int(len(world.companies) * story.rng.random() ** 1.2)]
         else:
             company = world.found_company(at, story.country.name)
         person.company_id = company.id
@@ -153,6 +153,8 @@ class Life:
         else:
             self._come_by_chat(at)
         self._receive_broadcasts()
+        self._keep_the_account()
+        self._speak_of_us()
         self.shop.count_orders()
         return self.person
 
@@ -258,7 +260,7 @@ class Life:
             at = crm.judge(at + story.between(60, 7200), "QUALIFIED")
             crm.stage(at + 30, "salesqualifiedlead")
         buys = self._special in COUPLE or story.chance(0.6)
-        if crm.exists and story.chance(0.45):
+        if crm.exists and story.chance(0.45 if self.person.company_id is None else 0.85):
             at = self._negotiate(at + story.soon(DAY), buys)
         if buys:
             self._buy_first(at + story.soon(2 * DAY), from_shop=False)
@@ -267,27 +269,71 @@ class Life:
 
     def _negotiate(self, at: int, buys: bool) -> int:
         story = self.story
-        amount = f"{150 + float(story.rng.gamma(2, 400)):.2f}"
+        started_at, amount = at, f"{150 + float(story.rng.gamma(2, 400)):.2f}"
         if buys:
-            at = self.crm.deal(at, amount, "EUR", "closedwon", None)
+            at = self.crm.deal(at, amount, self._deal_currency(), "closedwon", None)
             self.crm.stage(at + 5, "customer")
         else:
             lost = story.chance(0.75)
-            reason = LOST_REASONS[int(story.rng.integers(0, len(LOST_REASONS)))] if lost else None
-            at = self.crm.deal(at, amount, "EUR", "closedlost" if lost else "open", reason)
-        self._bring_champion(at)
+            at = self.crm.deal(
+                at, amount, self._deal_currency(), "closedlost" if lost else "open", self._loss() if lost else None
+            )
+            if lost and self.person.company_id is not None and story.chance(0.12):
+                at = self.crm.reopen(self.person.deals[-1], at + story.between(20 * DAY, 150 * DAY))
+                self.crm.stage(at + 5, "customer")
+        self._bring_committee(started_at)
         if self.chat.exists and story.chance(0.5):
             at = self.chat.say(at + 600, "user", "Let me know if anything is unclear.")
             if buys and story.chance(0.5):
                 at = self.chat.say(at + story.soon(HOUR), "contact", "All clear, thanks!")
         return at
 
-    def _bring_champion(self, at: int) -> None:
-        """A colleague who is already a paying customer joins the deal; for them a deal changes nothing."""
-        person, deal = self.person, self.person.deals[-1]
-        for colleague in self._world.colleagues.get(person.company_id or 0, []):
-            if colleague is not person and colleague.hubspot and colleague.paid_by(deal.created_at):
-                deal.contacts.append(Association(colleague.hubspot[0].id, CHAMPION, at))
+    def _loss(self) -> str:
+        return LOST_REASONS[int(self.story.rng.integers(0, len(LOST_REASONS)))]
+
+    def _deal_currency(self) -> str:
+        """Companies are billed in euros, or in their country's currency where there is a rate for it."""
+        currency = self.story.country.currency
+        return currency if currency in ("GBP", "USD") else "EUR"
+
+    def _bring_committee(self, since: int) -> None:
+        """Colleagues known to the CRM by then join the deal, each in a role; for them it changes nothing."""
+        person, story, deal = self.person, self.story, self.person.deals[-1]
+        if person.company_id is None:
+            return
+        company = self._world.companies[person.company_id - FIRST_COMPANY_ID]
+        parent_id = company.state(since).get("hs_parent_company_id")
+        if parent_id is not None and story.chance(0.3):
+            deal.companies.append(Association(int(parent_id), None, deal.created_at + HOUR))
+        roles = [COLLEAGUES_ROLES[place] for place in story.rng.permutation(len(COLLEAGUES_ROLES))]
+        for colleague in self._world.colleagues[person.company_id]:
+            if colleague is person or not colleague.hubspot or colleague.hubspot[0].created_at > since or not roles:
+                continue
+            if story.chance(0.75):
+                contact_id, at = colleague.hubspot[0].id, deal.created_at + story.soon(10 * DAY)
+                deal.contacts.append(Association(contact_id, roles.pop(), at))
+                if roles and story.chance(0.2):
+                    deal.contacts.append(Association(contact_id, roles.pop(), at))
+
+    def _keep_the_account(self) -> None:
+        """A company that bought is offered more after some months and a renewal every year, until it declines."""
+        person, story = self.person, self.story
+        won = [deal for deal in person.deals if deal.state(story.last_day).get("dealstage") == "closedwon"]
+        if person.company_id is None or not won:
+            return
+        at = max(change.at for change in won[-1].changes)
+        while len(person.deals) < 6:
+            expands = story.chance(0.5)
+            at += story.between(60 * DAY, 150 * DAY) if expands else story.between(300 * DAY, 350 * DAY)
+            if at > story.last_day - 200 * DAY:
+                return
+            amount, draw = f"{200 + float(story.rng.gamma(2, 500)):.2f}", float(story.rng.random())
+            outcome = "closedwon" if draw < 0.7 else "closedlost" if draw < 0.9 else "open"
+            reason = self._loss() if outcome == "closedlost" else None
+            kind = "Expansion" if expands else "Renewal"
+            at = self.crm.deal(at, amount, self._deal_currency(), outcome, reason, kind)
+            self._bring_committee(person.deals[-1].created_at)
+            if outcome != "closedwon":
                 return
 
     def _come_back(self, at: int, tries: int) -> None:
@@ -432,6 +478,47 @@ class Life:
                 at = chat.exchange(at, 1, ends_with_us=True)
                 chat.close(at + story.soon(4 * HOUR), "Support resolved")
 
+    # ---- what they say of us
+
+    def _speak_of_us(self) -> None:
+        """Buyers answer surveys, review, recommend; those who come back often join the loyalty programme."""
+        story, chat = self.story, self.chat
+        paid = [order for order in self.person.orders if order.paid_at is not None and not order.is_test]
+        delight = float(story.rng.beta(4, 2))  # how content the person is, for all of their life
+        for number, order in enumerate(paid, start=1):
+            after = (order.paid_at or 0) + story.between(3 * DAY, 20 * DAY)
+            if len(self.person.surveys) < 3 and story.chance(0.18):
+                self._answer_survey(max(after, order.created_at + HOUR), delight)
+            if chat.exists and story.chance(0.08 * delight):
+                chat.tag(max(after, chat.contact.created_at) + DAY, "referral")
+            if number == 3 and chat.exists and story.chance(0.5):
+                chat.tag(
+                    max(order.created_at, chat.contact.created_at) + story.between(HOUR, 3 * DAY), "loyalty member"
+                )
+
+    def _answer_survey(self, at: int, delight: float) -> None:
+        """An answer under an address that the shop knows by then."""
+        story, person = self.story, self.person
+        addresses = [
+            value
+            for record in person.records
+            if record.system == "shopify"
+            for shown_at, (namespace, value) in record.keys
+            if namespace == "email" and shown_at <= at
+        ]
+        if not addresses:
+            return
+        at = story.tick(at)
+        draw, liking = float(story.rng.random()), min(max(delight + float(story.rng.normal(0, 0.15)), 0.0), 1.0)
+        kind = "review" if draw < 0.5 else "nps" if draw < 0.8 else "csat"
+        score = round(10 * liking) if kind == "nps" else 1 + round(4 * liking)
+        survey = Survey(f"SV-{person.index:06d}-{len(person.surveys) + 1}", at, addresses[0], kind, score)
+        person.surveys.append(survey)
+        owned = story.own("files", "guest_survey", f"surveys:{survey.id}", at)
+        story.shows(owned, at, ("email", survey.email))
+        activity = "review_submitted" if kind == "review" else "survey_answered"
+        story.note(activity, at, owned.reference, detail=f"{kind} {score}")
+
     # ---- broadcasts
 
     def _receive_broadcasts(self) -> None:
@@ -444,7 +531,7 @@ class Life:
         while at < story.last_day:
             if story.chance(0.5):
                 sent = chat.say(at + story.between(0, HOUR), "broadcast", "News from us, just for you.")
-                if story.chance(0.05):
+                if story.chance(0.12):
                     opened = chat.open(sent + story.soon(4 * HOUR), "contact")
                     chat.exchange(opened, 1, ends_with_us=story.chance(0.8))
             at += BROADCAST_EVERY_DAYS * DAY

@@ -97,6 +97,11 @@ def rate_lines(first_day: str) -> list[str]:
     return [f"{first_day},EUR,XTS,n/a"]
 
 
+def survey_rows(first_instant: str) -> list[tuple[str, ...]]:
+    """An answer whose score is no number."""
+    return [("SV-malformed", "nobody@unknown.example", "nps", "very good", "", first_instant)]
+
+
 def everything(start: int) -> list[Malformed]:
     """Every malformed record: what a reader has to reject."""
     found = [
@@ -119,4 +124,5 @@ def everything(start: int) -> list[Malformed]:
     ):
         found.append(Malformed("respond_io", "webhook_events", "evt-malformed", what, at))
     found.append(Malformed("files", "exchange_rates", "XTS", "rate is no number", start))
+    found.append(Malformed("files", "surveys", "SV-malformed", "score is no number", start))
     return found

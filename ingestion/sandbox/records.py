@@ -243,6 +243,18 @@ class Checkout:
 
 
 @dataclass(frozen=True, slots=True)
+class Survey:
+    """An answer to a survey or a review. `kind`: nps (0 to 10), csat or review (1 to 5)."""
+
+    id: str
+    at: int
+    email: str
+    kind: str
+    score: int
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Activity:
     """Something that happened to a person, noted by the simulation as it decided it.
 
@@ -306,6 +318,7 @@ class Person:
     shop_customers: list[Record] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
     checkouts: list[Checkout] = field(default_factory=list)
+    surveys: list[Survey] = field(default_factory=list)
     activities: list[Activity] = field(default_factory=list)
     records: list[OwnedRecord] = field(default_factory=list)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from ingestion.sandbox import malformed
 from ingestion.sandbox.conversations import AGENTS
-from ingestion.sandbox.crm import DEAL_STAGES
+from ingestion.sandbox.crm import COLLEAGUES_ROLES, DEAL_STAGES, DECISION_MAKER, PRIMARY
 from ingestion.sandbox.records import Association, Deal, Record, iso
 from ingestion.sandbox.servers.base import (
     Call,
@@ -53,7 +53,10 @@ KNOWN = {
     },
 }  # fmt: skip
 TIMES = {"createdate", "lastmodifieddate", "hs_lastmodifieddate", "closedate"}
-LABELS = {None: ("HUBSPOT_DEFINED", 3), "Decision maker": ("USER_DEFINED", 27), "Champion": ("USER_DEFINED", 29)}
+PLAIN_TIES = {"contacts": 3, "companies": 341}
+LABELS = {PRIMARY: ("HUBSPOT_DEFINED", 5)} | {
+    role: ("USER_DEFINED", type_id) for type_id, role in enumerate((DECISION_MAKER, *COLLEAGUES_ROLES), start=27)
+}
 
 
 def error(message: str, category: str, status: int = 400, **more: Any) -> Reply:
@@ -277,7 +280,7 @@ class HubSpot(VendorServer):
             if not ties:
                 absent.append(key)
                 continue
-            results.append({"from": {"id": key}, "to": [_tie(tie) for tie in ties]})
+            results.append({"from": {"id": key}, "to": _tied(ties, kind)})
         return _partial(
             results,
             absent,
@@ -380,12 +383,16 @@ def _ties(deal: Deal, kind: str, clock: int) -> list[Association]:
     return [tie for tie in ties if tie.at <= clock]
 
 
-def _tie(tie: Association) -> Wire:
-    types = [{"category": "HUBSPOT_DEFINED", "typeId": 3, "label": None}]
-    if tie.label is not None:
-        category, type_id = LABELS[tie.label]
-        types.append({"category": category, "typeId": type_id, "label": tie.label})
-    return {"toObjectId": tie.record_id, "associationTypes": types}
+def _tied(ties: list[Association], kind: str) -> list[Wire]:
+    """Each record that a deal is tied to, once, with all its labels."""
+    found: dict[int, list[Wire]] = {}
+    for tie in ties:
+        plain = {"category": "HUBSPOT_DEFINED", "typeId": PLAIN_TIES[kind], "label": None}
+        types = found.setdefault(tie.record_id, [plain])
+        if tie.label is not None:
+            category, type_id = LABELS[tie.label]
+            types.append({"category": category, "typeId": type_id, "label": tie.label})
+    return [{"toObjectId": record_id, "associationTypes": types} for record_id, types in found.items()]
 
 
 def _test(condition: Wire) -> Callable[[Wire], bool]:

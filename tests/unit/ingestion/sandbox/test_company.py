@@ -110,6 +110,31 @@ def test_buying_is_heterogeneous_and_ends() -> None:
     assert 0.25 < repeaters / len(buyers) < 0.85
 
 
+def test_deals_with_companies_take_long_and_have_a_committee() -> None:
+    company = Company(dataclasses.replace(SETTINGS, people=1000, days=548))
+    deals = [deal for person in company.people(CLOCK) for deal in person.deals if deal.created_at <= CLOCK]
+    business = [deal for deal in deals if deal.companies]
+    assert max(len({tie.record_id for tie in deal.contacts}) for deal in business) > 3
+    assert all([tie.label for tie in deal.contacts].count("Decision maker") == 1 for deal in deals)
+    assert all([tie.label for tie in deal.companies].count("Primary") == 1 for deal in business)
+    assert any(len(deal.companies) > 1 for deal in business)
+    stages = [[change.value for change in deal.known(CLOCK) if change.name == "dealstage"] for deal in business]
+    assert any(len(path) == 6 for path in stages)
+    assert any("closedlost" in path[:-1] for path in stages)
+    closed = [deal.touched_at(CLOCK) - deal.created_at for deal in business if "closedate" in deal.state(CLOCK)]
+    assert sorted(closed)[len(closed) // 2] > 30 * DAY
+    untouched = [deal for deal in business if deal.touched_at(CLOCK) < CLOCK - 120 * DAY]
+    assert any("closedate" not in deal.state(CLOCK) for deal in untouched)
+    assert {str(deal.state(CLOCK)["dealname"]).split()[0] for deal in business} == {"Deal", "Expansion", "Renewal"}
+
+
+def test_groups_of_companies_go_two_levels_deep() -> None:
+    parents = {
+        str(record.id): record.state(CLOCK)["hs_parent_company_id"] for record in Company(SETTINGS).companies(CLOCK)
+    }
+    assert any(parents.get(parents.get(company) or "") is not None for company in parents)
+
+
 def test_spend_and_purchases_are_restated_for_28_days_and_then_stand() -> None:
     advertising = Advertising(5, CLOCK - 100 * DAY)
     campaign = next(c for c in advertising.campaigns(CLOCK) if c.kind == "normal")
@@ -191,6 +216,27 @@ def test_files_of_past_days_never_change_and_tell_nothing_of_the_future(tmp_path
     assert before == inbox_of(straight)
     rates = [(folder.data / "exchange_rates.csv").read_text() for folder in (step_by_step, straight)]
     assert rates[0] == rates[1]
+
+
+def test_surveys_come_under_addresses_that_the_shop_knows(tmp_path: Path) -> None:
+    import csv
+
+    company = Company(dataclasses.replace(SETTINGS, people=600, days=400))
+    files = Files(tmp_path)
+    files.write(company, CLOCK)
+    with (files.data / "surveys.csv").open() as lines:
+        answers = [row for row in csv.DictReader(lines) if row["response_id"] != "SV-malformed"]
+    assert {row["survey_type"] for row in answers} == {"review", "nps", "csat"}
+    assert len({row["score"] for row in answers if row["survey_type"] == "review"}) >= 3
+    assert max(row["responded_at"] for row in answers) <= NOW.strftime("%Y-%m-%dT%H:%M:%SZ")
+    surveyed = [person for person in company.people(CLOCK) if person.surveys]
+    for person in surveyed:
+        shown = {
+            value for r in person.records if r.system == "shopify" for _, (name, value) in r.keys if name == "email"
+        }
+        assert {survey.email for survey in person.surveys} <= shown
+    expected = sum(survey.at <= CLOCK for person in surveyed for survey in person.surveys)
+    assert len(answers) == expected > 50
 
 
 def test_the_inbox_holds_late_double_and_shuffled_events(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from ingestion.sandbox import malformed
-from ingestion.sandbox.crm import CHAMPION, DECISION_MAKER
+from ingestion.sandbox.crm import COLLEAGUES_ROLES, DECISION_MAKER
 from ingestion.sandbox.records import Record
 from ingestion.sandbox.running import running_sandbox
 from ingestion.sandbox.settings import DAY, ServerSettings
@@ -140,7 +140,7 @@ def test_deals_belong_to_contacts_with_a_role(crm: Any) -> None:
         ties = deals[result["from"]["id"]].contacts
         assert {to["toObjectId"] for to in result["to"]} == {t.record_id for t in ties if t.at <= clock}
         labels |= {kind["label"] for to in result["to"] for kind in to["associationTypes"] if kind["label"]}
-    assert DECISION_MAKER in labels and labels <= {DECISION_MAKER, CHAMPION}
+    assert DECISION_MAKER in labels and labels <= {DECISION_MAKER, *COLLEAGUES_ROLES}
 
 
 def test_a_deal_without_company_is_an_error_in_part(crm: Any) -> None:
