@@ -4,47 +4,27 @@
 
     1. timers fire at their exact instant, unless an activity stops them first;
     2. each activity or timer takes the first rule, by priority and then by place in the file, that matches;
-    3. what has no effect is dropped: a loss or a clearing without an open pass, a timer's loss of what is lost;
+    3. what has no effect is dropped: a rule right after itself, a loss or a clearing without an open pass, a timer's
+       loss of what is lost;
     4. passes are numbered: what opens after a loss or a clearing opens a new pass;
     5. within a pass, and since the last `set`, `advance` keeps the furthest stage;
     6. moves that change nothing and stages left at the instant they were entered give no episode.
 
     Ties at one instant: timers first, then by the rules' places in the file, then by activity id.
--#}
-{% macro lifecycle_episodes() -%}
-    {%- set activities_relation = ref("int_activities__identified") -%}
-    {%- if execute -%}
-        {%- set definition = model.config.meta.get("lifecycle") -%}
-        {%- if not definition -%}
-            {%- do lifecycle_error(
-                model.patch_path or model.original_file_path,
-                "the model",
-                "config.meta.lifecycle is missing",
-                "copy an existing stage model's YAML",
-            ) -%}
-        {%- endif -%}
-        {%- do validate_lifecycle_model(
-            definition, (model.patch_path or model.original_file_path).split("://") | last
-        ) -%}
-        {{ lifecycle_episodes_sql(definition, activities_relation) }}
-    {%- else -%} select * from {{ activities_relation }}
-    {%- endif -%}
-{%- endmacro %}
 
-{#- A condition of a rule as SQL: `measures.x` is a column of the stream, `attributes.x` a key of its JSON text. -#}
+    Belongs here: the SQL of the engine. Does not: what it reads of a stage model (plan.sql), which entities a run
+    evaluates (increments.sql), what rules may speak of (vocabulary.sql), what is refused (validate.sql).
+-#}
+{#- A condition of a rule as SQL: measures and attributes are columns by the time it is asked. -#}
 {% macro lifecycle_condition(rule) -%}
-    {%- set ns = namespace(condition=rule.get("if") or "true") -%}
-    {#- Longer names first: one name may begin another. -#}
-    {%- for name in modules.re.findall("attributes[.]([a-z_0-9]+)", ns.condition) | unique | sort(reverse=true) -%}
-        {%- set ns.condition = ns.condition | replace("attributes." ~ name, json_text("attributes", name)) -%}
-    {%- endfor -%}
-    ({{ ns.condition | replace("measures.", "") }})
+    {%- set condition = modules.re.sub("measures[.]", "", rule.get("if") or "true") -%}
+    ({{ modules.re.sub("attributes[.]", "attribute_", condition) }})
 {%- endmacro %}
 
 {% macro lifecycle_reason(rule) -%}
     {%- set reason = rule.get("reason") -%}
     {%- if not reason -%} cast(null as {{ dbt.type_string() }})
-    {%- elif reason.startswith("attributes.") -%} {{ json_text("attributes", reason[11:]) }}
+    {%- elif reason.startswith("attributes.") -%} attribute_{{ reason[11:] }}
     {%- else -%} {{ quoted(reason) }}
     {%- endif -%}
 {%- endmacro %}
@@ -55,6 +35,11 @@
     {%- for value in values -%} {{ quoted(value) }}{{ ", " if not loop.last }} {%- endfor -%}
 {%- endmacro %}
 
+{#- `column in (…)`, which no SQL allows to be empty. -#}
+{% macro lifecycle_is_in(column, values) -%}
+    {%- if values -%} {{ column }} in ({{ values | join(", ") }}) {%- else -%} false {%- endif -%}
+{%- endmacro %}
+
 {#- A simple case expression over the numbers of a mapping from number to SQL. -#}
 {% macro lifecycle_case(column, mapping) -%}
     case
@@ -63,95 +48,63 @@
     end
 {%- endmacro %}
 
-{% macro lifecycle_episodes_sql(definition, activities_relation) -%}
-    {%- set entity_column = definition.entity ~ "_id" -%}
-    {%- set stage_orders = {} -%}
-    {%- set stage_kinds = {} -%}
-    {%- set stage_names = {} -%}
-    {%- set stage_kind_names = {} -%}
-    {%- for stage in definition.stages -%}
-        {%- do stage_orders.update({stage.key: loop.index}) -%}
-        {%- do stage_kinds.update({stage.key: stage.kind}) -%}
-        {%- do stage_names.update({loop.index: quoted(stage.key)}) -%}
-        {%- do stage_kind_names.update({loop.index: quoted(stage.kind)}) -%}
-    {%- endfor -%}
-
-    {#- What the rules read: activities, measures, timers. -#}
-    {%- set ns = namespace(activities=[], all_activities=false, measures=[]) -%}
-    {%- set rules = [] -%}
-    {%- for rule in definition.rules -%}
-        {%- do rules.append(dict(rule, number=loop.index)) -%}
-        {%- set ns.activities = (
-            ns.activities
-            + (rule.get("when") or [])
-            + (rule.get("since") or [])
-            + (rule.get("without") or [])
-        ) -%}
-        {%- for measure in modules.re.findall("measures[.]([a-z_0-9]+)", rule.get("if") or "") -%}
-            {%- if measure not in ns.measures -%}
-                {%- set ns.measures = ns.measures + [measure] -%}
-                {%- set read = lifecycle_measures()[measure].activities -%}
-                {%- set ns.activities = ns.activities + read -%}
-                {%- if not read -%} {%- set ns.all_activities = true -%} {%- endif -%}
-            {%- endif -%}
-        {%- endfor -%}
-    {%- endfor -%}
-    {%- set rule_names = {} -%}
-    {%- set rule_moves = {} -%}
-    {%- set rule_targets = {} -%}
-    {%- set rule_reasons = {} -%}
-    {%- for rule in rules -%}
-        {%- set is_lost_by_setting = rule.then == "set" and stage_kinds[rule.stage] == "lost" -%}
-        {%- do rule_names.update({rule.number: quoted(rule.key)}) -%}
-        {%- do rule_moves.update({rule.number: quoted("set_lost" if is_lost_by_setting else rule.then)}) -%}
-        {%- do rule_targets.update({rule.number: stage_orders.get(rule.stage, "null")}) -%}
-        {%- do rule_reasons.update({rule.number: lifecycle_reason(rule)}) -%}
-    {%- endfor -%}
-    {%- set timers = rules | selectattr("after_days", "defined") | list -%}
-    {%- set direct_rules = rules | selectattr("when", "defined") | list -%}
-    {#- The first match wins: higher priority first, then the place in the file. -#}
-    {%- set ranked_rules = [] -%}
-    {%- for priority in direct_rules | map(attribute="priority", default=0) | unique | sort(reverse=true) -%}
-        {%- for rule in direct_rules if rule.get("priority", 0) == priority -%}
-            {%- do ranked_rules.append(rule) -%}
-        {%- endfor -%}
-    {%- endfor -%}
-
+{#-
+    Episodes of a stage model over a relation shaped like int_activities__identified. `entities`: a select of the
+    `entity_id` to evaluate; all of them without it.
+-#}
+{% macro lifecycle_episodes_sql(definition, activities_relation, entities=none) -%}
+    {%- set plan = lifecycle_plan(definition) -%}
+    {%- set opening = plan.numbers["advance"] + plan.numbers["set"] + plan.numbers["set_lost"] -%}
+    {%- set climbing = plan.numbers["advance"] + plan.numbers["set"] -%}
+    {%- set losing = plan.numbers["lose"] + plan.numbers["set_lost"] -%}
+    {%- set clearing = plan.numbers["clear"] -%}
+    {%- set by_instant -%} partition by entity_id order by occurred_at asc nulls last {%- endset -%}
+    {%- set by_move -%} partition by entity_id order by move_number asc nulls last {%- endset -%}
+    {%- set up_to_now -%} rows between unbounded preceding and current row {%- endset -%}
     with
         activities as (
             select
-                {{ entity_column }} as entity_id,
+                {{ plan.entity_column }} as entity_id,
                 activity_id,
                 activity,
                 occurred_at,
                 loaded_at,
-                amount_reporting,
-                attributes,
+                {%- for column in plan.columns %} {{ column }},{%- endfor %}
+                {%- for name in plan.attributes %}
+                    {{ json_text("attributes", name) }} as attribute_{{ name }},
+                {%- endfor %}
                 cast(null as {{ dbt.type_int() }}) as timer_rule_number
             from {{ activities_relation }}
             where
-                {{ entity_column }} is not null
-                {% if not ns.all_activities -%}
-                    and activity in ({{ quoted_list(ns.activities | unique | sort) }})
-                {%- endif %}
+                {{ plan.entity_column }} is not null
+                {% if entities %} and {{ plan.entity_column }} in ({{ entities }}) {%- endif %}
+                {% if not plan.reads_all %} and activity in ({{ quoted_list(plan.read) }}) {%- endif %}
         ),
-        {% for timer in timers %}
-            {%- set stops = timer.without | reject("in", timer.since) | list %}
+
+        {% for timer in plan.timers %}
+            {#- At one instant, what starts the timer comes before what only stops it. -#}
             timer_{{ timer.number }}_instants as (
                 select
-                    entity_id,
-                    occurred_at,
-                    max(case when activity in ({{ quoted_list(timer.since) }}) then activity_id end) as activity_id,
-                    max(case when activity in ({{ quoted_list(timer.since) }}) then loaded_at end) as loaded_at,
-                    {% if stops -%} bool_or(activity in ({{ quoted_list(stops) }}))
-                    {%- else -%} false
-                    {%- endif %} as is_stopped,
-                    lead(occurred_at) over (
-                        partition by entity_id order by occurred_at asc nulls last
-                    ) as next_occurred_at
+                    *,
+                    {{ lifecycle_is_in("activity", [quoted_list(timer.activities)] if timer.activities else []) }}
+                    as is_start
                 from activities
-                where activity in ({{ quoted_list((timer.since + timer.without) | unique) }})
-                group by entity_id, occurred_at
+                where activity in ({{ quoted_list((timer.activities + timer.without) | unique) }})
+                {% for number in timer.starters %}
+                    union all
+                    select *, true
+                    from timer_{{ number }}_firings
+                {% endfor %}
+            ),
+
+            timer_{{ timer.number }}_silences as (
+                select
+                    *,
+                    occurred_at + interval '{{ timer.after_days }}' day as fires_at,
+                    lead(occurred_at) over (
+                        {{ by_instant }}, is_start desc nulls last, activity_id asc nulls last
+                    ) as next_occurred_at
+                from timer_{{ timer.number }}_instants
             ),
 
             timer_{{ timer.number }}_firings as (
@@ -159,53 +112,85 @@
                     entity_id,
                     activity_id,
                     cast(null as {{ dbt.type_string() }}) as activity,
-                    occurred_at + interval '{{ timer.after_days }}' day as occurred_at,
+                    fires_at as occurred_at,
                     loaded_at,
-                    cast(null as decimal(18, 4)) as amount_reporting,
-                    cast(null as {{ dbt.type_string() }}) as attributes,
+                    {%- for column in plan.columns %} {{ column }},{%- endfor %}
+                    {%- for name in plan.attributes %} attribute_{{ name }},{%- endfor %}
                     {{ timer.number }} as timer_rule_number
-                from timer_{{ timer.number }}_instants
+                from timer_{{ timer.number }}_silences
                 where
-                    activity_id is not null
-                    and not is_stopped
-                    and occurred_at + interval '{{ timer.after_days }}' day <= {{ as_of() }}
-                    and (
-                        next_occurred_at is null
-                        or next_occurred_at > occurred_at + interval '{{ timer.after_days }}' day
-                    )
+                    is_start and fires_at <= {{ as_of() }} and (next_occurred_at is null or next_occurred_at > fires_at)
             ),
         {% endfor %}
         stream as (
             select *
             from activities
-            {% for timer in timers %}
+            {% if not plan.reads_all -%}
+                where activity in ({{ quoted_list((plan.moved + plan.measured) | unique) }})
+            {%- endif %}
+            {% for timer in plan.timers %}
                 union all
                 select *
                 from timer_{{ timer.number }}_firings
             {% endfor %}
         ),
 
-        measured as (
-            select
-                *
-                {%- for measure in ns.measures %}
-                    , {{ lifecycle_measures()[measure].sql }} as {{ measure }}
-                {%- endfor %}
-            from stream
-        ),
+        {% if plan.measures %}
+            {%- set needs_measures -%}
+                {%- if plan.reads_all -%} true
+                {%- else -%} (activity is null or activity in ({{ quoted_list(plan.measured) }}))
+                {%- endif -%}
+            {%- endset %}
+            prepared as (
+                select
+                    *
+                    {%- for name in plan.measures if lifecycle_measures()[name].prepare %}
+                        , {{ lifecycle_measures()[name].prepare }} as prepared_{{ name }}
+                    {%- endfor %}
+                from stream
+                where {{ needs_measures }}
+            ),
+
+            -- Rows that no rule asks for a measure and no measure reads go past this window.
+            measured as (
+                select
+                    entity_id,
+                    activity_id,
+                    activity,
+                    occurred_at,
+                    loaded_at,
+                    {%- for column in plan.stream_columns %} {{ column }},{%- endfor %}
+                    timer_rule_number
+                    {%- for name in plan.measures %}, {{ lifecycle_measures()[name].sql }} as {{ name }} {%- endfor %}
+                from prepared
+                union all
+                select
+                    entity_id,
+                    activity_id,
+                    activity,
+                    occurred_at,
+                    loaded_at,
+                    {%- for column in plan.stream_columns %} {{ column }},{%- endfor %}
+                    timer_rule_number
+                    {%- for name in plan.measures %}, null as {{ name }} {%- endfor %}
+                from stream
+                where not {{ needs_measures }}
+            ),
+        {% else %} measured as (select * from stream),
+        {% endif %}
 
         ruled as (
             select
                 *,
                 case
-                    {% for rule in ranked_rules -%}
+                    {% for rule in plan.ranked_rules -%}
                         when
                             timer_rule_number is null
                             and activity in ({{ quoted_list(rule.when) }})
                             and {{ lifecycle_condition(rule) }}
                         then {{ rule.number }}
                     {% endfor %}
-                    {%- for timer in timers -%}
+                    {%- for timer in plan.timers -%}
                         when timer_rule_number = {{ timer.number }} and {{ lifecycle_condition(timer) }}
                         then {{ timer.number }}
                     {% endfor %}
@@ -219,105 +204,93 @@
                 activity_id,
                 occurred_at,
                 loaded_at,
+                {%- for name in plan.reason_attributes %} attribute_{{ name }},{%- endfor %}
                 case when timer_rule_number is null then 1 else 0 end as is_not_timer,
-                rule_number,
-                {{ lifecycle_case("rule_number", rule_names) }} as rule_key,
-                {{ lifecycle_case("rule_number", rule_moves) }} as move,
-                {{ lifecycle_case("rule_number", rule_targets) }} as target_order,
-                {{ lifecycle_case("rule_number", rule_reasons) }} as lost_reason
+                rule_number
             from ruled
             where rule_number is not null
         ),
 
+        {% set total_order -%}
+            {{ by_instant }}, is_not_timer asc nulls last, rule_number asc nulls last, activity_id asc nulls last
+        {%- endset -%}
         -- A total order, so that equal instants never fall out differently.
         ordered as (
             select
                 *,
-                row_number() over (
-                    partition by entity_id
-                    order by
-                        occurred_at asc nulls last,
-                        is_not_timer asc nulls last,
-                        rule_number asc nulls last,
-                        activity_id asc nulls last
-                ) as move_number
+                row_number() over ({{ total_order }}) as move_number,
+                coalesce(lag(rule_number) over ({{ total_order }}), 0) as previous_rule_number,
+                {% if clearing -%}
+                    count(case when {{ lifecycle_is_in("rule_number", clearing) }} then 1 end) over (
+                        {{ total_order }} rows between unbounded preceding and 1 preceding
+                    ) as clear_count
+                {%- else -%}
+                    count(case when {{ lifecycle_is_in("rule_number", opening) }} then 1 end) over (
+                        {{ total_order }} {{ up_to_now }}
+                    ) as opening_count
+                {%- endif %}
             from moves
-        ),
-
-        eras as (
-            select
-                *,
-                count(case when move = 'clear' then 1 end) over (
-                    partition by entity_id
-                    order by move_number asc nulls last
-                    rows between unbounded preceding and 1 preceding
-                ) as era_number
-            from ordered
         ),
 
         opened as (
             select
-                *,
-                count(case when move in ('advance', 'set', 'set_lost') then 1 end) over (
-                    partition by entity_id, era_number
-                    order by move_number asc nulls last
-                    rows between unbounded preceding and current row
-                ) as openings
-            from eras
+                *
+                {%- if clearing %}
+                    ,
+                    count(case when {{ lifecycle_is_in("rule_number", opening) }} then 1 end) over (
+                        partition by entity_id, clear_count order by move_number asc nulls last {{ up_to_now }}
+                    ) as opening_count
+                {%- endif %}
+            from ordered
         ),
 
-        effective as (select * from opened where openings > 0),
-
-        with_previous as (
-            select *, lag(move) over (partition by entity_id order by move_number asc nulls last) as previous_move
-            from effective
-        ),
-
-        pass_starts as (
+        effective as (
             select
                 *,
                 case
-                    when previous_move is null or previous_move = 'clear'
-                    then case when move in ('lose', 'clear') then 0 else 1 end
-                    when previous_move in ('lose', 'set_lost') and move in ('advance', 'set')
+                    when opening_count = 1 and {{ lifecycle_is_in("rule_number", opening) }}
+                    then 1
+                    when
+                        {{ lifecycle_is_in("previous_rule_number", losing) }}
+                        and {{ lifecycle_is_in("rule_number", climbing) }}
                     then 1
                     else 0
                 end as starts_pass
-            from with_previous
-            -- Silence after a loss is no news: only someone who says so moves between lost stages.
-            where not (is_not_timer = 0 and move = 'lose' and coalesce(previous_move, '') in ('lose', 'set_lost'))
+            from opened
+            where
+                opening_count > 0
+                and rule_number <> previous_rule_number
+                -- Silence after a loss is no news: only someone who says so moves between lost stages.
+                and not (
+                    {{ lifecycle_is_in("rule_number", plan.losing_timers) }}
+                    and {{ lifecycle_is_in("previous_rule_number", losing) }}
+                )
         ),
 
         passes as (
             select
                 *,
-                sum(starts_pass) over (
-                    partition by entity_id
-                    order by move_number asc nulls last
-                    rows between unbounded preceding and current row
-                ) as pass_number,
-                sum(case when starts_pass = 1 or move = 'set' then 1 else 0 end) over (
-                    partition by entity_id
-                    order by move_number asc nulls last
-                    rows between unbounded preceding and current row
-                ) as run_number
-            from pass_starts
+                sum(starts_pass) over ({{ by_move }} {{ up_to_now }}) as pass_number,
+                {%- set starts_run -%}
+                    starts_pass = 1 or {{ lifecycle_is_in("rule_number", plan.numbers["set"]) }}
+                {%- endset %}
+                sum(case when {{ starts_run }} then 1 else 0 end) over ({{ by_move }} {{ up_to_now }}) as run_number
+            from effective
         ),
 
         placed as (
             select
                 *,
                 case
-                    when move = 'clear'
-                    then null
-                    when move in ('lose', 'set_lost')
-                    then target_order
-                    else
-                        max(case when move in ('advance', 'set') then target_order end) over (
-                            partition by entity_id, run_number
-                            order by move_number asc nulls last
-                            rows between unbounded preceding and current row
-                        )
+                    when {{ lifecycle_is_in("rule_number", climbing) }}
+                    then
+                        max(
+                            case
+                                when {{ lifecycle_is_in("rule_number", climbing) }}
+                                then {{ lifecycle_case("rule_number", plan.targets) }}
+                            end
+                        ) over (partition by entity_id, run_number order by move_number asc nulls last {{ up_to_now }})
+                    else {{ lifecycle_case("rule_number", plan.targets) }}
                 end as stage_order
             from passes
         ),
@@ -326,18 +299,16 @@
             select *
             from placed
             qualify
-                lag(move_number) over (partition by entity_id order by move_number asc nulls last) is null
-                or pass_number <> lag(pass_number) over (partition by entity_id order by move_number asc nulls last)
-                or coalesce(stage_order, 0)
-                <> coalesce(lag(stage_order) over (partition by entity_id order by move_number asc nulls last), 0)
+                lag(move_number) over ({{ by_move }}) is null
+                or pass_number <> lag(pass_number) over ({{ by_move }})
+                or stage_order <> lag(stage_order) over ({{ by_move }})
         ),
 
         lasting as (
             select *
             from changes
             qualify
-                lead(occurred_at) over (partition by entity_id order by move_number asc nulls last) is null
-                or lead(occurred_at) over (partition by entity_id order by move_number asc nulls last) > occurred_at
+                lead(occurred_at) over ({{ by_move }}) is null or lead(occurred_at) over ({{ by_move }}) > occurred_at
         ),
 
         -- Dropping a stage of no duration can leave the same stage twice in a row.
@@ -345,31 +316,38 @@
             select *
             from lasting
             qualify
-                lag(move_number) over (partition by entity_id order by move_number asc nulls last) is null
-                or pass_number <> lag(pass_number) over (partition by entity_id order by move_number asc nulls last)
-                or coalesce(stage_order, 0)
-                <> coalesce(lag(stage_order) over (partition by entity_id order by move_number asc nulls last), 0)
+                lag(move_number) over ({{ by_move }}) is null
+                or pass_number <> lag(pass_number) over ({{ by_move }})
+                or stage_order <> lag(stage_order) over ({{ by_move }})
         ),
 
         bounded as (
-            select *, lead(occurred_at) over (partition by entity_id order by move_number asc nulls last) as exited_at
+            select
+                *,
+                lead(occurred_at) over ({{ by_move }}) as exited_at,
+                lag(stage_order) over ({{ by_move }}) as previous_stage_order,
+                lead(stage_order) over ({{ by_move }}) as next_stage_order
             from distinct_changes
         )
 
     select
-        '{{ definition.entity }}' as entity_type,
+        {{ quoted(definition.entity) }} as entity_type,
         entity_id,
-        '{{ definition.model }}' as lifecycle_model,
-        {{ lifecycle_case("stage_order", stage_names) }} as stage,
-        {{ lifecycle_case("stage_order", stage_kind_names) }} as stage_kind,
+        {{ quoted(definition.model) }} as lifecycle_model,
+        {{ lifecycle_case("stage_order", plan.stages) }} as stage,
+        {{ lifecycle_case("stage_order", plan.stage_kinds) }} as stage_kind,
         stage_order::int as stage_order,
         pass_number::int as pass_number,
         occurred_at as entered_at,
         exited_at,
-        rule_key as entry_rule,
+        {{ lifecycle_case("previous_stage_order", plan.stages) }} as previous_stage,
+        {{ lifecycle_case("next_stage_order", plan.stages) }} as next_stage,
+        {{ lifecycle_case("rule_number", plan.rules) }} as entry_rule,
         activity_id as entry_activity_id,
-        case when move in ('lose', 'set_lost') then lost_reason end as lost_reason,
+        case
+            when {{ lifecycle_is_in("rule_number", losing) }} then {{ lifecycle_case("rule_number", plan.reasons) }}
+        end as lost_reason,
         loaded_at
     from bounded
-    where stage_order is not null
+    where stage_order > 0
 {%- endmacro %}

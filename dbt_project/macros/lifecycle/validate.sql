@@ -1,8 +1,9 @@
 {#-
     Refuses a stage model that cannot mean what it says, naming file, rule and the fix, before any SQL runs.
-    `definition`: the mapping under `config.meta.lifecycle` of the model's YAML. `file`: where it stands.
+    `definition`: the mapping under `config.meta.lifecycle` of the model's YAML. `file`: where it stands. `name`: what the
+    dbt model is called after `int_lifecycle__`.
 -#}
-{% macro validate_lifecycle_model(definition, file) -%}
+{% macro validate_lifecycle_model(definition, file, name) -%}
     {%- for key in ["model", "entity", "labels", "stages", "rules"] -%}
         {%- if not definition.get(key) -%}
             {%- do lifecycle_error(
@@ -10,7 +11,27 @@
             ) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- do lifecycle_known_keys(file, "the model", definition, ["model", "entity", "labels", "stages", "rules"]) -%}
+    {%- do lifecycle_known_keys(
+        file, "the model", definition, ["model", "proposes", "entity", "labels", "stages", "rules"]
+    ) -%}
+    {%- if definition.model != name -%}
+        {%- do lifecycle_error(
+            file,
+            "the model",
+            "it is called `" ~ definition.model ~ "` and its dbt model int_lifecycle__" ~ name,
+            "write `model: " ~ name ~ "`, or rename the files and the dbt model",
+        ) -%}
+    {%- endif -%}
+    {%- if definition.get("proposes") is not none and (
+        definition.proposes == name or definition.proposes not in var("lifecycle_models")
+    ) -%}
+        {%- do lifecycle_error(
+            file,
+            "the model",
+            "it proposes another `" ~ definition.proposes ~ "`, which is not an enabled model beside it",
+            "name one of lifecycle_models in dbt_project.yml",
+        ) -%}
+    {%- endif -%}
     {%- if definition.entity not in ["person", "account"] -%}
         {%- do lifecycle_error(
             file, "the model", "entity `" ~ definition.entity ~ "` is unknown", "write person or account"
@@ -20,7 +41,7 @@
     {%- set stage_kinds = {} -%}
     {%- for stage in definition.stages -%}
         {%- set place = "stage " ~ stage.get("key", loop.index) -%}
-        {%- do lifecycle_known_keys(file, place, stage, ["key", "kind", "labels"]) -%}
+        {%- do lifecycle_known_keys(file, place, stage, ["key", "kind", "labels", "means"]) -%}
         {%- if not stage.get("key") -%}
             {%- do lifecycle_error(file, place, "it has no key", "give it a short name in lower_case") -%}
         {%- endif -%}
@@ -37,6 +58,7 @@
     {%- endfor -%}
     {%- do lifecycle_labels(file, "the model", definition) -%}
 
+    {%- set timer_keys = definition.rules | selectattr("after_days", "defined") | map(attribute="key") | list -%}
     {%- set rule_keys = [] -%}
     {%- for rule in definition.rules -%}
         {%- set place = "rule " ~ rule.get("key", loop.index) -%}
@@ -60,9 +82,9 @@
             ) -%}
         {%- endif -%}
         {%- if rule.get("when") is none -%}
-            {%- if rule.after_days is not number or rule.after_days <= 0 -%}
+            {%- if rule.after_days is not integer or rule.after_days <= 0 -%}
                 {%- do lifecycle_error(
-                    file, place, "after_days is not a positive number", "write the days, such as 14"
+                    file, place, "after_days is not a whole number above 0", "write the days, such as 14"
                 ) -%}
             {%- endif -%}
             {%- if not rule.get("since") or rule.get("without") is none -%}
@@ -76,12 +98,14 @@
         {%- endif -%}
         {%- for field in ["when", "since", "without"] -%}
             {%- for activity in rule.get(field) or [] -%}
-                {%- if activity not in activity_vocabulary() -%}
+                {%- set is_timer = field == "since" and activity in timer_keys -%}
+                {%- if activity not in activity_vocabulary() and not is_timer -%}
                     {%- do lifecycle_error(
                         file,
                         place,
                         "activity `" ~ activity ~ "` in `" ~ field ~ "` is unknown",
-                        "choose from: " ~ activity_vocabulary() | join(", "),
+                        "choose from: " ~ activity_vocabulary()
+                        | join(", ") ~ ("; or the key of another timer" if field == "since" else ""),
                     ) -%}
                 {%- endif -%}
             {%- endfor -%}
@@ -132,6 +156,17 @@
             {%- endif -%}
         {%- endfor -%}
     {%- endfor -%}
+
+    {%- set firing = lifecycle_timers(definition) | map(attribute="key") | list -%}
+    {%- set circle = timer_keys | reject("in", firing) | list -%}
+    {%- if circle -%}
+        {%- do lifecycle_error(
+            file,
+            "rule " ~ circle[0],
+            "its timer waits for itself: " ~ circle | join(", ") ~ " start each other",
+            "let one of them start at an activity only",
+        ) -%}
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro lifecycle_error(file, place, problem, fix) -%}

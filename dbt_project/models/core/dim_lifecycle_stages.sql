@@ -1,7 +1,6 @@
 {%- set rows = [] -%}
-{%- for name in var("lifecycle_models") -%}
-    {#- Named for the dependency: the stages stand in that model's YAML. -#}
-    {%- set _ = ref("int_lifecycle__" ~ name) -%}
+{#- The stages stand in the models' YAML. A proposal's do not count until it is the model. -#}
+{%- for name in lifecycle_model_names(proposals=false) -%}
     {%- if execute -%}
         {%- set definition = lifecycle_definition(name) -%}
         {%- for stage in definition.stages -%}

@@ -1,11 +1,12 @@
 """The stage engine again, event by event in plain Python: what the compiled SQL has to agree with.
 
-Belongs here: the semantics of stage models, written for reading. Does not: SQL, speed.
+Belongs here: the semantics of stage models, written for reading. Does not: SQL, speed, and what a rule's condition
+means, which the caller has to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,6 +17,20 @@ class Event:
     activity: str
     occurred_at: datetime
     attributes: dict[str, str] = field(default_factory=dict)
+    person_id: str = "p"
+    source_system: str = "crm"
+    source_record_id: str = "1"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A rule that may apply at an instant: at an event, or when the timer that `event` started runs out."""
+
+    instant: datetime
+    is_timer: bool
+    rule_number: int
+    rule: dict
+    event: Event
 
 
 @dataclass(frozen=True)
@@ -24,11 +39,11 @@ class Episode:
     pass_number: int
     entered_at: datetime
     exited_at: datetime | None
+    previous_stage: str | None
+    next_stage: str | None
     entry_rule: str
+    entry_activity_id: str
     lost_reason: str | None
-
-
-Condition = Callable[[Event | None, list[Event]], bool]
 
 
 @dataclass
@@ -41,78 +56,74 @@ class _State:
     stage: str | None = None
 
 
-def episodes(definition: dict, events: list[Event], as_of: datetime, conditions: dict[str, Condition]) -> list[Episode]:
-    """Episodes of one entity.
+def _firings(
+    rules: dict[str, dict], key: str, events: list[Event], as_of: datetime
+) -> Iterator[tuple[datetime, Event]]:
+    """Instants at which a timer runs out, each with the activity that started it."""
+    rule = rules[key]
+    starts = [(event.occurred_at, event) for event in events if event.activity in rule["since"]]
+    for other in rule["since"]:
+        if other in rules:
+            starts += list(_firings(rules, other, events, as_of))
+    stops = [event.occurred_at for event in events if event.activity in set(rule["without"]) - set(rule["since"])]
+    for started_at in {instant for instant, _ in starts}:
+        deadline = started_at + timedelta(days=rule["after_days"])
+        is_stopped = any(started_at <= stop <= deadline for stop in stops)
+        is_restarted = any(started_at < instant <= deadline for instant, _ in starts)
+        if deadline <= as_of and not is_stopped and not is_restarted:
+            last = max((event for instant, event in starts if instant == started_at), key=lambda one: one.activity_id)
+            yield deadline, last
 
-    `conditions`: for each rule with an `if`, the same condition over the event (None for a timer) and all events up
-    to and including its instant.
-    """
+
+def candidates(definition: dict, events: list[Event], as_of: datetime) -> list[Candidate]:
+    """Every rule that applies to an entity's events, as far as activities and timers go."""
+    timers = {rule["key"]: rule for rule in definition["rules"] if "after_days" in rule}
+    found = []
+    for number, rule in enumerate(definition["rules"], start=1):
+        if "after_days" in rule:
+            for instant, event in _firings(timers, rule["key"], events, as_of):
+                found.append(Candidate(instant, True, number, rule, event))
+        else:
+            for event in events:
+                if event.activity in rule["when"]:
+                    found.append(Candidate(event.occurred_at, False, number, rule, event))
+    return found
+
+
+def episodes(definition: dict, holding: list[Candidate]) -> list[Episode]:
+    """Episodes of one entity from the candidates whose conditions hold."""
     order = {stage["key"]: number for number, stage in enumerate(definition["stages"])}
     kinds = {stage["key"]: stage["kind"] for stage in definition["stages"]}
-    rules = list(enumerate(definition["rules"]))
 
-    def holds(rule: dict, event: Event | None, instant: datetime) -> bool:
-        known = [other for other in events if other.occurred_at <= instant]
-        return "if" not in rule or conditions[rule["key"]](event, known)
-
-    occurrences: list[tuple[datetime, int, int, str, dict, Event | None]] = []
-    for number, rule in rules:
-        if "after_days" not in rule:
-            continue
-        fired = set()
-        for event in events:
-            deadline = event.occurred_at + timedelta(days=rule["after_days"])
-            if event.activity not in rule["since"] or deadline > as_of or event.occurred_at in fired:
-                continue
-            stopped = any(
-                (
-                    event.occurred_at < other.occurred_at <= deadline
-                    and other.activity in {*rule["since"], *rule["without"]}
-                )
-                or (
-                    other.occurred_at == event.occurred_at
-                    and other.activity in set(rule["without"]) - set(rule["since"])
-                )
-                for other in events
-            )
-            if not stopped and holds(rule, None, deadline):
-                fired.add(event.occurred_at)
-                occurrences.append((deadline, 0, number, event.activity_id, rule, None))
-    by_priority = sorted(rules, key=lambda item: (-item[1].get("priority", 0), item[0]))
-    for event in events:
-        for number, rule in by_priority:
-            if event.activity in (rule.get("when") or []) and holds(rule, event, event.occurred_at):
-                occurrences.append((event.occurred_at, 1, number, event.activity_id, rule, event))
-                break
-    occurrences.sort(key=lambda item: item[:4])
+    applying = [candidate for candidate in holding if candidate.is_timer]
+    chosen: dict[str, Candidate] = {}
+    for candidate in sorted(holding, key=lambda one: (-one.rule.get("priority", 0), one.rule_number)):
+        if not candidate.is_timer:
+            chosen.setdefault(candidate.event.activity_id, candidate)
+    applying += chosen.values()
+    applying.sort(key=lambda one: (one.instant, not one.is_timer, one.rule_number, one.event.activity_id))
 
     state = _State()
-    trail: list[tuple[datetime, str | None, int, str, str | None]] = []
-    for instant, _, _, _, rule, event in occurrences:
+    trail: list[tuple[datetime, str | None, int, Candidate]] = []
+    for candidate in applying:
+        rule = candidate.rule
         target = rule.get("stage")
-        reason = None
         if rule["then"] == "clear":
             if not state.is_open:
                 continue
             state = _State(pass_number=state.pass_number)
         elif kinds[target] == "lost":
-            if rule["then"] == "lose" and (not state.is_open or (state.is_lost and "after_days" in rule)):
+            if rule["then"] == "lose" and (not state.is_open or (state.is_lost and candidate.is_timer)):
                 continue
             if not state.is_open:
                 state = _State(pass_number=state.pass_number + 1, is_open=True)
-            text = rule.get("reason")
-            if text and text.startswith("attributes."):
-                reason = event.attributes.get(text.removeprefix("attributes.")) if event else None
-            else:
-                reason = text
             state.is_lost, state.stage = True, target
-        else:
-            if not state.is_open or state.is_lost:
-                state = _State(pass_number=state.pass_number + 1, is_open=True, stage=target)
-            elif rule["then"] == "set" or order[target] > order[state.stage]:
-                state.stage = target
+        elif not state.is_open or state.is_lost:
+            state = _State(pass_number=state.pass_number + 1, is_open=True, stage=target)
+        elif rule["then"] == "set" or order[target] > order[state.stage]:
+            state.stage = target
         if not trail or trail[-1][1:3] != (state.stage, state.pass_number):
-            trail.append((instant, state.stage, state.pass_number, rule["key"], reason))
+            trail.append((candidate.instant, state.stage, state.pass_number, candidate))
 
     # A stage left at the instant it was entered is no episode; what that leaves twice in a row is one.
     lasting = [move for move, later in zip(trail, [*trail[1:], None], strict=False) if not later or later[0] > move[0]]
@@ -121,8 +132,29 @@ def episodes(definition: dict, events: list[Event], as_of: datetime, conditions:
         for earlier, move in zip([None, *lasting], lasting, strict=False)
         if not earlier or earlier[1:3] != move[1:3]
     ]
-    return [
-        Episode(stage, pass_number, instant, later[0] if later else None, rule_key, reason)
-        for (instant, stage, pass_number, rule_key, reason), later in zip(moves, [*moves[1:], None], strict=False)
-        if stage is not None
-    ]
+    result = []
+    for earlier, move, later in zip([None, *moves], moves, [*moves[1:], None], strict=False):
+        instant, stage, pass_number, candidate = move
+        if stage is None:
+            continue
+        result.append(
+            Episode(
+                stage,
+                pass_number,
+                instant,
+                later[0] if later else None,
+                earlier[1] if earlier else None,
+                later[1] if later else None,
+                candidate.rule["key"],
+                candidate.event.activity_id,
+                _reason(candidate) if kinds[stage] == "lost" else None,
+            )
+        )
+    return result
+
+
+def _reason(candidate: Candidate) -> str | None:
+    text = candidate.rule.get("reason")
+    if text and text.startswith("attributes."):
+        return candidate.event.attributes.get(text.removeprefix("attributes."))
+    return text

@@ -1,0 +1,1 @@
+{{ config(materialized="view") }} {{ lifecycle_union(proposals=true) }}
