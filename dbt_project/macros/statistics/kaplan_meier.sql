@@ -21,13 +21,16 @@
             group by {{ keys | join(", ") }}, {{ duration }}
         ),
 
+        -- At risk is who lasts at least as long: all, less those who left earlier.
         at_risk as (
             select
                 *,
-                sum(subject_count) over (
+                sum(subject_count) over (partition by {{ keys | join(", ") }})
+                + subject_count
+                - sum(subject_count) over (
                     partition by {{ keys | join(", ") }}
                     order by duration asc nulls last
-                    rows between current row and unbounded following
+                    rows between unbounded preceding and current row
                 ) as at_risk_count
             from durations
         ),

@@ -1,11 +1,11 @@
 {%- set rows = [] -%}
-{%- for name in var("lifecycle_models") -%}
-    {#- Named for the dependency: what a stage means stands in that model's YAML. -#}
-    {%- set _ = ref("int_lifecycle__" ~ name) -%}
+{%- set model_names = lifecycle_model_names(proposals=false) -%}
+{#- What a stage means stands in the YAML of its model. -#}
+{%- for name in model_names -%}
     {%- if execute -%}
         {%- for stage in lifecycle_definition(name).stages -%}
             {%- for derived_model, derived_stages in stage.get("means", {}).items() -%}
-                {%- if derived_model in var("lifecycle_models") -%}
+                {%- if derived_model in model_names -%}
                     {%- set known_stages = lifecycle_definition(derived_model).stages | map(attribute="key") | list -%}
                     {%- for derived_stage in derived_stages -%}
                         {%- if derived_stage not in known_stages -%}
