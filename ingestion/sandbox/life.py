@@ -297,16 +297,20 @@ class Life:
         return currency if currency in ("GBP", "USD") else "EUR"
 
     def _bring_committee(self, since: int) -> None:
-        """Colleagues known to the CRM by then join the deal, each in a role; for them it changes nothing."""
+        """Colleagues known to the CRM by then join the deal, each in a role; for them it changes nothing.
+
+        Where the parent company takes part, its people do too.
+        """
         person, story, deal = self.person, self.story, self.person.deals[-1]
         if person.company_id is None:
             return
         company = self._world.companies[person.company_id - FIRST_COMPANY_ID]
-        parent_id = company.state(since).get("hs_parent_company_id")
+        colleagues, parent_id = self._world.colleagues[company.id], company.state(since).get("hs_parent_company_id")
         if parent_id is not None and story.chance(0.3):
             deal.companies.append(Association(int(parent_id), None, deal.created_at + HOUR))
+            colleagues = colleagues + self._world.colleagues.get(int(parent_id), [])[:2]
         roles = [COLLEAGUES_ROLES[place] for place in story.rng.permutation(len(COLLEAGUES_ROLES))]
-        for colleague in self._world.colleagues[person.company_id]:
+        for colleague in colleagues:
             if colleague is person or not colleague.hubspot or colleague.hubspot[0].created_at > since or not roles:
                 continue
             if story.chance(0.75):

@@ -525,3 +525,19 @@ def refusal(definition: dict, dbt_folder: Path, capfd: pytest.CaptureFixture[str
         )
     assert not result.success
     return bool(re.search("Stage model shop.yml, " + message, capfd.readouterr().out))
+
+
+def test_a_rule_reads_as_a_sentence(dbt_folder: Path) -> None:
+    rules = {rule["key"]: rule for rule in EVERY_RULE["rules"]}
+    calls = [
+        "{{ lifecycle_rule_text(fromjson(" + json.dumps(json.dumps(rules[key])) + ")) }}"
+        for key in ("refuse", "silent", "forget")
+    ]
+    with dbt_environment(dbt_folder):
+        sentences = compiled("\n".join(calls)).strip().splitlines()
+    assert sentences == [
+        "On lead_disqualified, if attributes.reason <> 'mistake': lose to refused (reason: attributes.reason)",
+        "3 days after message_sent or order_paid without message_received, order_paid, if source_system <> 'inbox':"
+        " lose to gone (reason: silent)",
+        "On opted_in: leave the funnel",
+    ]
