@@ -11,11 +11,13 @@ from expectations.plausibility import no_rows
 def expectations(batch: Batch) -> list[Expectation]:
     return [
         no_rows(
-            "no proposal moves or drops more than half of 50 or more entities that are in a stage now",
-            "select proposed_model, count(*) as moved_count, any_value(total) as entity_count from {batch} as moves "
-            "join (select lifecycle_model as current_model, count(*) as total from marts.lifecycle_current "
-            "group by lifecycle_model) as totals using (current_model) where change <> 'enters' "
-            "group by proposed_model having any_value(total) >= 50 and count(*) > 0.5 * any_value(total)",
+            "no proposal moves or drops more than half of 50 or more entities whose stage it keeps",
+            "select proposed_model, count(moves.entity_id) as moved_count, count(*) as entity_count "
+            "from marts.lifecycle_current as entities "
+            "join marts.lifecycle_proposed_effects as effects on effects.current_model = entities.lifecycle_model "
+            "and effects.stage = entities.stage and effects.proposed_stage_kind is not null "
+            "left join {batch} as moves using (proposed_model, current_model, entity_type, entity_id) "
+            "group by proposed_model having count(*) >= 50 and count(moves.entity_id) > 0.5 * count(*)",
             "warn",
         )
     ]
