@@ -1,0 +1,32 @@
+with
+    waits as (select * from {{ ref("fct_response_times") }} where is_first_response),
+    episodes as (select * from {{ ref("fct_lifecycle_episodes") }}),
+    account_persons as (select * from {{ ref("bridge_account_persons") }}),
+    agents as (select * from {{ ref("dim_agents") }}),
+
+    summaries as ({{ response_time_summary("waits", "episodes", "account_persons") }}),
+
+    final as (
+        select
+            summaries.summary_id,
+            summaries.breakdown,
+            summaries.month,
+            summaries.lifecycle_model,
+            summaries.stage,
+            summaries.channel,
+            summaries.agent_id,
+            agents.agent_name,
+            summaries.wait_count,
+            summaries.answered_count,
+            summaries.unanswered_count,
+            summaries.answered_rate,
+            summaries.median_seconds,
+            summaries.p90_seconds,
+            summaries.median_business_seconds,
+            summaries.p90_business_seconds
+        from summaries
+        left join agents on agents.agent_id = summaries.agent_id
+    )
+
+select *
+from final
