@@ -1,0 +1,108 @@
+"""Survival without a model: Kaplan-Meier and Nelson-Aalen, with censoring and late entry.
+
+Belongs here: curves of groups, with intervals, from lifelines. Does not: what an event is (`dbt_project/`), projections
+beyond what was seen (`subscriptions`).
+
+Kaplan & Meier 1958, Journal of the American Statistical Association 53(282); intervals are Greenwood's on the
+log(-log) scale, which stay within 0 and 1. Late entry (left truncation): who is imported mid-life is at risk only from
+the age at which observation began; counted from birth they would make everybody look immortal until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from lifelines import KaplanMeierFitter, NelsonAalenFitter
+
+CURVE_COLUMNS = (
+    "duration",
+    "at_risk_count",
+    "event_count",
+    "censored_count",
+    "entered_count",
+    "survival_rate",
+    "survival_rate_lower",
+    "survival_rate_upper",
+    "cumulative_hazard",
+)
+
+
+def survival_curves(
+    subjects: pd.DataFrame, by: Sequence[str] = (), confidence: float = 0.95, has_late_entry: bool = False
+) -> pd.DataFrame:
+    """Survival of each group.
+
+    Args:
+        subjects: one row each: duration (age at the event or at the end of observation, >= 0), is_observed (whether the
+            event happened; otherwise censored), the columns of `by`, and with late entry `entered_at_duration` (age
+            at which observation began).
+        by: columns that make groups; one curve over all when empty.
+        confidence: of the intervals.
+        has_late_entry: whether to read `entered_at_duration`.
+
+    Returns:
+        One row per group and distinct duration, 0 included: the columns of `by`, then `CURVE_COLUMNS`. at_risk_count is
+        who was under observation just before; survival_rate is at the duration, the event included; the interval is
+        null before the first event. Late entries can leave few at risk early on, and one event then moves the whole
+        curve: read at_risk_count beside it.
+
+    Raises:
+        ValueError: for a missing or negative duration, or an entry after the end, naming the row.
+    """
+    _check(subjects, has_late_entry)
+    groups = subjects.groupby(list(by), sort=True, observed=True, dropna=False) if by else [((), subjects)]
+    curves = []
+    for key, group in groups:
+        curve = _curve(group, confidence, has_late_entry)
+        for position, (name, value) in enumerate(zip(by, key, strict=True)):
+            curve.insert(position, name, value)
+        curves.append(curve)
+    return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=[*by, *CURVE_COLUMNS])
+
+
+def survival_quantile(curve: pd.DataFrame, share: float = 0.5) -> float:
+    """The smallest duration at which at most 1 - share survive; NaN while more do. share 0.5 is the median."""
+    reached = curve.loc[curve["survival_rate"] <= 1 - share + 1e-12, "duration"]
+    return float(reached.min()) if len(reached) else float("nan")
+
+
+def _check(subjects: pd.DataFrame, has_late_entry: bool) -> None:
+    duration = subjects["duration"].to_numpy(dtype=float)
+    problems = {"duration is missing, infinite or negative": ~np.isfinite(duration) | (duration < 0)}
+    if has_late_entry:
+        entry = subjects["entered_at_duration"].to_numpy(dtype=float)
+        problems["entered_at_duration is missing or negative"] = ~np.isfinite(entry) | (entry < 0)
+        problems["entered_at_duration is not before the end"] = entry >= duration
+    for problem, rows in problems.items():
+        if rows.any():
+            raise ValueError(f"row {subjects.index[int(np.argmax(rows))]}: {problem}")
+
+
+def _curve(group: pd.DataFrame, confidence: float, has_late_entry: bool) -> pd.DataFrame:
+    arguments = {
+        "durations": group["duration"].to_numpy(dtype=float),
+        "event_observed": group["is_observed"].to_numpy(dtype=bool),
+        "entry": group["entered_at_duration"].to_numpy(dtype=float) if has_late_entry else None,
+    }
+    survival = KaplanMeierFitter(alpha=1 - confidence).fit(**arguments)
+    hazard = NelsonAalenFitter(alpha=1 - confidence, nelson_aalen_smoothing=False).fit(**arguments)
+    events = survival.event_table
+    rates = survival.survival_function_.iloc[:, 0]
+    bounds = survival.confidence_interval_survival_function_
+    # Before the first event nothing is known of the spread: lifelines reports 1 to 1.
+    is_known = events["observed"].cumsum().to_numpy() > 0
+    return pd.DataFrame(
+        {
+            "duration": events.index.to_numpy(dtype=float),
+            "at_risk_count": events["at_risk"].to_numpy(dtype=np.int64),
+            "event_count": events["observed"].to_numpy(dtype=np.int64),
+            "censored_count": events["censored"].to_numpy(dtype=np.int64),
+            "entered_count": events["entrance"].to_numpy(dtype=np.int64),
+            "survival_rate": rates.reindex(events.index).to_numpy(dtype=float),
+            "survival_rate_lower": np.where(is_known, bounds.iloc[:, 0].reindex(events.index), np.nan),
+            "survival_rate_upper": np.where(is_known, bounds.iloc[:, 1].reindex(events.index), np.nan),
+            "cumulative_hazard": hazard.cumulative_hazard_.iloc[:, 0].reindex(events.index).to_numpy(dtype=float),
+        }
+    )
