@@ -15,6 +15,17 @@
     with
         lifecycle_models as (select distinct lifecycle_model, entity_type from {{ episodes }}),
 
+        -- Half-open, and without a null: a join by comparisons alone stays a hash join.
+        stays as (
+            select
+                lifecycle_model,
+                entity_id,
+                stage,
+                entered_at,
+                coalesce(exited_at, {{ as_of() }} + interval 1 day) as left_at
+            from {{ episodes }}
+        ),
+
         main_accounts as (select person_id, account_id from {{ account_persons }} where is_main_account),
 
         started as (
@@ -47,11 +58,11 @@
             select staged.*, coalesce(stays.stage, 'none') as stage
             from staged
             left join
-                {{ episodes }} as stays
+                stays
                 on stays.entity_id = staged.entity_id
                 and stays.lifecycle_model = staged.lifecycle_model
                 and stays.entered_at <= staged.waiting_since_at
-                and (stays.exited_at > staged.waiting_since_at or stays.exited_at is null)
+                and stays.left_at > staged.waiting_since_at
         ),
 
         broken_down as (

@@ -38,12 +38,12 @@ with
             business_hours as hours_since
             on hours_since.date_day = cast(measured.waiting_since_at as date)
             and measured.waiting_since_at >= hours_since.starts_at
-            and (measured.waiting_since_at < hours_since.ends_at or hours_since.ends_at is null)
+            and measured.waiting_since_at < hours_since.ends_at
         left join
             business_hours as hours_until
             on hours_until.date_day = cast(measured.measured_until_at as date)
             and measured.measured_until_at >= hours_until.starts_at
-            and (measured.measured_until_at < hours_until.ends_at or hours_until.ends_at is null)
+            and measured.measured_until_at < hours_until.ends_at
     )
 
 select *
