@@ -65,6 +65,10 @@ lint: .venv/installed  ## Check style, types, SQL and definitions
 test: lint  ## Run every check: lint, then unit, contract and integration tests
 	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
+.PHONY: bench
+bench: .venv/installed  ## Measure speed and memory beside a floor, as docs/benchmarks.md shows (about 10 minutes)
+	@.venv/bin/python -m tests.benchmarks
+
 .PHONY: lock
 lock: .uv/installed  ## Make the locks anew from pyproject.toml (hashes, no index)
 	$(UV) pip compile pyproject.toml $(LOCK) --extra dev -o requirements/dev.txt
