@@ -77,7 +77,7 @@ def maximize(
         starts: where to begin; the best end is taken, so that a poor start costs time and not the result.
         observations: number of subjects behind the likelihood.
         subject: the model's name, for messages.
-        rough: the same on a part of the subjects, for comparing the starts; only the best end then goes on to all.
+        rough: the same on a part of the subjects, for comparing the starts; only the best end goes on to all.
 
     Raises:
         FitError: when no start ends at a maximum, or the likelihood is flat there.
@@ -90,20 +90,18 @@ def maximize(
 
         return loss
 
-    def search(loss: Callable[[Array], float], start: Array) -> optimize.OptimizeResult:
+    def search(loss: Callable[[Array], float], start: Array, tolerance: float) -> optimize.OptimizeResult:
         return optimize.minimize(
             loss,
             start,
             method="L-BFGS-B",
             bounds=[(-LIMIT, LIMIT)] * len(names),
-            options={"maxiter": 2000, "maxfun": 20_000, "ftol": 1e-13, "gtol": 1e-8},
+            options={"maxiter": 2000, "maxfun": 20_000, "ftol": tolerance, "gtol": 1e-8},
         )
 
-    loss = loss_of(log_likelihood)
-    ends = [search(loss_of(rough or log_likelihood), np.log(np.asarray(start, dtype=float))) for start in starts]
-    best = min(ends, key=lambda end: end.fun)
-    if rough is not None:
-        best = search(loss, best.x)
+    rough_loss, loss = loss_of(rough or log_likelihood), loss_of(log_likelihood)
+    ends = [search(rough_loss, np.log(np.asarray(start, dtype=float)), 1e-8) for start in starts]
+    best = search(loss, min(ends, key=lambda end: end.fun).x, 1e-13)
     if best.fun >= _IMPOSSIBLE:
         raise FitError(f"{subject}: no finite likelihood on {observations} subjects; look for impossible histories")
     at_edge = np.abs(best.x) > LIMIT - _EDGE
@@ -116,7 +114,7 @@ def maximize(
         except np.linalg.LinAlgError:
             raise FitError(
                 f"{subject}: {observations} subjects do not determine "
-                f"{', '.join(names[i] for i in free)}: the likelihood is flat around its maximum"
+                f"{', '.join(names[int(i)] for i in free)}: the likelihood is flat around its maximum"
             ) from None
         covariance[np.ix_(free, free)] = np.linalg.inv(information)
     return Estimate(

@@ -36,11 +36,11 @@ from predictions.maximum_likelihood import Array, Estimate, FitError, maximize, 
 # A fit on this many customers has standard errors below a percent or two: more would only cost time.
 FIT_SAMPLE = 100_000
 # The starts are compared on this many, and only the best goes on to all.
-_ROUGH_SAMPLE = 2_000
+_ROUGH_SAMPLE = 1_000
 # A count whose upper quantile lies above this is reported as this: nobody plans with more purchases of one person.
 LARGEST_COUNT = 5_000
 # Process variance of totals is estimated from at least this many simulated futures.
-_SIMULATED_FUTURES = 1_000_000
+_SIMULATED_FUTURES = 200_000
 
 
 def _quadrature(nodes: int) -> tuple[Array, Array]:
@@ -218,7 +218,7 @@ class PurchaseModel(ABC):
         total = np.exp(-discount_rate * horizon) * self.live_expectation(frequency, age, horizon)
         if discount_rate == 0:
             return total
-        for node, weight in zip(*_quadrature(6), strict=True):
+        for node, weight in zip(*_quadrature(10), strict=True):
             until = float(node * horizon)
             factor = weight * horizon * discount_rate * np.exp(-discount_rate * until)
             total = total + factor * self.live_expectation(frequency, age, until)
@@ -296,7 +296,7 @@ class PurchaseModel(ABC):
                 )
             ]
             expected, discounted, active = (alive * values for values in live)
-            return np.stack([_log_odds(alive), np.log(expected), np.log(discounted), -_log_odds(active)])
+            return np.stack([_log_odds(alive), _log(expected), _log(discounted), -_log_odds(active)])
 
         estimates = unbounded(self.values)
         errors = standard_error(unbounded, self._fitted())
@@ -349,6 +349,11 @@ class PurchaseModel(ABC):
     @abstractmethod
     def simulate_future(self, histories: Histories, horizon: float, rng: np.random.Generator) -> Array:
         """One possible number of purchases of each customer in the horizon, given the history, shape (n,)."""
+
+
+def _log(amount: Array) -> Array:
+    """Logarithm, finite also where somebody is so surely gone that nothing is expected."""
+    return np.log(np.maximum(amount, 1e-300))
 
 
 def _log_odds(probability: Array) -> Array:
@@ -476,7 +481,7 @@ class ParetoNBD(PurchaseModel):
     def _log_odds_of_leaving(self, histories: Histories) -> Array:
         """Logarithm of P(left since the last purchase) / P(alive); -inf where there was no time to leave.
 
-        The term A0 of Fader & Hardie 2005, equations 20 to 22, times (α+T)^(r+x) (β+T)^s. With Euler's transformation
+        The term A0 of Fader & Hardie 2005, times (α+T)^(r+x) (β+T)^s. With Euler's transformation
         of the hypergeometric function, as the published form overflows for frequent buyers.
         """
         r, alpha, s, beta = self.values

@@ -20,7 +20,7 @@ from predictions.maximum_likelihood import Array, Estimate, FitError, maximize, 
 
 # As for the purchase models: more customers would only cost time.
 FIT_SAMPLE = 100_000
-_ROUGH_SAMPLE = 2_000
+_ROUGH_SAMPLE = 1_000
 _STARTS = ((2.0, 3.0, 1.0), (6.0, 4.0, 0.5), (1.0, 10.0, 10.0))
 
 
@@ -86,11 +86,11 @@ class GammaGamma:
 
     @property
     def population_mean(self) -> float:
-        """Mean amount of a purchase over all customers, equation 4."""
+        """Mean amount of a purchase over all customers."""
         return self.p * self.v / (self.q - 1)
 
     def expected_amount(self, frequency: Array, repeat_amount: Array) -> Array:
-        """Each customer's expected amount of a purchase, shape (n,): equation 5.
+        """Each customer's expected amount of a purchase, shape (n,): equation 5 of Fader & Hardie 2013.
 
         Without repeat purchases it is the mean of all customers. A mean below zero, after refunds, counts as zero.
         """
@@ -129,7 +129,7 @@ def _expected_amount(values: Array, frequency: Array, repeat_amount: Array) -> A
 
 
 def _log_likelihood(values: Array, x: Array, mean: Array) -> Array:
-    """Equation 1a: density of the mean of x purchases, shape (n,)."""
+    """Equation 1a of Fader & Hardie 2013: density of the mean of x purchases, shape (n,)."""
     p, q, v = values
     return (
         gammaln(p * x + q)

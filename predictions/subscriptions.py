@@ -74,7 +74,7 @@ class ShiftedBetaGeometric:
         return cls(float(found.values[0]), float(found.values[1]), found)
 
     def survival(self, renewals: NDArray[np.int64]) -> Array:
-        """Share of a cohort that is left after so many renewals, equation 6; survival(0) is 1."""
+        """Share of a cohort that is left after so many renewals; survival(0) is 1."""
         return np.exp(_log_survival(self.alpha, self.beta, np.asarray(renewals)))
 
     def survival_interval(self, renewals: NDArray[np.int64], confidence: float = 0.95) -> Interval:
@@ -84,7 +84,7 @@ class ShiftedBetaGeometric:
         return Interval.around(logit(self.survival(at)), norm.ppf((1 + confidence) / 2) * error, expit)
 
     def retention(self, renewals: NDArray[np.int64]) -> Array:
-        """P(the next renewal is made | so many were made), equation 7 shifted by one; it rises with tenure."""
+        """P(the next renewal is made | so many were made); it rises with tenure."""
         made = np.asarray(renewals, dtype=float)
         return (self.beta + made) / (self.alpha + self.beta + made)
 
@@ -100,7 +100,7 @@ class ShiftedBetaGeometric:
 
         The sum over k = 1, 2, … of P(renewal k from now is made) / (1 + rate)^(k - 1): a payment follows each renewal,
         the next one is due now and not discounted. Without a horizon the closed form of Fader & Hardie 2010, Marketing
-        Science 29(1), "Customer-base valuation in a contractual setting", equation 6.
+        Science 29(1), "Customer-base valuation in a contractual setting".
 
         Args:
             renewals_made: by each subscriber so far.
@@ -139,7 +139,7 @@ def _log_survival(alpha: float, beta: float, renewals: NDArray[np.int64]) -> Arr
 
 
 def _log_ending(alpha: float, beta: float, renewals: NDArray[np.int64]) -> Array:
-    """Logarithm of P(lost at renewal t), equation 5, t = 1, 2, …"""
+    """Logarithm of P(lost at renewal t), t = 1, 2, …"""
     return betaln(alpha + 1, beta + renewals - 1) - betaln(alpha, beta)
 
 

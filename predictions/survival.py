@@ -91,12 +91,14 @@ def _curve(group: pd.DataFrame, confidence: float, has_late_entry: bool) -> pd.D
     events = survival.event_table
     rates = survival.survival_function_.iloc[:, 0]
     bounds = survival.confidence_interval_survival_function_
+    # lifelines counts who enters at a duration among those at risk, though an event there is not shared by them.
+    at_risk = (events["at_risk"] - events["entrance"]).where(events.index > 0, events["at_risk"])
     # Before the first event nothing is known of the spread: lifelines reports 1 to 1.
     is_known = events["observed"].cumsum().to_numpy() > 0
     return pd.DataFrame(
         {
             "duration": events.index.to_numpy(dtype=float),
-            "at_risk_count": events["at_risk"].to_numpy(dtype=np.int64),
+            "at_risk_count": at_risk.to_numpy(dtype=np.int64),
             "event_count": events["observed"].to_numpy(dtype=np.int64),
             "censored_count": events["censored"].to_numpy(dtype=np.int64),
             "entered_count": events["entrance"].to_numpy(dtype=np.int64),

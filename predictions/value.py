@@ -23,7 +23,7 @@ DAYS_IN_YEAR = 365.25
 # Below the first a risk is low, above the second it is high.
 RISK_BANDS = (0.33, 0.66)
 # Process variance of totals is estimated from at least this many simulated customers.
-_SIMULATED_FUTURES = 1_000_000
+_SIMULATED_FUTURES = 200_000
 
 
 def continuous_rate(yearly_discount_rate: float) -> float:

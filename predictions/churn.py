@@ -1,0 +1,203 @@
+"""Who is about to leave, how likely, and why: a calibrated model with the reasons of each score.
+
+Belongs here: the features that the model reads (their meaning, not their computation), the model, its calibration, the
+reasons. Does not: the computation of features (`dbt_project/`), whether to believe the scores (`backtest`, `gates`).
+
+A logistic regression on standardised features: its log-odds are a sum over the features, so that the reasons of a
+score are exact and add up to it. It is fitted on the earlier cut-offs and calibrated on the latest one (Platt 1999,
+"Probabilistic outputs for support vector machines"), never on a random split, which would let it see its own future.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from predictions.maximum_likelihood import FitError
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One input of the model.
+
+    Attributes:
+        name: its column, and how a reason names it.
+        description: what it says, and over which time before the cut-off.
+        unit: of the values.
+        max_age_days: older than this its latest record no longer counts; None when it does not age.
+    """
+
+    name: str
+    description: str
+    unit: str
+    max_age_days: float | None = None
+
+
+# Null wherever there is nothing to tell (no second purchase, no message): missing is not zero. Behavioural signs as in
+# Buckinx & Van den Poel 2005 (European Journal of Operational Research 164(1)); service and response as in Ascarza et
+# al. 2018, "In pursuit of enhanced customer retention management" (Customer Needs and Solutions 5).
+FEATURES: tuple[Feature, ...] = (
+    Feature("days_since_last_purchase", "Time since the last purchase", "days"),
+    Feature("purchase_count", "Distinct purchase days so far", "days with a purchase"),
+    Feature("customer_age_days", "Time since the first purchase", "days"),
+    Feature(
+        "gap_to_usual_ratio",
+        "Time since the last purchase as a multiple of the person's own median gap between purchases",
+        "ratio",
+    ),
+    Feature(
+        "gap_trend_ratio", "The last gap between purchases as a multiple of the mean of the gaps before it", "ratio"
+    ),
+    Feature("purchase_amount_mean", "Mean revenue of a purchase, net of refunds", "reporting currency", 730),
+    Feature("refund_rate", "Share of purchases that were refunded in part or full, last 365 days", "0..1", 365),
+    Feature("unanswered_message_count", "The person's messages that nobody had answered, last 60 days", "messages", 60),
+    Feature("first_response_hours", "Median first response to the person's conversations, last 180 days", "hours", 180),
+    Feature("complaint_count", "Complaints, last 180 days", "complaints", 180),
+    Feature(
+        "engagement_trend_ratio",
+        "Activities of the last 30 days as a multiple of what 30 of the 90 days before them had",
+        "ratio",
+        120,
+    ),
+    Feature("satisfaction_score", "Latest survey answer, as a share of its scale", "0..1", 365),
+)
+FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
+
+
+def check_features(features: pd.DataFrame) -> pd.DataFrame:
+    """The features as floats, in the order of `FEATURES`.
+
+    Raises:
+        ValueError: naming columns that are missing or unknown, or the first infinite value.
+    """
+    missing = [name for name in FEATURE_NAMES if name not in features.columns]
+    unknown = [name for name in features.columns if name not in FEATURE_NAMES]
+    if missing or unknown:
+        raise ValueError(f"features lack {missing} and have unknown {unknown}: see predictions.churn.FEATURES")
+    checked = features.loc[:, list(FEATURE_NAMES)].astype(float)
+    infinite = np.isinf(checked.to_numpy())
+    if infinite.any():
+        row, column = np.argwhere(infinite)[0]
+        raise ValueError(f"{FEATURE_NAMES[column]} is infinite at row {checked.index[row]!r}")
+    return checked
+
+
+@dataclass(frozen=True)
+class ChurnModel:
+    """A fitted and calibrated model; `fit` makes it.
+
+    Attributes:
+        steps: logarithm, imputation with a sign of what was missing, standardisation, logistic regression.
+        slope, intercept: of the calibration of the log-odds.
+        columns: the feature behind each column that the regression reads.
+        fitted_cutoffs, calibrated_cutoff: which cut-offs taught what.
+    """
+
+    steps: Pipeline
+    slope: float
+    intercept: float
+    columns: tuple[str, ...]
+    fitted_cutoffs: tuple[pd.Timestamp, ...]
+    calibrated_cutoff: pd.Timestamp
+
+    @classmethod
+    def fit(cls, features: pd.DataFrame, is_churned: pd.Series, cutoffs: pd.Series, horizon_days: float) -> ChurnModel:
+        """Fit on the earlier cut-offs, calibrate on the latest.
+
+        Args:
+            features: one row per person and cut-off, the columns of `FEATURES`.
+            is_churned: same index: what happened in the horizon after the cut-off; only of windows that have closed.
+            cutoffs: same index.
+            horizon_days: length of the window. A cut-off teaches the model only if its window closed before the one
+                that calibrates, so that no outcome is seen twice.
+
+        Raises:
+            FitError: when no cut-off is early enough, or one side of the split has a single outcome.
+        """
+        checked = check_features(features)
+        latest = cutoffs.max()
+        is_early = (cutoffs + pd.Timedelta(days=horizon_days) <= latest).to_numpy()
+        is_latest = (cutoffs == latest).to_numpy()
+        outcome = is_churned.to_numpy(dtype=bool)
+        for rows, purpose in ((is_early, "fit"), (is_latest, "calibration")):
+            if len(set(outcome[rows])) < 2:
+                raise FitError(
+                    f"churn model: the {int(rows.sum())} rows for {purpose} have not both outcomes "
+                    f"(latest cut-off {latest:%Y-%m-%d}, horizon {horizon_days:g} days)"
+                )
+        steps = make_pipeline(
+            # Counts, durations and ratios are skewed: what matters is their order of magnitude.
+            FunctionTransformer(_signed_log, feature_names_out="one-to-one"),
+            SimpleImputer(strategy="mean", add_indicator=True, keep_empty_features=True),
+            StandardScaler(),
+            LogisticRegression(C=1.0, max_iter=1000),
+        )
+        steps.fit(checked[is_early], outcome[is_early])
+        score = steps.decision_function(checked[is_latest]).reshape(-1, 1)
+        calibration = LogisticRegression(C=np.inf, max_iter=1000).fit(score, outcome[is_latest])
+        names = steps[:-1].get_feature_names_out()
+        return cls(
+            steps=steps,
+            slope=float(calibration.coef_[0, 0]),
+            intercept=float(calibration.intercept_[0]),
+            columns=tuple(str(name).removeprefix("missingindicator_") for name in names),
+            fitted_cutoffs=tuple(sorted(set(cutoffs[is_early]))),
+            calibrated_cutoff=latest,
+        )
+
+    def probability(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        """P(churned within the horizon), calibrated, shape (n,)."""
+        score = self.steps.decision_function(check_features(features))
+        return 1 / (1 + np.exp(-(self.slope * score + self.intercept)))
+
+    @property
+    def base_log_odds(self) -> float:
+        """Calibrated log-odds of somebody who is average in everything."""
+        return self.slope * float(self.steps[-1].intercept_[0]) + self.intercept
+
+    def contributions(self, features: pd.DataFrame) -> pd.DataFrame:
+        """What each feature adds to a person's log-odds, compared with the average person.
+
+        Returns:
+            Same index as `features`, one column a feature. `base_log_odds` plus a row's sum is the log-odds of its
+            probability, exactly. Knowing nothing of a feature counts as that feature's contribution.
+        """
+        checked = check_features(features)
+        standardised = np.asarray(self.steps[:-1].transform(checked))
+        parts = pd.DataFrame(self.slope * standardised * self.steps[-1].coef_[0], index=checked.index)
+        parts.columns = pd.Index(self.columns)
+        return parts.T.groupby(level=0).sum().T.reindex(columns=list(FEATURE_NAMES))
+
+    def reasons(self, features: pd.DataFrame, top: int = 3) -> pd.DataFrame:
+        """The features that raise each person's risk the most.
+
+        Returns:
+            At most `top` rows per person, only contributions above 0: the index of `features` as `row`, rank (from 1),
+            feature, value (null: not known), contribution (log-odds).
+        """
+        parts = self.contributions(features)
+        values = parts.to_numpy()
+        order = np.argsort(-values, axis=1, kind="stable")[:, :top]
+        rows = np.repeat(np.arange(len(parts)), order.shape[1])
+        columns = order.ravel()
+        result = pd.DataFrame(
+            {
+                "row": parts.index.to_numpy()[rows],
+                "rank": np.tile(np.arange(1, order.shape[1] + 1), len(parts)),
+                "feature": np.array(FEATURE_NAMES)[columns],
+                "value": check_features(features).to_numpy()[rows, columns],
+                "contribution": values[rows, columns],
+            }
+        )
+        return result[result["contribution"] > 0].reset_index(drop=True)
+
+
+def _signed_log(values: pd.DataFrame) -> pd.DataFrame:
+    return np.sign(values) * np.log1p(np.abs(values))

@@ -1,0 +1,103 @@
+"""May a prediction be shown? Minimums of data, and a backtest that beats the naive rule; otherwise the reason why not.
+
+Belongs here: the decision. Does not: the backtest (`backtest`), the columns that are nulled (`dbt_project/`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Minimums:
+    """What the data must have, as marketing platforms ask before they show predicted value.
+
+    Attributes:
+        buyers: customers with a purchase.
+        history_days: from the first purchase to the end of the data.
+        recent_days: there must be a purchase within these days before the end.
+        frequent_buyers: customers with at least three purchases.
+    """
+
+    buyers: int = 500
+    history_days: int = 180
+    recent_days: int = 30
+    frequent_buyers: int = 1
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether predictions are shown, and if not, every reason.
+
+    Attributes:
+        is_shown: only without any reason against it.
+        reasons: in words that stand beside the null.
+    """
+
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def is_shown(self) -> bool:
+        return not self.reasons
+
+    @property
+    def reason(self) -> str | None:
+        """All reasons in one text; None when predictions are shown."""
+        return "; ".join(self.reasons) or None
+
+    def __and__(self, other: Decision) -> Decision:
+        return Decision(self.reasons + other.reasons)
+
+
+def enough_data(purchases: pd.DataFrame, observed_until: pd.Timestamp, minimums: Minimums | None = None) -> Decision:
+    """Whether the purchases allow a prediction at all.
+
+    Args:
+        purchases: customer_id, purchased_on; rows at or after `observed_until` are not seen.
+        observed_until: the first day that is not in the data.
+        minimums: what to ask for.
+    """
+    asked = minimums or Minimums()
+    seen = purchases.loc[purchases["purchased_on"] < observed_until, ["customer_id", "purchased_on"]].drop_duplicates()
+    if seen.empty:
+        return Decision(("no purchases",))
+    counts = seen.groupby("customer_id").size()
+    history = (observed_until - seen["purchased_on"].min()).days
+    silence = (observed_until - seen["purchased_on"].max()).days
+    frequent = int((counts >= 3).sum())
+    reasons = []
+    if len(counts) < asked.buyers:
+        reasons.append(f"{len(counts)} buyers, at least {asked.buyers} are needed")
+    if history < asked.history_days:
+        reasons.append(f"{history} days of history, at least {asked.history_days} are needed")
+    if silence > asked.recent_days:
+        reasons.append(f"no purchase in the last {asked.recent_days} days")
+    if frequent < asked.frequent_buyers:
+        reasons.append(f"{frequent} customers with three or more purchases, at least {asked.frequent_buyers} needed")
+    return Decision(tuple(reasons))
+
+
+def beats_naive(scores: pd.DataFrame, target: str, errors: float = 1.0) -> Decision:
+    """Whether the backtest shows the model to be better than the naive rule.
+
+    Args:
+        scores: of `backtest.Backtest`; the row of the target without a cut-off decides.
+        target: whose predictions are to be shown.
+        errors: by how many standard errors of the difference the model must be better; an advantage within them may be
+            luck.
+    """
+    if scores.empty:
+        return Decision((f"{target}: no backtest could be run",))
+    row = scores[(scores["target"] == target) & scores["cutoff_at"].isna()]
+    if row.empty:
+        return Decision((f"{target}: no backtest could be run",))
+    difference, error = float(row["difference"].iloc[0]), float(row["difference_error"].iloc[0])
+    if not np.isfinite(difference) or not np.isfinite(error):
+        return Decision((f"{target}: the backtest is too small to compare with the naive rule",))
+    if difference > -errors * error or difference >= 0:
+        skill = float(row["skill"].iloc[0])
+        return Decision((f"{target}: not shown to beat the naive rule (skill {skill:.1%}, in the backtest)",))
+    return Decision()

@@ -1,0 +1,104 @@
+"""Features know the past only: guards that a features frame has nothing of the time it is to foretell.
+
+Belongs here: the checks, and the expiry of inputs that have grown old. Does not: any feature (`dbt_project/`), models.
+
+A feature travels with the instant of the latest record that it was computed from, in a frame of the same shape. That
+catches an honest feature that looks too far; `assert_blind_to_future` also catches one whose instants are wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+
+class LeakageError(ValueError):
+    """A feature knows something from its cut-off or after."""
+
+
+def assert_known_before(features: pd.DataFrame, known_at: pd.DataFrame, cutoffs: pd.Series) -> None:
+    """Every feature value was known strictly before the cut-off of its row.
+
+    Args:
+        features: one row per subject and cut-off, one column a feature.
+        known_at: same index and columns: the instant of the latest record behind the value (datetime64); null exactly
+            where the value is null or was computed from no record at all (a count of 0).
+        cutoffs: same index: what comes at or after this instant is the future.
+
+    Raises:
+        LeakageError: naming the feature, the number of rows, and the worst of them.
+        ValueError: when the frames do not match, or a value carries no instant though it is neither null nor 0.
+    """
+    if not features.index.equals(known_at.index) or not features.index.equals(cutoffs.index):
+        raise ValueError("features, known_at and cutoffs must have the same index")
+    if cutoffs.isna().any():
+        raise ValueError("a row has no cut-off")
+    missing = [name for name in features.columns if name not in known_at.columns]
+    if missing:
+        raise ValueError(f"known_at lacks {missing}: without the instant of its source a feature cannot be trusted")
+    for name in features.columns:
+        instants = known_at[name]
+        unknown = features[name].notna() & (features[name] != 0) & instants.isna()
+        if unknown.any():
+            raise ValueError(f"{name}: {int(unknown.sum())} values carry no instant, first at row {unknown.idxmax()!r}")
+        leaks = instants >= cutoffs
+        if leaks.any():
+            row = (instants - cutoffs).where(leaks).idxmax()
+            raise LeakageError(
+                f"{name}: {int(leaks.sum())} of {len(features)} values come from the cut-off or after; row {row!r} "
+                f"knows {instants[row]} at the cut-off {cutoffs[row]}"
+            )
+
+
+def assert_blind_to_future(
+    build: Callable[[pd.DataFrame, pd.Timestamp], pd.DataFrame],
+    events: pd.DataFrame,
+    cutoff: pd.Timestamp,
+    occurred_at: str = "occurred_at",
+) -> None:
+    """A feature function gives the same features whether or not the future is in its input.
+
+    Args:
+        build: from events and a cut-off to features, one row a subject.
+        events: with an instant in the column `occurred_at`; some at or after the cut-off, or nothing is tested.
+        cutoff: as for `build`.
+
+    Raises:
+        LeakageError: naming the features that differ.
+        ValueError: when no event lies at or after the cut-off.
+    """
+    past = events[events[occurred_at] < cutoff]
+    if len(past) == len(events):
+        raise ValueError(f"no event at or after {cutoff}: there is no future to be blind to")
+    with_future, without = build(events, cutoff), build(past, cutoff)
+    if set(with_future.index) != set(without.index):
+        extra = sorted(set(with_future.index) ^ set(without.index))[:3]
+        raise LeakageError(f"which subjects have features depends on the future: {extra} …")
+    with_future = with_future.reindex(without.index)
+    differing = [
+        name
+        for name in without.columns
+        if not ((with_future[name] == without[name]) | (with_future[name].isna() & without[name].isna())).all()
+    ]
+    if differing:
+        raise LeakageError(f"features that change with events from {cutoff} on: {', '.join(differing)}")
+
+
+def expire(
+    features: pd.DataFrame, known_at: pd.DataFrame, cutoffs: pd.Series, max_age_days: dict[str, float]
+) -> pd.DataFrame:
+    """Features whose latest record is older than allowed become unknown: an old input is no longer one.
+
+    Args:
+        max_age_days: by feature; one that is not named does not expire.
+
+    Returns:
+        A copy of `features` with null where the input has expired.
+    """
+    result = features.copy()
+    for name, days in max_age_days.items():
+        is_stale = (cutoffs - known_at[name]) > pd.Timedelta(days=days)
+        result[name] = result[name].astype(float).mask(is_stale, np.nan)
+    return result
