@@ -204,11 +204,13 @@ class Chat:
         return self._story.working_time(at + 20 + int(delay))
 
     def exchange(self, at: int, rounds: int, *, ends_with_us: bool) -> int:
-        """The person writes, a bot greets, an agent takes over, and so on. Returns the last instant."""
+        """The person writes, a bot greets and may hand over, an agent answers, and so on. Returns the last instant."""
         story = self._story
         at = self.say(at + story.between(1, 40), "contact", "Hello, I have a question.")
         if story.chance(0.85):
             at = self.say(at + story.between(2, 8), "bot", "Thanks for writing, a colleague will be with you.")
+            if story.person.index % 2:
+                self.assign(at)
         for number in range(rounds):
             if number:
                 at = self.say(at + story.soon(2 * HOUR), "contact", "And what about delivery?")
@@ -216,20 +218,31 @@ class Chat:
                 at = self.say(self.answer_at(at), "user", "Happy to help: here is what we offer.")
         return at
 
-    def _push(self, at: int, event_type: str, *, may_be_late: bool = False, **fields: Any) -> int:
-        """Hand an event to the inbox and return when it gets there."""
-        story = self._story
+    def assign(self, at: int) -> None:
+        """A workflow hands the contact over to the agent in the second in which the bot has spoken."""
+        self.contact.set(at, assignee=self.agent.user_id)
+        body = self._event(at, "contact.assignee.updated")
+        body["contact"]["assignee"] = {"id": self.agent.user_id, "email": self.agent.email}
+        self.contact.webhooks.append(Webhook(body["event_id"], at, at, body))
+
+    def _event(self, at: int, event_type: str, **fields: Any) -> dict[str, Any]:
+        """What an event says."""
         self._events += 1
-        delivered_at = at
-        if may_be_late and story.chance(LATE_SHARE):
-            delivered_at = at + story.between(3 * DAY, 20 * DAY)
-        body = {
+        return {
             "event_type": event_type,
             "event_id": f"evt-{self.contact.id}-{self._events}",
             "timestamp": at,
-            "contact": {"id": self.contact.id, "phone": story.person.phone},
+            "contact": {"id": self.contact.id, "phone": self._story.person.phone},
             **fields,
         }
+
+    def _push(self, at: int, event_type: str, *, may_be_late: bool = False, **fields: Any) -> int:
+        """Hand an event to the inbox and return when it gets there."""
+        story = self._story
+        delivered_at = at
+        if may_be_late and story.chance(LATE_SHARE):
+            delivered_at = at + story.between(3 * DAY, 20 * DAY)
+        body = self._event(at, event_type, **fields)
         self.contact.webhooks.append(Webhook(body["event_id"], at, delivered_at, body))
         if story.chance(TWICE_SHARE):
             again = delivered_at + story.between(1, 2 * DAY)

@@ -97,6 +97,7 @@ def test_every_message_is_pushed_so_that_its_contact_is_known_to_have_news(inbox
 
 
 def test_a_chat_knows_bots_agents_broadcasts_and_reopenings() -> None:
+    from ingestion.sandbox.conversations import AGENTS
     from ingestion.sandbox.running import running_sandbox
 
     with running_sandbox(people=300, days=300) as sandbox:
@@ -105,8 +106,10 @@ def test_a_chat_knows_bots_agents_broadcasts_and_reopenings() -> None:
         assert {m.source for c in found for m in c.messages} == {"contact", "user", "bot", "workflow", "broadcast"}
         bodies = [w.body for c in found for w in c.webhooks]
         assert {body["event_type"] for body in bodies} == {
-            "contact.created", "contact.tag.updated", "contact.lifecycle.updated", "conversation.opened",
-            "conversation.closed", "message.received", "message.sent"}  # fmt: skip
+            "contact.created", "contact.tag.updated", "contact.lifecycle.updated", "contact.assignee.updated",
+            "conversation.opened", "conversation.closed", "message.received", "message.sent"}  # fmt: skip
+        assigned = {w.body["contact"]["assignee"]["id"] for c in found for w in c.webhooks if "assignee" in str(w.body)}
+        assert assigned == {agent.user_id for agent in AGENTS}
         opened = [body["conversation"] for body in bodies if body["event_type"] == "conversation.opened"]
         assert {o["source"] for o in opened} == {"ctc_ads", "contact", "user", "workflow"}
         assert all(("adId" in o) == (o["source"] == "ctc_ads") for o in opened)
