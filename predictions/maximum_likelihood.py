@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 from scipy.stats import norm
+from threadpoolctl import threadpool_limits
 
 Array = NDArray[np.float64]
 
@@ -100,8 +101,10 @@ def maximize(
         )
 
     rough_loss, loss = loss_of(rough or log_likelihood), loss_of(log_likelihood)
-    ends = [search(rough_loss, np.log(np.asarray(start, dtype=float)), 1e-8) for start in starts]
-    best = search(loss, min(ends, key=lambda end: end.fun).x, 1e-13)
+    # The optimiser's own algebra is on k × k matrices: handing those to several threads takes longer than all the rest.
+    with threadpool_limits(limits=1, user_api="blas"):
+        ends = [search(rough_loss, np.log(np.asarray(start, dtype=float)), 1e-8) for start in starts]
+        best = search(loss, min(ends, key=lambda end: end.fun).x, 1e-13)
     if best.fun >= _IMPOSSIBLE:
         raise FitError(f"{subject}: no finite likelihood on {observations} subjects; look for impossible histories")
     at_edge = np.abs(best.x) > LIMIT - _EDGE

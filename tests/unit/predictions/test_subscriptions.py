@@ -53,7 +53,7 @@ def test_grouped_and_single_rows_are_the_same() -> None:
     due, is_lost = cohorts(500, seed=8)
     pairs, counts = np.unique(np.column_stack([due, is_lost]), axis=0, return_counts=True)
     single = ShiftedBetaGeometric.fit(due, is_lost)
-    grouped = ShiftedBetaGeometric.fit(pairs[:, 0], pairs[:, 1].astype(bool), counts)
+    grouped = ShiftedBetaGeometric.fit(pairs[:, 0], pairs[:, 1].astype(bool), counts.astype(float))
 
     assert [grouped.alpha, grouped.beta] == pytest.approx([single.alpha, single.beta])
 

@@ -1,0 +1,219 @@
+"""Backtests score what they claim to score, and decide against predictions that do not earn to be shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from predictions.backtest import (
+    backtest_churn,
+    backtest_purchases,
+    compare,
+    cutoffs,
+    reliability,
+    score_amounts,
+    score_probabilities,
+)
+from predictions.churn import FEATURE_NAMES
+from predictions.gates import Decision, Minimums, beats_naive, enough_data
+from predictions.purchases import ModifiedBetaGeoNBD
+
+START, END = pd.Timestamp("2025-01-01"), pd.Timestamp("2026-01-01")
+
+
+def simulated_purchases(size: int = 1500, seed: int = 4) -> pd.DataFrame:
+    """Purchase days of customers who came evenly over the year and leave at their own rates."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for customer in range(size):
+        day, leaves = rng.uniform(0, 365), rng.beta(0.7, 2.5)
+        rate = rng.gamma(0.8, 1 / 15)
+        while day < 365:
+            rows.append((customer, START + pd.Timedelta(days=int(day))))
+            if rng.random() < leaves:
+                break
+            day += rng.exponential(1 / rate)
+    return pd.DataFrame(rows, columns=["customer_id", "purchased_on"]).assign(amount=10.0)
+
+
+@pytest.fixture(scope="module")
+def purchases() -> pd.DataFrame:
+    return simulated_purchases()
+
+
+def test_cutoffs_leave_a_closed_window_and_a_past() -> None:
+    found = cutoffs(START, END, horizon_days=90, step_days=30, warm_up_days=180)
+
+    assert found[-1] == END - pd.Timedelta(days=90)
+    assert found[0] >= START + pd.Timedelta(days=180)
+    assert {(b - a).days for a, b in zip(found, found[1:], strict=False)} == {30}
+    assert cutoffs(START, START + pd.Timedelta(days=200), 90, 30, 180) == []
+
+
+def test_scores_of_probabilities_by_hand() -> None:
+    scores = score_probabilities([0.1, 0.1, 0.6, 0.8], [0, 0, 1, 0], [0.25] * 4, subjects=[1, 2, 3, 4])
+
+    assert scores.event_rate == 0.25 and scores.mean_probability == pytest.approx(0.4)
+    assert scores.bias == pytest.approx(0.15)
+    assert scores.brier == pytest.approx((0.01 + 0.01 + 0.16 + 0.64) / 4)
+    assert scores.naive_brier == pytest.approx(0.1875)
+    assert scores.skill == pytest.approx(1 - 0.205 / 0.1875)
+    assert scores.auc == pytest.approx(2 / 3)
+    assert scores.top_decile_lift == 0  # the one with the highest probability stayed
+
+
+def test_calibrated_probabilities_have_slope_one_and_exaggerated_ones_less() -> None:
+    rng = np.random.default_rng(6)
+    odds = rng.normal(-0.5, 1, 40_000)
+    truth = 1 / (1 + np.exp(-odds))
+    outcome = rng.random(40_000) < truth
+    right = score_probabilities(truth, outcome, np.full(40_000, outcome.mean()), np.arange(40_000))
+    extreme = score_probabilities(1 / (1 + np.exp(-2 * odds)), outcome, truth, np.arange(40_000))
+
+    assert right.calibration_slope == pytest.approx(1, abs=0.05)
+    assert right.calibration_intercept == pytest.approx(0, abs=0.05)
+    assert right.calibration_error < 0.015 < extreme.calibration_error
+    assert extreme.calibration_slope == pytest.approx(0.5, abs=0.03)
+    assert right.skill > 0 > extreme.skill
+    assert reliability(truth, outcome)["row_count"].sum() == 40_000
+
+
+def test_scores_without_both_outcomes_say_nothing_of_ranking() -> None:
+    scores = score_probabilities([0.2, 0.3], [False, False], [0.1, 0.1], [1, 2])
+
+    assert np.isnan([scores.auc, scores.calibration_slope, scores.top_decile_lift]).all()
+    assert scores.brier == pytest.approx(0.065)
+
+
+def test_ties_at_the_tenth_do_not_depend_on_the_order_of_rows() -> None:
+    p, y = np.full(40, 0.5), np.arange(40) < 10
+
+    assert score_probabilities(p, y, p, np.arange(40)).top_decile_lift == pytest.approx(1)
+
+
+def test_forecasting_nothing_for_everybody_does_not_win() -> None:
+    """By absolute error it would: most customers buy nothing."""
+    rng = np.random.default_rng(7)
+    mean = np.where(rng.random(5000) < 0.1, 3.0, 0.05)
+    actual = rng.poisson(mean)
+    model = score_amounts(mean, actual, np.zeros(5000), np.arange(5000), np.zeros(5000), mean * 3 + 2)
+
+    assert model.skill > 0.5 and abs(model.bias_rate) < 0.05 and model.interval_coverage > 0.9
+
+
+def test_a_subject_who_is_judged_twice_counts_once_for_the_error() -> None:
+    rng = np.random.default_rng(8)
+    losses, naive = rng.random(200), rng.random(200)
+    once = compare(losses, naive, np.arange(200))
+    copied = compare(np.tile(losses, 9), np.tile(naive, 9), np.tile(np.arange(200), 9))
+
+    assert copied.difference == pytest.approx(once.difference)
+    assert copied.difference_error == pytest.approx(once.difference_error)
+
+
+def test_the_purchase_backtest_beats_the_naive_rule_and_covers(purchases: pd.DataFrame) -> None:
+    at = cutoffs(START, END, 60, 60, 150)
+    result = backtest_purchases(purchases, ModifiedBetaGeoNBD, at, 60, END)
+
+    assert not result.skipped and len(result.scores) == 2 * (len(at) + 1)
+    total = result.scores[result.scores["cutoff_at"].isna()].set_index("target")
+    assert total.loc["purchases", "skill"] > 0.1
+    assert abs(total.loc["purchases", "bias_rate"]) < 0.15
+    assert total.loc["purchases", "interval_coverage"] >= 0.88
+    assert total.loc["no_purchase", "auc"] > 0.75
+    assert total.loc["no_purchase", "calibration_error"] < 0.05
+    assert beats_naive(result.scores, "purchases").is_shown and beats_naive(result.scores, "no_purchase").is_shown
+
+
+def test_forecasts_at_a_cutoff_do_not_change_with_what_came_after(purchases: pd.DataFrame) -> None:
+    at = [pd.Timestamp("2025-08-01")]
+    later = purchases[purchases["purchased_on"] >= at[0]].assign(amount=99.0)
+    doubled = pd.concat([purchases, later.assign(purchased_on=later["purchased_on"] + pd.Timedelta(days=1))])
+    forecasts = ["forecast_purchases", "naive_purchases", "no_purchase_probability", "naive_no_purchase_probability"]
+    one = backtest_purchases(purchases, ModifiedBetaGeoNBD, at, 60, END).rows
+    two = backtest_purchases(doubled, ModifiedBetaGeoNBD, at, 60, END).rows
+
+    pd.testing.assert_frame_equal(one[forecasts], two[forecasts])
+    assert two["purchases"].sum() > one["purchases"].sum()
+
+
+def test_a_window_that_is_still_open_is_refused(purchases: pd.DataFrame) -> None:
+    with pytest.raises(ValueError, match="2025-12-01.* are still open on 2026-01-01"):
+        backtest_purchases(purchases, ModifiedBetaGeoNBD, [pd.Timestamp("2025-12-01")], 60, END)
+
+
+def test_a_cutoff_that_cannot_be_fitted_is_reported_and_hides_the_prediction() -> None:
+    once = pd.DataFrame({"customer_id": range(50), "purchased_on": START, "amount": 1.0})
+    at = [pd.Timestamp("2025-06-01")]
+    result = backtest_purchases(once, ModifiedBetaGeoNBD, at, 60, END)
+
+    assert result.skipped == {at[0]: "mbg_nbd: none of 50 customers bought a second time"}
+    assert beats_naive(result.scores, "purchases").reason == "purchases: no backtest could be run"
+
+
+def churn_samples(is_learnable: bool) -> pd.DataFrame:
+    rng = np.random.default_rng(9)
+    size, dates = 600, pd.date_range("2025-01-01", periods=6, freq="90D")
+    samples = pd.DataFrame({name: rng.gamma(2.0, 1.0, size * 6) for name in FEATURE_NAMES})
+    samples["person_id"], samples["cutoff_at"] = np.tile(np.arange(size), 6), np.repeat(dates, size)
+    samples["is_inactive"] = samples["days_since_last_purchase"] > 3
+    signal = samples["complaint_count"] - 2 if is_learnable else 0.0
+    samples["is_churned"] = rng.random(size * 6) < 1 / (1 + np.exp(-(1.2 * signal - 0.5 + samples["is_inactive"])))
+    return samples
+
+
+def test_the_churn_backtest_learns_from_closed_windows_only() -> None:
+    samples = churn_samples(is_learnable=True)
+    result = backtest_churn(samples, list(FEATURE_NAMES), 90)
+
+    # The first two cut-offs have no two closed windows before them: one to fit, one to calibrate.
+    assert len(result.skipped) == 2
+    total = result.scores[result.scores["cutoff_at"].isna()].iloc[0]
+    assert total["skill"] > 0.1 and total["calibration_slope"] == pytest.approx(1, abs=0.25)
+    assert beats_naive(result.scores, "churn").is_shown
+    # What happened at the last cut-off is known to nobody before its window closed.
+    changed = samples.copy()
+    is_last = changed["cutoff_at"] == changed["cutoff_at"].max()
+    changed.loc[is_last, "is_churned"] = ~changed.loc[is_last, "is_churned"]
+    pd.testing.assert_series_equal(
+        backtest_churn(changed, list(FEATURE_NAMES), 90).rows["churn_probability"], result.rows["churn_probability"]
+    )
+
+
+def test_a_model_that_adds_nothing_to_the_naive_rule_is_hidden() -> None:
+    scores = backtest_churn(churn_samples(is_learnable=False), list(FEATURE_NAMES), 90).scores
+    decision = beats_naive(scores, "churn")
+
+    assert not decision.is_shown
+    assert decision.reason is not None and decision.reason.startswith("churn: not shown to beat the naive rule")
+
+
+def test_an_advantage_within_its_error_is_not_enough() -> None:
+    row = {"target": "churn", "cutoff_at": None, "skill": 0.01, "difference": -0.001}
+
+    assert not beats_naive(pd.DataFrame([{**row, "difference_error": 0.002}]), "churn").is_shown
+    assert beats_naive(pd.DataFrame([{**row, "difference_error": 0.0005}]), "churn").is_shown
+    assert not beats_naive(pd.DataFrame([{**row, "difference_error": float("nan")}]), "churn").is_shown
+    assert not beats_naive(pd.DataFrame(), "churn").is_shown
+
+
+def test_every_minimum_that_fails_is_named() -> None:
+    few = pd.DataFrame(
+        {"customer_id": [1, 1, 2], "purchased_on": pd.to_datetime(["2025-09-01", "2025-10-01"] * 1 + ["2025-10-05"])}
+    )
+    decision = enough_data(few, END)
+
+    assert decision.reasons == (
+        "2 buyers, at least 500 are needed",
+        "122 days of history, at least 180 are needed",
+        "no purchase in the last 30 days",
+        "0 customers with three or more purchases, at least 1 needed",
+    )
+    assert enough_data(few, pd.Timestamp("2025-09-01")).reason == "no purchases"
+    assert (decision & Decision(("more",))).reasons[-1] == "more"
+
+
+def test_enough_data_is_enough(purchases: pd.DataFrame) -> None:
+    assert enough_data(purchases, END).is_shown
+    assert not enough_data(purchases, END, Minimums(buyers=10**6)).is_shown
