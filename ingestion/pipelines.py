@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -66,18 +66,20 @@ def build_pipeline(name: str, progress: Any = None) -> dlt.Pipeline:
 
 
 def prepare(name: str, pipeline: dlt.Pipeline) -> None:
-    """Drop what a crashed run left half-way (its cursors never moved) and create the raw tables not there yet.
+    """Drop what a crashed run left half-way (its cursors never moved) and create raw tables and columns not there yet.
 
-    Every source has its raw tables, also a disabled one, so that every model always builds.
+    Every source has its raw tables, also a disabled one, with every declared column, also where an older version of
+    the project created them, so that every model always builds.
     """
     pipeline.abort_packages()
-    known: set[str] = set(pipeline.default_schema.data_table_names()) if pipeline.default_schema_name else set()
-    missing = [table for table in tables(name) if table.name not in known]
+    tables_then: Mapping[str, Any] = pipeline.default_schema.tables if pipeline.default_schema_name else {}
+    known = {table: {*tables_then[table]["columns"]} for table in tables_then}
+    missing = [table for table in tables(name) if not {*table.columns()} <= known.get(table.name, set())]
     if missing:
-        pipeline.run(_empty_source(name, missing), loader_file_format=LOADER_FILE_FORMAT)
+        pipeline.run(_empty_source(name, missing, {*known}), loader_file_format=LOADER_FILE_FORMAT)
 
 
-def _empty_source(name: str, missing: list[RawTable]) -> DltSource:
+def _empty_source(name: str, missing: list[RawTable], known: set[str]) -> DltSource:
     def nothing() -> Iterator[Any]:
         yield dlt.mark.materialize_table_schema()
 
@@ -85,7 +87,8 @@ def _empty_source(name: str, missing: list[RawTable]) -> DltSource:
     def source() -> Iterator[DltResource]:
         for table in missing:
             hints = table.hints()
-            if table.history == "events":  # insert-only hashes the key of the empty marker row and fails
+            # insert-only hashes the key of the empty marker row and fails; scd2 would retire all rows of a known table
+            if table.history == "events" or table.name in known:
                 hints["write_disposition"] = "append"
             yield dlt.resource(nothing, **hints)
 

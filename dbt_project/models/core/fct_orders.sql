@@ -16,6 +16,8 @@ with
             orders.revenue_amount,
             exchange_rates.rate_to_reporting,
             {{ money("orders.revenue_amount * exchange_rates.rate_to_reporting::double") }} as revenue_amount_reporting,
+            orders.cost_amount,
+            {{ money("orders.cost_amount * exchange_rates.rate_to_reporting::double") }} as cost_amount_reporting,
             orders.first_visited_at,
             orders.ordered_at,
             orders.paid_at,

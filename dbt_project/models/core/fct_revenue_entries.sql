@@ -13,6 +13,7 @@ with
             currency,
             revenue_amount as amount,
             rate_to_reporting,
+            cost_amount,
             paid_at as order_view_at,
             paid_at as cash_view_at,
             loaded_at
@@ -23,8 +24,7 @@ with
     -- A refund takes the rate of its order, so that paying back in full leaves nothing.
     paybacks as (
         select
-            refunds.refund_id || ':refund' as revenue_entry_id,
-            'refund' as entry_type,
+            refunds.refund_id,
             refunds.order_id,
             coalesce(orders.person_id, person_records.person_id) as person_id,
             refunds.currency,
@@ -32,6 +32,13 @@ with
             case
                 when orders.order_id is not null then orders.rate_to_reporting else exchange_rates.rate_to_reporting
             end as rate_to_reporting,
+            orders.revenue_amount as order_revenue_amount,
+            orders.cost_amount as order_cost_amount,
+            sum(refunds.refunded_revenue_amount) over (
+                partition by refunds.order_id
+                order by refunds.refunded_at asc nulls last, refunds.refund_id asc nulls last
+                rows between unbounded preceding and current row
+            ) as refunded_to_date,
             coalesce(orders.paid_at, refunds.refunded_at) as order_view_at,
             refunds.refunded_at as cash_view_at,
             refunds.loaded_at
@@ -49,12 +56,54 @@ with
             and (orders.order_id is null or orders.paid_at <= {{ as_of() }})
     ),
 
+    -- What is sent back takes the cost back in the share of the revenue, rounded on the running total like that.
+    shares as (
+        select
+            *,
+            case
+                when order_cost_amount is null
+                then null
+                when order_revenue_amount = 0
+                then {{ money("0") }}
+                when refunded_to_date = order_revenue_amount
+                then order_cost_amount
+                else
+                    {{
+                        money(
+                            "order_cost_amount * (refunded_to_date::double / nullif(order_revenue_amount, 0)::double)"
+                        )
+                    }}
+            end as cost_to_date
+        from paybacks
+    ),
+
+    costed_paybacks as (
+        select
+            refund_id || ':refund' as revenue_entry_id,
+            'refund' as entry_type,
+            order_id,
+            person_id,
+            currency,
+            amount,
+            rate_to_reporting,
+            {{
+                money(
+                    "coalesce(lag(cost_to_date) over (partition by order_id order by cash_view_at asc nulls last,"
+                    ~ " refund_id asc nulls last), 0) - cost_to_date"
+                )
+            }} as cost_amount,
+            order_view_at,
+            cash_view_at,
+            loaded_at
+        from shares
+    ),
+
     unioned as (
         select *
         from sales
         union all
         select *
-        from paybacks
+        from costed_paybacks
     ),
 
     final as (
@@ -67,6 +116,8 @@ with
             amount,
             rate_to_reporting,
             {{ money("amount * rate_to_reporting::double") }} as amount_reporting,
+            {{ money("cost_amount * rate_to_reporting::double") }} as cost_amount_reporting,
+            {{ money("(amount - cost_amount) * rate_to_reporting::double") }} as gross_margin_amount_reporting,
             order_view_at,
             cash_view_at,
             loaded_at

@@ -35,6 +35,7 @@ def one_of(*values: str) -> Rule:
 
 
 POSITIVE = Rule("{} > 0", "greater than 0")
+NOT_NEGATIVE = Rule("{} >= 0", "0 or more")
 Currency = Annotated[str, Rule("regexp_full_match({}, '[A-Z][A-Z][A-Z]')", "a currency code such as EUR")]
 
 
@@ -96,6 +97,7 @@ class OrderLine(Entity):
     description: str | None = None
     quantity: Decimal
     unit_price: Decimal
+    unit_cost: Annotated[Decimal, NOT_NEGATIVE] | None = None  # null: not known, never 0
     is_gift_card: bool | None = None
 
 

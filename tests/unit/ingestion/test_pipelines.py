@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import ModuleType
 
@@ -118,17 +119,34 @@ def test_every_table_exists_before_anything_arrives(vendor, query):
     assert counts(query, "things", "happenings", "rejected_records", "load_audit") == [0, 0, 0, 0]
     types = "select data_type from information_schema.columns where table_name = 'happenings' and column_name = 'at'"
     assert query(types) == ["TIMESTAMP WITH TIME ZONE"]
+    loads = query("select count(*) from raw_vendor._dlt_loads")
     pipelines.prepare("vendor", pipelines.build_pipeline("vendor"))  # again: nothing to do
+    assert query("select count(*) from raw_vendor._dlt_loads") == loads
     vendor.happenings = [{"id": "e", "at": AT}]
     pipelines.run("vendor")
     pipelines.run("vendor")
     assert counts(query, "happenings") == [1]
 
 
+def test_a_column_declared_later_is_there_before_anything_arrives(vendor, query, monkeypatch):
+    class WiderThing(Thing):
+        cost: int | None = None
+
+    things = RawTable("things", Thing, "versions", ())  # without key: what a load lacks is retired
+    monkeypatch.setitem(globals(), "THINGS", things)
+    vendor.TABLES, vendor.things = (things, HAPPENINGS), [{"id": "1", "name": "a"}]
+    pipelines.run("vendor")
+    vendor.TABLES = (replace(things, row=WiderThing), HAPPENINGS)
+    pipelines.prepare("vendor", pipelines.build_pipeline("vendor"))
+    assert query("select id, cost, _dlt_valid_to is null from raw_vendor.things") == [("1", None, True)]
+
+
 @pytest.mark.parametrize("source", SOURCE_NAMES)
 def test_a_source_can_be_built_and_prepared_without_any_setting(source, query):
     assert set(pipelines.build_source(source).resources) == {table.name for table in pipelines.tables(source)}
-    pipelines.prepare(source, pipelines.build_pipeline(source))
+    for _ in range(2):
+        pipelines.prepare(source, pipelines.build_pipeline(source))
+    assert query(f"select count(*) from {config.dataset_name(source)}._dlt_loads") == [1]  # again: nothing to do
     found = f"select table_name from information_schema.tables where table_schema = '{config.dataset_name(source)}'"
     assert {table.name for table in pipelines.tables(source)} <= set(query(found))
 

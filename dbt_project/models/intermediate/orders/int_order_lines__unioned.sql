@@ -11,6 +11,8 @@ with
             quantity,
             unit_price_amount,
             line_amount,
+            -- The shop is not asked for what its goods cost.
+            {{ money("null") }} as unit_cost_amount,
             is_gift_card
         from shop_lines
         union all
@@ -22,6 +24,7 @@ with
             quantity,
             unit_price_amount,
             line_amount,
+            unit_cost_amount,
             is_gift_card
         from file_lines
     )

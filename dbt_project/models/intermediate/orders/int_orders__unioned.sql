@@ -16,7 +16,12 @@ with
         select
             order_id,
             sum(line_amount) as lines_amount,
-            coalesce(sum(line_amount) filter (where is_gift_card), 0) as gift_card_amount
+            coalesce(sum(line_amount) filter (where is_gift_card), 0) as gift_card_amount,
+            -- One line of unknown cost makes the cost of the order unknown. A gift card has none.
+            case
+                when count(*) filter (where unit_cost_amount is null and not is_gift_card) = 0
+                then coalesce(sum(quantity * unit_cost_amount) filter (where not is_gift_card), 0)
+            end as cost_amount
         from order_lines
         group by order_id
     ),
@@ -88,6 +93,7 @@ with
             unioned.tax_amount,
             unioned.shipping_amount,
             {{ money("coalesce(line_totals.gift_card_amount, 0)") }} as gift_card_amount,
+            {{ money("line_totals.cost_amount") }} as cost_amount,
             unioned.ordered_at,
             unioned.paid_at,
             unioned.cancelled_at,

@@ -21,6 +21,17 @@ with
             sum(revenue_entries.amount_reporting) filter (where revenue_entries.entry_type = 'sale') as sold,
             sum(revenue_entries.amount_reporting) filter (where revenue_entries.entry_type = 'refund') as refunded,
             sum(revenue_entries.amount_reporting) as historic,
+            sum(revenue_entries.gross_margin_amount_reporting) as gross_margin,
+            sum(abs(revenue_entries.amount_reporting)) as turnover,
+            sum(
+                case
+                    when revenue_entries.gross_margin_amount_reporting is null
+                    then abs(revenue_entries.amount_reporting)
+                end
+            ) as unknown_cost,
+            count(revenue_entries.amount_reporting) > 0
+            and count(revenue_entries.amount_reporting)
+            = count(revenue_entries.gross_margin_amount_reporting) as has_known_cost,
             sum(revenue_entries.amount_reporting) filter (
                 where revenue_entries.order_view_at > year_ago.started_at
             ) as order_view_year,
@@ -31,6 +42,49 @@ with
         cross join year_ago
         where revenue_entries.person_id is not null
         group by revenue_entries.person_id
+    ),
+
+    -- Scores follow from how many customers are strictly worse, so that equal customers have equal scores.
+    scores as (
+        select
+            purchases.person_id,
+            {{ quintile_score("purchases.last_purchased_at") }} as recency_score,
+            {{ quintile_score("order_counts.paid_order_count") }} as frequency_score,
+            {{ quintile_score("coalesce(values_by_person.historic, 0)") }} as monetary_score
+        from purchases
+        inner join order_counts on order_counts.person_id = purchases.person_id
+        inner join values_by_person on values_by_person.person_id = purchases.person_id
+    ),
+
+    segments as (
+        select
+            *,
+            case
+                when recency_score >= 4
+                then
+                    case
+                        when frequency_score + monetary_score >= 8
+                        then 'champions'
+                        when frequency_score + monetary_score >= 5
+                        then 'growing'
+                        else 'recent'
+                    end
+                when recency_score = 3
+                then
+                    case
+                        when frequency_score + monetary_score >= 8
+                        then 'loyal'
+                        when frequency_score + monetary_score >= 5
+                        then 'wavering'
+                        else 'fading'
+                    end
+                when frequency_score + monetary_score >= 8
+                then 'at_risk'
+                when frequency_score + monetary_score >= 5
+                then 'hibernating'
+                else 'dormant'
+            end as segment
+        from scores
     ),
 
     final as (
@@ -44,16 +98,27 @@ with
             {{ money("coalesce(values_by_person.historic, 0)") }} as historic_value_amount_reporting,
             {{ money("coalesce(values_by_person.order_view_year, 0)") }} as order_view_last_365_days_amount_reporting,
             {{ money("coalesce(values_by_person.cash_view_year, 0)") }} as cash_view_last_365_days_amount_reporting,
+            values_by_person.has_known_cost,
+            case
+                when values_by_person.has_known_cost then {{ money("values_by_person.gross_margin") }}
+            end as gross_margin_amount_reporting,
+            {{ known_cost_rate("values_by_person.turnover", "coalesce(values_by_person.unknown_cost, 0)") }}
+            as known_cost_rate,
             purchases.first_purchased_at,
             purchases.last_purchased_at,
             {{ days_between("purchases.last_purchased_at", as_of()) }} as last_purchase_age_days,
             purchases.frequency::int as frequency,
             purchases.recency_days,
             purchases.age_days,
-            purchases.repeat_purchase_mean_amount_reporting
+            purchases.repeat_purchase_mean_amount_reporting,
+            segments.recency_score as rfm_recency_score,
+            segments.frequency_score as rfm_frequency_score,
+            segments.monetary_score as rfm_monetary_score,
+            segments.segment as rfm_segment
         from values_by_person
         left join purchases on purchases.person_id = values_by_person.person_id
         left join order_counts on order_counts.person_id = values_by_person.person_id
+        left join segments on segments.person_id = values_by_person.person_id
     )
 
 select *

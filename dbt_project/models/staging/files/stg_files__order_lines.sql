@@ -13,6 +13,7 @@ with
             quantity::decimal(18, 4) as quantity,
             {{ money("unit_price") }} as unit_price_amount,
             {{ money("quantity * unit_price") }} as line_amount,
+            {{ money("unit_cost") }} as unit_cost_amount,
             coalesce(is_gift_card, false) as is_gift_card
         from current_versions
     )

@@ -1,0 +1,119 @@
+{%- set marks = var("retention_days") -%}
+with
+    customers as (select * from {{ ref("dim_customers") }}),
+    revenue_entries as (select * from {{ ref("fct_revenue_entries") }}),
+
+    cells as (
+        {% for mark in marks -%}
+            select 'n_day' as retention_kind, {{ mark }} as from_day, {{ mark }} as until_day
+            union all
+            select 'rolling', {{ mark }}, null
+            {% if not loop.last -%}
+                union all
+                select 'bracket', {{ mark }}, {{ marks[loop.index] - 1 }}
+                union all
+            {% endif %}
+        {% endfor -%}
+    ),
+
+    members as (
+        select
+            person_id,
+            first_purchased_on,
+            'week' as cohort_period,
+            cohort_week as cohort_started_on,
+            cast(cohort_week + interval '7' day as date) as cohort_ended_on
+        from customers
+        union all
+        select person_id, first_purchased_on, 'month', cohort_month, cast(cohort_month + interval '1' month as date)
+        from customers
+    ),
+
+    cohorts as (
+        select
+            cohort_period,
+            cohort_started_on,
+            {{
+                days_between(
+                    "cast(cohort_ended_on as " ~ timestamp_type() ~ ")",
+                    "cast(" ~ local_date(as_of()) ~ " as " ~ timestamp_type() ~ ")",
+                )
+            }}::int as followed_days,
+            count(*) as cohort_size
+        from members
+        group by cohort_period, cohort_started_on, cohort_ended_on
+    ),
+
+    purchase_days as (
+        select distinct
+            customers.person_id,
+            {{
+                days_between(
+                    "cast(customers.first_purchased_on as " ~ timestamp_type() ~ ")",
+                    "cast(" ~ local_date("revenue_entries.order_view_at") ~ " as " ~ timestamp_type() ~ ")",
+                )
+            }}::int as age_days
+        from revenue_entries
+        inner join customers on customers.person_id = revenue_entries.person_id
+        where revenue_entries.entry_type = 'sale'
+    ),
+
+    -- Whoever bought on or after a day did so on their last.
+    signs as (
+        select person_id, 'n_day' as retention_kind, age_days
+        from purchase_days
+        union all
+        select person_id, 'bracket', age_days
+        from purchase_days
+        union all
+        select person_id, 'rolling', max(age_days)
+        from purchase_days
+        group by person_id
+    ),
+
+    returns as (
+        select distinct signs.person_id, cells.retention_kind, cells.from_day
+        from signs
+        inner join
+            cells
+            on cells.retention_kind = signs.retention_kind
+            and cells.from_day <= signs.age_days
+            and (cells.until_day >= signs.age_days or cells.until_day is null)
+    ),
+
+    retained as (
+        select
+            members.cohort_period,
+            members.cohort_started_on,
+            returns.retention_kind,
+            returns.from_day,
+            count(*) as retained_count
+        from returns
+        inner join members on members.person_id = returns.person_id
+        group by members.cohort_period, members.cohort_started_on, returns.retention_kind, returns.from_day
+    ),
+
+    final as (
+        select
+            cohorts.cohort_period,
+            cohorts.cohort_started_on,
+            cells.retention_kind,
+            cells.from_day,
+            cells.until_day,
+            cohorts.followed_days,
+            cohorts.cohort_size,
+            coalesce(retained.retained_count, 0)::bigint as retained_count,
+            coalesce(retained.retained_count, 0)::double / nullif(cohorts.cohort_size, 0) as retention_rate
+        from cohorts
+        -- The youngest member has lived through the cell's last day.
+        inner join cells on coalesce(cells.until_day, cells.from_day) <= cohorts.followed_days
+        left join
+            retained
+            on retained.cohort_period = cohorts.cohort_period
+            and retained.cohort_started_on = cohorts.cohort_started_on
+            and retained.retention_kind = cells.retention_kind
+            and retained.from_day = cells.from_day
+    )
+
+select *
+from final
