@@ -81,8 +81,14 @@ def print_figures(console: Console, publication: Publication, warehouse: Path) -
     """People by stage and revenue, from the published file; revenue that is nobody's, from the ledger."""
     with duckdb.connect(str(publication.path), read_only=True) as connection:
         stages = connection.execute(
-            "select lifecycle_model, entity_type, stage, count(*) from marts.lifecycle_current "
-            "group by all order by lifecycle_model, entity_type, any_value(stage_kind), count(*) desc"
+            "select stage, count(*) from marts.lifecycle_current "
+            "where lifecycle_model in (select lifecycle_model from marts.customer_360) "
+            "group by stage order by any_value(stage_kind), count(*) desc"
+        ).fetchall()
+        models = connection.execute(
+            "select lifecycle_model, any_value(entity_type), count(*), lifecycle_model in "
+            "(select lifecycle_model from marts.customer_360) from marts.lifecycle_current "
+            "group by lifecycle_model order by lifecycle_model"
         ).fetchall()
         revenue = connection.execute(
             "select reporting_currency, count(*), sum(historic_value_amount_reporting) from marts.customer_value "
@@ -92,10 +98,18 @@ def print_figures(console: Console, publication: Publication, warehouse: Path) -
         (nobodys,) = connection.execute(
             "select coalesce(sum(amount_reporting), 0) from core.fct_revenue_entries where person_id is null"
         ).fetchall()[0]
-    table = _table("stage model", "stage", "entities")
-    for model, entity_type, stage, count in stages:
-        table.add_row(f"{model} ({entity_type})", stage, f"{count:,}")
+    main = next((model for model, _, _, is_main in models if is_main), "none")
+    table = _table(f"stage now (stage model {main})", "people")
+    for stage, count in stages:
+        table.add_row(stage, f"{count:,}")
     console.print(table)
+    others = ", ".join(
+        f"{model} ({count:,} {'people' if entity_type == 'person' else 'accounts'})"
+        for model, entity_type, count, is_main in models
+        if not is_main
+    )
+    if others:
+        console.print(f"Other stage models: {others}", highlight=False, soft_wrap=True)
     for currency, customers, amount in revenue:
         console.print(
             f"Revenue net of refunds: {amount + nobodys:,.2f} {currency}; {amount:,.2f} from {customers:,} customers, "
@@ -135,5 +149,5 @@ def print_published(console: Console, link: Path, publication: Publication) -> N
 def _table(first: str, *others: str) -> Table:
     table = Table(first, box=None, pad_edge=False, padding=(0, 3, 0, 0), title=None, header_style="bold")
     for name in others:
-        table.add_column(name, justify="left" if name == "stage" else "right")
+        table.add_column(name, justify="right")
     return table

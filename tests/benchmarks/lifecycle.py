@@ -152,7 +152,7 @@ BARE_SCRIPT = """
 import sys, time, duckdb
 warehouse, sql, as_of, table, limit = sys.argv[1:]
 connection = duckdb.connect(warehouse, config={"threads": 2, "memory_limit": limit})
-connection.execute("set preserve_insertion_order = false")
+connection.execute("set preserve_insertion_order = false; set disabled_optimizers = 'cte_filter_pusher'")
 sql = open(sql, encoding="utf-8").read().replace("$as_of", f"timestamp '{as_of}'")
 started = time.perf_counter()
 connection.execute(f"create or replace table {table} as {sql}")
