@@ -191,7 +191,7 @@ def test_parameters_and_totals_are_recovered_as_often_as_the_intervals_say(name:
     correlated: their share is held to the bound of as many fits, not of four times as many.
     """
     cls, truth = MODELS[name], np.array(TRUE_VALUES[name])
-    seeds = 40 if name == "mbg_nbd" else 30
+    seeds = 40 if name == "mbg_nbd" else 20
     parameters = totals = customers = judged = 0
     for seed in range(seeds):
         age = np.random.default_rng(seed).uniform(30, 100, 1500)
