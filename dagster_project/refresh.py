@@ -170,13 +170,14 @@ def _conclude(
 ) -> int:
     """Print the end of the story and return the exit code."""
     from dagster_project import dbt_results, summary
+    from dagster_project.resources import BUILD_STEPS, build_target
 
     target = config.data_dir() / "dbt"
     findings = list(log.findings)
-    models = log.steps.get("build_models")
-    results = target / "run_results.json"
-    if models and results.exists() and results.stat().st_mtime >= models.started_at:
-        findings += dbt_results.findings(target, config.warehouse_path())
+    for step in BUILD_STEPS:
+        build, results = log.steps.get(step), build_target(step) / "run_results.json"
+        if build and results.exists() and results.stat().st_mtime >= build.started_at:
+            findings += dbt_results.findings(results.parent, config.warehouse_path())
 
     folder = environment.serving_dir()
     now = current_publication(folder)

@@ -34,6 +34,8 @@ from ingestion.config import PROJECT_ROOT, SettingsError
 from ingestion.sources import SOURCE_NAMES
 
 WRITER_POOL = "warehouse_writer"
+# The two runs of dbt: everything that predictions are made from, then the marts that show them.
+BUILD_STEPS = ("build_models", "build_marts")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 
@@ -108,6 +110,12 @@ class ModelTranslator(DagsterDbtTranslator):
 def dbt_project() -> DbtProject:
     """The dbt project, with everything that dbt writes in the data folder."""
     return DbtProject(project_dir=PROJECT_ROOT / "dbt_project", target_path=config.data_dir() / "dbt")
+
+
+def build_target(step: str) -> Path:
+    """Folder that dbt writes the results of a step of `BUILD_STEPS` to: each step keeps its own."""
+    target = dbt_project().target_path
+    return target if step == BUILD_STEPS[0] else target / step
 
 
 class Dbt(DbtCliResource):

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from dagster import AssetCheckEvaluation, DagsterEvent, DagsterEventType, DagsterInstance
 
 from dagster_project.components.raw_source import ACCOUNTED_CHECK
+from dagster_project.resources import BUILD_STEPS
 from ingestion.sources import SOURCE_NAMES
 
 Status = Literal["passed", "warned", "failed", "skipped"]
@@ -110,7 +111,7 @@ class RunLog:
             if event.asset_key and event.asset_key.path[0] == "serving":
                 materialization = event.step_materialization_data.materialization
                 self.published = {key: value.value for key, value in materialization.metadata.items()}
-            elif name == "build_models":
+            elif name in BUILD_STEPS:
                 self._models += 1
                 yield Happening(name, "models", f"{self._models} models built")
         elif kind in ENDS:

@@ -7,7 +7,7 @@ to do so (`dagster_project/`), any model.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -34,6 +34,7 @@ BREAKDOWNS = ("cohort_month", "acquisition_channel")
 # Digits that are kept. What the last bits say depends on the machine, and would make equal nights differ.
 DECIMALS = 6
 
+_DESCRIBED = {feature.name: feature for feature in FEATURES}
 _SCORED = [
     f"{name}{end}"
     for name in ("alive_probability", "no_purchase_probability", "expected_purchases")
@@ -300,36 +301,40 @@ def _churn_scores(
         else:
             result["churn_probability"] = model.probability(rows)
             result["churn_band"] = value.risk_band(result["churn_probability"].to_numpy())
-            reasons = model.reasons(rows, TOP_REASONS).groupby("row")
-            # Nothing may raise the risk of who is below average in everything: an empty list, not an unknown one.
-            result["top_reasons"] = "[]"
-            result["top_reasons_text"] = ""
-            for name, function in (("top_reasons", _reasons_json), ("top_reasons_text", _reasons_text)):
-                result[name] = reasons.apply(function, include_groups=False).reindex(rows.index).fillna(result[name])
+            reasons = model.reasons(rows, TOP_REASONS)
+            result["top_reasons"] = "[" + _joined(reasons, _reason_json, ", ", rows.index) + "]"
+            result["top_reasons_text"] = _joined(reasons, _reason_text, "; ", rows.index)
     result["hidden_reason"] = decisions["churn"].reason
     return result, decisions
 
 
-def _reasons_json(reasons: pd.DataFrame) -> str:
-    return json.dumps(
-        [
-            {
-                "feature": row.feature,
-                "value": None if np.isnan(row.value) else round(float(row.value), DECIMALS),
-                "contribution": round(float(row.contribution), DECIMALS),
-            }
-            for row in reasons.itertuples()
-        ]
-    )
+def _joined(
+    reasons: pd.DataFrame, write: Callable[[str, float, float], str], separator: str, rows: pd.Index
+) -> pd.Series:
+    """Each person's reasons as one text, empty where nothing raises the risk; a rank at a time, for all at once."""
+    written = [
+        write(feature, amount, contribution)
+        for feature, amount, contribution in zip(
+            reasons["feature"], reasons["value"], reasons["contribution"], strict=True
+        )
+    ]
+    ranked = reasons[["row", "rank"]].assign(text=written)
+    result = pd.Series("", index=rows)
+    for _, part in ranked.groupby("rank", sort=True):
+        texts = part.set_index("row")["text"]
+        before = result.loc[texts.index]
+        result.loc[texts.index] = before.where(before == "", before + separator) + texts
+    return result
 
 
-def _reasons_text(reasons: pd.DataFrame) -> str:
-    described = {feature.name: feature for feature in FEATURES}
-    return "; ".join(
-        f"{described[row.feature].description}: "
-        + ("not known" if np.isnan(row.value) else f"{row.value:.3g} {described[row.feature].unit}")
-        for row in reasons.itertuples()
-    )
+def _reason_json(feature: str, amount: float, contribution: float) -> str:
+    known = None if np.isnan(amount) else round(float(amount), DECIMALS)
+    return json.dumps({"feature": feature, "value": known, "contribution": round(float(contribution), DECIMALS)})
+
+
+def _reason_text(feature: str, amount: float, contribution: float) -> str:
+    described = _DESCRIBED[feature]
+    return f"{described.description}: " + ("not known" if np.isnan(amount) else f"{amount:.3g} {described.unit}")
 
 
 # ---- survival
@@ -368,13 +373,15 @@ def _backtest_rows(
     }
     scores = past.scores[past.scores["target"] == target] if len(past.scores) else past.scores
     rows: list[dict[str, Any]] = []
-    overall: dict[str, Any] = {"row_count": 0, "subject_count": 0}
+    overall: dict[str, Any] = {"cutoff_at": pd.NaT, "row_count": 0, "subject_count": 0}
     for score in scores.to_dict("records"):
         judged = past.rows if pd.isna(score["cutoff_at"]) else past.rows[past.rows["cutoff_at"] == score["cutoff_at"]]
         kept = {str(name): found for name, found in score.items() if name not in head and not pd.isna(found)}
         kept["subject_count"] = judged[subject].nunique()
+        if "naive_brier" in kept:  # the Brier score is the squared error of a probability
+            kept["naive_loss"] = kept.pop("naive_brier")
         if pd.isna(score["cutoff_at"]):
-            overall = kept
+            overall |= kept
         else:
             rows.append({**head, **kept})
     rows += [

@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 from dagster import AssetKey, AssetsDefinition, Definitions
 
+from dagster_project.prediction_tables import SCHEMA, TABLES
 from ingestion import pipelines
 from ingestion.config import dataset_name
 from ingestion.sources import SOURCE_NAMES
+
+# A model of each of the two builds.
+SIDES = (AssetKey(["core", "fct_purchase_days"]), AssetKey(["marts", "customer_churn"]))
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +29,10 @@ def definitions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Definition
 
 def raw_tables() -> set[tuple[str, str]]:
     return {(dataset_name(source), table.name) for source in SOURCE_NAMES for table in pipelines.tables(source)}
+
+
+def prediction_tables() -> set[tuple[str, str]]:
+    return {(SCHEMA, table) for table in TABLES}
 
 
 def asset_keys(definitions: Definitions) -> set[AssetKey]:
@@ -41,7 +49,17 @@ def test_every_dlt_resource_has_the_name_of_its_raw_table() -> None:
 def test_every_raw_table_is_a_dbt_source_table_and_the_reverse(manifest: dict[str, Any]) -> None:
     sources = {(source["source_name"], source["name"]) for source in manifest["sources"].values()}
 
-    assert sources == raw_tables()
+    assert sources - prediction_tables() == raw_tables()
+
+
+def test_every_prediction_table_is_a_dbt_source_table_an_asset_and_the_reverse(
+    definitions: Definitions, manifest: dict[str, Any]
+) -> None:
+    sources = {(source["schema"], source["name"]) for source in manifest["sources"].values()}
+    keys = {tuple(key.path) for key in asset_keys(definitions)}
+
+    assert {name for name in sources if name[0] == "predictions"} == prediction_tables()
+    assert {key for key in keys if key[0] == "predictions"} == prediction_tables()
 
 
 def test_every_dbt_source_reads_the_table_of_its_name(manifest: dict[str, Any]) -> None:
@@ -63,7 +81,7 @@ def test_every_model_is_an_asset_of_its_schema_and_name(definitions: Definitions
     }
     keys = {tuple(key.path) for key in asset_keys(definitions)} - raw_tables()
 
-    assert keys == models | {("serving", "lifecycle")}
+    assert keys == models | prediction_tables() | {("serving", "lifecycle")}
 
 
 def test_asset_keys_are_those_reviewed(definitions: Definitions, snapshot: Any) -> None:
@@ -75,6 +93,26 @@ def test_the_job_covers_every_asset_and_check(definitions: Definitions) -> None:
     job = definitions.resolve_job_def("nightly_refresh")
 
     assert set(job.asset_layer.executable_asset_keys) == asset_keys(definitions)
+
+
+def test_the_two_builds_hold_every_model_once_and_predictions_lie_between_them(
+    definitions: Definitions, manifest: dict[str, Any]
+) -> None:
+    """A model on the wrong side would read predictions of the night before."""
+    from dagster_project.resources import BUILD_STEPS
+
+    sides = {step: definitions.get_assets_def(key) for step, key in zip(BUILD_STEPS, SIDES, strict=True)}
+    before, after = (sides[step].keys for step in BUILD_STEPS)
+    predicted = {AssetKey(list(name)) for name in prediction_tables()}
+
+    assert [sides[step].op.name for step in BUILD_STEPS] == list(BUILD_STEPS)
+    assert not before & after
+    assert len(before | after) == sum(
+        node["resource_type"] in ("model", "seed") and node["config"]["materialized"] != "ephemeral"
+        for node in manifest["nodes"].values()
+    )
+    read_before = set().union(*(sides[BUILD_STEPS[0]].asset_deps[key] for key in before))
+    assert not read_before & (predicted | after)
 
 
 def test_every_suite_judges_a_table_that_exists(manifest: dict[str, Any]) -> None:

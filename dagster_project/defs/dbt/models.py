@@ -1,26 +1,49 @@
-"""The dbt project as assets, its tests as asset checks: one `dbt build`."""
+"""The dbt project as assets, its tests as asset checks: one `dbt build` up to core, one of the marts.
+
+Between the two, predictions are made from core for the marts to show. They are two commands with a selection each, and
+not one that Dagster splits by assets: dbt itself then decides which tests belong to which, and a test that reads
+several models runs exactly once, after the last of them.
+"""
 
 from collections.abc import Iterator
 
-from dagster import AssetExecutionContext, Definitions, definitions
+from dagster import AssetExecutionContext, AssetsDefinition, Definitions, definitions
 from dagster_dbt import DbtCliResource, dbt_assets
 
-from dagster_project.resources import WRITER_POOL, ModelTranslator, Refresh, dbt_manifest, dbt_project
+from dagster_project.resources import (
+    BUILD_STEPS,
+    WRITER_POOL,
+    ModelTranslator,
+    Refresh,
+    build_target,
+    dbt_manifest,
+    dbt_project,
+)
+
+# Marts, and the tests of what they are about to read.
+MARTS = "fqn:lifecycle.marts source:predictions"
 
 
 @definitions
 def defs() -> Definitions:
+    before, after = BUILD_STEPS
+    return Definitions(assets=[_build(before, exclude=MARTS), _build(after, select=MARTS)])
+
+
+def _build(step: str, select: str = "fqn:*", exclude: str | None = None) -> AssetsDefinition:
     # Unit tests hold the logic and run in `make test`: a nightly run judges the data.
     @dbt_assets(
         manifest=dbt_manifest(),
         project=dbt_project(),
-        name="build_models",
+        name=step,
+        select=select,
+        exclude=exclude,
         pool=WRITER_POOL,
         dagster_dbt_translator=ModelTranslator(),
     )
-    def build_models(context: AssetExecutionContext, dbt: DbtCliResource, refresh: Refresh) -> Iterator:
+    def build(context: AssetExecutionContext, dbt: DbtCliResource, refresh: Refresh) -> Iterator:
         yield from dbt.cli(
-            ["build", "--exclude-resource-type", "unit_test"], context=context, target_path=dbt_project().target_path
+            ["build", "--exclude-resource-type", "unit_test"], context=context, target_path=build_target(step)
         ).stream()
 
-    return Definitions(assets=[build_models])
+    return build

@@ -2,6 +2,7 @@ with
     revenue_entries as (select * from {{ ref("fct_revenue_entries") }}),
     purchases as (select * from {{ ref("fct_purchase_summaries") }}),
     orders as (select * from {{ ref("fct_orders") }}),
+    predictions as (select * from {{ source("predictions", "customer_predictions") }}),
 
     order_counts as (
         select
@@ -18,8 +19,12 @@ with
     values_by_person as (
         select
             revenue_entries.person_id,
-            sum(revenue_entries.amount_reporting) filter (where revenue_entries.entry_type = 'sale') as sold,
-            sum(revenue_entries.amount_reporting) filter (where revenue_entries.entry_type = 'refund') as refunded,
+            sum(revenue_entries.amount_reporting) filter (
+                where revenue_entries.entry_type in ('sale', 'subscription_payment')
+            ) as sold,
+            sum(revenue_entries.amount_reporting) filter (
+                where revenue_entries.entry_type in ('refund', 'subscription_refund')
+            ) as refunded,
             sum(revenue_entries.amount_reporting) as historic,
             sum(revenue_entries.gross_margin_amount_reporting) as gross_margin,
             sum(abs(revenue_entries.amount_reporting)) as turnover,
@@ -114,11 +119,21 @@ with
             segments.recency_score as rfm_recency_score,
             segments.frequency_score as rfm_frequency_score,
             segments.monetary_score as rfm_monetary_score,
-            segments.segment as rfm_segment
+            segments.segment as rfm_segment,
+            predictions.value_horizon_days as predicted_value_horizon_days,
+            {{ money("predictions.predicted_value") }} as predicted_value_amount_reporting,
+            {{ money("predictions.predicted_value_lower") }} as predicted_value_lower_amount_reporting,
+            {{ money("predictions.predicted_value_upper") }} as predicted_value_upper_amount_reporting,
+            {{ money("coalesce(values_by_person.historic, 0) + predictions.predicted_value") }}
+            as total_value_amount_reporting,
+            predictions.expected_purchases as predicted_purchase_count,
+            predictions.expected_purchase_amount as predicted_purchase_mean_amount_reporting,
+            {{ prediction_hidden_reason("predictions", "value_hidden_reason") }} as predicted_value_hidden_reason
         from values_by_person
         left join purchases on purchases.person_id = values_by_person.person_id
         left join order_counts on order_counts.person_id = values_by_person.person_id
         left join segments on segments.person_id = values_by_person.person_id
+        left join predictions on predictions.person_id = values_by_person.person_id
     )
 
 select *

@@ -1,0 +1,99 @@
+"""What `predictions/` reads from the build file, and where its results go.
+
+Belongs here: queries of the inputs, the transaction that writes the tables, the settings. Does not: any figure
+(`predictions/`), the declaration of the tables (`dbt_project/models/predictions/`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import yaml
+
+from ingestion.config import PROJECT_ROOT, SettingsError
+from predictions.tables import Settings
+
+SCHEMA = "predictions"
+TABLES = ("customer_predictions", "churn_scores", "survival_curves", "prediction_backtest")
+# Earlier nights are kept: of this table only the rows of the same instant are replaced.
+KEPT_BY_NIGHT = {"prediction_backtest": "evaluated_as_of"}
+SETTINGS = PROJECT_ROOT / "dbt_project" / "dbt_project.yml"
+# Ordered, so that the same rows give the same floating-point sums.
+INPUTS = {
+    "purchases": "select person_id as customer_id, cast(purchased_on as timestamp) as purchased_on, "
+    "cast(amount_reporting as double) as amount from core.fct_purchase_days order by person_id, purchased_on",
+    "features": "select * from core.fct_churn_features order by person_id, cutoff_at",
+    "lifetimes": "select curve, person_id, cohort_month, acquisition_channel, duration_days, is_observed "
+    "from core.fct_customer_lifetimes order by curve, person_id",
+}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a night's predictions are made from; see `predictions.tables.predict`."""
+
+    purchases: pd.DataFrame
+    features: pd.DataFrame
+    lifetimes: pd.DataFrame
+
+
+def prediction_settings(path: Path = SETTINGS) -> Settings:
+    """The setting `predictions`, from the one file in which dbt reads it too.
+
+    Raises:
+        SettingsError: it is missing or impossible; the message says what.
+    """
+    try:
+        return Settings.of(yaml.safe_load(path.read_text())["vars"]["predictions"])
+    except KeyError as error:
+        raise SettingsError(f"{path.name} has no {error} of predictions: restore the setting.") from error
+    except ValueError as error:
+        raise SettingsError(f"{path.name}: {error}.") from error
+
+
+def naive_utc(instant: datetime) -> pd.Timestamp:
+    """An instant as the models keep it: in UTC, without time zone."""
+    return pd.Timestamp(instant.astimezone(UTC).replace(tzinfo=None))
+
+
+def read_inputs(warehouse: Path) -> Inputs:
+    """Histories, features and lifetimes of the build file, opened read-only."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        return Inputs(**{name: connection.execute(query).df() for name, query in INPUTS.items()})
+
+
+def write_tables(warehouse: Path, frames: dict[str, pd.DataFrame], as_of: pd.Timestamp) -> dict[str, int]:
+    """Replace the tables in one transaction: a reader never sees one without the others.
+
+    Args:
+        warehouse: the build file, with the tables that dbt created from their declaration.
+        frames: by name of the table; a column that is declared and not given is null.
+        as_of: the instant whose rows are replaced where earlier nights are kept.
+
+    Returns:
+        Number of rows written to each table.
+
+    Raises:
+        ValueError: for a column that the declaration lacks.
+    """
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("begin")
+        for name, frame in frames.items():
+            declared = [row[0] for row in connection.execute(f"describe {SCHEMA}.{name}").fetchall()]
+            unknown = [column for column in frame.columns if column not in declared]
+            if unknown:
+                raise ValueError(f"{SCHEMA}.{name} has no columns {unknown}: declare them in _predictions__sources.yml")
+            night = KEPT_BY_NIGHT.get(name)
+            if night:
+                connection.execute(f"delete from {SCHEMA}.{name} where {night} = ?", [as_of.to_pydatetime()])
+            else:
+                connection.execute(f"delete from {SCHEMA}.{name}")
+            connection.register("given", frame)
+            connection.execute(f"insert into {SCHEMA}.{name} by name select * from given")
+            connection.unregister("given")
+        connection.execute("commit")
+    return {name: len(frame) for name, frame in frames.items()}

@@ -1,0 +1,41 @@
+with
+    backtests as (select * from {{ source("predictions", "prediction_backtest") }}),
+
+    final as (
+        select
+            evaluated_as_of,
+            evaluated_as_of = max(evaluated_as_of) over () as is_latest,
+            model,
+            target,
+            cutoff_at,
+            horizon_days,
+            row_count,
+            subject_count,
+            event_rate,
+            mean_probability,
+            bias,
+            brier,
+            log_loss,
+            calibration_error,
+            calibration_slope,
+            calibration_intercept,
+            auc,
+            top_decile_lift,
+            actual_total,
+            forecast_total,
+            naive_total,
+            bias_rate,
+            root_mean_squared_error,
+            interval_coverage,
+            rank_correlation,
+            naive_loss,
+            skill,
+            difference,
+            difference_error,
+            is_shown,
+            reason
+        from backtests
+    )
+
+select *
+from final

@@ -1,0 +1,167 @@
+"""Where predictions are read from and written to: one transaction, earlier nights kept, tables as dbt declares them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+import yaml
+
+from dagster_project.prediction_tables import (
+    SETTINGS,
+    TABLES,
+    naive_utc,
+    prediction_settings,
+    read_inputs,
+    write_tables,
+)
+from ingestion.config import PROJECT_ROOT, SettingsError
+
+DBT = PROJECT_ROOT / "dbt_project"
+NIGHT, NEXT_NIGHT = pd.Timestamp("2026-06-01 06:00"), pd.Timestamp("2026-06-02 06:00")
+
+
+@pytest.fixture(scope="module")
+def declared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse in which dbt has created the tables, one of them older and with a column less."""
+    folder = tmp_path_factory.mktemp("declared")
+    warehouse = folder / "warehouse.duckdb"
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("create schema predictions")
+        connection.execute(
+            "create table predictions.churn_scores as select 'old' as person_id, 0.5 as churn_probability"
+        )
+    places = {
+        "LIFECYCLE_WAREHOUSE_PATH": str(warehouse),
+        "DBT_TARGET_PATH": str(folder / "target"),
+        "DBT_LOG_PATH": str(folder / "logs"),
+    }
+    # Any command that runs creates them first; a seed needs nothing else.
+    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "seed", "--select", "identity_overrides"]
+    done = subprocess.run(
+        [*command, "--project-dir", str(DBT), "--profiles-dir", str(DBT)],
+        env={**os.environ, **places},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return warehouse
+
+
+@pytest.fixture
+def warehouse(declared: Path, tmp_path: Path) -> Path:
+    copy = tmp_path / "warehouse.duckdb"
+    copy.write_bytes(declared.read_bytes())
+    return copy
+
+
+def rows(warehouse: Path, sql: str) -> list[tuple]:
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def scores(person: str, probability: float | None) -> pd.DataFrame:
+    return pd.DataFrame({"person_id": [person], "churn_probability": [probability], "cutoff_at": [NIGHT.normalize()]})
+
+
+def judged(night: pd.Timestamp, target: str, reason: str | None = None) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"evaluated_as_of": [night], "target": [target], "is_shown": [reason is None], "reason": [reason]}
+    )
+
+
+def test_dbt_creates_every_table_as_declared_and_adds_what_an_older_one_lacks(warehouse: Path) -> None:
+    sources = yaml.safe_load((DBT / "models" / "predictions" / "_predictions__sources.yml").read_text())["sources"]
+    declared = {(table["name"], column["name"]) for table in sources[0]["tables"] for column in table["columns"]}
+    built = rows(
+        warehouse, "select table_name, column_name from information_schema.columns where table_schema = 'predictions'"
+    )
+
+    assert {name for name, _ in declared} == set(TABLES)
+    assert set(built) == declared
+    assert rows(warehouse, "select person_id, hidden_reason from predictions.churn_scores") == [("old", None)]
+
+
+def test_scores_are_replaced_and_backtests_of_earlier_nights_kept(warehouse: Path) -> None:
+    write_tables(warehouse, {"churn_scores": scores("a", 0.2), "prediction_backtest": judged(NIGHT, "churn")}, NIGHT)
+    written = write_tables(
+        warehouse,
+        {"churn_scores": scores("b", None), "prediction_backtest": judged(NEXT_NIGHT, "churn", "too few")},
+        NEXT_NIGHT,
+    )
+    # The same night again, with another finding.
+    write_tables(warehouse, {"prediction_backtest": judged(NEXT_NIGHT, "purchases")}, NEXT_NIGHT)
+
+    assert written == {"churn_scores": 1, "prediction_backtest": 1}
+    assert rows(warehouse, "select person_id, churn_probability from predictions.churn_scores") == [("b", None)]
+    assert rows(
+        warehouse, "select evaluated_as_of, target, is_shown from predictions.prediction_backtest order by 1"
+    ) == [(NIGHT.to_pydatetime(), "churn", True), (NEXT_NIGHT.to_pydatetime(), "purchases", True)]
+
+
+def test_a_column_that_is_not_declared_is_refused_and_nothing_is_written(warehouse: Path) -> None:
+    frames = {"churn_scores": scores("a", 0.2), "prediction_backtest": judged(NIGHT, "churn").assign(mood=1)}
+
+    with pytest.raises(ValueError, match="prediction_backtest has no columns \\['mood'\\]"):
+        write_tables(warehouse, frames, NIGHT)
+
+    assert rows(warehouse, "select person_id from predictions.churn_scores") == [("old",)]
+
+
+def test_inputs_are_read_in_an_order_of_their_own(warehouse: Path) -> None:
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(
+            """
+            create schema core;
+            create table core.fct_purchase_days as
+                from (values ('b', date '2026-01-02', 3::decimal(18, 4)), ('a', date '2026-01-03', null),
+                    ('a', date '2026-01-01', 1)) as days (person_id, purchased_on, amount_reporting);
+            create table core.fct_churn_features as select 'a' as person_id, timestamp '2026-01-01' as cutoff_at;
+            create table core.fct_customer_lifetimes as
+                select 'lapse' as curve, 'a' as person_id, date '2026-01-01' as cohort_month,
+                    'x' as acquisition_channel, 1.0 as duration_days, true as is_observed
+            """
+        )
+    inputs = read_inputs(warehouse)
+
+    assert inputs.purchases["customer_id"].tolist() == ["a", "a", "b"]
+    assert inputs.purchases["purchased_on"].tolist() == [pd.Timestamp(f"2026-01-0{day}") for day in (1, 3, 2)]
+    assert inputs.purchases["amount"].dtype == float and inputs.purchases["amount"].isna().tolist() == [
+        False,
+        True,
+        False,
+    ]
+
+
+def test_settings_come_from_the_file_that_dbt_reads(tmp_path: Path) -> None:
+    changed = tmp_path / "dbt_project.yml"
+    changed.write_text(SETTINGS.read_text().replace("value_horizon_days: 365", "value_horizon_days: 30"))
+
+    assert prediction_settings().value_horizon_days == 365
+    assert prediction_settings(changed).value_horizon_days == 30
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("vars: {}", "dbt_project.yml has no 'predictions'"), ("vars: {predictions: {}}", "missing \\['purchase_model'")],
+)
+def test_missing_settings_are_named(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "dbt_project.yml"
+    path.write_text(text)
+
+    with pytest.raises(SettingsError, match=problem):
+        prediction_settings(path)
+
+
+def test_an_instant_is_kept_in_utc_without_zone() -> None:
+    from zoneinfo import ZoneInfo
+
+    paris = datetime(2026, 7, 1, 8, tzinfo=ZoneInfo("Europe/Paris"))
+
+    assert naive_utc(paris) == naive_utc(datetime(2026, 7, 1, 6, tzinfo=UTC)) == pd.Timestamp("2026-07-01 06:00")
