@@ -6,15 +6,16 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import lifecycle
+from tests.benchmarks import lifecycle, predictions
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--people", type=int, default=1_000_000, help="people of the lifecycle benchmark")
+    parser.add_argument("--people", type=int, default=1_000_000, help="people, and customers, of the benchmarks")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lifecycle-bench-") as folder:
         print(lifecycle.report(Path(folder), arguments.people), flush=True)
+        print("\n" + predictions.report(Path(folder), arguments.people), flush=True)
 
 
 if __name__ == "__main__":

@@ -134,6 +134,21 @@ def line_of_counts(name: str, received: int, loaded: int, rejected: int) -> str:
     return rf"^{name}\s+{received:,}\s+{loaded:,}\s+{rejected:,}\s*$"
 
 
+def test_the_documented_queries_run(company: Company) -> None:
+    documents = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    queries = [
+        (document.name, statement)
+        for document in documents
+        for block in re.findall(r"```sql\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
+        for statement in duckdb.extract_statements(block)
+        if "marts." in statement.query
+    ]
+    assert {name for name, _ in queries} >= {"README.md", "marts.md", "lifecycle.md"}
+    with duckdb.connect(str(link_path(company.serving)), read_only=True) as connection:
+        for _, statement in queries:
+            connection.execute(statement)
+
+
 def test_every_record_is_loaded_or_rejected(company: Company) -> None:
     assert company.rows("select * from ops.load_audit where received_count <> loaded_count + rejected_count") == []
     audited = company.rows("select sum(rejected_count) from ops.load_audit")[0][0]
