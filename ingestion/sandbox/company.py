@@ -19,8 +19,10 @@ from ingestion.sandbox.advertising import Advertising
 from ingestion.sandbox.crm import new_company
 from ingestion.sandbox.exchange_rates import ExchangeRates
 from ingestion.sandbox.life import Life, Neighbours
-from ingestion.sandbox.records import Line, Order, Person, Record, Transaction
+from ingestion.sandbox.people import BY_CODE
+from ingestion.sandbox.records import BillingObject, Line, Order, Person, Record, Transaction
 from ingestion.sandbox.settings import DAY, CompanySettings
+from ingestion.sandbox.subscriptions import Subscriber, catalogue, staff_customers
 
 CHILDREN_OF_FIVE = (3, 4)  # of every five companies: the one before is their parent, so that groups go two levels deep
 STAFF_ORDER_EVERY_DAYS = 30
@@ -65,6 +67,7 @@ class Company:
         """Everybody who arrived up to the clock, in order of arrival."""
         while self._next <= clock:
             person = Life(self.settings.seed, len(self._people), self._next, self._world).live()
+            Subscriber(self.settings.seed, person, BY_CODE[person.country].currency).live()
             self._people.append(person)
             self._next = next(self._arrivals)
         return list(takewhile(lambda person: person.arrived_at <= clock, self._people))
@@ -73,6 +76,11 @@ class Company:
         """Companies that the CRM knows at the clock."""
         self.people(clock)
         return [company for company in self._companies if company.visible(clock)]
+
+    def billing(self, clock: int) -> list[BillingObject]:
+        """Everything that the billing system ever knew up to the clock, also what it deleted since."""
+        of_people = [each for person in self.people(clock) for each in person.billing if each.created_at <= clock]
+        return [*catalogue(self.start - DAY), *staff_customers(self.start, clock), *of_people]
 
     def staff_orders(self, clock: int) -> list[Order]:
         """Test orders that the staff places every month, as a guest of the staff's test mailbox."""

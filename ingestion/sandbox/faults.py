@@ -11,7 +11,7 @@ import re
 import threading
 from dataclasses import dataclass
 
-VENDORS = ("meta_ads", "hubspot", "shopify", "respond_io")
+VENDORS = ("meta_ads", "hubspot", "shopify", "respond_io", "stripe")
 KINDS = {
     "429": "too many requests, without Retry-After",
     "429_retry_after": "too many requests, with Retry-After: 1",
@@ -19,7 +19,7 @@ KINDS = {
     "502": "bad gateway, an HTML body",
     "truncated_json": "status 200, the body ends half-way",
     "throttled": "the vendor's own throttle: Shopify THROTTLED in a 200, Meta code 17 in a 400, respond.io 449, "
-    "HubSpot 429",
+    "HubSpot 429, Stripe lock_timeout",
     "error_in_200": "status 200 with an error as the body",
     "expired_cursor": "the next request that carries a cursor is refused",
     "page_drift": "the next page begins with the last record of the page before",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from ingestion.sandbox.records import Order, Record
+from ingestion.sandbox.records import BillingObject, Order, Record
 from ingestion.sandbox.settings import DAY
 
 AD_ID = "999999999999999999"
@@ -79,6 +79,13 @@ def respond_contacts(start: int) -> list[Record]:
     return [contact]
 
 
+def stripe_customers(start: int, clock: int) -> list[BillingObject]:
+    """A customer whose creation is no instant; imported, so that no event tells of it."""
+    customer = BillingObject("customer", "cus_malformed", start + 15 * DAY)
+    customer.set(customer.created_at, None, name="Import", email=None, created="last week")
+    return [customer] if customer.created_at <= clock else []
+
+
 def inbox_lines(start: int) -> list[tuple[int, str]]:
     """(delivery, line) of events that cannot be read: broken off, without contact, without id, without instant."""
     event = {"event_type": "contact.tag.updated", "event_id": "evt-malformed", "timestamp": start + 14 * DAY,
@@ -123,6 +130,7 @@ def everything(start: int) -> list[Malformed]:
         inbox_lines(start), ("broken JSON", "no contact id", "no event id", "timestamp is no instant"), strict=True
     ):
         found.append(Malformed("respond_io", "webhook_events", "evt-malformed", what, at))
+    found.append(Malformed("stripe", "customers", "cus_malformed", "created is no instant", start + 15 * DAY))
     found.append(Malformed("files", "exchange_rates", "XTS", "rate is no number", start))
     found.append(Malformed("files", "surveys", "SV-malformed", "score is no number", start))
     return found

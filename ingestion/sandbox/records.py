@@ -292,6 +292,78 @@ class OwnedRecord:
         return (self.system, self.kind, self.id)
 
 
+@dataclass(frozen=True, slots=True)
+class BillingChange:
+    """Fields of a billing object took values. `event`: type of the event that tells it; None: nothing tells it."""
+
+    at: int
+    event: str | None
+    values: dict[str, Any]
+
+
+@dataclass(slots=True)
+class BillingObject:
+    """An object of the billing system in its field names, with every change.
+
+    Changes are kept in the order of time; of several at one instant the one set last comes last.
+    """
+
+    kind: str
+    id: str
+    created_at: int
+    changes: list[BillingChange] = field(default_factory=list)
+    deleted_at: int | None = None
+
+    def set(self, at: int, event: str | None, **values: Any) -> None:
+        """Let fields take values at `at`, told by an event."""
+        self.changes.append(BillingChange(at, event, values))
+        self.changes.sort(key=lambda change: change.at)
+
+    def delete(self, at: int, event: str) -> None:
+        """The object is gone from `at` on: no list shows it any more."""
+        self.set(at, event)
+        self.deleted_at = at
+
+    def visible(self, clock: int) -> bool:
+        return self.created_at <= clock and (self.deleted_at is None or self.deleted_at > clock)
+
+    def state(self, clock: int) -> dict[str, Any]:
+        """Fields as they are at the clock."""
+        found: dict[str, Any] = {}
+        for change in self.changes:
+            if change.at <= clock:
+                found.update(change.values)
+        return found
+
+
+@dataclass(slots=True)
+class Subscription:
+    """What is true of a subscription.
+
+    Attributes:
+        started_at: first payment; None: it never brought anything.
+        ended_at: end of the paid period, of the trial, or of the attempts to collect a payment.
+        rates: (instant, recurring revenue a month from then on), in `currency`; up to `ended_at`.
+        payments: (instant, amount without tax) of payments, and negative of refunds.
+    """
+
+    id: str
+    currency: str
+    created_at: int
+    trial_started_at: int | None = None
+    started_at: int | None = None
+    cancelled_at: int | None = None
+    ended_at: int | None = None
+    rates: list[tuple[int, Decimal]] = field(default_factory=list)
+    payments: list[tuple[int, Decimal]] = field(default_factory=list)
+
+    def rate_at(self, at: int) -> Decimal:
+        """Recurring revenue a month at an instant."""
+        if self.ended_at is not None and self.ended_at <= at:
+            return Decimal(0)
+        return next((amount for since, amount in reversed(self.rates) if since <= at), Decimal(0))
+
+
 @dataclass(slots=True)
 class Person:
     """One person: who they really are, and everything the systems ever hold of them."""
@@ -319,6 +391,9 @@ class Person:
     orders: list[Order] = field(default_factory=list)
     checkouts: list[Checkout] = field(default_factory=list)
     surveys: list[Survey] = field(default_factory=list)
+    monthly_churn_probability: float | None = None  # of leaving a subscription at a renewal
+    billing: list[BillingObject] = field(default_factory=list)
+    subscriptions: list[Subscription] = field(default_factory=list)
     activities: list[Activity] = field(default_factory=list)
     records: list[OwnedRecord] = field(default_factory=list)
 

@@ -1,4 +1,4 @@
-"""A running sandbox: the four servers on free loopback ports, the files, the clock, the environment to read them.
+"""A running sandbox: the vendors' servers on free loopback ports, the files, the clock, the environment to read them.
 
 Belongs here: starting, stopping, what a reader needs to know. Does not: the command line (`__main__`).
 """
@@ -26,13 +26,15 @@ from ingestion.sandbox.servers.hubspot import HubSpot
 from ingestion.sandbox.servers.meta_ads import MetaAds
 from ingestion.sandbox.servers.respond_io import RespondIo
 from ingestion.sandbox.servers.shopify import Shopify
+from ingestion.sandbox.servers.stripe import Stripe
 from ingestion.sandbox.settings import DAY, CompanySettings, ServerSettings, State, new_state
 from ingestion.sandbox.truth import Truth
 
 FIRST_SPEND_DAYS = 4  # advertising begins a little before the first person
 START_SECONDS = 10.0
 HOST = "127.0.0.1"
-BASE_PATHS = {"respond_io": "/v2"}
+BASE_PATHS = {"respond_io": "/v2", "stripe": "/v1"}
+TOKEN_SETTINGS = {"stripe": "API_KEY"}  # of the others: ACCESS_TOKEN
 
 
 class ServerError(RuntimeError):
@@ -94,7 +96,7 @@ class Sandbox:
         self._files.write(self.company, state.clock)
         self.servers: dict[str, VendorServer] = {
             kind.vendor: kind(self.company, state.clock, settings or ServerSettings(), self.faults)
-            for kind in (MetaAds, HubSpot, Shopify, RespondIo)
+            for kind in (MetaAds, HubSpot, Shopify, RespondIo, Stripe)
         }
         self._threads: list[ServerThread] = []
 
@@ -122,7 +124,7 @@ class Sandbox:
         found = {"LIFECYCLE_PROFILE": "sandbox", "LIFECYCLE_AS_OF": iso(self.state.clock)}
         for vendor, server in self.servers.items():
             found[f"SOURCES__{vendor.upper()}__BASE_URL"] = urls[vendor] + BASE_PATHS.get(vendor, "")
-            found[f"SOURCES__{vendor.upper()}__ACCESS_TOKEN"] = server.token
+            found[f"SOURCES__{vendor.upper()}__{TOKEN_SETTINGS.get(vendor, 'ACCESS_TOKEN')}"] = server.token
         found["SOURCES__META_ADS__ACCOUNT_IDS"] = ACCOUNT_ID
         found["SOURCES__META_ADS__INITIAL_DATE"] = iso(self.company.start - FIRST_SPEND_DAYS * DAY)[:10]
         found["SOURCES__RESPOND_IO__INBOX_PATH"] = str(self._files.inbox)

@@ -22,9 +22,9 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from ingestion.sandbox import life, malformed
+from ingestion.sandbox import life, malformed, subscriptions
 from ingestion.sandbox.company import Company
-from ingestion.sandbox.records import Activity, Order, Person
+from ingestion.sandbox.records import Activity, Order, Person, Subscription
 from ingestion.sandbox.settings import DAY
 
 COLD_AFTER = 14 * DAY
@@ -101,7 +101,7 @@ class _Machine:
         """Everything that happened at one instant."""
         kinds = {activity.kind for activity in activities}
         self.wait(at, unless=any(kind in ENDS_SILENCE for kind in kinds))
-        self._paid = self._paid or "order_paid" in kinds
+        self._paid = self._paid or bool(kinds & {"order_paid", "subscription_started"})
         before = self.moves[-1] if self.moves else None
         now = before
         for stage, causes in STAGES.items():
@@ -212,8 +212,8 @@ class Truth:
             guest = found.get((system, "guest_order", record_id), "")
             if guest != "":
                 return guest
-        if system == "shopify":
-            return next((found[r] for r in found if r[:2] == ("shopify", "customer")), None)
+        if system in ("shopify", "stripe"):
+            return next((found[r] for r in found if r[:2] == (system, "customer")), None)
         return next((found[r] for r in found if r[:2] == ("hubspot", "contact")), None)
 
     def people(self) -> pa.Table:
@@ -333,7 +333,7 @@ class Truth:
                     by_key[key].append(activity)
             for key, activities in by_key.items():
                 moves = conversation_moves(activities, self._clock)
-                exits = [move.at for move in moves[1:]] + [None]
+                exits = [*(move.at for move in moves[1:]), None][: len(moves)]
                 rows += [
                     {
                         "key": key,
@@ -429,6 +429,57 @@ class Truth:
         ]
         return _table(rows, schema)
 
+    def _known_subscriptions(self) -> list[tuple[Person, Subscription]]:
+        return [
+            (person, each) for person in self._people for each in person.subscriptions if each.created_at <= self._clock
+        ]
+
+    def subscriptions(self) -> pa.Table:
+        """One row a subscription: person_key, cluster_key, subscription_id, currency, created_at, trial_started_at,
+        started_at (first payment), cancelled_at, ended_at, mrr_amount (at the clock, in `currency`), paid_amount
+        (payments less refunds, without tax). What lies after the clock is null."""
+        instants = ("trial_started_at", "started_at", "cancelled_at", "ended_at")
+        schema = pa.schema(
+            [
+                ("person_key", pa.string()),
+                ("cluster_key", pa.string()),
+                ("subscription_id", pa.string()),
+                ("currency", pa.string()),
+                ("created_at", TIMESTAMP),
+                *((name, TIMESTAMP) for name in instants),
+                ("mrr_amount", MONEY),
+                ("paid_amount", MONEY),
+            ]
+        )
+        rows = [
+            {
+                "person_key": person.key,
+                "cluster_key": self._clusters[person.key][("stripe", "customer", f"cus_{person.index:06d}")],
+                "subscription_id": each.id,
+                "currency": each.currency,
+                "created_at": _instant(each.created_at),
+                **{name: _instant(_up_to(getattr(each, name), self._clock)) for name in instants},
+                "mrr_amount": each.rate_at(self._clock),
+                "paid_amount": sum((amount for at, amount in each.payments if at <= self._clock), Decimal(0)),
+            }
+            for person, each in self._known_subscriptions()
+        ]
+        return _table(rows, schema)
+
+    def monthly_recurring_revenue(self, instants: Iterable[int]) -> pa.Table:
+        """One row an instant (epoch seconds), subscription and amount above zero just before it: at, subscription_id,
+        currency, mrr_amount."""
+        schema = pa.schema(
+            [("at", TIMESTAMP), ("subscription_id", pa.string()), ("currency", pa.string()), ("mrr_amount", MONEY)]
+        )
+        rows = [
+            {"at": _instant(at), "subscription_id": each.id, "currency": each.currency, "mrr_amount": amount}
+            for at in instants
+            for _, each in self._known_subscriptions()
+            if (amount := each.rate_at(min(at, self._clock + 1) - 1))
+        ]
+        return _table(rows, schema)
+
     def first_touch(self) -> pa.Table:
         """One row a person whom an ad brought: person_key, campaign_id, touched_at of the first activity that carries
         a campaign. People whom no ad brought are absent: no later activity of theirs carries one."""
@@ -474,7 +525,8 @@ class Truth:
     @staticmethod
     def parameters() -> dict[str, float]:
         """Parameters of the population that the people's own were drawn from (rates per day, spend in the reporting
-        currency). A few people in a hundred are made to buy a second time, whatever their draw."""
+        currency). A few people in a hundred are made to buy a second time, whatever their draw. `churn_a` and
+        `churn_b` are of the probability of leaving a monthly subscription at a renewal."""
         return {
             "rate_shape": life.RATE_SHAPE,
             "rate_scale_days": life.RATE_SCALE,
@@ -483,6 +535,8 @@ class Truth:
             "spend_p": life.SPEND_P,
             "spend_q": life.SPEND_Q,
             "spend_gamma": life.SPEND_GAMMA,
+            "churn_a": subscriptions.CHURN_A,
+            "churn_b": subscriptions.CHURN_B,
         }
 
 

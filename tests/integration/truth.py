@@ -70,12 +70,54 @@ DIFFERENCES = {
         inner join warehouse.core.dim_persons as persons using (person_id)
         where persons.first_touch_campaign_id is distinct from truth.campaign_id
     """,
+    "subscriptions with another life or revenue": """
+        select truth.subscription_id, subscriptions.subscription_id
+        from truth_subscriptions as truth
+        full join (select * from warehouse.core.fct_subscriptions where source_system = 'stripe') as subscriptions
+            on subscriptions.subscription_id = 'stripe:' || truth.subscription_id
+        left join people on people.cluster_key = truth.cluster_key
+        left join (
+            select subscription_id, sum(amount) as amount
+            from warehouse.core.fct_revenue_entries
+            where subscription_id is not null
+            group by 1
+        ) as entries on entries.subscription_id = subscriptions.subscription_id
+        where truth.subscription_id is null or subscriptions.subscription_id is null
+            or subscriptions.person_id is distinct from people.person_id
+            or subscriptions.currency <> truth.currency or subscriptions.mrr_amount <> truth.mrr_amount
+            or subscriptions.trial_started_at is distinct from (truth.trial_started_at at time zone 'UTC')
+            or subscriptions.started_at is distinct from (truth.started_at at time zone 'UTC')
+            or subscriptions.cancelled_at is distinct from (truth.cancelled_at at time zone 'UTC')
+            or subscriptions.ended_at is distinct from (truth.ended_at at time zone 'UTC')
+            or coalesce(entries.amount, 0) <> truth.paid_amount
+    """,
+    "recurring revenue at the first of a month": """
+        select truth.at, truth.subscription_id, periods.subscription_id
+        from truth_recurring_revenue as truth
+        full join (
+            select months.month, periods.subscription_id, periods.mrr_amount
+            from (select month::timestamp as month from warehouse.marts.revenue_retention) as months
+            inner join warehouse.core.fct_subscription_periods as periods
+                on periods.started_at < months.month
+                and (periods.ended_at >= months.month or periods.ended_at is null)
+            where periods.mrr_amount > 0
+        ) as periods
+            on periods.subscription_id = 'stripe:' || truth.subscription_id
+            and periods.month = (truth.at at time zone 'UTC')
+        where periods.mrr_amount is distinct from truth.mrr_amount
+    """,
     "malformed records that were not rejected": """
         select source, resource, count(*) from truth_malformed group by 1, 2
         except
         select source_system, resource, count(*) from warehouse.ops.rejected_records group by 1, 2
     """,
 }
+
+
+def first_days(connection: duckdb.DuckDBPyConnection) -> list[int]:
+    """The first instant of each month with recurring revenue (reports count in UTC), in epoch seconds."""
+    query = "select epoch(month::timestamp)::bigint from warehouse.marts.revenue_retention order by 1"
+    return [row[0] for row in connection.execute(query).fetchall()]
 
 
 def differences(warehouse: Path, truth: Truth) -> dict[str, list[tuple]]:
@@ -87,6 +129,8 @@ def differences(warehouse: Path, truth: Truth) -> dict[str, list[tuple]]:
             "records": truth.records(),
             "moves_by_cluster": truth.stage_moves("cluster"),
             "orders": truth.orders(),
+            "subscriptions": truth.subscriptions(),
+            "recurring_revenue": truth.monthly_recurring_revenue(first_days(connection)),
             "first_touch": truth.first_touch(),
             "malformed": truth.malformed(),
         }.items():

@@ -1,6 +1,7 @@
 with
     orders as (select * from {{ ref("fct_orders") }}),
     refunds as (select * from {{ ref("int_refunds__unioned") }}),
+    subscription_revenue as (select * from {{ ref("int_subscription_revenue__unioned") }}),
     person_records as (select * from {{ ref("bridge_person_records") }}),
     exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
 
@@ -9,6 +10,7 @@ with
             order_id || ':sale' as revenue_entry_id,
             'sale' as entry_type,
             order_id,
+            cast(null as {{ dbt.type_string() }}) as subscription_id,
             person_id,
             currency,
             revenue_amount as amount,
@@ -82,6 +84,7 @@ with
             refund_id || ':refund' as revenue_entry_id,
             'refund' as entry_type,
             order_id,
+            null as subscription_id,
             person_id,
             currency,
             amount,
@@ -98,12 +101,39 @@ with
         from shares
     ),
 
+    -- An invoice is a sale of its own, at the rate of the day it was paid, which its refunds take too.
+    subscription_entries as (
+        select
+            subscription_revenue.revenue_entry_id,
+            subscription_revenue.entry_type,
+            null as order_id,
+            subscription_revenue.subscription_id,
+            person_records.person_id,
+            subscription_revenue.currency,
+            subscription_revenue.amount,
+            exchange_rates.rate_to_reporting,
+            null as cost_amount,
+            subscription_revenue.order_view_at,
+            subscription_revenue.cash_view_at,
+            subscription_revenue.loaded_at
+        from subscription_revenue
+        left join person_records on person_records.record_key = subscription_revenue.record_key
+        left join
+            exchange_rates
+            on exchange_rates.currency = subscription_revenue.currency
+            and exchange_rates.date_day = cast(subscription_revenue.order_view_at as date)
+        where subscription_revenue.order_view_at <= {{ as_of() }} and subscription_revenue.cash_view_at <= {{ as_of() }}
+    ),
+
     unioned as (
         select *
         from sales
         union all
         select *
         from costed_paybacks
+        union all
+        select *
+        from subscription_entries
     ),
 
     final as (
@@ -111,6 +141,7 @@ with
             revenue_entry_id,
             entry_type,
             order_id,
+            subscription_id,
             person_id,
             currency,
             amount,

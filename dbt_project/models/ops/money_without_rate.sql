@@ -2,6 +2,7 @@ with
     revenue_entries as (select * from {{ ref("fct_revenue_entries") }}),
     ad_spend as (select * from {{ ref("fct_ad_spend") }}),
     deals as (select * from {{ ref("fct_deals") }}),
+    subscriptions as (select * from {{ ref("fct_subscriptions") }}),
 
     unioned as (
         select
@@ -33,6 +34,16 @@ with
             coalesce('no exchange rate for ' || currency || ' on or before this day', 'no currency')
         from deals
         where deal_amount is not null and deal_amount_reporting is null
+        union all
+        select
+            'fct_subscriptions',
+            subscription_id,
+            currency,
+            mrr_amount,
+            cast(coalesce(started_at, created_at) as date),
+            coalesce('no exchange rate for ' || currency || ' on or before this day', 'no currency')
+        from subscriptions
+        where rate_to_reporting is null
     )
 
 select *

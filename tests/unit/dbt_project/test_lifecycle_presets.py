@@ -54,6 +54,18 @@ HISTORIES: list[tuple[str, str, list[Step], list[tuple[float, str]]]] = [
         [(0, "outreach"), (15, "cold_lead"), (30, "acquisition")],
     ),
     (
+        "conversation",
+        "who pays for a subscription is a customer, whoever judges them afterwards",
+        [
+            (0, "message_received"),
+            (1, "trial_started"),
+            (9, "subscription_started"),
+            (10, "lead_disqualified", {"reason": "unqualified"}),
+            (11, "conversation_closed", {"reason": "competitor"}),
+        ],
+        [(0, "new_lead"), (9, "customer")],
+    ),
+    (
         "outreach",
         "a deal won converts, and a competitor named later is no loss",
         [

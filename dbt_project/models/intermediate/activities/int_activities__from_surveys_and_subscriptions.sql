@@ -1,6 +1,8 @@
 with
     surveys as (select * from {{ ref("stg_files__surveys") }}),
-    subscriptions as (select * from {{ ref("stg_files__subscriptions") }}),
+    subscriptions as (select * from {{ ref("int_subscriptions__unioned") }}),
+    subscription_invoices as (select * from {{ ref("int_subscription_invoices__unioned") }}),
+    charges as (select * from {{ ref("stg_stripe__charges") }}),
 
     survey_records as (
         select
@@ -14,17 +16,8 @@ with
         from surveys
     ),
 
-    subscription_records as (
-        select
-            *,
-            case
-                when customer_id is not null
-                then {{ record_key("'files'", "'customer'", "customer_id") }}
-                when email is not null
-                then {{ record_key("'files'", "'guest_subscription'", "subscription_id") }}
-            end as record_key
-        from subscriptions
-    ),
+    -- A first payment that failed for good is no subscription, and its expiry no end of one.
+    begun as (select * from subscriptions where not has_never_begun),
 
     unioned as (
         select
@@ -41,70 +34,68 @@ with
             {{ json_attributes({"survey_type": "survey_type", "score": "score"}) }} as attributes,
             loaded_at
         from survey_records
+        {%- for activity, instant in {
+                "trial_started": "trial_started_at",
+                "subscription_started": "started_at",
+                "subscription_cancelled": "cancelled_at",
+                "subscription_ended": "ended_at",
+            }.items() %}
+            union all
+            select
+                '{{ activity }}',
+                source_system,
+                source_record_id,
+                record_key,
+                {{ instant }},
+                null,
+                null,
+                null,
+                mrr_amount,
+                currency,
+                {% if activity == "subscription_cancelled" -%}
+                    case
+                        when cancellation_reason is not null
+                        then {{ json_attributes({"reason": "cancellation_reason"}) }}
+                    end
+                {%- else -%} null
+                {%- endif %},
+                loaded_at
+            from begun
+            where {{ instant }} is not null
+        {%- endfor %}
         union all
+        -- The first payment is the start, also where it ends a trial.
         select
-            'trial_started',
-            'files',
-            subscription_id,
+            'subscription_renewed',
+            source_system,
+            source_record_id,
             record_key,
-            trial_started_at,
+            paid_at,
             null,
             null,
             null,
-            mrr_amount,
+            revenue_amount,
             currency,
             null,
             loaded_at
-        from subscription_records
-        where trial_started_at is not null
+        from subscription_invoices
+        where is_of_a_new_period and payment_number > 1
         union all
         select
-            'subscription_started',
-            'files',
-            subscription_id,
-            record_key,
-            started_at,
+            'payment_failed',
+            'stripe',
+            charge_id,
+            {{ record_key("'stripe'", "'customer'", "customer_id") }},
+            created_at,
             null,
             null,
             null,
-            mrr_amount,
+            charge_amount,
             currency,
-            null,
+            {{ json_attributes({"reason": "failure_code"}) }},
             loaded_at
-        from subscription_records
-        where started_at is not null
-        union all
-        select
-            'subscription_cancelled',
-            'files',
-            subscription_id,
-            record_key,
-            cancelled_at,
-            null,
-            null,
-            null,
-            mrr_amount,
-            currency,
-            null,
-            loaded_at
-        from subscription_records
-        where cancelled_at is not null
-        union all
-        select
-            'subscription_ended',
-            'files',
-            subscription_id,
-            record_key,
-            ended_at,
-            null,
-            null,
-            null,
-            mrr_amount,
-            currency,
-            null,
-            loaded_at
-        from subscription_records
-        where ended_at is not null
+        from charges
+        where charge_status = 'failed'
     )
 
 select *

@@ -5,6 +5,8 @@ with
     shop_orders as (select * from {{ ref("stg_shopify__orders") }}),
     shop_checkouts as (select * from {{ ref("stg_shopify__abandoned_checkouts") }}),
     inbox_contacts as (select * from {{ ref("stg_respond_io__contacts") }}),
+    billing_customers as (select * from {{ ref("stg_stripe__customers") }}),
+    billing_subscriptions as (select * from {{ ref("stg_stripe__subscriptions") }}),
     file_customers as (select * from {{ ref("stg_files__customers") }}),
     file_leads as (select * from {{ ref("stg_files__leads") }}),
     file_orders as (select * from {{ ref("stg_files__orders") }}),
@@ -103,6 +105,25 @@ with
             created_at,
             loaded_at
         from inbox_contacts
+        union all
+        -- A customer that was deleted without ever subscribing was nobody.
+        select
+            'stripe',
+            'customer',
+            customer_id,
+            email,
+            null,
+            phone,
+            upper(country),
+            customer_number,
+            -- A name in one piece: which part is which cannot be told.
+            null,
+            null,
+            is_deleted,
+            created_at,
+            loaded_at
+        from billing_customers
+        where not is_deleted or customer_id in (select customer_id from billing_subscriptions)
         union all
         select
             'files',

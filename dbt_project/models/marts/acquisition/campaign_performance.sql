@@ -19,7 +19,8 @@ with
         select
             person_id,
             sum(amount_reporting) as revenue_amount_reporting,
-            count(distinct case when entry_type = 'sale' then order_id end) as paid_order_count
+            count(distinct case when entry_type = 'sale' then order_id end) as paid_order_count,
+            count(case when entry_type in ('sale', 'subscription_payment') then 1 end) as payment_count
         from revenue_entries
         where person_id is not null
         group by person_id
@@ -32,7 +33,7 @@ with
                 {{ dbt.date_trunc("month", "coalesce(persons.first_touched_at, persons.created_at)") }} as date
             ) as cohort_month,
             count(*) as person_count,
-            count(case when person_revenue.paid_order_count > 0 then 1 end) as customer_count,
+            count(case when person_revenue.payment_count > 0 then 1 end) as customer_count,
             sum(person_revenue.paid_order_count) as paid_order_count,
             sum(person_revenue.revenue_amount_reporting) as revenue_amount_reporting
         from persons

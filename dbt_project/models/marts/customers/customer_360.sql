@@ -48,7 +48,9 @@ with
             main_stages.entered_at as stage_entered_at,
             main_stages.furthest_stage,
             main_stages.lost_reason,
-            coalesce(customer_values.paid_order_count > 0, false) as is_customer,
+            coalesce(
+                customer_values.paid_order_count > 0 or customer_values.sold_amount_reporting > 0, false
+            ) as is_customer,
             {{ reporting_currency() }} as reporting_currency,
             coalesce(customer_values.paid_order_count, 0) as paid_order_count,
             {{ money("coalesce(customer_values.historic_value_amount_reporting, 0)") }}

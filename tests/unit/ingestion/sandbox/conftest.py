@@ -21,7 +21,7 @@ class Api:
         self.sandbox = sandbox
         self.server = sandbox.servers[vendor]
         self.url = sandbox.environment[f"SOURCES__{vendor.upper()}__BASE_URL"]
-        self.token = sandbox.environment[f"SOURCES__{vendor.upper()}__ACCESS_TOKEN"]
+        self.token = self.server.token
 
     def request(self, method: str, path: str, token: str | None = None, **options: Any) -> requests.Response:
         token = self.token if token is None else token

@@ -26,6 +26,8 @@ def ask(api: Any, cursor: str | None = None) -> Any:
         return api.post("/crm/v3/objects/contacts/search", body)
     if vendor == "shopify":
         return api.post("/admin/api/2026-07/graphql.json", {"query": ORDERS, "variables": {"after": cursor}})
+    if vendor == "stripe":
+        return api.get("/invoices", limit=2, **({"starting_after": cursor} if cursor else {}))
     return api.post("/contact/list", LIST, limit=2, **({"cursorId": cursor} if cursor else {}))
 
 
@@ -37,6 +39,9 @@ def cursor_and_ids(vendor: str, body: Any) -> tuple[str, list[Any]]:
     if vendor == "shopify":
         found = body["data"]["orders"]
         return found["pageInfo"]["endCursor"], [row["id"] for row in found["nodes"]]
+    if vendor == "stripe":
+        ids = [row["id"] for row in body["data"]]
+        return ids[-1], ids
     return body["pagination"]["next"].split("cursorId=")[1], [row["id"] for row in body["items"]]
 
 
@@ -70,18 +75,22 @@ def test_every_fault_happens_as_often_as_scripted(faulty_api: Callable[[str], An
             with pytest.raises(ValueError):
                 answer.json()
         elif kind == "throttled":
-            status = {"meta_ads": 400, "hubspot": 429, "shopify": 200, "respond_io": 449}[vendor]
+            status = {"meta_ads": 400, "hubspot": 429, "shopify": 200, "respond_io": 449, "stripe": 429}[vendor]
             assert answer.status_code == status
             if vendor == "meta_ads":
                 assert answer.json()["error"]["code"] == 17 and "X-Business-Use-Case-Usage" in answer.headers
             if vendor == "shopify":
                 assert answer.json()["errors"][0]["extensions"]["code"] == "THROTTLED"
                 assert answer.json()["extensions"]["cost"]["actualQueryCost"] is None
+            if vendor == "stripe":
+                assert answer.json()["error"]["code"] == "lock_timeout"
         elif kind == "error_in_200":
             assert answer.status_code == 200
             assert {"error", "errors", "message"} & answer.json().keys()
         elif kind == "expired_cursor":
-            assert answer.status_code in (200, 400) and "cursor" in answer.text.lower()
+            assert answer.status_code in (200, 400) and (
+                "cursor" in answer.text.lower() or "starting_after" in answer.text
+            )
         else:
             assert cursor_and_ids(vendor, answer.json())[1][0] == ids[-1]  # the last record of the page before
     assert api.sandbox.faults.pending == 0
@@ -125,7 +134,13 @@ def test_a_bucket_refills_with_time() -> None:
 
 @pytest.mark.parametrize(
     ("vendor", "scale", "status"),
-    [("meta_ads", 3 / 9000, 400), ("hubspot", 3 / 5, 429), ("shopify", 3 / 2000 * 6, 200), ("respond_io", 3 / 5, 429)],
+    [
+        ("meta_ads", 3 / 9000, 400),
+        ("hubspot", 3 / 5, 429),
+        ("shopify", 3 / 2000 * 6, 200),
+        ("respond_io", 3 / 5, 429),
+        ("stripe", 3 / 100, 429),
+    ],
 )
 def test_the_rate_limit_is_real(make_api: Any, vendor: str, scale: float, status: int) -> None:
     with running_sandbox(people=40, days=40, settings=ServerSettings(rate_scale=scale)) as sandbox:
@@ -141,6 +156,8 @@ def test_the_rate_limit_is_real(make_api: Any, vendor: str, scale: float, status
             assert cost["throttleStatus"]["currentlyAvailable"] < cost["requestedQueryCost"]
         if vendor == "meta_ads":
             assert refused[0].json()["error"]["code"] == 17
+        if vendor == "stripe":
+            assert refused[0].headers["Stripe-Rate-Limited-Reason"] == "global-rate"
 
 
 def _is_healthy(answer: Any) -> bool:

@@ -42,6 +42,7 @@ def test_run_gives_the_environment_and_the_exit_code_of_the_command(folder: Path
     for vendor in ("META_ADS", "HUBSPOT", "SHOPIFY", "RESPOND_IO"):
         assert environment[f"SOURCES__{vendor}__BASE_URL"].startswith("http://127.0.0.1:")
         assert environment[f"SOURCES__{vendor}__ACCESS_TOKEN"]
+    assert environment["SOURCES__STRIPE__BASE_URL"].endswith("/v1") and environment["SOURCES__STRIPE__API_KEY"]
     for name in ("RESPOND_IO__INBOX_PATH", "FILES__MAPPINGS_PATH", "FILES__DATA_PATH"):
         assert any(Path(environment[f"SOURCES__{name}"]).iterdir())
     with pytest.raises(requests.ConnectionError):  # the servers are gone
@@ -129,6 +130,10 @@ def test_servers_that_advanced_a_day_say_what_new_ones_say() -> None:
         told += [servers["shopify"]._lists, servers["meta_ads"]._objects]
         call = Call("POST", "/v2/contact/list", "", {"limit": "100"}, {}, {"search": "", "timezone": "", "filter": {}})
         told.append(servers["respond_io"].list_contacts(call).body)
+        for path in ("subscriptions", "invoices", "events"):
+            call = Call("GET", f"/v1/{path}", "", {"limit": "100"}, {}, None)
+            stripe = servers["stripe"]
+            told.append((stripe.events(call) if path == "events" else stripe.list_objects(path, call)).body)
         return told
 
     with running_sandbox(people=80, days=60, seed=2) as day_by_day:

@@ -1,0 +1,129 @@
+with
+    subscriptions as (select * from {{ ref("int_subscriptions__unioned") }}),
+    events as (select * from {{ ref("stg_stripe__subscription_events") }}),
+    stripe_subscriptions as (select * from {{ ref("stg_stripe__subscriptions") }}),
+    invoices as (select * from {{ ref("int_subscription_invoices__unioned") }}),
+    lines as (select * from {{ ref("stg_stripe__invoice_lines") }}),
+
+    -- What the dates alone say, however long ago.
+    from_dates as (
+        select subscription_id, 'awaiting_payment' as status, created_at as changed_at
+        from subscriptions
+        union all
+        select subscription_id, 'trialing', trial_started_at
+        from subscriptions
+        union all
+        select subscription_id, 'awaiting_payment', trial_ended_at
+        from subscriptions
+        where trial_started_at is not null and (started_at > trial_ended_at or started_at is null)
+        union all
+        select subscription_id, 'active', started_at
+        from subscriptions
+        union all
+        select subscription_id, 'ended', ended_at
+        from subscriptions
+    ),
+
+    from_events as (
+        select
+            'stripe:' || subscription_id as subscription_id,
+            subscription_status as stated_status,
+            occurred_at as changed_at
+        from events
+    ),
+
+    -- The status before the first event known held since nobody knows when: at the latest since what was paid ran out.
+    paid_periods as (
+        select invoices.subscription_id, max(lines.period_ended_at) as paid_until_at
+        from invoices
+        inner join lines on lines.invoice_id = invoices.source_record_id
+        where invoices.is_paid and lines.period_ended_at > lines.period_started_at
+        group by invoices.subscription_id
+    ),
+
+    without_events as (
+        select
+            'stripe:' || stripe_subscriptions.subscription_id as subscription_id,
+            stripe_subscriptions.subscription_status as stated_status,
+            coalesce(paid_periods.paid_until_at, stripe_subscriptions.created_at) as changed_at
+        from stripe_subscriptions
+        left join paid_periods on paid_periods.subscription_id = 'stripe:' || stripe_subscriptions.subscription_id
+        where
+            stripe_subscriptions.subscription_status in ('past_due', 'unpaid', 'paused')
+            and stripe_subscriptions.subscription_id not in (select subscription_id from events)
+    ),
+
+    stated as (
+        select subscription_id, stated_status, changed_at
+        from from_events
+        union all
+        select subscription_id, stated_status, changed_at
+        from without_events
+    ),
+
+    -- Stripe calls a subscription active as soon as a trial is over; it counts as such once it was paid for.
+    translated as (
+        select
+            stated.subscription_id,
+            case
+                when stated.stated_status in ('canceled', 'incomplete_expired')
+                then 'ended'
+                when stated.stated_status in ('trialing', 'unpaid', 'paused')
+                then stated.stated_status
+                when subscriptions.started_at <= stated.changed_at and stated.stated_status in ('active', 'past_due')
+                then stated.stated_status
+                else 'awaiting_payment'
+            end as status,
+            stated.changed_at
+        from stated
+        inner join subscriptions on subscriptions.subscription_id = stated.subscription_id
+    ),
+
+    unioned as (
+        select subscription_id, status, changed_at
+        from from_dates
+        union all
+        select subscription_id, status, changed_at
+        from translated
+    ),
+
+    -- Nothing follows the end: a trial that was broken off has its planned end later.
+    until_the_end as (
+        select unioned.subscription_id, unioned.status, unioned.changed_at
+        from unioned
+        inner join subscriptions on subscriptions.subscription_id = unioned.subscription_id
+        where
+            unioned.changed_at is not null
+            and (subscriptions.ended_at is null or unioned.changed_at <= subscriptions.ended_at)
+    ),
+
+    -- Of several at one instant the furthest counts: a first payment makes one active in the second it was created.
+    final as (
+        select subscription_id, status, changed_at
+        from until_the_end
+        qualify
+            row_number() over (
+                partition by subscription_id, changed_at
+                order by
+                    case
+                        status
+                        when 'awaiting_payment'
+                        then 1
+                        when 'trialing'
+                        then 2
+                        when 'past_due'
+                        then 3
+                        when 'active'
+                        then 4
+                        when 'unpaid'
+                        then 5
+                        when 'paused'
+                        then 6
+                        else 7
+                    end desc nulls last
+            )
+            = 1
+    )
+
+select *
+from final

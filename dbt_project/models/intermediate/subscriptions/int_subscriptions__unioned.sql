@@ -1,0 +1,120 @@
+with
+    subscriptions as (select * from {{ ref("stg_stripe__subscriptions") }}),
+    items as (select * from {{ ref("stg_stripe__subscription_items") }}),
+    products as (select * from {{ ref("stg_stripe__products") }}),
+    invoices as (select * from {{ ref("int_subscription_invoices__unioned") }}),
+    file_subscriptions as (select * from {{ ref("stg_files__subscriptions") }}),
+
+    priced_items as (
+        select
+            items.subscription_id,
+            coalesce(products.product_name, items.product_id) as plan,
+            {{
+                monthly_amount(
+                    "items.unit_amount",
+                    "items.quantity",
+                    "items.recurring_interval",
+                    "items.recurring_interval_count",
+                    "items.is_metered",
+                )
+            }} as mrr_amount,
+            items.unit_amount is null or items.is_metered as is_unpriced
+        from items
+        left join products on products.product_id = items.product_id
+    ),
+
+    contents as (
+        select
+            subscription_id,
+            sum(mrr_amount) as mrr_amount,
+            count(case when is_unpriced then 1 end) as unpriced_item_count
+        from priced_items
+        group by subscription_id
+    ),
+
+    plans as (
+        select subscription_id, {{ sorted_list("plan") }} as plan
+        from (select distinct subscription_id, plan from priced_items) as distinct_plans
+        group by subscription_id
+    ),
+
+    payments as (
+        select
+            subscription_id,
+            min(case when payment_number = 1 then paid_at end) as first_paid_at,
+            count(case when total_amount > 0 then 1 end) as priced_invoice_count
+        from invoices
+        group by subscription_id
+    ),
+
+    dated as (
+        select
+            subscriptions.*,
+            payments.first_paid_at,
+            coalesce(payments.priced_invoice_count, 0) as priced_invoice_count,
+            coalesce(subscriptions.trial_ended_at, subscriptions.start_at) as paying_from_at
+        from subscriptions
+        left join payments on payments.subscription_id = 'stripe:' || subscriptions.subscription_id
+    ),
+
+    unioned as (
+        select
+            'stripe:' || dated.subscription_id as subscription_id,
+            'stripe' as source_system,
+            dated.subscription_id as source_record_id,
+            {{ record_key("'stripe'", "'customer'", "dated.customer_id") }} as record_key,
+            plans.plan,
+            dated.currency,
+            {{ money("coalesce(contents.mrr_amount, 0)") }} as mrr_amount,
+            coalesce(contents.unpriced_item_count, 0) as unpriced_item_count,
+            dated.start_at as created_at,
+            dated.trial_started_at,
+            dated.trial_ended_at,
+            -- What is billed begins with the first payment; what costs nothing (a full discount), with its first day.
+            case
+                when dated.first_paid_at is not null
+                then dated.first_paid_at
+                when
+                    dated.priced_invoice_count = 0
+                    and dated.paying_from_at <= {{ as_of() }}
+                    and dated.subscription_status not in ('incomplete', 'incomplete_expired')
+                    and (dated.ended_at is null or dated.ended_at > dated.paying_from_at)
+                then dated.paying_from_at
+            end as started_at,
+            dated.cancelled_at,
+            dated.ended_at,
+            dated.cancellation_reason,
+            dated.subscription_status = 'incomplete_expired' as has_never_begun,
+            dated.loaded_at
+        from dated
+        left join contents on contents.subscription_id = dated.subscription_id
+        left join plans on plans.subscription_id = dated.subscription_id
+        union all
+        select
+            'files:' || subscription_id,
+            'files',
+            subscription_id,
+            case
+                when customer_id is not null
+                then {{ record_key("'files'", "'customer'", "customer_id") }}
+                when email is not null
+                then {{ record_key("'files'", "'guest_subscription'", "subscription_id") }}
+            end,
+            plan,
+            currency,
+            mrr_amount,
+            0,
+            coalesce(trial_started_at, started_at),
+            trial_started_at,
+            trial_ended_at,
+            started_at,
+            cancelled_at,
+            ended_at,
+            null,
+            false,
+            loaded_at
+        from file_subscriptions
+    )
+
+select *
+from unioned

@@ -1,0 +1,29 @@
+with
+    source as (
+        select *, min(_dlt_load_id) over (partition by id) as first_load_id from {{ source("raw_stripe", "customers") }}
+    ),
+
+    -- Stripe's objects carry no instant of change: the version seen last is the current one.
+    latest_versions as (
+        select *
+        from source
+        qualify
+            row_number() over (partition by id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last) = 1
+    ),
+
+    renamed as (
+        select
+            id as customer_id,
+            email,
+            name as customer_name,
+            phone,
+            address_country as country,
+            metadata_customer_number as customer_number,
+            deleted as is_deleted,
+            {{ utc_timestamp("created") }} as created_at,
+            {{ load_instant("first_load_id") }} as loaded_at
+        from latest_versions
+    )
+
+select *
+from renamed

@@ -1,0 +1,23 @@
+with
+    source as (select * from {{ source("raw_stripe", "subscription_event_items") }}),
+
+    renamed as (
+        select
+            event as event_id,
+            is_previous,
+            subscription as subscription_id,
+            id as item_id,
+            price as price_id,
+            product as product_id,
+            upper(currency) as currency,
+            {{ major_units("unit_amount_decimal", "currency") }} as unit_amount,
+            recurring_interval,
+            coalesce(recurring_interval_count, 1) as recurring_interval_count,
+            coalesce(recurring_usage_type, 'licensed') = 'metered' as is_metered,
+            coalesce(quantity, 1) as quantity,
+            {{ load_instant("_dlt_load_id") }} as loaded_at
+        from source
+    )
+
+select *
+from renamed

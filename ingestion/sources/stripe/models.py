@@ -1,0 +1,197 @@
+"""Row models of the Stripe API, in Stripe's own field names; a nested field bears the names of its path.
+
+Amounts are integers in the smallest unit of their currency, as Stripe sends them: how many decimals that are, staging
+decides. Instants are epoch seconds.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from ingestion.tables import RawTable, Row
+
+
+class StripeObject(Row):
+    id: str
+    created: datetime
+    deleted: bool = False  # an event told that the object is gone; the rest of the row is its last state
+
+
+class Customer(StripeObject):
+    email: str | None = None
+    name: str | None = None
+    phone: str | None = None
+    address_country: str | None = None
+    metadata_customer_number: str | None = None  # the company's own number
+
+
+class Product(StripeObject):
+    name: str | None = None
+    active: bool | None = None
+
+
+class RecurringPrice(Row):
+    """What a unit costs an interval; no amount where the price is metered in tiers."""
+
+    product: str | None = None
+    currency: str | None = None
+    unit_amount_decimal: Decimal | None = None  # smallest units, also parts of one
+    billing_scheme: str | None = None
+    recurring_interval: str | None = None
+    recurring_interval_count: int | None = None
+    recurring_usage_type: str | None = None
+
+
+class Price(RecurringPrice, StripeObject):
+    nickname: str | None = None
+    active: bool | None = None
+
+
+class Subscription(StripeObject):
+    customer: str
+    status: str
+    currency: str | None = None
+    start_date: datetime | None = None
+    trial_start: datetime | None = None
+    trial_end: datetime | None = None
+    cancel_at: datetime | None = None
+    cancel_at_period_end: bool | None = None
+    canceled_at: datetime | None = None
+    ended_at: datetime | None = None
+    cancellation_reason: str | None = None
+    cancellation_feedback: str | None = None
+
+
+class SubscriptionItem(RecurringPrice):
+    """A subscription without items is one row whose id is null: so the ones it had before are retired."""
+
+    subscription: str
+    id: str | None = None
+    price: str | None = None
+    quantity: int | None = None
+    created: datetime | None = None
+    current_period_start: datetime | None = None
+    current_period_end: datetime | None = None
+
+
+class SubscriptionEvent(Row):
+    """What an event says of a subscription; `has_items`: its items of that moment are rows of their own."""
+
+    id: str
+    type: str
+    created: datetime
+    api_version: str | None = None
+    subscription: str
+    status: str
+    previous_status: str | None = None  # null where the event did not change it
+    cancel_at_period_end: bool | None = None
+    canceled_at: datetime | None = None
+    ended_at: datetime | None = None
+    has_items: bool
+
+
+class SubscriptionEventItem(RecurringPrice):
+    """An item as an event shows it, or, where `is_previous`, as it was before the event changed the items."""
+
+    event: str
+    is_previous: bool
+    subscription: str
+    id: str
+    price: str | None = None
+    quantity: int | None = None
+    created: datetime | None = None
+
+
+class Invoice(StripeObject):
+    customer: str | None = None
+    subscription: str | None = None
+    number: str | None = None
+    status: str | None = None
+    billing_reason: str | None = None
+    currency: str
+    total: int
+    total_excluding_tax: int | None = None
+    amount_due: int | None = None
+    amount_paid: int | None = None
+    attempt_count: int | None = None
+    finalized_at: datetime | None = None
+    paid_at: datetime | None = None
+    voided_at: datetime | None = None
+    marked_uncollectible_at: datetime | None = None
+
+
+class InvoiceLine(Row):
+    """An invoice without lines is one row whose id is null."""
+
+    invoice: str
+    id: str | None = None
+    subscription: str | None = None
+    subscription_item: str | None = None
+    price: str | None = None
+    currency: str | None = None
+    amount: int | None = None
+    quantity: int | None = None
+    proration: bool | None = None
+    period_start: datetime | None = None
+    period_end: datetime | None = None
+
+
+class InvoicePayment(StripeObject):
+    invoice: str
+    status: str | None = None
+    currency: str | None = None
+    amount_paid: int | None = None
+    payment_type: str | None = None
+    payment_intent: str | None = None
+    charge: str | None = None
+    paid_at: datetime | None = None
+
+
+class Charge(StripeObject):
+    customer: str | None = None
+    payment_intent: str | None = None
+    currency: str
+    amount: int
+    amount_refunded: int | None = None
+    status: str
+    failure_code: str | None = None
+
+
+class Refund(StripeObject):
+    charge: str | None = None
+    payment_intent: str | None = None
+    currency: str
+    amount: int
+    status: str | None = None
+    reason: str | None = None
+
+
+PRODUCTS = RawTable("products", Product, "versions", ("id",))
+PRICES = RawTable("prices", Price, "versions", ("id",))
+CUSTOMERS = RawTable("customers", Customer, "versions", ("id",))
+SUBSCRIPTIONS = RawTable("subscriptions", Subscription, "versions", ("id",))
+SUBSCRIPTION_ITEMS = RawTable("subscription_items", SubscriptionItem, "versions", ("subscription",))
+SUBSCRIPTION_EVENTS = RawTable("subscription_events", SubscriptionEvent, "events", ("id",))
+SUBSCRIPTION_EVENT_ITEMS = RawTable(
+    "subscription_event_items", SubscriptionEventItem, "events", ("event", "is_previous", "id")
+)
+INVOICES = RawTable("invoices", Invoice, "versions", ("id",))
+INVOICE_LINES = RawTable("invoice_lines", InvoiceLine, "versions", ("invoice",))
+INVOICE_PAYMENTS = RawTable("invoice_payments", InvoicePayment, "versions", ("id",))
+CHARGES = RawTable("charges", Charge, "versions", ("id",))
+REFUNDS = RawTable("refunds", Refund, "versions", ("id",))
+TABLES = (
+    PRODUCTS,
+    PRICES,
+    CUSTOMERS,
+    SUBSCRIPTIONS,
+    SUBSCRIPTION_ITEMS,
+    SUBSCRIPTION_EVENTS,
+    SUBSCRIPTION_EVENT_ITEMS,
+    INVOICES,
+    INVOICE_LINES,
+    INVOICE_PAYMENTS,
+    CHARGES,
+    REFUNDS,
+)

@@ -1,0 +1,341 @@
+from __future__ import annotations
+
+import json
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import responses
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestion import pipelines
+from ingestion.http import Client, VendorError
+from ingestion.sources import stripe
+from ingestion.sources.stripe import (
+    CUSTOMER,
+    SUBSCRIPTION,
+    Billing,
+    invoice_row,
+    item_rows,
+    judge,
+    last_states,
+    line_rows,
+    subscription_event_item_rows,
+    subscription_event_row,
+)
+from ingestion.wire import Spool
+
+BASE = "https://stripe.example/v1"
+NOW = 1_793_426_400  # 2026-10-31T06:00:00Z, the instant of the tests' settings
+DAY = 86_400
+NO_LIST = {"object": "list", "data": [], "has_more": False}
+
+
+class FakeStripe:
+    """An account: its lists by path, its events; pages as the caller asks."""
+
+    def __init__(self) -> None:
+        self.lists: dict[str, list[dict]] = {}
+        self.happened: list[dict] = []
+        self.faults: list[tuple[int, dict]] = []
+        self.expire_cursors = 0
+        self.asked: list[tuple[str, dict]] = []
+        self.versions: set[str] = set()
+
+    def tell(self, kind: str, at: int, record: dict, **previous: object) -> dict:
+        event = {"id": f"evt_{len(self.happened)}", "type": kind, "created": at, "api_version": "v"}
+        event["data"] = {"object": record} | ({"previous_attributes": previous} if previous else {})
+        self.happened.insert(0, event)
+        return event
+
+    def answer(self, path: str, params: dict) -> tuple[int, dict]:
+        self.asked.append((path, params))
+        if self.faults:
+            return self.faults.pop(0)
+        rows = self.lists.get(path, [])
+        if path == "/events":
+            group = params["type"].removesuffix("*")
+            since = int(params.get("created[gte]", NOW - 30 * DAY))
+            rows = [each for each in self.happened if each["type"].startswith(group) and each["created"] >= since]
+        start = 0
+        if after := params.get("starting_after"):
+            if self.expire_cursors:
+                self.expire_cursors -= 1
+                error = {"type": "invalid_request_error", "code": "resource_missing", "param": "starting_after"}
+                return 400, {"error": {**error, "message": f"No such object: '{after}'"}}
+            start = 1 + next(place for place, each in enumerate(rows) if each["id"] == after)
+        end = start + int(params["limit"])
+        return 200, {"object": "list", "data": rows[start:end], "has_more": end < len(rows)}
+
+
+@pytest.fixture
+def account(web, monkeypatch) -> FakeStripe:
+    fake = FakeStripe()
+
+    def answer(request):
+        parts = urlsplit(request.url)
+        params = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        fake.versions.add(request.headers["Stripe-Version"])
+        if request.headers["Authorization"] != "Bearer stripe-key":
+            return 401, {}, json.dumps({"error": {"type": "invalid_request_error", "message": "Invalid API Key"}})
+        status, body = fake.answer(parts.path.removeprefix("/v1"), params)
+        headers = {"Stripe-Rate-Limited-Reason": "endpoint-rate"} if status == 429 else {}
+        return status, headers, json.dumps(body)
+
+    web.add_callback(responses.GET, re.compile(f"{BASE}/.*"), answer)
+    monkeypatch.setenv("SOURCES__STRIPE__BASE_URL", BASE)
+    monkeypatch.setenv("SOURCES__STRIPE__API_KEY", "stripe-key")
+    monkeypatch.setenv("SOURCES__STRIPE__API_VERSION", "2025-03-31.basil")
+    return fake
+
+
+def reader() -> Billing:
+    return Billing(Client("stripe", BASE, {"Authorization": "Bearer stripe-key", "Stripe-Version": "v"}, judge))
+
+
+def customer(number: int, **fields: object) -> dict:
+    return {"id": f"cus_{number}", "object": "customer", "created": NOW - 90 * DAY, "email": f"{number}@x.io", **fields}
+
+
+def item(number: int, amount: int = 900, quantity: int = 1) -> dict:
+    recurring = {"interval": "month", "interval_count": 1, "usage_type": "licensed"}
+    price = {"id": f"price_{amount}", "currency": "eur", "unit_amount_decimal": str(amount), "recurring": recurring}
+    period = {"current_period_start": NOW - DAY, "current_period_end": NOW + 29 * DAY}
+    return {"id": f"si_{number}", "created": NOW - 60 * DAY, "price": price, "quantity": quantity, **period}
+
+
+def subscription(status: str = "active", items: list[dict] | None = None, **fields: object) -> dict:
+    held = {"object": "list", "data": [item(1)] if items is None else items, "has_more": False}
+    begun = {"created": NOW - 60 * DAY, "customer": "cus_1", "currency": "eur", "start_date": NOW - 60 * DAY}
+    return {"id": "sub_1", "object": "subscription", "status": status, "items": held, **begun, **fields}
+
+
+def invoice(number: int, lines: dict | None = None, **fields: object) -> dict:
+    details = {"subscription": "sub_1", "subscription_item": "si_1", "proration": False}
+    line = {"id": f"il_{number}", "amount": 900, "quantity": 1, "period": {"start": NOW - DAY, "end": NOW}}
+    line |= {"parent": {"subscription_item_details": details}, "pricing": {"price_details": {"price": "price_900"}}}
+    money = {"currency": "jpy", "total": 1080, "total_excluding_tax": 900}
+    record = {"id": f"in_{number}", "object": "invoice", "created": NOW - DAY, "status": "paid", **money}
+    record["parent"] = {"subscription_details": {"subscription": "sub_1"}}
+    record["status_transitions"] = {"finalized_at": NOW - DAY, "paid_at": NOW - DAY + 5}
+    return {**record, "lines": lines or {"data": [line], "has_more": False}, **fields}
+
+
+# ---- the whole way
+
+
+def test_the_first_run_reads_the_lists_and_the_history_that_events_tell(account, query):
+    account.lists = {
+        "/customers": [customer(1, address={"country": "JP"}, metadata={"customer_number": "C1"})],
+        "/products": [{"id": "prod_1", "created": NOW, "name": "Basic"}],
+        "/prices": [{"id": "price_900", "created": NOW, "currency": "jpy", "unit_amount": 900}],
+        "/subscriptions": [subscription("past_due")],
+        "/invoices": [invoice(1)],
+        "/charges": [{"id": "ch_1", "created": NOW, "currency": "jpy", "amount": 1080, "status": "failed"}],
+    }
+    account.tell("customer.subscription.updated", NOW - DAY, subscription("past_due"), status="active")
+    intake = pipelines.run("stripe")
+    assert not intake.rejected
+    assert account.versions == {"2025-03-31.basil"}
+    assert ("/subscriptions", {"status": "all", "limit": "100"}) in account.asked
+    assert query("select email, address_country, metadata_customer_number, deleted from raw_stripe.customers") == [
+        ("1@x.io", "JP", "C1", False)
+    ]
+    assert query("select total, total_excluding_tax, subscription, epoch(paid_at) from raw_stripe.invoices") == [
+        (1080, 900, "sub_1", NOW - DAY + 5)
+    ]
+    assert query("select status, previous_status, has_items from raw_stripe.subscription_events") == [
+        ("past_due", "active", True)
+    ]
+    assert query("select unit_amount_decimal from raw_stripe.prices") == [900]
+    assert query("select subscription, id, unit_amount_decimal, quantity from raw_stripe.subscription_items") == [
+        ("sub_1", "si_1", 900, 1)
+    ]
+
+
+def test_a_second_run_reads_events_alone_with_a_lag_and_replays_add_nothing(account, query, monkeypatch):
+    account.lists = {"/customers": [customer(1), customer(2)]}
+    pipelines.run("stripe")
+    account.asked.clear()
+    account.tell("customer.updated", NOW + 60, customer(1, email="new@x.io"))
+    monkeypatch.setenv("LIFECYCLE_AS_OF", "2026-11-01T06:00:00Z")
+    pipelines.run("stripe")
+    assert {path for path, _ in account.asked} == {"/events"}
+    assert {params["created[gte]"] for _, params in account.asked} == {str(NOW - 3600)}
+    pipelines.run("stripe")
+    versions = "select id, email, _dlt_valid_to is null from raw_stripe.customers order by id, _dlt_valid_from"
+    assert query(versions) == [("cus_1", "1@x.io", False), ("cus_1", "new@x.io", True), ("cus_2", "2@x.io", True)]
+
+
+@pytest.mark.parametrize(
+    ("present", "reads_everything"), [("2026-11-30T04:00:00Z", False), ("2026-11-30T06:00:00Z", True)]
+)
+def test_a_pause_longer_than_events_are_kept_reads_everything_again(
+    account, query, monkeypatch, caplog, present, reads_everything
+):
+    account.lists = {"/customers": [customer(1)]}
+    pipelines.run("stripe")
+    account.lists["/customers"].append(customer(2))  # of which no event tells any more
+    account.asked.clear()
+    monkeypatch.setenv("LIFECYCLE_AS_OF", present)
+    pipelines.run("stripe")
+    assert ("/customers" in {path for path, _ in account.asked}) == reads_everything
+    assert (query("select count(*) from raw_stripe.customers") == [2]) == reads_everything
+    assert ("everything is read again" in caplog.text) == reads_everything
+
+
+def test_a_deleted_customer_is_known_and_a_cancelled_subscription_is_not_deleted(account, query):
+    account.lists = {"/customers": [customer(1)], "/subscriptions": [subscription()]}
+    pipelines.run("stripe")
+    ended = subscription("canceled", canceled_at=NOW - 60, ended_at=NOW - 60)
+    account.tell("customer.subscription.deleted", NOW - 60, ended)
+    account.tell("customer.deleted", NOW - 50, customer(1))
+    pipelines.run("stripe")
+    current = "where _dlt_valid_to is null"
+    assert query(f"select email, deleted from raw_stripe.customers {current}") == [("1@x.io", True)]
+    assert query(f"select status, deleted from raw_stripe.subscriptions {current}") == [("canceled", False)]
+
+
+def test_an_item_that_was_removed_is_retired(account, query):
+    account.lists = {"/subscriptions": [subscription(items=[item(1), item(2)])]}
+    pipelines.run("stripe")
+    account.tell("customer.subscription.updated", NOW - 60, subscription(items=[item(2, quantity=3)]))
+    pipelines.run("stripe")
+    assert query("select id, quantity from raw_stripe.subscription_items where _dlt_valid_to is null") == [("si_2", 3)]
+
+
+def test_lists_within_objects_are_read_to_their_end(account, query, monkeypatch):
+    monkeypatch.setattr(stripe, "PAGE", 2)
+    many = [item(number) for number in range(1, 6)]
+    account.lists = {
+        "/subscriptions": [{**subscription(), "items": {"data": many[:2], "has_more": True}}],
+        "/subscription_items": many,
+        "/invoices": [invoice(1, lines={"data": [{"id": "il_1"}], "has_more": True})],
+        "/invoices/in_1/lines": [{"id": f"il_{number}"} for number in range(1, 4)],
+    }
+    intake = pipelines.run("stripe")
+    assert not intake.rejected
+    assert query("select id from raw_stripe.subscription_items order by 1") == [f"si_{n}" for n in range(1, 6)]
+    assert query("select id from raw_stripe.invoice_lines order by 1") == ["il_1", "il_2", "il_3"]
+    assert {params["subscription"] for path, params in account.asked if path == "/subscription_items"} == {"sub_1"}
+
+
+def test_malformed_records_are_rejections(account, query):
+    account.lists = {"/customers": [customer(1, created="last week"), customer(2)], "/refunds": ["no object"]}
+    intake = pipelines.run("stripe")
+    assert dict(intake.rejected) == {"customers": 1, "refunds": 1}
+    assert query("select id from raw_stripe.customers") == ["cus_2"]
+
+
+def test_a_wrong_key_and_a_missing_one_name_the_setting(account, monkeypatch, capsys):
+    monkeypatch.setenv("SOURCES__STRIPE__API_KEY", "wrong-key")
+    assert pipelines.main("stripe") == 1
+    failed = capsys.readouterr().err.strip().splitlines()[-1]
+    assert failed.startswith("failed: stripe: GET /v1/events: ")
+    assert "SOURCES__STRIPE__API_KEY" in failed and "wrong-key" not in failed
+    monkeypatch.delenv("SOURCES__STRIPE__API_KEY")
+    assert pipelines.main("stripe") == 1
+    assert "the secret api_key is missing" in capsys.readouterr().err
+
+
+# ---- pages, limits, errors
+
+
+def test_both_kinds_of_429_are_waited_for(account, pauses):
+    limit = {"error": {"type": "invalid_request_error", "code": "rate_limit", "message": "slow down"}}
+    lock = {"error": {"type": "invalid_request_error", "code": "lock_timeout", "message": "locked"}}
+    failed = {"error": {"type": "api_error", "message": "oops"}}
+    account.faults = [(429, limit), (429, lock), (200, failed)]
+    account.lists = {"/customers": [customer(1)]}
+    assert len(reader().objects(CUSTOMER)) == 1
+    assert pauses == [1, 2, 4]
+
+
+def test_a_limit_that_stays_says_which(account, pauses):
+    limit = {"error": {"type": "invalid_request_error", "code": "rate_limit", "message": "slow down"}}
+    account.faults = [(429, limit)] * 9
+    with pytest.raises(VendorError, match=r"slow down \[rate_limit\] \(endpoint-rate\)"):
+        reader().objects(CUSTOMER)
+
+
+def test_a_record_that_vanished_while_paging_starts_the_pages_again(account, monkeypatch):
+    monkeypatch.setattr(stripe, "PAGE", 2)
+    account.lists = {"/customers": [customer(number) for number in range(5)]}
+    account.expire_cursors = 1
+    assert sorted(reader().objects(CUSTOMER).keys()) == [f"cus_{number}" for number in range(5)]
+
+
+def test_a_page_that_cannot_be_followed_is_an_error(account):
+    account.faults = [(200, {"data": [{"name": "no id"}], "has_more": True})]
+    with pytest.raises(VendorError, match="/customers: more records follow"):
+        reader().objects(CUSTOMER)
+
+
+def test_another_error_is_told_as_it_is(account):
+    unknown = {"type": "invalid_request_error", "code": "parameter_unknown", "message": "Received unknown parameter"}
+    account.faults = [(400, {"error": unknown})]
+    with pytest.raises(VendorError, match="Received unknown parameter.*SOURCES__STRIPE__API_VERSION"):
+        reader().objects(CUSTOMER)
+
+
+# ---- events
+
+
+@given(told=st.lists(st.tuples(st.integers(1, 4), st.integers(0, 5)), max_size=30))
+def test_the_latest_event_of_each_object_counts(told):
+    """`told`: object and instant of events as Stripe lists them, newest first, but for pages that moved."""
+    events = Spool()
+    for number, (key, created) in enumerate(told):
+        record = {"id": key, "object": "customer", "number": number}
+        events.add(number, {"id": number, "type": "customer.updated", "created": created, "data": {"object": record}})
+    found = {each["id"]: each["number"] for each in last_states(CUSTOMER, events)}
+    expected: dict[int, int] = {}
+    for number, (key, created) in enumerate(told):
+        if key not in expected or created > told[expected[key]][1]:
+            expected[key] = number
+    assert found == expected
+
+
+def test_events_of_other_objects_are_not_taken():
+    events = Spool()
+    for kind in ("customer", "subscription", "source"):
+        events.add(kind, {"type": f"{kind}.x", "created": 1, "data": {"object": {"id": "1", "object": kind}}})
+    assert [each["object"] for each in last_states(SUBSCRIPTION, events)] == ["subscription"]
+
+
+def test_an_event_tells_the_status_and_the_items_before_it():
+    before = {"data": [item(1, 900)], "has_more": False}
+    event = {"id": "evt_1", "type": "customer.subscription.updated", "created": NOW, "data": {}}
+    event["data"] = {
+        "object": subscription("active", [item(1, 1900)]),
+        "previous_attributes": {"status": "trialing", "items": before},
+    }
+    row = subscription_event_row(event)
+    assert (row["status"], row["previous_status"], row["has_items"]) == ("active", "trialing", True)
+    rows = list(subscription_event_item_rows(event))
+    assert [(each["is_previous"], each["unit_amount_decimal"]) for each in rows] == [(False, "1900"), (True, "900")]
+    event["data"]["object"]["items"]["has_more"] = True
+    assert subscription_event_row(event)["has_items"] is False
+    assert list(subscription_event_item_rows(event)) == []
+
+
+# ---- rows
+
+
+def test_a_subscription_without_items_and_an_invoice_without_lines_are_one_row_each():
+    assert [row["id"] for row in item_rows({"id": "sub_1", "items": NO_LIST})] == [None]
+    assert [(row["invoice"], row["id"]) for row in line_rows({"id": "in_1"})] == [("in_1", None)]
+
+
+def test_an_invoice_names_its_subscription_and_its_instants():
+    row = invoice_row(invoice(1, billing_reason="subscription_cycle"))
+    assert (row["subscription"], row["paid_at"], row["voided_at"]) == ("sub_1", NOW - DAY + 5, None)
+    assert invoice_row({"id": "in_2"})["subscription"] is None
+
+
+def test_part_of_a_cent_is_a_price_too():
+    assert (
+        list(item_rows({"items": {"data": [{"price": {"unit_amount_decimal": "0.05"}}]}}))[0]["unit_amount_decimal"]
+        == "0.05"
+    )
