@@ -11,5 +11,5 @@ from expectations.plausibility import known, not_ahead
 def expectations(batch: Batch) -> list[Expectation]:
     return [
         not_ahead(batch, "timestamp"),
-        known("property", ["hs_lead_status", "lifecyclestage"]),
+        known("property", ["hs_email_optout", "hs_lead_status", "lifecyclestage"]),
     ]

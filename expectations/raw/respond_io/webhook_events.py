@@ -17,6 +17,7 @@ def expectations(batch: Batch) -> list[Expectation]:
             [
                 "contact.created",
                 "contact.lifecycle.updated",
+                "contact.assignee.updated",
                 "contact.tag.updated",
                 "conversation.closed",
                 "conversation.opened",
