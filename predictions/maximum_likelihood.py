@@ -21,6 +21,10 @@ Array = NDArray[np.float64]
 LIMIT = 12.0
 _EDGE = 0.05
 _IMPOSSIBLE = 1e10
+# Second derivative of the log-likelihood by the logarithm of a parameter: at 0.05 its 95 % interval spans a factor of
+# e^±9, which is to say nothing.
+_LEAST_CURVATURE = 0.05
+_MOST_FLAT_DIRECTIONS = 2
 _HESSIAN_STEP = 1e-3
 _GRADIENT_STEP = 1e-4
 
@@ -40,7 +44,8 @@ class Estimate:
             information. Rows of `held` parameters are zero.
         log_likelihood: at the estimate.
         observations: how many subjects it was fitted on.
-        held: parameters that ended on the edge of what is sought. The others' uncertainty is that given these.
+        held: parameters that ended on the edge of what is sought, or that the data do not determine, as the share of
+            those who leave where nobody does. The others' uncertainty is that given these.
     """
 
     names: tuple[str, ...]
@@ -81,7 +86,7 @@ def maximize(
         rough: the same on a part of the subjects, for comparing the starts; only the best end goes on to all.
 
     Raises:
-        FitError: when no start ends at a maximum, or the likelihood is flat there.
+        FitError: when no start ends at a maximum, or the likelihood is flat there in more than two directions.
     """
 
     def loss_of(function: Callable[[Array], float]) -> Callable[[Array], float]:
@@ -112,14 +117,21 @@ def maximize(
     covariance = np.zeros((len(names), len(names)))
     if len(free):
         information = _hessian(loss, best.x, free) * observations
-        try:
-            np.linalg.cholesky(information)
-        except np.linalg.LinAlgError:
+        curvature, directions = np.linalg.eigh(information)
+        # A direction in which the likelihood hardly bends: the data do not tell its ends apart, as when nobody leaves
+        # and the share of those who do may be a millionth or a billionth. Nothing that was seen changes along it.
+        is_told = curvature > _LEAST_CURVATURE
+        if is_told.sum() < max(1, len(free) - _MOST_FLAT_DIRECTIONS):
             raise FitError(
                 f"{subject}: {observations} subjects do not determine "
                 f"{', '.join(names[int(i)] for i in free)}: the likelihood is flat around its maximum"
-            ) from None
-        covariance[np.ix_(free, free)] = np.linalg.inv(information)
+            )
+        told = directions[:, is_told]
+        covariance[np.ix_(free, free)] = (told / curvature[is_told]) @ told.T
+        # A parameter that lies mostly along what is not told is held at where the search ended.
+        untold = (directions[:, ~is_told] ** 2).sum(axis=1) > 0.5
+        at_edge[free[untold]] = True
+        covariance[at_edge, :] = covariance[:, at_edge] = 0.0
     return Estimate(
         names=tuple(names),
         values=np.exp(best.x),

@@ -163,6 +163,25 @@ def test_nobody_who_came_back_is_no_model_but_a_clear_error() -> None:
         ModifiedBetaGeoNBD.fit(Histories.of([0, 0, 0], [0, 0, 0], [5, 6, 7]))
 
 
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_where_nobody_leaves_the_rate_is_known_and_leaving_is_held(name: str) -> None:
+    """Without leaving all three are one model, the NBD; how rare leaving is, such data cannot say."""
+    rng = np.random.default_rng(11)
+    age = rng.uniform(50, 300, 3000)
+    count = rng.poisson(rng.gamma(0.8, 1 / 60, 3000) * age).astype(float)
+    recency = np.where(count > 0, age * rng.beta(np.maximum(count, 1), 1), 0.0)
+    histories = Histories.of(count, recency, age)
+    fitted = MODELS[name].fit(histories)
+    assert fitted.estimate is not None
+    intervals = list(fitted.estimate.intervals(0.99).values())
+
+    assert fitted.estimate.held and set(fitted.estimate.held) <= set(fitted.names[2:])
+    assert intervals[0][0] < 0.8 < intervals[0][1] and intervals[1][0] < 60 < intervals[1][1]
+    assert fitted.alive_probability(histories).mean() > 0.95
+    total = fitted.total_purchases_interval(histories, 90)
+    assert total.upper - total.lower < 0.2 * total.estimate
+
+
 def test_given_parameters_have_no_uncertainty_to_report() -> None:
     with pytest.raises(ValueError, match="was not fitted"):
         BetaGeoNBD(0.2, 4, 0.8, 2.4).forecast(Histories.of([0], [0], [1]), 10, 10, 0)
