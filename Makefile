@@ -50,6 +50,10 @@ example-online-retail: .venv/installed  ## Run the job on the UCI Online Retail 
 	SOURCES__FILES__DATA_PATH="$(abspath $(dir $(DATA)))" \
 	$(IN_ENVIRONMENT) --sandbox -- .venv/bin/python -m dagster_project.refresh
 
+.PHONY: evidence
+evidence: example-online-retail  ## Write docs/evidence.md anew: forecast against actual on Online Retail (DATA=path of the file)
+	@.venv/bin/python -m examples.online_retail.evidence data/online_retail/warehouse.duckdb
+
 .PHONY: lint
 lint: .venv/installed  ## Check style, types, SQL and definitions
 	.venv/bin/ruff check .
