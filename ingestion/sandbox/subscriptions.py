@@ -356,6 +356,7 @@ class _Contract:
             expired_at = at + INCOMPLETE_HOURS * HOUR
             self._update(expired_at, status="incomplete_expired", ended_at=expired_at)
             self._void(invoice, expired_at)
+            self._told.ended_at = expired_at
             return False
         paid_at = self._pay(invoice, at + 3)
         self._update(paid_at, status="active")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -126,7 +126,7 @@ def test_what_is_true_fits_what_the_api_says(billing: Any) -> None:
     for told in subscriptions(billing):
         wire = wires[told.id]
         has_ended = told.ended_at is not None and told.ended_at <= clock
-        assert (wire["status"] == "canceled") == has_ended
+        assert (wire["status"] in ("canceled", "incomplete_expired")) == has_ended
         if told.started_at is not None and told.started_at <= clock and not has_ended and not wire["items"]["has_more"]:
             decimals = {"jpy": 0, "kwd": 3}.get(wire["currency"], 2)
             monthly = sum(
@@ -151,6 +151,27 @@ def test_every_turn_of_a_subscription_happens() -> None:
     ends = [each for each in told if each.started_at and each.ended_at]
     involuntary = sum(each.cancelled_at == each.ended_at for each in ends) / len(ends)
     assert abs(involuntary - INVOLUNTARY_SHARE) < 0.08
+
+
+def test_people_leave_at_a_renewal_with_their_own_probability() -> None:
+    """Over all renewals of monthly subscriptions, as many ends as the people's own probabilities add up to."""
+    company = Company(CompanySettings(people=900, days=400, seed=3))
+    expected, variance, ended = 0.0, 0.0, 0
+    for person in company.people(company.start + 400 * DAY):
+        renewed = Counter(a.record[2] for a in person.activities if a.kind == "subscription_renewed")
+        for each in person.subscriptions:
+            is_yearly = any(record.id == each.id and "_year" in str(record.state(each.created_at)["items"])
+                            for record in person.billing)  # fmt: skip
+            if each.started_at is None or is_yearly:
+                continue
+            theta = person.monthly_churn_probability
+            assert theta is not None
+            chances = renewed[each.id] + (each.ended_at is not None)
+            expected += theta * chances
+            variance += theta * (1 - theta) * chances
+            ended += each.ended_at is not None
+    assert ended > 100
+    assert abs(ended - expected) < 4 * variance**0.5
 
 
 def test_subscriptions_change_nothing_else_of_a_life(monkeypatch: pytest.MonkeyPatch) -> None:
