@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from predictions import gates
 from predictions.churn import FEATURE_NAMES
+from predictions.gates import Decision
 from predictions.leakage import LeakageError
 from predictions.tables import Settings, Tables, predict
 
@@ -255,3 +257,23 @@ def test_settings_of_the_model_are_used(purchases: pd.DataFrame, features: pd.Da
 
     assert (shorter["predicted_value"] <= tables.frames["customer_predictions"]["predicted_value"]).all()
     assert shorter["predicted_value"].sum() < 0.8 * tables.frames["customer_predictions"]["predicted_value"].sum()
+
+
+@pytest.mark.parametrize(
+    ("target", "hidden", "shown"),
+    [("purchases", "predicted_value", "alive_probability"), ("no_purchase", "no_purchase_band", "predicted_value")],
+)
+def test_each_target_is_hidden_by_itself(
+    purchases: pd.DataFrame,
+    features: pd.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
+    target: str,
+    hidden: str,
+    shown: str,
+) -> None:
+    monkeypatch.setattr(
+        gates, "beats_naive", lambda scores, judged: Decision(("naive rule wins",) if judged == target else ())
+    )
+    customers = predict(purchases, features, make_lifetimes(purchases), AS_OF, SETTINGS).frames["customer_predictions"]
+
+    assert customers[hidden].isna().all() and customers[shown].notna().all()
