@@ -32,25 +32,42 @@ with
         from events
     ),
 
-    -- The status before the first event known held since nobody knows when: at the latest since what was paid ran out.
-    paid_periods as (
-        select invoices.subscription_id, max(lines.period_ended_at) as paid_until_at
-        from invoices
-        inner join lines on lines.invoice_id = invoices.source_record_id
-        where invoices.is_paid and lines.period_ended_at > lines.period_started_at
-        group by invoices.subscription_id
+    -- The status before the first event, or the one of the last sight where there is none, held since nobody knows
+    -- when:
+    -- at the latest since what was paid by then ran out.
+    first_events as (
+        select
+            subscription_id,
+            coalesce(previous_subscription_status, subscription_status) as stated_status,
+            occurred_at as held_until_at
+        from events
+        qualify
+            row_number() over (
+                partition by subscription_id order by occurred_at asc nulls last, event_id asc nulls last
+            )
+            = 1
     ),
 
-    without_events as (
+    held as (
         select
             'stripe:' || stripe_subscriptions.subscription_id as subscription_id,
-            stripe_subscriptions.subscription_status as stated_status,
-            coalesce(paid_periods.paid_until_at, stripe_subscriptions.created_at) as changed_at
+            coalesce(first_events.stated_status, stripe_subscriptions.subscription_status) as stated_status,
+            coalesce(first_events.held_until_at, {{ as_of() }}) as held_until_at
         from stripe_subscriptions
-        left join paid_periods on paid_periods.subscription_id = 'stripe:' || stripe_subscriptions.subscription_id
+        left join first_events on first_events.subscription_id = stripe_subscriptions.subscription_id
+    ),
+
+    from_paid_periods as (
+        select held.subscription_id, held.stated_status, max(lines.period_ended_at) as changed_at
+        from held
+        inner join invoices on invoices.subscription_id = held.subscription_id
+        inner join lines on lines.invoice_id = invoices.source_record_id
         where
-            stripe_subscriptions.subscription_status in ('past_due', 'unpaid', 'paused')
-            and stripe_subscriptions.subscription_id not in (select subscription_id from events)
+            held.stated_status in ('past_due', 'unpaid', 'paused')
+            and invoices.paid_at < held.held_until_at
+            and lines.period_ended_at > lines.period_started_at
+            and lines.period_ended_at < held.held_until_at
+        group by held.subscription_id, held.stated_status
     ),
 
     stated as (
@@ -58,7 +75,7 @@ with
         from from_events
         union all
         select subscription_id, stated_status, changed_at
-        from without_events
+        from from_paid_periods
     ),
 
     -- Stripe calls a subscription active as soon as a trial is over; it counts as such once it was paid for.
