@@ -144,8 +144,8 @@
             prepared as (
                 select
                     *
-                    {%- for name in plan.measures if lifecycle_measures()[name].prepare %}
-                        , {{ lifecycle_measures()[name].prepare }} as prepared_{{ name }}
+                    {%- for name, measure in plan.measures.items() if measure.prepare %}
+                        , {{ measure.prepare }} as prepared_{{ name }}
                     {%- endfor %}
                 from stream
                 where {{ needs_measures }}
@@ -161,7 +161,7 @@
                     loaded_at,
                     {%- for column in plan.stream_columns %} {{ column }},{%- endfor %}
                     timer_rule_number
-                    {%- for name in plan.measures %}, {{ lifecycle_measures()[name].sql }} as {{ name }} {%- endfor %}
+                    {%- for name, measure in plan.measures.items() %}, {{ measure.sql }} as {{ name }} {%- endfor %}
                 from prepared
                 union all
                 select

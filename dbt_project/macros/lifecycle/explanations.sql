@@ -29,8 +29,9 @@
     asked at that instant would read.
 -#}
 {% macro lifecycle_entry_measures_sql(activities_relation, entries) -%}
+    {%- set measures = lifecycle_measures() -%}
     {%- set pairs = {} -%}
-    {%- for name in lifecycle_measures() -%} {%- do pairs.update({name: name}) -%} {%- endfor -%}
+    {%- for name in measures -%} {%- do pairs.update({name: name}) -%} {%- endfor -%}
     with
         entries as ({{ entries }}),
 
@@ -92,7 +93,7 @@
         prepared as (
             select
                 *
-                {%- for name, measure in lifecycle_measures().items() if measure.prepare %}
+                {%- for name, measure in measures.items() if measure.prepare %}
                     , {{ measure.prepare }} as prepared_{{ name }}
                 {%- endfor %}
             from stream
@@ -105,7 +106,7 @@
                 activity_id,
                 activity,
                 occurred_at
-                {%- for name, measure in lifecycle_measures().items() %}, {{ measure.sql }} as {{ name }} {%- endfor %}
+                {%- for name, measure in measures.items() %}, {{ measure.sql }} as {{ name }} {%- endfor %}
             from prepared
         )
 

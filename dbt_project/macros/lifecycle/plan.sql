@@ -6,8 +6,8 @@
     `definition`: the mapping under `config.meta.lifecycle`. Rules and stages are numbered by their places in the file.
     Gives `stages`, `stage_kinds`, `rules`, `reasons` (number -> SQL), `targets` (rule -> stage number, 0 for none),
     `numbers` (move -> rules), `losing_timers`, `timers`, `ranked_rules` (as asked, first match wins), `moved` and
-    `measured` (activities that may move, that measures need), `read` (all activities read), `measures`, `attributes`,
-    `reason_attributes`, `columns` (of the activities) and `stream_columns` (of a row that a rule is asked about).
+    `measured` (activities that may move, that measures need), `read` (all activities read), `measures` (name ->
+    definition), `attributes`, `reason_attributes`, `columns` (of the activities) and `stream_columns` (of a row that a rule is asked about).
 -#}
 {% macro lifecycle_plan(definition) -%}
     {%- set plan = {
@@ -46,14 +46,17 @@
         {%- endfor -%}
     {%- endfor -%}
 
-    {%- set ns = namespace(moved=[], timed=[], measured=[], measures=[], reads_all=false) -%}
+    {#- Asked for once: putting together what all measures are takes longer than the rest of this macro. -#}
+    {%- set known_measures = lifecycle_measures() -%}
+    {%- set measures = {} -%}
+    {%- set ns = namespace(moved=[], timed=[], measured=[], reads_all=false) -%}
     {%- for rule in definition.rules -%}
         {%- set names = modules.re.findall("measures[.]([a-z_0-9]+)", rule.get("if") or "") -%}
         {%- set ns.moved = ns.moved + (rule.get("when") or []) -%}
         {%- if names -%} {%- set ns.measured = ns.measured + (rule.get("when") or []) -%} {%- endif -%}
-        {%- for name in names if name not in ns.measures -%}
-            {%- set ns.measures = ns.measures + [name] -%}
-            {%- set read = lifecycle_measures()[name].activities -%}
+        {%- for name in names if name not in measures -%}
+            {%- do measures.update({name: known_measures[name]}) -%}
+            {%- set read = known_measures[name].activities -%}
             {%- set ns.measured = ns.measured + read -%}
             {%- if not read -%} {%- set ns.reads_all = true -%} {%- endif -%}
         {%- endfor -%}
@@ -64,9 +67,8 @@
     {%- set conditions = " " ~ (definition.rules | map(attribute="if", default="") | join(" ")) ~ " " -%}
     {%- set reasons = definition.rules | map(attribute="reason", default="") | join(" ") -%}
     {%- set measure_texts = [""] -%}
-    {%- for name in ns.measures -%}
-        {%- do measure_texts.append(lifecycle_measures()[name].sql) -%}
-        {%- do measure_texts.append(lifecycle_measures()[name].get("prepare", "")) -%}
+    {%- for measure in measures.values() -%}
+        {%- do measure_texts.append(measure.sql) -%} {%- do measure_texts.append(measure.get("prepare", "")) -%}
     {%- endfor -%}
     {%- set measure_text = measure_texts | join(" ") ~ " " -%}
     {%- set columns = [] -%}
@@ -93,7 +95,7 @@
             "measured": ns.measured | unique | sort,
             "read": (ns.moved + ns.timed + ns.measured) | unique | sort,
             "reads_all": ns.reads_all,
-            "measures": ns.measures,
+            "measures": measures,
             "attributes": attributes,
             "reason_attributes": modules.re.findall("attributes[.]([a-z_0-9]+)", reasons) | unique | sort,
             "columns": columns,

@@ -59,6 +59,7 @@
     {%- do lifecycle_labels(file, "the model", definition) -%}
 
     {%- set timer_keys = definition.rules | selectattr("after_days", "defined") | map(attribute="key") | list -%}
+    {%- set known_measures = lifecycle_measures() -%}
     {%- set rule_keys = [] -%}
     {%- for rule in definition.rules -%}
         {%- set place = "rule " ~ rule.get("key", loop.index) -%}
@@ -146,12 +147,12 @@
         {%- endif -%}
 
         {%- for measure in modules.re.findall("measures[.]([A-Za-z_0-9]+)", rule.get("if") or "") -%}
-            {%- if measure not in lifecycle_measures() -%}
+            {%- if measure not in known_measures -%}
                 {%- do lifecycle_error(
                     file,
                     place,
                     "measure `" ~ measure ~ "` is unknown",
-                    "choose from: " ~ lifecycle_measures().keys() | join(", "),
+                    "choose from: " ~ known_measures.keys() | join(", "),
                 ) -%}
             {%- endif -%}
         {%- endfor -%}
