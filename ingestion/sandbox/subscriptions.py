@@ -45,7 +45,7 @@ RETRY_DAYS = (3, 8, 14)  # after the first attempt; the last failure ends the su
 INCOMPLETE_HOURS = 23
 MANY_ITEMS = 9  # of every hundred people: this one's subscription has more items than Stripe embeds
 MANY_ITEMS_COUNT = 12
-STAFF_CUSTOMER_EVERY_DAYS, STAFF_CUSTOMER_DAYS = 10, 2
+STAFF_CUSTOMER_EVERY_DAYS, STAFF_CUSTOMER_SECONDS = 10, 1200  # gone before the next morning's clock
 
 # Monthly prices; a currency that is not here is billed in euros.
 PLANS: dict[str, dict[str, str]] = {
@@ -127,10 +127,10 @@ def catalogue(at: int) -> list[BillingObject]:
 def staff_customers(start: int, clock: int) -> list[BillingObject]:
     """Customers whom the staff creates to try things, and deletes: nobody's."""
     found = []
-    for number, at in enumerate(range(start + DAY, clock + 1, STAFF_CUSTOMER_EVERY_DAYS * DAY)):
+    for number, at in enumerate(range(start + DAY + HOUR, clock + 1, STAFF_CUSTOMER_EVERY_DAYS * DAY)):
         record = BillingObject("customer", f"cus_staff{number:04d}", at)
         record.set(at, "customer.created", name="Test", email="test@sandbox-company.example", metadata={})
-        record.delete(at + STAFF_CUSTOMER_DAYS * DAY, "customer.deleted")
+        record.delete(at + STAFF_CUSTOMER_SECONDS, "customer.deleted")
         found.append(record)
     return found
 
