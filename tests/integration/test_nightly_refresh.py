@@ -107,7 +107,7 @@ def test_publishes_every_mart_with_rows(company: Company) -> None:
 def test_the_summary_answers_what_was_asked(company: Company, first_refresh: subprocess.CompletedProcess[str]) -> None:
     said = first_refresh.stdout
 
-    for source in ("meta_ads", "hubspot", "shopify", "respond_io"):
+    for source in ("meta_ads", "hubspot", "shopify", "respond_io", "stripe"):
         assert re.search(line_of_counts(source, *counted(company, source)), said, re.MULTILINE), source
     inputs, entities = (counted(company, "files", f"resource {what} 'inputs.%'") for what in ("like", "not like"))
     assert re.search(line_of_counts("files, rows read", *inputs), said, re.MULTILINE)
