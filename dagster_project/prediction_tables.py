@@ -15,10 +15,16 @@ import pandas as pd
 import yaml
 
 from ingestion.config import PROJECT_ROOT, SettingsError
-from predictions.tables import Settings
+from predictions.settings import Settings
 
 SCHEMA = "predictions"
-TABLES = ("customer_predictions", "churn_scores", "survival_curves", "prediction_backtest")
+TABLES = (
+    "customer_predictions",
+    "subscriber_predictions",
+    "churn_scores",
+    "survival_curves",
+    "prediction_backtest",
+)
 # Earlier nights are kept: of this table only the rows of the same instant are replaced.
 KEPT_BY_NIGHT = {"prediction_backtest": "evaluated_as_of"}
 SETTINGS = PROJECT_ROOT / "dbt_project" / "dbt_project.yml"
@@ -27,8 +33,11 @@ INPUTS = {
     "purchases": "select person_id as customer_id, cast(purchased_on as timestamp) as purchased_on, "
     "cast(amount_reporting as double) as amount from core.fct_purchase_days order by person_id, purchased_on",
     "features": "select * from core.fct_churn_features order by person_id, cutoff_at",
-    "lifetimes": "select curve, person_id, cohort_month, acquisition_channel, duration_days, is_observed "
-    "from core.fct_customer_lifetimes order by curve, person_id",
+    "lifetimes": "select curve, customer_id, cohort_month, acquisition_channel, duration_days, entered_days, "
+    "is_observed from core.fct_customer_lifetimes order by curve, customer_id",
+    "spells": "select subscriber_id, person_id, billing_months, anchor_at, observed_from_at, paid_until_at, ended_at, "
+    "ending_known_at, cast(mrr_amount_reporting as double) as mrr_amount from core.fct_subscriber_spells "
+    "order by subscriber_id, spell_number",
 }
 
 
@@ -39,6 +48,7 @@ class Inputs:
     purchases: pd.DataFrame
     features: pd.DataFrame
     lifetimes: pd.DataFrame
+    spells: pd.DataFrame
 
 
 def prediction_settings(path: Path = SETTINGS) -> Settings:

@@ -21,9 +21,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from predictions.churn import ChurnModel
+from predictions.gates import Minimums, enough_subscribers
 from predictions.histories import Histories, summarize
 from predictions.maximum_likelihood import FitError
 from predictions.purchases import PurchaseModel
+from predictions.renewals import summarize_renewals
+from predictions.spend import GammaGamma
+from predictions.subscriptions import end_probability, fit_renewals
 
 Array = NDArray[np.float64]
 
@@ -282,16 +286,14 @@ def backtest_purchases(
     Raises:
         ValueError: for a cut-off whose window has not closed: what is still to come would count as churn.
     """
+    _assert_closed(at, horizon_days, observed_until)
     horizon = pd.Timedelta(days=horizon_days)
-    open_windows = [f"{cutoff:%Y-%m-%d}" for cutoff in at if cutoff + horizon > observed_until]
-    if open_windows:
-        raise ValueError(f"windows of {horizon_days} days from {open_windows} are still open on {observed_until}")
-    days = purchases[["customer_id", "purchased_on"]].drop_duplicates()
+    days = purchases[["customer_id", "purchased_on"]].drop_duplicates().assign(purchases=1.0)
     frames, skipped = [], {}
     for cutoff in at:
         customers = summarize(purchases, cutoff)
         counts = [
-            _count_in(days, customers.index, start, start + horizon)
+            _sum_in(days, "purchases", customers.index, start, start + horizon)
             for start in (cutoff - 2 * horizon, cutoff - horizon, cutoff)
         ]
         histories = Histories.of(customers["frequency"], customers["recency_days"], customers["age_days"])
@@ -326,7 +328,7 @@ def backtest_purchases(
                 }
             )
         )
-    rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    rows = _stacked(frames)
     scores = [
         {"model": model.name, "target": target, "cutoff_at": cutoff, "horizon_days": horizon_days, **asdict(result)}
         for cutoff, part in _by_cutoff(rows)
@@ -352,6 +354,144 @@ def backtest_purchases(
                 ),
             ),
         )
+    ]
+    return Backtest(rows, pd.DataFrame(scores), skipped)
+
+
+def backtest_value(
+    purchases: pd.DataFrame,
+    model: type[PurchaseModel],
+    at: list[pd.Timestamp],
+    horizon_days: int,
+    observed_until: pd.Timestamp,
+) -> Backtest:
+    """Forecast what customers spend, at each cut-off, from the purchases before it.
+
+    The naive rule: everybody spends what they spent in the last window of the same length.
+
+    Args:
+        purchases, model, at, horizon_days, observed_until: see `backtest_purchases`. Amounts are those known today: a
+            refund that came after a cut-off lowers the purchase before it, for model, naive rule and outcome alike.
+
+    Returns:
+        Scores of the target `value` (`AmountScores`); rows: customer_id, cutoff_at, value, forecast_value, naive_value.
+        Customers of whom an amount in one of the two windows is not known are not judged.
+
+    Raises:
+        ValueError: for a cut-off whose window has not closed.
+    """
+    _assert_closed(at, horizon_days, observed_until)
+    horizon = pd.Timedelta(days=horizon_days)
+    priced = purchases.assign(unpriced=purchases["amount"].isna().astype(float))
+    frames, skipped = [], {}
+    for cutoff in at:
+        customers = summarize(purchases, cutoff)
+        histories = Histories.of(customers["frequency"], customers["recency_days"], customers["age_days"])
+        amount = customers["repeat_amount"].to_numpy(dtype=float)
+        try:
+            fitted = model.fit(histories)
+            spend = GammaGamma.fit(histories.frequency, amount)
+        except FitError as error:
+            skipped[cutoff] = str(error)
+            continue
+        expected = fitted.expected_purchases(histories, horizon_days)
+        frame = pd.DataFrame(
+            {
+                "customer_id": customers.index,
+                "cutoff_at": cutoff,
+                "value": _sum_in(priced, "amount", customers.index, cutoff, cutoff + horizon),
+                "forecast_value": expected * spend.expected_amount(histories.frequency, amount),
+                "naive_value": _sum_in(priced, "amount", customers.index, cutoff - horizon, cutoff),
+            }
+        )
+        is_priced = _sum_in(priced, "unpriced", customers.index, cutoff - horizon, cutoff + horizon) == 0
+        frames.append(frame[is_priced])
+    rows = _stacked(frames)
+    scores = [
+        {
+            "model": f"{model.name}_gamma_gamma",
+            "target": "value",
+            "cutoff_at": cutoff,
+            "horizon_days": horizon_days,
+            **asdict(score_amounts(part["forecast_value"], part["value"], part["naive_value"], part["customer_id"])),
+        }
+        for cutoff, part in _by_cutoff(rows)
+    ]
+    return Backtest(rows, pd.DataFrame(scores), skipped)
+
+
+def backtest_subscriptions(
+    spells: pd.DataFrame,
+    at: list[pd.Timestamp],
+    horizon_days: int,
+    observed_until: pd.Timestamp,
+    minimums: Minimums | None = None,
+) -> Backtest:
+    """Forecast which subscribers end, at each cut-off, from their renewals before it.
+
+    The naive rule: subscribers with the same billing period end as often as in the last window. Both know whose end was
+    already certain at the cut-off.
+
+    Args:
+        spells: see `renewals.summarize_renewals`.
+        at, horizon_days, observed_until: see `backtest_purchases`.
+        minimums: what a billing period must have at a cut-off to be forecast there, see `gates.enough_subscribers`.
+
+    Returns:
+        Scores of the target `subscription_end` (`ProbabilityScores`); rows: subscriber_id, cutoff_at, is_ended,
+        end_probability, naive_end_probability.
+
+    Raises:
+        ValueError: for a cut-off whose window has not closed.
+    """
+    _assert_closed(at, horizon_days, observed_until)
+    horizon = pd.Timedelta(days=horizon_days)
+    frames, skipped = [], {}
+    for cutoff in at:
+        now, before = summarize_renewals(spells, cutoff), summarize_renewals(spells, cutoff - horizon)
+        judged, reasons = [], []
+        for months, known in now.groupby("billing_months"):
+            decision = enough_subscribers(known, minimums)
+            if not decision.is_shown:
+                reasons.append(str(decision.reason))
+                continue
+            try:
+                model = fit_renewals(known)
+            except FitError as error:
+                reasons.append(str(error))
+                continue
+            current = known[known["is_current"]]
+            past = before[(before["billing_months"] == months) & before["is_current"] & ~before["is_ending"]]
+            rate = float(_ends_in(spells, past, cutoff - horizon, cutoff).mean()) if len(past) else 0.5
+            probability = end_probability(model, current, cutoff, horizon_days)
+            judged.append(
+                pd.DataFrame(
+                    {
+                        "subscriber_id": current["subscriber_id"],
+                        "cutoff_at": cutoff,
+                        "is_ended": _ends_in(spells, current, cutoff, cutoff + horizon),
+                        "end_probability": probability,
+                        "naive_end_probability": np.where(current["is_ending"], probability, rate),
+                    }
+                )
+            )
+        if not judged:
+            skipped[cutoff] = "; ".join(reasons) or "nobody had a subscription"
+        frames += judged
+    rows = _stacked(frames)
+    scores = [
+        {
+            "model": "sbg",
+            "target": "subscription_end",
+            "cutoff_at": cutoff,
+            "horizon_days": horizon_days,
+            **asdict(
+                score_probabilities(
+                    part["end_probability"], part["is_ended"], part["naive_end_probability"], part["subscriber_id"]
+                )
+            ),
+        }
+        for cutoff, part in _by_cutoff(rows)
     ]
     return Backtest(rows, pd.DataFrame(scores), skipped)
 
@@ -397,7 +537,7 @@ def backtest_churn(samples: pd.DataFrame, features: list[str], horizon_days: int
                 }
             )
         )
-    rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    rows = _stacked(frames)
     scores = [
         {
             "model": "churn_logistic",
@@ -415,10 +555,29 @@ def backtest_churn(samples: pd.DataFrame, features: list[str], horizon_days: int
     return Backtest(rows, pd.DataFrame(scores), skipped)
 
 
-def _count_in(days: pd.DataFrame, customers: pd.Index, start: pd.Timestamp, end: pd.Timestamp) -> Array:
-    """Purchase days of each customer in [start, end), shape (n,)."""
-    window = days[(days["purchased_on"] >= start) & (days["purchased_on"] < end)]
-    return window.groupby("customer_id").size().reindex(customers, fill_value=0).to_numpy(dtype=float)
+def _assert_closed(at: list[pd.Timestamp], horizon_days: int, observed_until: pd.Timestamp) -> None:
+    horizon = pd.Timedelta(days=horizon_days)
+    open_windows = [f"{cutoff:%Y-%m-%d}" for cutoff in at if cutoff + horizon > observed_until]
+    if open_windows:
+        raise ValueError(f"windows of {horizon_days} days from {open_windows} are still open on {observed_until}")
+
+
+def _sum_in(rows: pd.DataFrame, column: str, customers: pd.Index, start: pd.Timestamp, end: pd.Timestamp) -> Array:
+    """What each customer's purchases in [start, end) have in a column, summed, shape (n,); 0 without any."""
+    window = rows[(rows["purchased_on"] >= start) & (rows["purchased_on"] < end)]
+    return window.groupby("customer_id")[column].sum().reindex(customers, fill_value=0).to_numpy(dtype=float)
+
+
+def _ends_in(
+    spells: pd.DataFrame, subscribers: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp
+) -> NDArray[np.bool_]:
+    """Whether each subscriber's paying ended in [start, end), shape (n,)."""
+    ended = spells.loc[(spells["ended_at"] >= start) & (spells["ended_at"] < end), "subscriber_id"]
+    return subscribers["subscriber_id"].isin(ended).to_numpy()
+
+
+def _stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
 def _by_cutoff(rows: pd.DataFrame) -> list[tuple[pd.Timestamp | None, pd.DataFrame]]:

@@ -20,12 +20,16 @@ class Minimums:
         history_days: from the first purchase to the end of the data.
         recent_days: there must be a purchase within these days before the end.
         frequent_buyers: customers with at least three purchases.
+        subscribers: who ever paid for a subscription, for each billing period by itself.
+        losses: renewals that they did not make.
     """
 
     buyers: int = 500
     history_days: int = 180
     recent_days: int = 30
     frequent_buyers: int = 1
+    subscribers: int = 200
+    losses: int = 30
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,25 @@ def enough_data(purchases: pd.DataFrame, observed_until: pd.Timestamp, minimums:
         reasons.append(f"no purchase in the last {asked.recent_days} days")
     if frequent < asked.frequent_buyers:
         reasons.append(f"{frequent} customers with three or more purchases, at least {asked.frequent_buyers} needed")
+    return Decision(tuple(reasons))
+
+
+def enough_subscribers(renewals: pd.DataFrame, minimums: Minimums | None = None) -> Decision:
+    """Whether subscribers with one billing period allow a prediction of who ends.
+
+    Args:
+        renewals: as from `renewals.summarize_renewals`.
+        minimums: what to ask for.
+    """
+    asked = minimums or Minimums()
+    periods = sorted(renewals["billing_months"].unique())
+    billed = " or ".join("billed monthly" if months == 1 else f"billed every {months} months" for months in periods)
+    losses = int(renewals["losses"].sum())
+    reasons = []
+    if len(renewals) < asked.subscribers:
+        reasons.append(f"{len(renewals)} subscribers {billed}, at least {asked.subscribers} are needed")
+    if losses < asked.losses:
+        reasons.append(f"{losses} ended subscriptions {billed}, at least {asked.losses} are needed")
     return Decision(tuple(reasons))
 
 

@@ -1,11 +1,14 @@
 """How long subscribers stay, and what a contract is still worth: the shifted beta-geometric model.
 
 Belongs here: customers whose end is observed, at the renewal they do not make. Does not: customers without a contract
-(`purchases`), survival without a model (`survival`).
+(`purchases`), the counting of renewals (`renewals`), survival without a model (`survival`).
 
 At each renewal a subscriber leaves with their own constant probability θ, which differs between subscribers as a beta
 distribution (Fader & Hardie 2007, Journal of Interactive Marketing 21(1), "How to project customer retention"). Those
-who stay are ever more those who hardly leave: retention rises with tenure though nobody changes.
+who stay are ever more those who hardly leave: retention rises with tenure though nobody changes. What a subscriber did
+updates the distribution: after R renewals made and m not made θ ~ Beta(alpha + m, beta + R), so that who has left and
+come back counts with all their lives. Whoever was taken over from another system with e renewals behind them is only
+known because these were made: given that, nothing is learnt from them but the rest.
 """
 
 from __future__ import annotations
@@ -13,14 +16,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import betaln, expit, hyp2f1, logit
 from scipy.stats import norm
 
 from predictions.maximum_likelihood import Array, Estimate, FitError, maximize, standard_error
 from predictions.purchases import Interval
+from predictions.renewals import periods_passed
+from predictions.value import DAYS_IN_YEAR, interval_columns, risk_band
 
 _STARTS = ((1.0, 1.0), (0.5, 5.0), (5.0, 20.0))
+_DAYS_IN_MONTH = DAYS_IN_YEAR / 12
+
+Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -38,63 +47,73 @@ class ShiftedBetaGeometric:
 
     @classmethod
     def fit(
-        cls, renewals: NDArray[np.int64], is_lost: NDArray[np.bool_], counts: Array | None = None
+        cls,
+        renewals: Counts,
+        losses: NDArray[np.int64] | NDArray[np.bool_],
+        counts: Array | None = None,
+        entered: Counts | None = None,
     ) -> ShiftedBetaGeometric:
         """Maximum likelihood with censoring: cohorts of different ages together.
 
         Args:
-            renewals: how many renewals fell due for each subscriber, shape (n,); the one not made is the last.
-            is_lost: whether the last of them was not made; otherwise the subscriber is still there (censored).
+            renewals: how many renewals fell due for each subscriber, shape (n,); those not made are among them.
+            losses: how many of them were not made: 0 or 1 for a single life (0: still there, censored), more for who
+                came back and left again.
             counts: number of subscribers a row, for grouped data; one each when left out.
+            entered: of the renewals made, those before observation began (late entry); none when left out.
 
         Raises:
-            ValueError: when someone is lost before a renewal fell due.
+            ValueError: when more were lost than fell due, or more had entered than were made.
             FitError: when nobody, or everybody at the first renewal, was lost.
         """
-        tenure = np.asarray(renewals, dtype=np.int64)
-        lost = np.asarray(is_lost, dtype=bool)
-        if (tenure < lost.astype(int)).any():
-            row = int(np.argmax(tenure < lost.astype(int)))
-            raise ValueError(f"row {row}: a subscriber cannot be lost with {tenure[row]} renewals due")
-        weights = np.ones(len(tenure)) if counts is None else np.asarray(counts, dtype=float)
+        due = np.asarray(renewals, dtype=np.int64)
+        lost = np.asarray(losses).astype(np.int64)
+        before = np.zeros(len(due), dtype=np.int64) if entered is None else np.asarray(entered, dtype=np.int64)
+        for impossible, problem in (
+            (due < lost, "cannot be lost {lost} times with {due} renewals due"),
+            (due - lost < before, "cannot enter after {before} renewals with {due} due and {lost} lost"),
+        ):
+            if impossible.any():
+                row = int(np.argmax(impossible))
+                told = problem.format(lost=lost[row], due=due[row], before=before[row])
+                raise ValueError(f"row {row}: a subscriber {told}")
+        weights = np.ones(len(due)) if counts is None else np.asarray(counts, dtype=float)
         subjects = int(weights.sum())
-        if not weights[lost].sum():
+        if not (weights * lost).sum():
             raise FitError(f"sbg: none of {subjects} subscribers was lost")
-        # All that the likelihood needs: lost at, and still there after, each number of renewals.
-        size = int(tenure.max()) + 1
-        lost_at = np.bincount(tenure[lost], weights[lost], size)
-        kept_at = np.bincount(tenure[~lost], weights[~lost], size)
+        # Each distinct history once: among many subscribers they are few.
+        rows, place = np.unique(np.column_stack([due - lost, lost, before]), axis=0, return_inverse=True)
+        made, missed, skipped = rows.T
+        size = np.bincount(place.ravel(), weights, len(rows))
 
         def log_likelihood(values: Array) -> float:
-            survival = _log_survival(values[0], values[1], np.arange(size))
-            ending = _log_ending(values[0], values[1], np.arange(1, size))
-            return float(lost_at[1:] @ ending + kept_at @ survival)
+            alpha, beta = values
+            return float(size @ (betaln(alpha + missed, beta + made) - betaln(alpha, beta + skipped)))
 
         found = maximize(log_likelihood, ("alpha", "beta"), _STARTS, subjects, "sbg")
         return cls(float(found.values[0]), float(found.values[1]), found)
 
-    def survival(self, renewals: NDArray[np.int64]) -> Array:
+    def survival(self, renewals: Counts) -> Array:
         """Share of a cohort that is left after so many renewals; survival(0) is 1."""
         return np.exp(_log_survival(self.alpha, self.beta, np.asarray(renewals)))
 
-    def survival_interval(self, renewals: NDArray[np.int64], confidence: float = 0.95) -> Interval:
+    def survival_interval(self, renewals: Counts, confidence: float = 0.95) -> Interval:
         """`survival` with the interval that the uncertainty of the parameters leaves; renewals from 1 on."""
         at = np.asarray(renewals)
         error = standard_error(lambda values: logit(np.exp(_log_survival(values[0], values[1], at))), self._fitted())
         return Interval.around(logit(self.survival(at)), norm.ppf((1 + confidence) / 2) * error, expit)
 
-    def retention(self, renewals: NDArray[np.int64]) -> Array:
+    def retention(self, renewals: Counts) -> Array:
         """P(the next renewal is made | so many were made); it rises with tenure."""
         made = np.asarray(renewals, dtype=float)
         return (self.beta + made) / (self.alpha + self.beta + made)
 
-    def still_there(self, renewals_made: NDArray[np.int64], ahead: int) -> Array:
-        """P(the next `ahead` renewals are made | so many were made), shape of `renewals_made`."""
-        made = np.asarray(renewals_made)
-        return np.exp(_log_survival(self.alpha, self.beta, made + ahead) - _log_survival(self.alpha, self.beta, made))
+    def still_there(self, renewals_made: Counts, ahead: Counts | int, losses: Counts | int = 0) -> Array:
+        """P(the next `ahead` renewals are made | so many were made, and so many not), shape of `renewals_made`."""
+        return np.exp(_log_survival(self.alpha + losses, self.beta + np.asarray(renewals_made), np.asarray(ahead)))
 
     def residual_lifetime(
-        self, renewals_made: NDArray[np.int64], discount_rate: float, horizon: int | None = None
+        self, renewals_made: Counts, discount_rate: float, horizon: int | None = None, losses: Counts | int = 0
     ) -> Array:
         """Discounted expected residual lifetime of a current subscriber, in renewals, shape of `renewals_made`.
 
@@ -106,15 +125,17 @@ class ShiftedBetaGeometric:
             renewals_made: by each subscriber so far.
             discount_rate: a period, 0.1 for 10 %.
             horizon: number of renewals ahead to count; all when left out.
+            losses: renewals not made in earlier lives.
 
         Raises:
             ValueError: for an endless sum that is not discounted.
         """
-        return _residual_lifetime(self.alpha, self.beta, np.asarray(renewals_made), discount_rate, horizon)
+        made = np.asarray(renewals_made)
+        return _residual_lifetime(self.alpha + losses, self.beta + made, discount_rate, horizon)
 
     def residual_lifetime_interval(
         self,
-        renewals_made: NDArray[np.int64],
+        renewals_made: Counts,
         discount_rate: float,
         horizon: int | None = None,
         confidence: float = 0.95,
@@ -124,7 +145,7 @@ class ShiftedBetaGeometric:
         estimate = self._fitted()
         middle = np.log(self.residual_lifetime(made, discount_rate, horizon))
         error = standard_error(
-            lambda values: np.log(_residual_lifetime(values[0], values[1], made, discount_rate, horizon)), estimate
+            lambda values: np.log(_residual_lifetime(values[0], values[1] + made, discount_rate, horizon)), estimate
         )
         return Interval.around(middle, norm.ppf((1 + confidence) / 2) * error, np.exp)
 
@@ -134,25 +155,117 @@ class ShiftedBetaGeometric:
         return self.estimate
 
 
-def _log_survival(alpha: float, beta: float, renewals: NDArray[np.int64]) -> Array:
+def fit_renewals(subscribers: pd.DataFrame) -> ShiftedBetaGeometric:
+    """The model of subscribers with one billing period, as from `renewals.summarize_renewals`.
+
+    Raises:
+        FitError: as `ShiftedBetaGeometric.fit`.
+    """
+    made, losses = subscribers["renewals_made"].to_numpy(), subscribers["losses"].to_numpy()
+    return ShiftedBetaGeometric.fit(made + losses, losses, entered=subscribers["entered"].to_numpy())
+
+
+def end_probability(model: ShiftedBetaGeometric, subscribers: pd.DataFrame, at: pd.Timestamp, days: float) -> Array:
+    """P(a current subscriber's renewals that fall due within so many days are not all made), shape (n,).
+
+    Where the end is certain, it comes with the next renewal: 1 if that falls due within the days, else 0.
+    """
+    ahead = _due_within(subscribers, at, days)
+    leaves = 1 - model.still_there(
+        subscribers["renewals_made"].to_numpy(), ahead, losses=subscribers["losses"].to_numpy()
+    )
+    return np.where(subscribers["is_ending"].to_numpy(), (ahead > 0).astype(float), leaves)
+
+
+def score_subscribers(
+    model: ShiftedBetaGeometric,
+    subscribers: pd.DataFrame,
+    at: pd.Timestamp,
+    horizon_days: float,
+    end_days: float,
+    yearly_discount_rate: float = 0.1,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Score every current subscriber.
+
+    Args:
+        model: fitted on subscribers with the same billing period.
+        subscribers: current ones, as from `renewals.summarize_renewals` at `at`.
+        at: now.
+        horizon_days: over which value is expected.
+        end_days: of the probability of the end.
+        yearly_discount_rate: of value to come; each payment is discounted from the day on which it falls due.
+        confidence: of every interval.
+
+    Returns:
+        One row per subscriber with the index of `subscribers`: end_probability and end_band; expected_renewals (in the
+        horizon); predicted_value (discounted, what the renewals in the horizon bring at today's recurring revenue, in
+        its currency). Each estimate also with its interval, `_lower` and `_upper`, from the uncertainty of the
+        parameters. Where the end is certain the probability is 0 or 1, and no value is to come.
+    """
+    made, losses = subscribers["renewals_made"].to_numpy(), subscribers["losses"].to_numpy()
+    months = subscribers["billing_months"].to_numpy(dtype=float)
+    is_ending = subscribers["is_ending"].to_numpy()
+    ahead = _due_within(subscribers, at, end_days)
+    payments = _due_within(subscribers, at, horizon_days)
+    yearly = 1 + yearly_discount_rate
+    until_next = (subscribers["next_due_at"] - at).to_numpy() / np.timedelta64(1, "D")
+    each_payment = subscribers["mrr_amount"].to_numpy(dtype=float) * months * yearly ** (-until_next / DAYS_IN_YEAR)
+    # The same few histories again and again: the sums over payments are made once each.
+    rows, place = np.unique(np.column_stack([made, losses, payments, months]), axis=0, return_inverse=True)
+    place = place.ravel()
+    distinct_made, distinct_losses, distinct_payments, distinct_months = rows.T
+
+    def sums(values: Array, rate: float) -> Array:
+        alpha, beta = values[0] + distinct_losses, values[1] + distinct_made
+        total = np.zeros(len(rows))
+        for k in range(1, int(distinct_payments.max(initial=0)) + 1):
+            discount = (1 + rate) ** (-(k - 1) * distinct_months / 12)
+            total += np.where(k <= distinct_payments, np.exp(_log_survival(alpha, beta, np.asarray(k))) * discount, 0.0)
+        return total
+
+    def unbounded(values: Array) -> Array:
+        stays = np.exp(_log_survival(values[0] + losses, values[1] + made, ahead))
+        counts = [np.log(np.maximum(sums(values, rate), 1e-300))[place] for rate in (0.0, yearly_discount_rate)]
+        return np.stack([-logit(np.clip(stays, 1e-15, 1 - 1e-15)), *counts])
+
+    estimate = model._fitted()
+    middle = unbounded(estimate.values)
+    spread = norm.ppf((1 + confidence) / 2) * standard_error(unbounded, estimate)
+    columns: dict[str, Array] = {}
+    for name, row, back, factor, certain in (
+        ("end_probability", 0, expit, 1.0, (ahead > 0).astype(float)),
+        ("expected_renewals", 1, np.exp, 1.0, 0.0),
+        ("predicted_value", 2, np.exp, each_payment, 0.0 * each_payment),
+    ):
+        interval = interval_columns(name, Interval.around(middle[row], spread[row], back))
+        columns |= {column: np.where(is_ending, certain, values * factor) for column, values in interval.items()}
+    columns["end_band"] = risk_band(columns["end_probability"])
+    return pd.DataFrame(columns, index=subscribers.index)
+
+
+def _due_within(subscribers: pd.DataFrame, at: pd.Timestamp, days: float) -> Counts:
+    """How many renewals of current subscribers fall due in the days after an instant, shape (n,)."""
+    anchor = subscribers["anchor_at"].to_numpy(dtype="datetime64[us]")
+    months = subscribers["billing_months"].to_numpy()
+    until = (at + pd.Timedelta(days=days)).to_datetime64()
+    passed = [
+        periods_passed(anchor, np.full(len(anchor), end).astype("datetime64[us]"), months)
+        for end in (at.to_datetime64(), until)
+    ]
+    return passed[1] - passed[0]
+
+
+def _log_survival(alpha: float | Array, beta: float | Array, renewals: Counts) -> Array:
     return betaln(alpha, beta + renewals) - betaln(alpha, beta)
 
 
-def _log_ending(alpha: float, beta: float, renewals: NDArray[np.int64]) -> Array:
-    """Logarithm of P(lost at renewal t), t = 1, 2, …"""
-    return betaln(alpha + 1, beta + renewals - 1) - betaln(alpha, beta)
-
-
-def _residual_lifetime(
-    alpha: float, beta: float, made: NDArray[np.int64], discount_rate: float, horizon: int | None
-) -> Array:
+def _residual_lifetime(alpha: float | Array, beta: Array, discount_rate: float, horizon: int | None) -> Array:
     if horizon is None:
         if discount_rate <= 0:
             raise ValueError("an endless residual lifetime needs a discount rate above 0: give a horizon instead")
-        retention = (beta + made) / (alpha + beta + made)
-        return retention * hyp2f1(1, beta + made + 1, alpha + beta + made + 1, 1 / (1 + discount_rate))
-    now = _log_survival(alpha, beta, made)
-    total = np.zeros(made.shape)
+        return beta / (alpha + beta) * hyp2f1(1, beta + 1, alpha + beta + 1, 1 / (1 + discount_rate))
+    total = np.zeros(np.shape(beta))
     for ahead in range(1, horizon + 1):
-        total += np.exp(_log_survival(alpha, beta, made + ahead) - now) / (1 + discount_rate) ** (ahead - 1)
+        total += np.exp(_log_survival(alpha, beta, np.asarray(ahead))) / (1 + discount_rate) ** (ahead - 1)
     return total

@@ -37,7 +37,7 @@ def survival_curves(
     Args:
         subjects: one row each: duration (age at the event or at the end of observation, >= 0), is_observed (whether the
             event happened; otherwise censored), the columns of `by`, and with late entry `entered_at_duration` (age
-            at which observation began).
+            at which observation began; 0 where it began at birth).
         by: columns that make groups; one curve over all when empty.
         confidence: of the intervals.
         has_late_entry: whether to read `entered_at_duration`.
@@ -74,7 +74,8 @@ def _check(subjects: pd.DataFrame, has_late_entry: bool) -> None:
     if has_late_entry:
         entry = subjects["entered_at_duration"].to_numpy(dtype=float)
         problems["entered_at_duration is missing or negative"] = ~np.isfinite(entry) | (entry < 0)
-        problems["entered_at_duration is not before the end"] = entry >= duration
+        # Observed from birth to an end on the same day is an observation; later, nothing was seen.
+        problems["entered_at_duration is not before the end"] = (entry >= duration) & (entry > 0)
     for problem, rows in problems.items():
         if rows.any():
             raise ValueError(f"row {subjects.index[int(np.argmax(rows))]}: {problem}")

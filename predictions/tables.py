@@ -7,8 +7,8 @@ to do so (`dagster_project/`), any model.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,15 @@ import pandas as pd
 
 from predictions import backtest, gates, value
 from predictions.churn import FEATURE_NAMES, FEATURES, ChurnModel
-from predictions.gates import Decision, Minimums
+from predictions.gates import Decision
 from predictions.histories import Histories, summarize
 from predictions.leakage import assert_known_before, expire
 from predictions.maximum_likelihood import FitError
 from predictions.purchases import MODELS
+from predictions.renewals import summarize_renewals
+from predictions.settings import Settings
 from predictions.spend import GammaGamma
+from predictions.subscriptions import fit_renewals, score_subscribers
 from predictions.survival import survival_curves
 
 # Backtests refit at every cut-off: more customers than this would cost minutes and change no score that is shown.
@@ -35,72 +38,16 @@ BREAKDOWNS = ("cohort_month", "acquisition_channel")
 DECIMALS = 6
 
 _DESCRIBED = {feature.name: feature for feature in FEATURES}
-_SCORED = [
-    f"{name}{end}"
-    for name in ("alive_probability", "no_purchase_probability", "expected_purchases")
-    for end in ("", "_lower", "_upper")
-] + ["purchases_lower", "purchases_upper"]
-_VALUE_COLUMNS = [
-    *(name for name in _SCORED if "purchases" in name),
-    *(f"{name}{end}" for name in ("expected_purchase_amount", "predicted_value") for end in ("", "_lower", "_upper")),
-]
-_PROBABILITY_COLUMNS = [*(name for name in _SCORED if "probability" in name), "no_purchase_band"]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What is forecast, how far, and from which data; the names are those of the setting `predictions`.
+def _with_interval(*names: str) -> list[str]:
+    return [f"{name}{end}" for name in names for end in ("", "_lower", "_upper")]
 
-    Attributes:
-        purchase_model: key of `purchases.MODELS`.
-        value_horizon_days: over which value is expected.
-        yearly_discount_rate: of that value.
-        inactive_days: churn is no purchase within them; length of every backtest's window.
-        confidence: of every interval.
-        cutoff_count, cutoff_step_days: cut-offs before today, and the days between them.
-        warm_up_days: of purchases before the first cut-off of a backtest.
-        minimum_buyers, minimum_history_days, minimum_recent_days, minimum_frequent_buyers: see `gates.Minimums`.
-    """
 
-    purchase_model: str
-    value_horizon_days: int
-    yearly_discount_rate: float
-    inactive_days: int
-    confidence: float
-    cutoff_count: int
-    cutoff_step_days: int
-    warm_up_days: int
-    minimum_buyers: int
-    minimum_history_days: int
-    minimum_recent_days: int
-    minimum_frequent_buyers: int
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Settings:
-        """Check and hold the settings.
-
-        Raises:
-            ValueError: naming what is missing, unknown or impossible.
-        """
-        names = [field.name for field in fields(cls)]
-        missing, unknown = [n for n in names if n not in given], [n for n in given if n not in names]
-        if missing or unknown:
-            raise ValueError(f"setting `predictions`: missing {missing}, unknown {unknown}")
-        settings = cls(**given)
-        if settings.purchase_model not in MODELS:
-            raise ValueError(f"setting `predictions`: purchase_model is one of {', '.join(MODELS)}")
-        if not 0 < settings.confidence < 1:
-            raise ValueError("setting `predictions`: confidence lies between 0 and 1")
-        for name in ("value_horizon_days", "inactive_days", "cutoff_step_days"):
-            if getattr(settings, name) < 1:
-                raise ValueError(f"setting `predictions`: {name} is at least 1")
-        return settings
-
-    @property
-    def minimums(self) -> Minimums:
-        return Minimums(
-            self.minimum_buyers, self.minimum_history_days, self.minimum_recent_days, self.minimum_frequent_buyers
-        )
+_PROBABILITY_COLUMNS = [*_with_interval("alive_probability", "no_purchase_probability"), "no_purchase_band"]
+_COUNT_COLUMNS = [*_with_interval("expected_purchases"), "purchases_lower", "purchases_upper"]
+_VALUE_COLUMNS = _with_interval("expected_purchase_amount", "predicted_value")
+_SUBSCRIBER_COLUMNS = [*_with_interval("end_probability", "expected_renewals", "predicted_value"), "end_band"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +62,7 @@ def predict(
     purchases: pd.DataFrame,
     features: pd.DataFrame,
     lifetimes: pd.DataFrame,
+    spells: pd.DataFrame,
     as_of: pd.Timestamp,
     settings: Settings,
 ) -> Tables:
@@ -124,13 +72,16 @@ def predict(
         purchases: customer_id, purchased_on (datetime64), amount (float, may be null): one row per customer and day.
         features: person_id, cutoff_at, is_churned (null: window open), is_inactive, the columns of `churn.FEATURES`
             and `<feature>_known_at` of each; the rows of the latest cut-off are scored.
-        lifetimes: curve, duration_days, is_observed and the breakdowns `cohort_month` and `acquisition_channel`.
+        lifetimes: curve, duration_days, entered_days (age at which observation began), is_observed and the breakdowns
+            `cohort_month` and `acquisition_channel`.
+        spells: see `renewals.summarize_renewals`, with person_id (may be null); billing_months and mrr_amount may be
+            null.
         as_of: now, without time zone, in UTC.
         settings: see `Settings`.
 
     Returns:
-        customer_predictions, churn_scores, survival_curves, prediction_backtest. What may not be shown is null, with
-        the reason beside it.
+        customer_predictions, subscriber_predictions, churn_scores, survival_curves, prediction_backtest. What may not
+        be shown is null, with the reason beside it.
 
     Raises:
         LeakageError: when a feature knows something from its cut-off or after: then nothing is predicted at all.
@@ -138,22 +89,34 @@ def predict(
     today = as_of.normalize()
     data = gates.enough_data(purchases, today, settings.minimums)
     past = _backtest_purchases(purchases, today, settings)
+    value_past = _backtest_value(purchases, today, settings)
     churn, churn_past = _churn_parts(features, settings)
+    subscription_past = _backtest_subscriptions(spells, today, settings)
 
+    purchases_decision = data & gates.beats_naive(past.scores, "purchases")
     decisions = {
-        "purchases": data & gates.beats_naive(past.scores, "purchases"),
+        "purchases": purchases_decision,
+        "value": purchases_decision & gates.beats_naive(value_past.scores, "value"),
         "no_purchase": data & gates.beats_naive(past.scores, "no_purchase"),
         "churn": data & gates.beats_naive(churn_past.scores, "churn"),
+        "subscription_end": gates.beats_naive(subscription_past.scores, "subscription_end"),
     }
     customers, decisions = _customer_predictions(purchases, as_of, settings, decisions)
     churn_scores, decisions = _churn_scores(churn, settings, decisions)
+    subscribers = _subscriber_predictions(spells, as_of, settings, decisions["subscription_end"])
     judged = [
-        _backtest_rows(past, "purchases", settings.purchase_model, "customer_id", as_of, settings, decisions),
-        _backtest_rows(past, "no_purchase", settings.purchase_model, "customer_id", as_of, settings, decisions),
-        _backtest_rows(churn_past, "churn", "churn_logistic", "person_id", as_of, settings, decisions),
+        _backtest_rows(tested, target, model, subject, as_of, settings, decisions)
+        for tested, target, model, subject in (
+            (past, "purchases", settings.purchase_model, "customer_id"),
+            (value_past, "value", f"{settings.purchase_model}_gamma_gamma", "customer_id"),
+            (past, "no_purchase", settings.purchase_model, "customer_id"),
+            (churn_past, "churn", "churn_logistic", "person_id"),
+            (subscription_past, "subscription_end", "sbg", "subscriber_id"),
+        )
     ]
     frames = {
         "customer_predictions": customers,
+        "subscriber_predictions": subscribers,
         "churn_scores": churn_scores,
         "survival_curves": _survival(lifetimes, settings.confidence),
         "prediction_backtest": pd.DataFrame([row for rows in judged for row in rows]),
@@ -161,26 +124,53 @@ def predict(
     return Tables({name: frame.round(DECIMALS) for name, frame in frames.items()}, decisions)
 
 
+_NOT_TESTED = backtest.Backtest(pd.DataFrame(), pd.DataFrame(), {})
+
+
+def _cutoffs(
+    first: pd.Timestamp, today: pd.Timestamp, settings: Settings, horizon_days: int | None = None
+) -> list[pd.Timestamp]:
+    """The latest cut-offs whose windows have closed; the settings say how many."""
+    found = backtest.cutoffs(
+        first, today, horizon_days or settings.inactive_days, settings.cutoff_step_days, settings.warm_up_days
+    )
+    return found[-settings.cutoff_count :]
+
+
 # ---- purchases and value
+
+
+def _sample(purchases: pd.DataFrame) -> pd.DataFrame:
+    """All purchases of at most `BACKTEST_SAMPLE` customers."""
+    people = np.sort(purchases["customer_id"].unique())
+    if len(people) <= BACKTEST_SAMPLE:
+        return purchases
+    chosen = np.random.default_rng(SEED).choice(people, BACKTEST_SAMPLE, replace=False)
+    return purchases[purchases["customer_id"].isin(chosen)]
 
 
 def _backtest_purchases(purchases: pd.DataFrame, today: pd.Timestamp, settings: Settings) -> backtest.Backtest:
     if purchases.empty:
-        return backtest.Backtest(pd.DataFrame(), pd.DataFrame(), {})
-    people = np.sort(purchases["customer_id"].unique())
-    if len(people) > BACKTEST_SAMPLE:
-        chosen = np.random.default_rng(SEED).choice(people, BACKTEST_SAMPLE, replace=False)
-        purchases = purchases[purchases["customer_id"].isin(chosen)]
-    at = backtest.cutoffs(
-        purchases["purchased_on"].min(),
-        today,
-        settings.inactive_days,
-        settings.cutoff_step_days,
-        settings.warm_up_days,
-    )
-    return backtest.backtest_purchases(
-        purchases, MODELS[settings.purchase_model], at[-settings.cutoff_count :], settings.inactive_days, today
-    )
+        return _NOT_TESTED
+    at = _cutoffs(purchases["purchased_on"].min(), today, settings)
+    model = MODELS[settings.purchase_model]
+    return backtest.backtest_purchases(_sample(purchases), model, at, settings.inactive_days, today)
+
+
+def _backtest_value(purchases: pd.DataFrame, today: pd.Timestamp, settings: Settings) -> backtest.Backtest:
+    """Judged over the forecast's own horizon once the data of that long ago would have allowed it; until then, less."""
+    if purchases.empty:
+        return _NOT_TESTED
+    first, horizon = purchases["purchased_on"].min(), settings.value_horizon_days
+    at = [
+        cutoff
+        for cutoff in _cutoffs(first, today, settings, horizon)
+        if gates.enough_data(purchases, cutoff, settings.minimums).is_shown
+    ]
+    if not at:
+        horizon = min(horizon, settings.inactive_days)
+        at = _cutoffs(first, today, settings, horizon)
+    return backtest.backtest_value(_sample(purchases), MODELS[settings.purchase_model], at, horizon, today)
 
 
 def _customer_predictions(
@@ -189,69 +179,111 @@ def _customer_predictions(
     """Every customer's row; a fit that fails hides what depends on it."""
     # The day that has begun counts, so that whoever bought today is a customer too.
     customers = summarize(purchases, as_of.normalize() + pd.Timedelta(days=1))
-    scores = pd.DataFrame(
-        np.nan, index=customers.index, columns=[*_SCORED, *(n for n in _VALUE_COLUMNS if n not in _SCORED)]
-    )
-    scores["no_purchase_band"] = None
-    if decisions["purchases"].is_shown or decisions["no_purchase"].is_shown:
+    scores = pd.DataFrame(index=customers.index, columns=[*_PROBABILITY_COLUMNS, *_COUNT_COLUMNS, *_VALUE_COLUMNS])
+    decisions = dict(decisions)
+
+    def fail(error: FitError, *targets: str) -> None:
+        for target in targets:
+            decisions[target] = decisions[target] & Decision((str(error),))
+
+    if any(decisions[target].is_shown for target in ("purchases", "value", "no_purchase")):
+        histories = Histories.of(customers["frequency"], customers["recency_days"], customers["age_days"])
         try:
-            scores = _scored(customers, settings)
+            forecast = (
+                MODELS[settings.purchase_model]
+                .fit(histories, seed=SEED)
+                .forecast(
+                    histories,
+                    settings.value_horizon_days,
+                    settings.inactive_days,
+                    value.continuous_rate(settings.yearly_discount_rate),
+                    settings.confidence,
+                )
+            )
         except FitError as error:
-            failed = Decision((str(error),))
-            decisions = {**decisions, "purchases": decisions["purchases"] & failed}
-            # Probabilities need no amounts: they fail with the model of purchases only.
+            fail(error, "purchases", "value", "no_purchase")
+        else:
+            scores = value.purchase_columns(forecast, customers).reindex(columns=scores.columns)
+            # Counts and probabilities need no amounts.
             try:
-                scores = scores.astype({"no_purchase_band": object})
-                scores.update(_scored_without_amounts(customers, settings))
-            except FitError as purchase_error:
-                decisions["no_purchase"] = decisions["no_purchase"] & Decision((str(purchase_error),))
-    if not decisions["purchases"].is_shown:
-        scores[_VALUE_COLUMNS] = np.nan
-    if not decisions["no_purchase"].is_shown:
-        scores[_PROBABILITY_COLUMNS] = None
-    result = scores.rename_axis("person_id").reset_index()
+                amounts = customers["repeat_amount"].to_numpy(dtype=float)
+                spend = GammaGamma.fit(histories.frequency, amounts, seed=SEED)
+                priced = value.value_columns(forecast, spend, customers, settings.confidence)
+                scores[priced.columns] = priced
+            except FitError as error:
+                fail(error, "value")
+    for target, columns in (
+        ("no_purchase", _PROBABILITY_COLUMNS),
+        ("purchases", _COUNT_COLUMNS),
+        ("value", _VALUE_COLUMNS),
+    ):
+        if not decisions[target].is_shown:
+            scores[columns] = None
+    numbers = [name for name in scores.columns if name != "no_purchase_band"]
+    result = scores.astype(dict.fromkeys(numbers, float)).rename_axis("person_id").reset_index()
     result.insert(1, "predicted_as_of", as_of)
     for position, name in enumerate(
         ("purchase_model", "value_horizon_days", "yearly_discount_rate", "inactive_days"), start=2
     ):
         result.insert(position, name, getattr(settings, name))
-    result["value_hidden_reason"] = decisions["purchases"].reason
-    result["no_purchase_hidden_reason"] = decisions["no_purchase"].reason
+    for target in ("purchases", "value", "no_purchase"):
+        result[f"{target}_hidden_reason"] = decisions[target].reason
     return result, decisions
 
 
-def _scored(customers: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    histories = Histories.of(customers["frequency"], customers["recency_days"], customers["age_days"])
-    return value.score(
-        MODELS[settings.purchase_model].fit(histories, seed=SEED),
-        GammaGamma.fit(histories.frequency, customers["repeat_amount"].to_numpy(dtype=float), seed=SEED),
-        customers,
-        horizon_days=settings.value_horizon_days,
-        inactive_days=settings.inactive_days,
-        yearly_discount_rate=settings.yearly_discount_rate,
-        confidence=settings.confidence,
-    )
+# ---- subscriptions
 
 
-def _scored_without_amounts(customers: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    histories = Histories.of(customers["frequency"], customers["recency_days"], customers["age_days"])
-    forecast = (
-        MODELS[settings.purchase_model]
-        .fit(histories, seed=SEED)
-        .forecast(
-            histories,
-            settings.value_horizon_days,
-            settings.inactive_days,
-            value.continuous_rate(settings.yearly_discount_rate),
-            settings.confidence,
-        )
+def _backtest_subscriptions(spells: pd.DataFrame, today: pd.Timestamp, settings: Settings) -> backtest.Backtest:
+    billed = spells[spells["billing_months"].notna()]
+    if billed.empty:
+        return _NOT_TESTED
+    at = _cutoffs(billed["observed_from_at"].min(), today, settings)
+    return backtest.backtest_subscriptions(billed, at, settings.inactive_days, today, settings.minimums)
+
+
+def _subscriber_predictions(
+    spells: pd.DataFrame, as_of: pd.Timestamp, settings: Settings, decision: Decision
+) -> pd.DataFrame:
+    """The row of everybody who pays for a subscription now."""
+    people = spells[spells["ended_at"].isna()].sort_values("subscriber_id")
+    result = people[["subscriber_id", "person_id", "billing_months"]].reset_index(drop=True)
+    result["predicted_as_of"] = as_of
+    for name in ("value_horizon_days", "yearly_discount_rate", "inactive_days"):
+        result[name] = getattr(settings, name)
+    numbers = ["renewals_made", *(name for name in _SUBSCRIBER_COLUMNS if name != "end_band")]
+    result[numbers] = np.nan
+    result["end_band"] = None
+    result["is_ending"] = (people["ending_known_at"] <= as_of).to_numpy()
+    result["hidden_reason"] = "billed by less than a month"
+    # What happens at the very instant of the refresh is part of it.
+    known = summarize_renewals(spells[spells["billing_months"].notna()], as_of + pd.Timedelta(microseconds=1))
+    for _, same_period in known.groupby("billing_months"):
+        current = same_period[same_period["is_current"]]
+        rows = result.index[result["subscriber_id"].isin(current["subscriber_id"])]
+        result.loc[rows, "renewals_made"] = current["renewals_made"].to_numpy(dtype=float)
+        reasons = decision & gates.enough_subscribers(same_period, settings.minimums)
+        if reasons.is_shown:
+            try:
+                scores = score_subscribers(
+                    fit_renewals(same_period),
+                    current,
+                    as_of,
+                    settings.value_horizon_days,
+                    settings.inactive_days,
+                    settings.yearly_discount_rate,
+                    settings.confidence,
+                )
+                for name in _SUBSCRIBER_COLUMNS:
+                    result.loc[rows, name] = scores[name].to_numpy()
+            except FitError as error:
+                reasons = reasons & Decision((str(error),))
+        result.loc[rows, "hidden_reason"] = reasons.reason
+    is_unpriced = people["mrr_amount"].isna().to_numpy()
+    result["value_hidden_reason"] = result["hidden_reason"].where(
+        result["hidden_reason"].notna() | ~is_unpriced, "its currency has no exchange rate"
     )
-    columns: dict[str, Any] = {}
-    for name in ("alive_probability", "no_purchase_probability"):
-        interval = getattr(forecast, name)
-        columns |= {name: interval.estimate, f"{name}_lower": interval.lower, f"{name}_upper": interval.upper}
-    columns["no_purchase_band"] = value.risk_band(forecast.no_purchase_probability.estimate)
-    return pd.DataFrame(columns, index=customers.index)
+    return result
 
 
 # ---- churn by features
@@ -278,7 +310,7 @@ def _churn_parts(features: pd.DataFrame, settings: Settings) -> tuple[_ChurnPart
     if len(closed) > TRAINING_SAMPLE:
         closed = closed.sample(TRAINING_SAMPLE, random_state=SEED).sort_index()
     if closed.empty:
-        return _ChurnParts(closed, latest), backtest.Backtest(pd.DataFrame(), pd.DataFrame(), {})
+        return _ChurnParts(closed, latest), _NOT_TESTED
     return _ChurnParts(closed, latest), backtest.backtest_churn(closed, names, settings.inactive_days)
 
 
@@ -341,13 +373,15 @@ def _reason_text(feature: str, amount: float, contribution: float) -> str:
 
 
 def _survival(lifetimes: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    subjects = lifetimes.rename(columns={"duration_days": "duration"})
+    subjects = lifetimes.rename(columns={"duration_days": "duration", "entered_days": "entered_at_duration"})
     curves = []
     for breakdown in ("all", *BREAKDOWNS):
         named = subjects.assign(
             breakdown=breakdown, breakdown_value="all" if breakdown == "all" else subjects[breakdown].astype(str)
         )
-        curves.append(survival_curves(named, ["curve", "breakdown", "breakdown_value"], confidence))
+        curves.append(
+            survival_curves(named, ["curve", "breakdown", "breakdown_value"], confidence, has_late_entry=True)
+        )
     result = pd.concat(curves, ignore_index=True).rename(columns={"duration": "duration_days"})
     return result.drop(columns="entered_count")
 
@@ -365,13 +399,13 @@ def _backtest_rows(
     decisions: dict[str, Decision],
 ) -> list[dict[str, Any]]:
     """The scores of a target at each cut-off, the cut-offs without, and one row over all with the decision."""
+    scores = past.scores[past.scores["target"] == target] if len(past.scores) else past.scores
     head = {
         "evaluated_as_of": as_of,
         "model": model,
         "target": target,
-        "horizon_days": settings.inactive_days,
+        "horizon_days": int(scores["horizon_days"].iloc[0]) if len(scores) else settings.inactive_days,
     }
-    scores = past.scores[past.scores["target"] == target] if len(past.scores) else past.scores
     rows: list[dict[str, Any]] = []
     overall: dict[str, Any] = {"cutoff_at": pd.NaT, "row_count": 0, "subject_count": 0}
     for score in scores.to_dict("records"):

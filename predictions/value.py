@@ -16,7 +16,7 @@ from scipy.stats import norm
 
 from predictions.histories import Histories
 from predictions.maximum_likelihood import Array, standard_error
-from predictions.purchases import Interval, PurchaseModel
+from predictions.purchases import Forecast, Interval, PurchaseModel
 from predictions.spend import GammaGamma
 
 DAYS_IN_YEAR = 365.25
@@ -65,27 +65,44 @@ def score(
         predicted_value (discounted, over the horizon, in the currency of the amounts).
     """
     histories = Histories.of(customers["frequency"], customers["recency_days"], customers["age_days"])
-    amount = customers["repeat_amount"].to_numpy(dtype=float)
     forecast = purchases.forecast(
         histories, horizon_days, inactive_days, continuous_rate(yearly_discount_rate), confidence
     )
-    expected_amount = spend.expected_amount(histories.frequency, amount)
-    amount_error = spend.expected_amount_error(histories.frequency, amount)
+    return pd.concat(
+        [purchase_columns(forecast, customers), value_columns(forecast, spend, customers, confidence)], axis="columns"
+    )
+
+
+def purchase_columns(forecast: Forecast, customers: pd.DataFrame) -> pd.DataFrame:
+    """Of the columns of `score` those that need no amounts: probabilities and counts."""
+    columns = {
+        **interval_columns("alive_probability", forecast.alive_probability),
+        **interval_columns("no_purchase_probability", forecast.no_purchase_probability),
+        "no_purchase_band": risk_band(forecast.no_purchase_probability.estimate),
+        **interval_columns("expected_purchases", forecast.expected_purchases),
+        "purchases_lower": forecast.purchases_lower,
+        "purchases_upper": forecast.purchases_upper,
+    }
+    return pd.DataFrame(columns, index=customers.index)
+
+
+def value_columns(
+    forecast: Forecast, spend: GammaGamma, customers: pd.DataFrame, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Of the columns of `score` those that are money."""
+    frequency = customers["frequency"].to_numpy(dtype=float)
+    amount = customers["repeat_amount"].to_numpy(dtype=float)
+    expected_amount = spend.expected_amount(frequency, amount)
+    amount_error = spend.expected_amount_error(frequency, amount)
     value = forecast.discounted_purchases.estimate * expected_amount
     # The two models are fitted apart: the errors of their logarithms add as independent ones.
     value_error = np.hypot(forecast.discounted_purchases_error, amount_error)
     z = norm.ppf((1 + confidence) / 2)
     columns = {
-        **_interval_columns("alive_probability", forecast.alive_probability),
-        **_interval_columns("no_purchase_probability", forecast.no_purchase_probability),
-        "no_purchase_band": risk_band(forecast.no_purchase_probability.estimate),
-        **_interval_columns("expected_purchases", forecast.expected_purchases),
-        "purchases_lower": forecast.purchases_lower,
-        "purchases_upper": forecast.purchases_upper,
-        **_interval_columns(
+        **interval_columns(
             "expected_purchase_amount", Interval.around(np.log(expected_amount), z * amount_error, np.exp)
         ),
-        **_interval_columns("predicted_value", Interval.around(np.log(value), z * value_error, np.exp)),
+        **interval_columns("predicted_value", Interval.around(np.log(value), z * value_error, np.exp)),
     }
     return pd.DataFrame(columns, index=customers.index)
 
@@ -134,5 +151,6 @@ def total_revenue(
     return Interval(np.asarray(total), np.asarray(max(total - spread, 0.0)), np.asarray(total + spread))
 
 
-def _interval_columns(name: str, interval: Interval) -> dict[str, Array]:
+def interval_columns(name: str, interval: Interval) -> dict[str, Array]:
+    """An estimate and its interval as columns: the name, and the name with `_lower` and `_upper`."""
     return {name: interval.estimate, f"{name}_lower": interval.lower, f"{name}_upper": interval.upper}

@@ -12,15 +12,17 @@ def expectations(batch: Batch) -> list[Expectation]:
     return [
         *rows_kept(batch),
         equal_sums(
-            "every customer with a paid order is judged",
+            "every customer with a paid order, and every subscriber, is judged",
             f"select count(*) from {batch.relation}",
-            "select count(*) from marts.customer_value where paid_order_count > 0",
+            "select count(*) from (select person_id from marts.customer_value where paid_order_count > 0 "
+            "union select person_id from core.fct_subscriber_spells where person_id is not null)",
         ),
         no_rows(
             "at most 95% of customers have churned",
-            "select count(*) as customer_count, count(*) filter (where is_churned_by_inactivity_rule) as churned_count "
-            "from {batch} having count(*) >= 50 "
-            "and count(*) filter (where is_churned_by_inactivity_rule) > 0.95 * count(*)",
+            "select count(is_churned_by_inactivity_rule) as customer_count, "
+            "count(*) filter (where is_churned_by_inactivity_rule) as churned_count "
+            "from {batch} having count(is_churned_by_inactivity_rule) >= 50 "
+            "and count(*) filter (where is_churned_by_inactivity_rule) > 0.95 * count(is_churned_by_inactivity_rule)",
             "warn",
         ),
     ]

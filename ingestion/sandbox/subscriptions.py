@@ -45,6 +45,8 @@ RETRY_DAYS = (3, 8, 14)  # after the first attempt; the last failure ends the su
 INCOMPLETE_HOURS = 23
 MANY_ITEMS = 9  # of every hundred people: this one's subscription has more items than Stripe embeds
 MANY_ITEMS_COUNT = 12
+TAKEN_OVER = 60  # of every hundred people: this one's subscription began in an earlier billing system
+TAKEN_OVER_MONTHS = (3, 30)  # so long before Stripe knew of it
 STAFF_CUSTOMER_EVERY_DAYS, STAFF_CUSTOMER_SECONDS = 10, 1200  # gone before the next morning's clock
 
 # Monthly prices; a currency that is not here is billed in euros.
@@ -190,13 +192,18 @@ class Subscriber:
         """Let the person subscribe, or not, and follow them until they leave for good."""
         person = self.person
         has_many_items = person.index % 100 == MANY_ITEMS
-        if not has_many_items and not self.chance(SUBSCRIBER_SHARE):
+        is_taken_over = person.index % 100 == TAKEN_OVER
+        if not has_many_items and not is_taken_over and not self.chance(SUBSCRIBER_SHARE):
             return
-        self.theta = person.monthly_churn_probability = float(self.rng.beta(CHURN_A, CHURN_B))
-        at = self.tick(person.arrived_at + HOUR + int(self.rng.exponential(25 * DAY)))
+        months_before = int(self.rng.integers(*TAKEN_OVER_MONTHS)) if is_taken_over else 0
+        # Whoever is taken over has made all renewals so far: those who had not are not there to be taken over.
+        self.theta = person.monthly_churn_probability = float(self.rng.beta(CHURN_A, CHURN_B + months_before))
+        at = person.arrived_at + HOUR + int(self.rng.exponential(25 * DAY))
+        # Billed on the same day of every month, also of the months before.
+        at = self.tick(at + 4 * DAY if is_taken_over and datetime.fromtimestamp(at, UTC).day > 28 else at)
         self._register(at)
-        trial = not has_many_items and self.chance(TRIAL_SHARE)
-        left_at = self._subscribe(at + 30, trial=trial, many_items=has_many_items)
+        trial = not has_many_items and not is_taken_over and self.chance(TRIAL_SHARE)
+        left_at = self._subscribe(at + 30, trial=trial, many_items=has_many_items, months_before=months_before)
         first = person.subscriptions[0]
         if first.started_at is not None and self.chance(ADD_ON_SHARE):
             begins = first.started_at + self.between(2 * DAY, 40 * DAY)
@@ -233,15 +240,20 @@ class Subscriber:
         self.person.billing.append(found)
         return found
 
-    def _subscribe(self, at: int, *, trial: bool, product: str | None = None, many_items: bool = False) -> int | None:
-        """One subscription from its first day; the instant of its end, or None where it outlives the story."""
+    def _subscribe(
+        self, at: int, *, trial: bool, product: str | None = None, many_items: bool = False, months_before: int = 0
+    ) -> int | None:
+        """One subscription from its first day; the instant of its end, or None where it outlives the story.
+
+        `months_before`: billed by the month for so long already, by another system.
+        """
         if at > self.last_day:
             return None
         number = len(self.person.subscriptions)
         interval = "month"
         if product is None:
             product = LADDER[int(self.rng.integers(0, len(LADDER)))]
-            interval = "year" if self.chance(YEARLY_SHARE) else "month"
+            interval = "year" if not months_before and self.chance(YEARLY_SHARE) else "month"
         price = price_of(product, self._currency, interval)
         quantity = 1 + int(self.rng.poisson(0.6)) if product == "team" else 1
         subscription_id = f"sub_{self.person.index:06d}x{number}"
@@ -254,7 +266,7 @@ class Subscriber:
             ]
         told = Subscription(subscription_id, price.currency, at)
         self.person.subscriptions.append(told)
-        return _Contract(self, told, items, trial).run()
+        return _Contract(self, told, items, trial, months_before).run()
 
     # ---- what contracts need of the person
 
@@ -270,11 +282,14 @@ class Subscriber:
 class _Contract:
     """One subscription, period by period, with its invoices and payments."""
 
-    def __init__(self, owner: Subscriber, told: Subscription, items: list[_Item], trial: bool) -> None:
+    def __init__(
+        self, owner: Subscriber, told: Subscription, items: list[_Item], trial: bool, months_before: int
+    ) -> None:
         self._owner = owner
         self._told = told
         self._items = items
         self._trial = trial
+        self._months_before = months_before
         self._record = owner.object("subscription", told.id, told.created_at)
         self._months = items[0].price.months
         self._period = (told.created_at, told.created_at)
@@ -309,7 +324,7 @@ class _Contract:
         begun = {
             "customer": owner.customer_id,
             "currency": told.currency.lower(),
-            "start_date": at,
+            "start_date": later(at, -self._months_before),
             "billing_cycle_anchor": self._period[1] if self._trial else at,
             "trial_start": at if self._trial else None,
             "trial_end": self._period[1] if self._trial else None,

@@ -25,7 +25,7 @@ from dagster_project.resources import WRITER_POOL, Refresh
 from ingestion import config
 from predictions.leakage import LeakageError
 
-READS = ("fct_purchase_days", "fct_churn_features", "fct_customer_lifetimes")
+READS = ("fct_purchase_days", "fct_churn_features", "fct_customer_lifetimes", "fct_subscriber_spells")
 
 
 @definitions
@@ -48,9 +48,14 @@ def defs() -> Definitions:
 
         as_of = naive_utc(config.as_of())
         inputs = read_inputs(config.warehouse_path())
-        context.log.info(f"{len(inputs.purchases):,} purchase days, {len(inputs.features):,} rows of features")
+        context.log.info(
+            f"{len(inputs.purchases):,} purchase days, {len(inputs.features):,} rows of features, "
+            f"{len(inputs.spells):,} times of paying for a subscription"
+        )
         try:
-            tables = predict(inputs.purchases, inputs.features, inputs.lifetimes, as_of, prediction_settings())
+            tables = predict(
+                inputs.purchases, inputs.features, inputs.lifetimes, inputs.spells, as_of, prediction_settings()
+            )
         except LeakageError as error:
             raise Failure(f"A feature knows the future, nothing is predicted: {error}", allow_retries=False) from error
         for target, decision in tables.decisions.items():

@@ -1,4 +1,4 @@
-{#- Why a customer's prediction is null: what the refresh says, or that it made none of this customer. -#}
+{#- Why a prediction is null: what the refresh says, or that it made none of this customer. -#}
 {% macro prediction_hidden_reason(relation, column) -%}
     case
         when {{ relation }}.person_id is null

@@ -14,8 +14,7 @@ with
             dated.first_purchased_on,
             cast({{ dbt.date_trunc("week", "dated.first_purchased_on") }} as date) as cohort_week,
             cast({{ dbt.date_trunc("month", "dated.first_purchased_on") }} as date) as cohort_month,
-            -- What a campaign brought came by its platform, where spend is booked too.
-            coalesce(persons.first_touch_platform, persons.first_touch_channel, 'unknown') as acquisition_channel,
+            {{ acquisition_channel("persons") }} as acquisition_channel,
             coalesce(persons.first_touch_campaign_id, 'none') as acquisition_campaign_id
         from dated
         inner join persons on persons.person_id = dated.person_id

@@ -1,8 +1,12 @@
-{#- Lapses by a stated rule, the first gap longer than `churn_inactivity_days`; that of `fct_churn_features` is apart. -#}
+{#-
+    Lapses by a stated rule, the first gap longer than `churn_inactivity_days`; that of `fct_churn_features` is apart. Ends of
+    subscriptions are observed.
+-#}
 {%- set rule_days = var("churn_inactivity_days") -%}
 with
     purchase_days as (select * from {{ ref("fct_purchase_days") }}),
     customers as (select * from {{ ref("dim_customers") }}),
+    spells as (select * from {{ ref("fct_subscriber_spells") }}),
 
     with_next_days as (
         select
@@ -31,7 +35,7 @@ with
         group by person_id
     ),
 
-    unioned as (
+    purchase_curves as (
         select person_id, 'second_purchase' as curve, first_purchased_at, second_purchased_at as ended_at
         from summarized
         union all
@@ -39,21 +43,47 @@ with
         from summarized
     ),
 
-    final as (
+    unioned as (
         select
-            unioned.curve,
-            unioned.person_id,
+            purchase_curves.curve,
+            purchase_curves.person_id as customer_id,
             customers.cohort_month,
             customers.acquisition_channel,
-            unioned.first_purchased_at as started_at,
-            unioned.ended_at,
-            -- Whole days: an hour more or less says nothing, and curves stay short.
-            floor(
-                {{ days_between("unioned.first_purchased_at", "coalesce(unioned.ended_at, " ~ as_of() ~ ")") }}
-            ) as duration_days,
-            unioned.ended_at is not null as is_observed
+            purchase_curves.first_purchased_at as started_at,
+            purchase_curves.first_purchased_at as observed_from_at,
+            purchase_curves.ended_at
+        from purchase_curves
+        inner join customers on customers.person_id = purchase_curves.person_id
+        union all
+        select 'subscription', subscriber_id, cohort_month, acquisition_channel, anchor_at, observed_from_at, ended_at
+        from spells
+        where spell_number = 1
+    ),
+
+    -- Whole days: an hour more or less says nothing, and curves stay short.
+    counted as (
+        select
+            *,
+            floor({{ days_between("started_at", "observed_from_at") }}) as entered_days,
+            floor({{ days_between("started_at", "coalesce(ended_at, " ~ as_of() ~ ")") }}) as duration_days
         from unioned
-        inner join customers on customers.person_id = unioned.person_id
+    ),
+
+    final as (
+        select
+            curve,
+            customer_id,
+            cohort_month,
+            acquisition_channel,
+            started_at,
+            observed_from_at,
+            ended_at,
+            entered_days,
+            duration_days,
+            ended_at is not null as is_observed
+        from counted
+        -- Taken over and not followed for a day yet: nothing was seen.
+        where entered_days = 0 or duration_days > entered_days
     )
 
 select *

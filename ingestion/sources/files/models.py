@@ -209,6 +209,8 @@ class Subscription(Entity):
     plan: str | None = None
     currency: Currency
     mrr_amount: Decimal
+    billing_months: Annotated[int, POSITIVE] | None = None
+    recorded_at: datetime | None = None
     trial_started_at: datetime | None = None
     trial_ended_at: datetime | None = None
     started_at: datetime | None = None

@@ -13,7 +13,9 @@ from predictions import gates
 from predictions.churn import FEATURE_NAMES
 from predictions.gates import Decision
 from predictions.leakage import LeakageError
-from predictions.tables import Settings, Tables, predict
+from predictions.renewals import after_periods
+from predictions.settings import Settings
+from predictions.tables import Tables, predict
 
 AS_OF = pd.Timestamp("2026-06-30 06:00")
 TODAY = AS_OF.normalize()
@@ -30,6 +32,8 @@ SETTINGS = Settings(
     minimum_history_days=180,
     minimum_recent_days=30,
     minimum_frequent_buyers=1,
+    minimum_subscribers=200,
+    minimum_losses=30,
 )
 
 
@@ -88,11 +92,35 @@ def make_lifetimes(purchases: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "curve": "second_purchase",
-            "person_id": days.index,
+            "customer_id": days.index,
             "cohort_month": days["min"].dt.strftime("%Y-%m-01").to_numpy(),
             "acquisition_channel": "unknown",
             "duration_days": (days["max"] - days["min"]).dt.days.to_numpy(dtype=float),
+            "entered_days": 0.0,
             "is_observed": (days["size"] > 1).to_numpy(),
+        }
+    )
+
+
+def make_spells(people: int, seed: int = 5) -> pd.DataFrame:
+    """Subscribers of two years, billed by the month, who leave at renewals with their own probability."""
+    rng = np.random.default_rng(seed)
+    anchor = (TODAY - pd.Timedelta(days=730)).to_datetime64() + (rng.uniform(0, 730, people) * 86400).astype("m8[s]")
+    lost_at = rng.geometric(rng.beta(0.5, 3.0, people))
+    months = np.ones(people, dtype=np.int64)
+    ended_at = pd.Series(after_periods(anchor, np.minimum(lost_at, 400), months))
+    ended_at = ended_at.where(ended_at < TODAY)
+    return pd.DataFrame(
+        {
+            "subscriber_id": [f"s{number:05}" for number in range(people)],
+            "person_id": [f"s{number:05}" for number in range(people)],
+            "billing_months": months.astype(float),
+            "anchor_at": anchor.astype("datetime64[us]"),
+            "observed_from_at": anchor.astype("datetime64[us]"),
+            "paid_until_at": ended_at,
+            "ended_at": ended_at,
+            "ending_known_at": ended_at,
+            "mrr_amount": 10.0,
         }
     )
 
@@ -108,8 +136,16 @@ def features(purchases: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def tables(purchases: pd.DataFrame, features: pd.DataFrame) -> Tables:
-    return predict(purchases, features, make_lifetimes(purchases), AS_OF, SETTINGS)
+def spells() -> pd.DataFrame:
+    return make_spells(1200)
+
+
+@pytest.fixture(scope="module")
+def tables(purchases: pd.DataFrame, features: pd.DataFrame, spells: pd.DataFrame) -> Tables:
+    return predict(purchases, features, make_lifetimes(purchases), spells, AS_OF, SETTINGS)
+
+
+NO_SPELLS = make_spells(0)
 
 
 def overall(tables: Tables) -> pd.DataFrame:
@@ -117,20 +153,20 @@ def overall(tables: Tables) -> pd.DataFrame:
     return judged[judged["cutoff_at"].isna()].set_index("target")
 
 
+TARGETS = ("purchases", "value", "no_purchase", "churn", "subscription_end")
+HIDDEN_REASONS = ["purchases_hidden_reason", "value_hidden_reason", "no_purchase_hidden_reason"]
+
+
 def test_predictions_that_beat_the_naive_rule_are_shown_for_every_customer(
     tables: Tables, purchases: pd.DataFrame
 ) -> None:
     customers = tables.frames["customer_predictions"]
 
-    assert {target: decision.reasons for target, decision in tables.decisions.items()} == {
-        "purchases": (),
-        "no_purchase": (),
-        "churn": (),
-    }
-    assert overall(tables)["is_shown"].to_dict() == {"purchases": True, "no_purchase": True, "churn": True}
+    assert {target: decision.reasons for target, decision in tables.decisions.items()} == dict.fromkeys(TARGETS, ())
+    assert overall(tables)["is_shown"].to_dict() == dict.fromkeys(TARGETS, True)
     assert (overall(tables)["skill"] > 0).all()
     assert customers["person_id"].tolist() == sorted(purchases["customer_id"].unique())
-    assert customers.drop(columns=["value_hidden_reason", "no_purchase_hidden_reason"]).notna().all(axis=None)
+    assert customers.drop(columns=HIDDEN_REASONS).notna().all(axis=None)
     scores = tables.frames["churn_scores"]
     assert (scores["cutoff_at"] == TODAY).all() and scores["churn_probability"].between(0, 1).all()
 
@@ -158,8 +194,10 @@ def test_reasons_are_those_that_raise_the_risk_in_words_and_as_json(tables: Tabl
     assert told["top_reasons_text"].str.contains("Time since the last purchase: ").any()
 
 
-def test_the_same_night_gives_the_same_tables(tables: Tables, purchases: pd.DataFrame, features: pd.DataFrame) -> None:
-    again = predict(purchases, features, make_lifetimes(purchases), AS_OF, SETTINGS)
+def test_the_same_night_gives_the_same_tables(
+    tables: Tables, purchases: pd.DataFrame, features: pd.DataFrame, spells: pd.DataFrame
+) -> None:
+    again = predict(purchases, features, make_lifetimes(purchases), spells, AS_OF, SETTINGS)
 
     for name, frame in tables.frames.items():
         pd.testing.assert_frame_equal(frame, again.frames[name])
@@ -168,7 +206,12 @@ def test_the_same_night_gives_the_same_tables(tables: Tables, purchases: pd.Data
 def test_too_few_buyers_hide_everything_with_the_reason(purchases: pd.DataFrame, features: pd.DataFrame) -> None:
     few = purchases[purchases["customer_id"] < "p00100"]
     hidden = predict(
-        few, features[features["person_id"] < "p00100"].reset_index(drop=True), make_lifetimes(few), AS_OF, SETTINGS
+        few,
+        features[features["person_id"] < "p00100"].reset_index(drop=True),
+        make_lifetimes(few),
+        make_spells(100),
+        AS_OF,
+        SETTINGS,
     )
     customers, scores = hidden.frames["customer_predictions"], hidden.frames["churn_scores"]
 
@@ -181,6 +224,9 @@ def test_too_few_buyers_hide_everything_with_the_reason(purchases: pd.DataFrame,
     assert scores[["churn_probability", "churn_band", "top_reasons"]].isna().all(axis=None)
     for reasons in (customers["value_hidden_reason"], customers["no_purchase_hidden_reason"], scores["hidden_reason"]):
         assert reasons.str.startswith(f"{few['customer_id'].nunique()} buyers, at least 500 are needed").all()
+    subscribers = hidden.frames["subscriber_predictions"]
+    assert len(subscribers) > 20 and subscribers[["end_probability", "predicted_value"]].isna().all(axis=None)
+    assert subscribers["hidden_reason"].str.contains("100 subscribers billed monthly, at least 200").all()
     assert not overall(hidden)["is_shown"].any()
 
 
@@ -191,7 +237,7 @@ def test_where_the_naive_rule_wins_nothing_is_shown(features: pd.DataFrame) -> N
         (person, TODAY - pd.Timedelta(days=day), 50.0) for person, gap in every.items() for day in range(gap, 720, gap)
     ]
     clocks = pd.DataFrame(rows, columns=["customer_id", "purchased_on", "amount"])
-    hidden = predict(clocks, make_features(clocks), make_lifetimes(clocks), AS_OF, SETTINGS)
+    hidden = predict(clocks, make_features(clocks), make_lifetimes(clocks), NO_SPELLS, AS_OF, SETTINGS)
 
     assert hidden.frames["customer_predictions"]["predicted_value"].isna().all()
     assert "not shown to beat the naive rule" in str(hidden.decisions["purchases"].reason)
@@ -199,26 +245,32 @@ def test_where_the_naive_rule_wins_nothing_is_shown(features: pd.DataFrame) -> N
 
 def test_without_any_purchase_there_are_tables_and_a_reason(purchases: pd.DataFrame, features: pd.DataFrame) -> None:
     nobody = purchases.head(0)
-    empty = predict(nobody, features.head(0), make_lifetimes(nobody), AS_OF, SETTINGS)
+    empty = predict(nobody, features.head(0), make_lifetimes(nobody), NO_SPELLS, AS_OF, SETTINGS)
 
     assert {name: len(frame) for name, frame in empty.frames.items()} == {
         "customer_predictions": 0,
+        "subscriber_predictions": 0,
         "churn_scores": 0,
         "survival_curves": 0,
-        "prediction_backtest": 3,
+        "prediction_backtest": 5,
     }
-    assert overall(empty)["reason"].str.startswith("no purchases").all()
+    reasons = overall(empty)["reason"]
+    assert reasons.drop("subscription_end").str.startswith("no purchases").all()
+    assert reasons["subscription_end"] == "subscription_end: no backtest could be run"
 
 
 def test_amounts_without_a_model_hide_value_and_leave_the_probabilities(
     purchases: pd.DataFrame, features: pd.DataFrame
 ) -> None:
     unpriced = purchases.assign(amount=np.nan)
-    partly = predict(unpriced, features, make_lifetimes(purchases), AS_OF, SETTINGS)
+    partly = predict(unpriced, features, make_lifetimes(purchases), NO_SPELLS, AS_OF, SETTINGS)
     customers = partly.frames["customer_predictions"]
 
     assert customers["predicted_value"].isna().all()
-    assert customers["value_hidden_reason"].str.contains("gamma_gamma").all()
+    assert customers["value_hidden_reason"].str.contains("gamma_gamma: 0 customers").all()
+    judged = partly.frames["prediction_backtest"]
+    assert judged.loc[judged["target"] == "value", "reason"].str.contains("gamma_gamma: 0 customers").any()
+    assert customers["expected_purchases"].notna().all() and customers["purchases_hidden_reason"].isna().all()
     assert customers["no_purchase_probability"].notna().all() and customers["no_purchase_hidden_reason"].isna().all()
 
 
@@ -232,7 +284,7 @@ def test_a_feature_from_the_future_stops_the_night(
     planted.loc[7, "complaint_count_known_at"] = planted.loc[7, "cutoff_at"] + pd.Timedelta(seconds=seconds)
 
     with pytest.raises(LeakageError, match="complaint_count: 1 of"):
-        predict(purchases, planted, make_lifetimes(purchases), AS_OF, SETTINGS)
+        predict(purchases, planted, make_lifetimes(purchases), NO_SPELLS, AS_OF, SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -249,31 +301,106 @@ def test_impossible_settings_are_named(change: dict[str, object], problem: str) 
         Settings.of({**asdict(SETTINGS), **change})
 
 
-def test_settings_of_the_model_are_used(purchases: pd.DataFrame, features: pd.DataFrame, tables: Tables) -> None:
+def test_settings_of_the_model_are_used(
+    purchases: pd.DataFrame, features: pd.DataFrame, spells: pd.DataFrame, tables: Tables
+) -> None:
     """A horizon of half the length is worth less, to everybody."""
     shorter = predict(
-        purchases, features, make_lifetimes(purchases), AS_OF, replace(SETTINGS, value_horizon_days=182)
-    ).frames["customer_predictions"]
+        purchases, features, make_lifetimes(purchases), spells, AS_OF, replace(SETTINGS, value_horizon_days=182)
+    )
+    customers = shorter.frames["customer_predictions"]
 
-    assert (shorter["predicted_value"] <= tables.frames["customer_predictions"]["predicted_value"]).all()
-    assert shorter["predicted_value"].sum() < 0.8 * tables.frames["customer_predictions"]["predicted_value"].sum()
+    for name in ("customer_predictions", "subscriber_predictions"):
+        less, more = shorter.frames[name]["predicted_value"], tables.frames[name]["predicted_value"]
+        assert (less <= more).all() and less.sum() < 0.8 * more.sum()
+    assert (customers["value_horizon_days"] == 182).all()
 
 
 @pytest.mark.parametrize(
     ("target", "hidden", "shown"),
-    [("purchases", "predicted_value", "alive_probability"), ("no_purchase", "no_purchase_band", "predicted_value")],
+    [
+        ("purchases", ["expected_purchases", "predicted_value"], ["alive_probability"]),
+        ("value", ["predicted_value", "expected_purchase_amount"], ["expected_purchases", "alive_probability"]),
+        ("no_purchase", ["no_purchase_band"], ["predicted_value"]),
+    ],
 )
 def test_each_target_is_hidden_by_itself(
     purchases: pd.DataFrame,
     features: pd.DataFrame,
     monkeypatch: pytest.MonkeyPatch,
     target: str,
-    hidden: str,
-    shown: str,
+    hidden: list[str],
+    shown: list[str],
 ) -> None:
     monkeypatch.setattr(
         gates, "beats_naive", lambda scores, judged: Decision(("naive rule wins",) if judged == target else ())
     )
-    customers = predict(purchases, features, make_lifetimes(purchases), AS_OF, SETTINGS).frames["customer_predictions"]
+    night = predict(purchases, features, make_lifetimes(purchases), NO_SPELLS, AS_OF, SETTINGS)
+    customers = night.frames["customer_predictions"]
 
-    assert customers[hidden].isna().all() and customers[shown].notna().all()
+    assert customers[hidden].isna().all(axis=None) and customers[shown].notna().all(axis=None)
+    assert (customers[f"{target}_hidden_reason"] == "naive rule wins").all()
+
+
+def test_value_is_judged_over_its_own_horizon_once_the_past_is_long_enough(
+    tables: Tables, purchases: pd.DataFrame, features: pd.DataFrame
+) -> None:
+    """A year ago there were fewer than 500 buyers: what would not have been shown then is no test of a year."""
+    assert overall(tables).loc["value", "horizon_days"] == SETTINGS.inactive_days
+
+    asked = replace(SETTINGS, minimum_buyers=300)
+    judged = overall(predict(purchases, features, make_lifetimes(purchases), NO_SPELLS, AS_OF, asked)).loc["value"]
+    assert judged["horizon_days"] == SETTINGS.value_horizon_days
+    assert judged["is_shown"] and judged["subject_count"] >= 300
+
+
+def test_every_subscriber_who_pays_is_scored_and_certain_ends_are_certain(
+    purchases: pd.DataFrame, features: pd.DataFrame, spells: pd.DataFrame, tables: Tables
+) -> None:
+    subscribers = tables.frames["subscriber_predictions"]
+    paying = spells[spells["ended_at"].isna()]
+
+    assert subscribers["subscriber_id"].tolist() == sorted(paying["subscriber_id"])
+    assert subscribers.drop(columns=["hidden_reason", "value_hidden_reason"]).notna().all(axis=None)
+    assert (subscribers["end_probability_lower"] <= subscribers["end_probability"]).all()
+    assert (subscribers["end_probability"] <= subscribers["end_probability_upper"]).all()
+    # The longer someone has stayed, the less likely they are to leave.
+    by_tenure = subscribers.groupby("renewals_made")["end_probability"].max()
+    assert by_tenure.loc[0] > by_tenure.loc[12] > by_tenure.loc[22]
+
+    leaving, unpriced, weekly = sorted(paying["subscriber_id"])[:3]
+    changed = spells.copy()
+    ids = changed["subscriber_id"]
+    changed.loc[ids == leaving, "ending_known_at"] = AS_OF - pd.Timedelta(days=1)
+    changed.loc[ids == unpriced, "mrr_amount"] = np.nan
+    changed.loc[ids == weekly, "billing_months"] = np.nan
+    night = predict(purchases, features, make_lifetimes(purchases), changed, AS_OF, SETTINGS)
+    found = night.frames["subscriber_predictions"].set_index("subscriber_id")
+
+    certain = found.loc[leaving, ["end_probability", "end_probability_lower", "end_probability_upper"]]
+    assert certain.tolist() == [1, 1, 1]
+    assert found.loc[leaving, "is_ending"] and found.loc[leaving, "predicted_value"] == 0
+    assert np.isnan(found.loc[unpriced, "predicted_value"]) and found.loc[unpriced, "end_probability"] > 0
+    assert found.loc[unpriced, "value_hidden_reason"] == "its currency has no exchange rate"
+    assert np.isnan(found.loc[weekly, "end_probability"])
+    assert found.loc[weekly, "hidden_reason"] == "billed by less than a month"
+
+
+def test_late_entries_do_not_make_a_curve_immortal(purchases: pd.DataFrame, features: pd.DataFrame) -> None:
+    """Ten who end after 10 days, and ninety who are followed only from their hundredth day on."""
+    lifetimes = pd.DataFrame(
+        {
+            "curve": "subscription",
+            "customer_id": [f"s{number}" for number in range(100)],
+            "cohort_month": "2026-01-01",
+            "acquisition_channel": "unknown",
+            "duration_days": [10.0] * 9 + [20.0] + [200.0] * 90,
+            "entered_days": [0.0] * 10 + [100.0] * 90,
+            "is_observed": [True] * 9 + [False] + [False] * 90,
+        }
+    )
+    night = predict(purchases, features, lifetimes, NO_SPELLS, AS_OF, SETTINGS)
+    curve = night.frames["survival_curves"].query("breakdown == 'all'").set_index("duration_days")
+
+    assert curve.loc[10, "survival_rate"] == pytest.approx(0.1)
+    assert curve["at_risk_count"].to_dict() == {0: 10, 10: 10, 20: 1, 100: 0, 200: 90}

@@ -18,7 +18,14 @@ with
                     "items.is_metered",
                 )
             }} as mrr_amount,
-            items.unit_amount is null or items.is_metered as is_unpriced
+            items.unit_amount is null or items.is_metered as is_unpriced,
+            case
+                items.recurring_interval
+                when 'month'
+                then items.recurring_interval_count
+                when 'year'
+                then items.recurring_interval_count * 12
+            end as billing_months
         from items
         left join products on products.product_id = items.product_id
     ),
@@ -27,7 +34,8 @@ with
         select
             subscription_id,
             sum(mrr_amount) as mrr_amount,
-            count(case when is_unpriced then 1 end) as unpriced_item_count
+            count(case when is_unpriced then 1 end) as unpriced_item_count,
+            max(billing_months) as billing_months
         from priced_items
         group by subscription_id
     ),
@@ -67,7 +75,9 @@ with
             dated.currency,
             {{ money("coalesce(contents.mrr_amount, 0)") }} as mrr_amount,
             coalesce(contents.unpriced_item_count, 0) as unpriced_item_count,
-            dated.start_at as created_at,
+            contents.billing_months::int as billing_months,
+            dated.paying_from_at,
+            greatest(dated.start_at, coalesce(dated.created_at, dated.start_at)) as created_at,
             dated.trial_started_at,
             dated.trial_ended_at,
             -- What is billed begins with the first payment; what costs nothing (a full discount), with its first day.
@@ -104,7 +114,9 @@ with
             currency,
             mrr_amount,
             0,
-            coalesce(trial_started_at, started_at),
+            coalesce(billing_months, 1)::int,
+            started_at,
+            greatest(coalesce(trial_started_at, started_at), coalesce(recorded_at, trial_started_at, started_at)),
             trial_started_at,
             trial_ended_at,
             started_at,

@@ -1,8 +1,26 @@
 with
     customers as (select * from {{ ref("customer_value") }} where paid_order_count > 0),
+    spells as (select * from {{ ref("fct_subscriber_spells") }} where person_id is not null),
     activities as (select * from {{ ref("fct_activities") }}),
     predictions as (select * from {{ source("predictions", "customer_predictions") }}),
+    subscriber_predictions as (
+        select * from {{ source("predictions", "subscriber_predictions") }} where person_id is not null
+    ),
     churn_scores as (select * from {{ source("predictions", "churn_scores") }}),
+
+    latest_spells as (
+        select *
+        from spells
+        qualify row_number() over (partition by person_id order by spell_number desc nulls last) = 1
+    ),
+
+    judged as (
+        select person_id
+        from customers
+        union
+        select person_id
+        from latest_spells
+    ),
 
     last_signs as (
         select person_id, max(occurred_at) as last_sign_at
@@ -25,7 +43,7 @@ with
 
     final as (
         select
-            ruled.person_id,
+            judged.person_id,
             ruled.first_purchased_at,
             ruled.last_purchased_at,
             ruled.last_sign_at,
@@ -42,15 +60,48 @@ with
             predictions.no_purchase_probability_upper,
             predictions.no_purchase_band as no_purchase_risk_band,
             predictions.alive_probability,
-            {{ prediction_hidden_reason("predictions", "no_purchase_hidden_reason") }} as no_purchase_hidden_reason,
+            case
+                when ruled.person_id is null
+                then 'no paid order'
+                else {{ prediction_hidden_reason("predictions", "no_purchase_hidden_reason") }}
+            end as no_purchase_hidden_reason,
             churn_scores.churn_probability as churn_model_probability,
             churn_scores.churn_band as churn_model_risk_band,
             churn_scores.top_reasons_text as churn_model_top_reasons,
             churn_scores.top_reasons as churn_model_top_reasons_json,
-            {{ prediction_hidden_reason("churn_scores", "hidden_reason") }} as churn_model_hidden_reason
-        from ruled
-        left join predictions on predictions.person_id = ruled.person_id
-        left join churn_scores on churn_scores.person_id = ruled.person_id
+            case
+                when ruled.person_id is null
+                then 'no paid order'
+                else {{ prediction_hidden_reason("churn_scores", "hidden_reason") }}
+            end as churn_model_hidden_reason,
+            case
+                when latest_spells.person_id is null
+                then null
+                when latest_spells.ended_at is not null
+                then 'ended'
+                when latest_spells.ending_known_at is not null
+                then 'ending'
+                else 'active'
+            end as subscription_status,
+            latest_spells.anchor_at as subscribed_at,
+            latest_spells.ended_at as subscription_ended_at,
+            latest_spells.ended_at is not null and latest_spells.person_id is not null as is_churned_by_subscription,
+            subscriber_predictions.inactive_days as subscription_end_days,
+            subscriber_predictions.end_probability as subscription_end_probability,
+            subscriber_predictions.end_probability_lower as subscription_end_probability_lower,
+            subscriber_predictions.end_probability_upper as subscription_end_probability_upper,
+            subscriber_predictions.end_band as subscription_end_risk_band,
+            case
+                when latest_spells.person_id is null or latest_spells.ended_at is not null
+                then 'no subscription that is paid for now'
+                else {{ prediction_hidden_reason("subscriber_predictions", "hidden_reason") }}
+            end as subscription_end_hidden_reason
+        from judged
+        left join ruled on ruled.person_id = judged.person_id
+        left join predictions on predictions.person_id = judged.person_id
+        left join churn_scores on churn_scores.person_id = judged.person_id
+        left join latest_spells on latest_spells.person_id = judged.person_id
+        left join subscriber_predictions on subscriber_predictions.person_id = judged.person_id
     )
 
 select *

@@ -58,7 +58,14 @@ with
             customer_values.first_purchased_at,
             customer_values.last_purchased_at,
             customer_churns.is_churned_by_inactivity_rule,
-            customer_churns.churned_by_inactivity_rule_at
+            customer_churns.churned_by_inactivity_rule_at,
+            customer_values.predicted_value_amount_reporting,
+            customer_values.total_value_amount_reporting,
+            customer_churns.no_purchase_probability,
+            customer_churns.churn_model_probability,
+            customer_churns.churn_model_top_reasons,
+            customer_churns.subscription_status,
+            customer_churns.subscription_end_probability
         from persons
         left join main_accounts on main_accounts.person_id = persons.person_id
         left join accounts on accounts.account_id = main_accounts.account_id

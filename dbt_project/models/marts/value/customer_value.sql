@@ -2,7 +2,10 @@ with
     revenue_entries as (select * from {{ ref("fct_revenue_entries") }}),
     purchases as (select * from {{ ref("fct_purchase_summaries") }}),
     orders as (select * from {{ ref("fct_orders") }}),
-    predictions as (select * from {{ source("predictions", "customer_predictions") }}),
+    purchase_predictions as (select * from {{ source("predictions", "customer_predictions") }}),
+    subscription_predictions as (
+        select * from {{ source("predictions", "subscriber_predictions") }} where person_id is not null
+    ),
 
     order_counts as (
         select
@@ -92,6 +95,81 @@ with
         from scores
     ),
 
+    -- What does not apply brings nothing: purchases of people who never ordered, renewals of who does not subscribe
+    -- now.
+    expected as (
+        select
+            values_by_person.person_id,
+            coalesce(
+                purchase_predictions.value_horizon_days, subscription_predictions.value_horizon_days
+            ) as horizon_days,
+            case when order_counts.person_id is null then 0 else purchase_predictions.predicted_value end as purchases,
+            case
+                when order_counts.person_id is null then 0 else purchase_predictions.predicted_value_lower
+            end as purchases_lower,
+            case
+                when order_counts.person_id is null then 0 else purchase_predictions.predicted_value_upper
+            end as purchases_upper,
+            case
+                when order_counts.person_id is not null
+                then {{ prediction_hidden_reason("purchase_predictions", "value_hidden_reason") }}
+            end as purchases_hidden_reason,
+            case
+                when subscription_predictions.person_id is null then 0 else subscription_predictions.predicted_value
+            end as renewals,
+            case
+                when subscription_predictions.person_id is null
+                then 0
+                else subscription_predictions.predicted_value_lower
+            end as renewals_lower,
+            case
+                when subscription_predictions.person_id is null
+                then 0
+                else subscription_predictions.predicted_value_upper
+            end as renewals_upper,
+            subscription_predictions.value_hidden_reason as renewals_hidden_reason,
+            case
+                when order_counts.person_id is null
+                then 'no paid order'
+                else {{ prediction_hidden_reason("purchase_predictions", "purchases_hidden_reason") }}
+            end as count_hidden_reason,
+            order_counts.person_id is null and subscription_predictions.person_id is null as applies_to_nothing,
+            purchase_predictions.expected_purchases,
+            purchase_predictions.expected_purchase_amount
+        from values_by_person
+        left join order_counts on order_counts.person_id = values_by_person.person_id
+        left join purchase_predictions on purchase_predictions.person_id = values_by_person.person_id
+        left join subscription_predictions on subscription_predictions.person_id = values_by_person.person_id
+    ),
+
+    -- The interval of a sum of two independent estimates from their intervals: Zou & Donner 2008, Statistics in
+    -- Medicine 27(10).
+    summed as (
+        select
+            *,
+            purchases + renewals as total,
+            purchases
+            + renewals
+            - sqrt(
+                (purchases - purchases_lower) * (purchases - purchases_lower)
+                + (renewals - renewals_lower) * (renewals - renewals_lower)
+            ) as total_lower,
+            purchases
+            + renewals
+            + sqrt(
+                (purchases_upper - purchases) * (purchases_upper - purchases)
+                + (renewals_upper - renewals) * (renewals_upper - renewals)
+            ) as total_upper,
+            case
+                when applies_to_nothing
+                then 'neither a paid order nor a subscription that is paid for now'
+                when purchases_hidden_reason is not null and renewals_hidden_reason is not null
+                then 'purchases: ' || purchases_hidden_reason || '; subscription: ' || renewals_hidden_reason
+                else coalesce(purchases_hidden_reason, 'subscription: ' || renewals_hidden_reason)
+            end as hidden_reason
+        from expected
+    ),
+
     final as (
         select
             values_by_person.person_id,
@@ -120,20 +198,32 @@ with
             segments.frequency_score as rfm_frequency_score,
             segments.monetary_score as rfm_monetary_score,
             segments.segment as rfm_segment,
-            predictions.value_horizon_days as predicted_value_horizon_days,
-            {{ money("predictions.predicted_value") }} as predicted_value_amount_reporting,
-            {{ money("predictions.predicted_value_lower") }} as predicted_value_lower_amount_reporting,
-            {{ money("predictions.predicted_value_upper") }} as predicted_value_upper_amount_reporting,
-            {{ money("coalesce(values_by_person.historic, 0) + predictions.predicted_value") }}
+            summed.horizon_days as predicted_value_horizon_days,
+            {{ money("case when summed.hidden_reason is null then summed.total end") }}
+            as predicted_value_amount_reporting,
+            {{ money("case when summed.hidden_reason is null then summed.total_lower end") }}
+            as predicted_value_lower_amount_reporting,
+            {{ money("case when summed.hidden_reason is null then summed.total_upper end") }}
+            as predicted_value_upper_amount_reporting,
+            {{ money("case when not summed.applies_to_nothing then summed.purchases end") }}
+            as predicted_purchase_value_amount_reporting,
+            {{ money("case when not summed.applies_to_nothing then summed.renewals end") }}
+            as predicted_subscription_value_amount_reporting,
+            {{
+                money(
+                    "case when summed.hidden_reason is null then coalesce(values_by_person.historic, 0) + summed.total end"
+                )
+            }}
             as total_value_amount_reporting,
-            predictions.expected_purchases as predicted_purchase_count,
-            predictions.expected_purchase_amount as predicted_purchase_mean_amount_reporting,
-            {{ prediction_hidden_reason("predictions", "value_hidden_reason") }} as predicted_value_hidden_reason
+            summed.hidden_reason as predicted_value_hidden_reason,
+            summed.expected_purchases as predicted_purchase_count,
+            summed.count_hidden_reason as predicted_purchase_count_hidden_reason,
+            summed.expected_purchase_amount as predicted_purchase_mean_amount_reporting
         from values_by_person
         left join purchases on purchases.person_id = values_by_person.person_id
         left join order_counts on order_counts.person_id = values_by_person.person_id
         left join segments on segments.person_id = values_by_person.person_id
-        left join predictions on predictions.person_id = values_by_person.person_id
+        inner join summed on summed.person_id = values_by_person.person_id
     )
 
 select *

@@ -12,6 +12,8 @@ with
             plan,
             upper(currency) as currency,
             {{ money("mrr_amount") }} as mrr_amount,
+            billing_months,
+            {{ utc_timestamp("recorded_at") }} as recorded_at,
             {{ utc_timestamp("trial_started_at") }} as trial_started_at,
             {{ utc_timestamp("trial_ended_at") }} as trial_ended_at,
             {{ utc_timestamp("started_at") }} as started_at,

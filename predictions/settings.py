@@ -1,0 +1,78 @@
+"""What is forecast, how far, and from which data.
+
+Belongs here: the settings and their check. Does not: where they are read from (`dagster_project/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from predictions.gates import Minimums
+from predictions.purchases import MODELS
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is forecast, how far, and from which data; the names are those of the setting `predictions`.
+
+    Attributes:
+        purchase_model: key of `purchases.MODELS`.
+        value_horizon_days: over which value is expected.
+        yearly_discount_rate: of that value.
+        inactive_days: churn is no purchase, or the end of a subscription, within them; length of the backtests'
+            windows.
+        confidence: of every interval.
+        cutoff_count, cutoff_step_days: cut-offs before today, and the days between them.
+        warm_up_days: of purchases before the first cut-off of a backtest.
+        minimum_buyers, minimum_history_days, minimum_recent_days, minimum_frequent_buyers, minimum_subscribers,
+            minimum_losses: see `gates.Minimums`.
+    """
+
+    purchase_model: str
+    value_horizon_days: int
+    yearly_discount_rate: float
+    inactive_days: int
+    confidence: float
+    cutoff_count: int
+    cutoff_step_days: int
+    warm_up_days: int
+    minimum_buyers: int
+    minimum_history_days: int
+    minimum_recent_days: int
+    minimum_frequent_buyers: int
+    minimum_subscribers: int
+    minimum_losses: int
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Settings:
+        """Check and hold the settings.
+
+        Raises:
+            ValueError: naming what is missing, unknown or impossible.
+        """
+        names = [field.name for field in fields(cls)]
+        missing, unknown = [n for n in names if n not in given], [n for n in given if n not in names]
+        if missing or unknown:
+            raise ValueError(f"setting `predictions`: missing {missing}, unknown {unknown}")
+        settings = cls(**given)
+        if settings.purchase_model not in MODELS:
+            raise ValueError(f"setting `predictions`: purchase_model is one of {', '.join(MODELS)}")
+        if not 0 < settings.confidence < 1:
+            raise ValueError("setting `predictions`: confidence lies between 0 and 1")
+        for name in ("value_horizon_days", "inactive_days", "cutoff_step_days"):
+            if getattr(settings, name) < 1:
+                raise ValueError(f"setting `predictions`: {name} is at least 1")
+        return settings
+
+    @property
+    def minimums(self) -> Minimums:
+        return Minimums(
+            buyers=self.minimum_buyers,
+            history_days=self.minimum_history_days,
+            recent_days=self.minimum_recent_days,
+            frequent_buyers=self.minimum_frequent_buyers,
+            subscribers=self.minimum_subscribers,
+            losses=self.minimum_losses,
+        )
