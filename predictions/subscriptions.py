@@ -14,6 +14,7 @@ known because these were made: given that, nothing is learnt from them but the r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -256,11 +257,13 @@ def _due_within(subscribers: pd.DataFrame, at: pd.Timestamp, days: float) -> Cou
     return passed[1] - passed[0]
 
 
-def _log_survival(alpha: float | Array, beta: float | Array, renewals: Counts) -> Array:
+def _log_survival(alpha: float | NDArray[Any], beta: float | NDArray[Any], renewals: Counts) -> Array:
     return betaln(alpha, beta + renewals) - betaln(alpha, beta)
 
 
-def _residual_lifetime(alpha: float | Array, beta: Array, discount_rate: float, horizon: int | None) -> Array:
+def _residual_lifetime(
+    alpha: float | NDArray[Any], beta: NDArray[Any], discount_rate: float, horizon: int | None
+) -> Array:
     if horizon is None:
         if discount_rate <= 0:
             raise ValueError("an endless residual lifetime needs a discount rate above 0: give a horizon instead")

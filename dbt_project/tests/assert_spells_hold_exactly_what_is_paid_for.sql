@@ -1,4 +1,5 @@
--- Every paid period lies in one spell; a spell ends only where nothing else of the subscriber is paid for, and nowhere else.
+-- Every paid period lies in one spell; a spell ends only where nothing else of the subscriber is paid for, and
+-- nowhere else.
 with
     spells as (select * from {{ ref("fct_subscriber_spells") }}),
     periods as (select * from {{ ref("fct_subscription_periods") }} where mrr_amount > 0),

@@ -5,6 +5,7 @@ The tests of this module follow each other: one company lives through them.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -74,6 +75,10 @@ class Company:
         publication = current_publication(self.serving)
         assert publication is not None
         return publication
+
+    def dbt_artifact(self, name: str) -> dict:
+        """`manifest` or `run_results` of dbt's last command."""
+        return json.loads((self.data / "dbt" / f"{name}.json").read_text())
 
     def rows(self, sql: str) -> list[tuple]:
         with duckdb.connect(str(self.warehouse), read_only=True) as connection:
@@ -149,6 +154,20 @@ def test_the_documented_queries_run(company: Company) -> None:
             connection.execute(statement)
 
 
+def test_the_unit_tests_of_the_models_pass(company: Company) -> None:
+    """They judge the logic on rows of their own and take from the warehouse what columns there are."""
+    done = company.run(
+        *(str(Path(sys.executable).with_name("dbt")), "test", "--select", "test_type:unit"),
+        *("--project-dir", "dbt_project", "--profiles-dir", "dbt_project", "--target-path", str(company.data / "dbt")),
+        LIFECYCLE_AS_OF=company.published().as_of.isoformat(),
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    ran = {result["unique_id"]: result["status"] for result in company.dbt_artifact("run_results")["results"]}
+    written = company.dbt_artifact("manifest")["unit_tests"]
+    assert written and {name: ran.get(name) for name in written} == dict.fromkeys(written, "pass")
+
+
 def test_every_record_is_loaded_or_rejected(company: Company) -> None:
     assert company.rows("select * from ops.load_audit where received_count <> loaded_count + rejected_count") == []
     audited = company.rows("select sum(rejected_count) from ops.load_audit")[0][0]
@@ -157,9 +176,7 @@ def test_every_record_is_loaded_or_rejected(company: Company) -> None:
 
 def test_every_column_that_others_may_read_is_described(company: Company) -> None:
     """What the warehouse has, against what the project says of it: no column beside the descriptions."""
-    import json
-
-    manifest = json.loads((company.data / "dbt" / "manifest.json").read_text())
+    manifest = company.dbt_artifact("manifest")
     described = {
         (node["schema"], node["name"], column)
         for node in manifest["nodes"].values()
