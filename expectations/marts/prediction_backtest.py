@@ -13,7 +13,7 @@ def expectations(batch: Batch) -> list[Expectation]:
         no_rows(
             "the latest refresh decided on every target once",
             "select count(*) as decision_count from {batch} where is_latest and is_shown is not null "
-            "having count(*) <> 3",
+            "having count(*) <> 5 or count(distinct target) <> 5",
         ),
         no_rows(
             "every prediction is shown",

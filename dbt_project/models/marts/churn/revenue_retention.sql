@@ -2,8 +2,29 @@
 with
     days as (select * from {{ ref("dim_days") }}),
     movements as (select * from {{ ref("fct_mrr_movements") }}),
+    subscriptions as (select * from {{ ref("fct_subscriptions") }}),
 
-    first_months as (select min(month) as first_month from movements),
+    -- Trials count in the month in which they began: one that is not over yet may still be paid for.
+    trials as (
+        select
+            cast({{ dbt.date_trunc("month", local_date("trial_started_at")) }} as date) as month,
+            count(*) as trial_count,
+            count(started_at) as converted_count,
+            count(case when started_at is null and ended_at is null then 1 end) as open_count
+        from subscriptions
+        where trial_started_at is not null
+        group by cast({{ dbt.date_trunc("month", local_date("trial_started_at")) }} as date)
+    ),
+
+    all_months as (
+        select month
+        from movements
+        union
+        select month
+        from trials
+    ),
+
+    first_months as (select min(month) as first_month from all_months),
 
     months as (
         select distinct cast({{ dbt.date_trunc("month", "date_day") }} as date) as month
@@ -33,10 +54,14 @@ with
                 coalesce(moved.{{ kind }}_amount, 0) as {{ kind }}_amount,
                 coalesce(moved.{{ kind }}_count, 0) as {{ kind }}_count,
             {% endfor -%}
-            coalesce(moved.after_trial_count, 0) as after_trial_count
+            coalesce(moved.after_trial_count, 0) as after_trial_count,
+            coalesce(trials.trial_count, 0) as trial_count,
+            coalesce(trials.converted_count, 0) as converted_count,
+            coalesce(trials.open_count, 0) as open_count
         from months
         inner join first_months on months.month >= first_months.first_month
         left join moved on moved.month = months.month
+        left join trials on trials.month = months.month
     ),
 
     summed as (
@@ -93,7 +118,10 @@ with
             churn_count::bigint as churned_customer_count,
             end_count::bigint as end_customer_count,
             after_trial_count::bigint as converted_trial_customer_count,
-            churn_count::double / nullif(start_count, 0) as customer_churn_rate
+            churn_count::double / nullif(start_count, 0) as customer_churn_rate,
+            trial_count::bigint as started_trial_count,
+            open_count::bigint as undecided_trial_count,
+            case when open_count = 0 then converted_count::double / nullif(trial_count, 0) end as trial_conversion_rate
         from opened
     )
 
