@@ -9,6 +9,8 @@ import pytest
 from predictions.backtest import (
     backtest_churn,
     backtest_purchases,
+    backtest_subscriptions,
+    backtest_value,
     compare,
     cutoffs,
     reliability,
@@ -18,6 +20,7 @@ from predictions.backtest import (
 from predictions.churn import FEATURE_NAMES
 from predictions.gates import Decision, Minimums, beats_naive, enough_data
 from predictions.purchases import ModifiedBetaGeoNBD
+from predictions.renewals import after_periods
 
 START, END = pd.Timestamp("2025-01-01"), pd.Timestamp("2026-01-01")
 
@@ -136,6 +139,120 @@ def test_forecasts_at_a_cutoff_do_not_change_with_what_came_after(purchases: pd.
 
     pd.testing.assert_frame_equal(one[forecasts], two[forecasts])
     assert two["purchases"].sum() > one["purchases"].sum()
+
+
+def test_value_is_judged_in_money_and_hidden_amounts_are_not_judged(purchases: pd.DataFrame) -> None:
+    """The same customers, each with amounts of their own; three of them with one that is not known."""
+    rng = np.random.default_rng(2)
+    mean = pd.Series(30 / rng.gamma(4, 0.25, 1500))
+    priced = purchases.assign(amount=purchases["customer_id"].map(mean) * rng.gamma(6, 1 / 6, len(purchases)))
+    at = cutoffs(START, END, 60, 60, 90)
+    result = backtest_value(priced, ModifiedBetaGeoNBD, at, 60, END)
+
+    assert beats_naive(result.scores, "value") == Decision()
+    rows = result.rows.set_index(["customer_id", "cutoff_at"])
+    window = priced[(priced["purchased_on"] >= at[-1]) & (priced["purchased_on"] < END)]
+    spent = window.groupby("customer_id")["amount"].sum()
+    for customer in spent.index[:20].intersection(rows.xs(at[-1], level=1).index):
+        assert rows.loc[(customer, at[-1]), "value"] == pytest.approx(spent[customer])
+    overall = result.scores[result.scores["cutoff_at"].isna()].iloc[0]
+    assert overall["actual_total"] == pytest.approx(result.rows["value"].sum())
+    assert abs(overall["bias_rate"]) < 0.15
+
+    some = spent.index[:3]
+    unpriced = priced.assign(
+        amount=priced["amount"].mask(priced["customer_id"].isin(some) & (priced["purchased_on"] >= at[-1]))
+    )
+    judged = backtest_value(unpriced, ModifiedBetaGeoNBD, at[-1:], 60, END).rows
+    assert not judged["customer_id"].isin(some).any() and len(judged) > 500
+    with pytest.raises(ValueError, match="still open"):
+        backtest_value(priced, ModifiedBetaGeoNBD, [END], 60, END)
+
+
+def monthly_spells(lost_at: np.ndarray, anchor: np.ndarray) -> pd.DataFrame:
+    """Subscribers by the month, and the number of the renewal that each does not make."""
+    ended_at = pd.Series(after_periods(anchor, lost_at, np.ones(len(anchor), dtype=np.int64)))
+    return pd.DataFrame(
+        {
+            "subscriber_id": [f"s{number}" for number in range(len(anchor))],
+            "billing_months": 1,
+            "anchor_at": anchor.astype("datetime64[us]"),
+            "observed_from_at": anchor.astype("datetime64[us]"),
+            "paid_until_at": ended_at,
+            "ended_at": ended_at,
+            "ending_known_at": ended_at,
+            "mrr_amount": 10.0,
+        }
+    )
+
+
+def arrivals(size: int, rng: np.random.Generator) -> np.ndarray:
+    """Evenly over two years up to the end."""
+    return (START - pd.Timedelta(days=365)).to_datetime64() + (rng.uniform(0, 730, size) * 86400).astype("m8[s]")
+
+
+def simulated_spells(size: int, spread: tuple[float, float], seed: int = 6) -> pd.DataFrame:
+    """How people differ in leaving at a renewal is a beta distribution."""
+    rng = np.random.default_rng(seed)
+    anchor = arrivals(size, rng)
+    return monthly_spells(np.minimum(rng.geometric(rng.beta(*spread, size)), 600), anchor)
+
+
+def test_ends_of_subscriptions_are_foretold_where_people_differ() -> None:
+    spells = simulated_spells(3000, (0.5, 3.0))
+    at = cutoffs(START, END, 90, 60, 0)
+    result = backtest_subscriptions(spells, at, 90, END)
+
+    assert beats_naive(result.scores, "subscription_end") == Decision()
+    overall = result.scores[result.scores["cutoff_at"].isna()].iloc[0]
+    assert overall["calibration_slope"] == pytest.approx(1, abs=0.15)
+    assert abs(overall["bias"]) < 0.02 and overall["auc"] > 0.6
+    last = result.rows[result.rows["cutoff_at"] == at[-1]].set_index("subscriber_id")
+    paying = spells[(spells["anchor_at"] < at[-1]) & (spells["ended_at"] >= at[-1])].set_index("subscriber_id")
+    assert sorted(last.index) == sorted(paying.index)
+    ended = (paying["ended_at"] < at[-1] + pd.Timedelta(days=90)).reindex(last.index)
+    assert (last["is_ended"] == ended).all()
+
+
+def test_where_all_subscribers_are_alike_next_to_nothing_is_gained() -> None:
+    result = backtest_subscriptions(simulated_spells(3000, (300.0, 2700.0)), cutoffs(START, END, 90, 60, 0), 90, END)
+
+    assert abs(result.scores[result.scores["cutoff_at"].isna()]["skill"].iloc[0]) < 0.01
+
+
+def test_where_times_change_the_naive_rule_wins_and_ends_are_hidden() -> None:
+    """From one day on everybody is ten times as likely to leave: the last window knows, the history does not."""
+    rng = np.random.default_rng(6)
+    anchor = arrivals(3000, rng)
+    turn = (END - pd.Timedelta(days=240)).to_datetime64()
+    lost_at = np.zeros(len(anchor), dtype=np.int64)
+    for renewal in range(1, 60):
+        due = after_periods(anchor, np.full(len(anchor), renewal), np.ones(len(anchor), dtype=np.int64))
+        leaves = rng.random(len(anchor)) < np.where(due < turn, 0.02, 0.2)
+        lost_at = np.where((lost_at == 0) & leaves, renewal, lost_at)
+    at = cutoffs(START, END, 90, 30, 0)[-3:]
+    result = backtest_subscriptions(monthly_spells(np.where(lost_at == 0, 60, lost_at), anchor), at, 90, END)
+
+    assert "not shown to beat the naive rule" in str(beats_naive(result.scores, "subscription_end").reason)
+
+
+def test_an_end_that_was_certain_is_news_to_nobody() -> None:
+    """Everybody who leaves says so a week before: a cut-off in that week tells model and naive rule alike."""
+    spells = simulated_spells(3000, (0.5, 3.0))
+    spells["ending_known_at"] = spells["ended_at"] - pd.Timedelta(days=7)
+    rows = backtest_subscriptions(spells, cutoffs(START, END, 90, 60, 0), 90, END).rows.merge(spells)
+    known = rows[rows["ending_known_at"] < rows["cutoff_at"]]
+
+    assert len(known) > 50 and known["is_ended"].all()
+    assert (known[["end_probability", "naive_end_probability"]] == 1).all(axis=None)
+
+
+def test_a_billing_period_with_too_few_subscribers_is_skipped_and_said() -> None:
+    at = cutoffs(START, END, 90, 60, 0)
+    result = backtest_subscriptions(simulated_spells(150, (0.5, 3.0)), at, 90, END)
+
+    assert result.rows.empty and set(result.skipped) == set(at)
+    assert "subscribers billed monthly, at least 200 are needed" in result.skipped[at[-1]]
 
 
 def test_a_window_that_is_still_open_is_refused(purchases: pd.DataFrame) -> None:
