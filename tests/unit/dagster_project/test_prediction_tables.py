@@ -124,14 +124,22 @@ def test_inputs_are_read_in_an_order_of_their_own(warehouse: Path) -> None:
                     ('a', date '2026-01-01', 1)) as days (person_id, purchased_on, amount_reporting);
             create table core.fct_churn_features as select 'a' as person_id, timestamp '2026-01-01' as cutoff_at;
             create table core.fct_customer_lifetimes as
-                select 'lapse' as curve, 'a' as person_id, date '2026-01-01' as cohort_month,
-                    'x' as acquisition_channel, 1.0 as duration_days, true as is_observed
+                select 'lapse' as curve, 'a' as customer_id, date '2026-01-01' as cohort_month,
+                    'x' as acquisition_channel, 1.0 as duration_days, 0.0 as entered_days, true as is_observed;
+            create table core.fct_subscriber_spells as
+                select subscriber_id, null as person_id, 1 as billing_months, timestamp '2026-01-01' as anchor_at,
+                    timestamp '2026-01-01' as observed_from_at, null::timestamp as paid_until_at,
+                    null::timestamp as ended_at, null::timestamp as ending_known_at,
+                    2.5::decimal(18, 4) as mrr_amount_reporting, spell_number
+                from (values ('b', 1), ('a', 2), ('a', 1)) as spells (subscriber_id, spell_number)
             """
         )
     inputs = read_inputs(warehouse)
 
     assert inputs.purchases["customer_id"].tolist() == ["a", "a", "b"]
     assert inputs.purchases["purchased_on"].tolist() == [pd.Timestamp(f"2026-01-0{day}") for day in (1, 3, 2)]
+    assert inputs.spells["subscriber_id"].tolist() == ["a", "a", "b"]
+    assert inputs.spells["mrr_amount"].tolist() == [2.5] * 3 and inputs.spells["ended_at"].isna().all()
     assert inputs.purchases["amount"].dtype == float and inputs.purchases["amount"].isna().tolist() == [
         False,
         True,
