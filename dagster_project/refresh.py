@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 
 JOB = "nightly_refresh"
 SECONDS_BETWEEN_POLLS = 0.25
-SECONDS_TO_END = 60  # after an interruption, for the run to say so and for dbt to stop
+# After an interruption, for the run to say so and for dbt to stop: dagster-dbt gives it 25 seconds.
+SECONDS_TO_END = 40.0
 LOGS_KEPT = 30
 
 
@@ -58,10 +60,29 @@ def main() -> int:
         highlight=False,
         soft_wrap=True,
     )
-    with log_path.open("w") as log_file, _dagster_job(log_file) as child:
-        log = _follow(child, console, started_at)
+    with log_path.open("w") as log_file, _dagster_job(log_file) as job:
+        log = _follow(job, console, started_at)
     ended_at = time.time()
-    return _conclude(console, log, child.returncode, before, log_path, (started_at, ended_at))
+    return _conclude(console, log, job.process.returncode, before, log_path, (started_at, ended_at))
+
+
+@dataclass
+class InterruptibleJob:
+    """A command under way, and since when it has been asked to end."""
+
+    process: subprocess.Popen[bytes]
+    asked_at: float | None = None
+
+    def interrupt(self) -> None:
+        """Ask the command to end, as Ctrl-C would."""
+        if self.process.poll() is None:
+            self.asked_at = time.monotonic()
+            self.process.send_signal(signal.SIGINT)
+
+    def insist(self) -> None:
+        """Ask again when it goes on: an interruption is an exception somewhere in its code, and code may swallow it."""
+        if self.asked_at is not None and time.monotonic() - self.asked_at >= SECONDS_TO_END:
+            self.interrupt()
 
 
 def _fix_environment() -> None:
@@ -90,7 +111,7 @@ def _new_log() -> Path:
 
 
 @contextmanager
-def _dagster_job(log_file: object) -> Iterator[subprocess.Popen[bytes]]:
+def _dagster_job(log_file: object) -> Iterator[InterruptibleJob]:
     """Dagster's command in a process group of its own: an interruption reaches it once, from here."""
     # Not in the project's folder: `dg` would let a `.env` there win over the variables that are set.
     child = subprocess.Popen(
@@ -103,13 +124,14 @@ def _dagster_job(log_file: object) -> Iterator[subprocess.Popen[bytes]]:
         start_new_session=True,
     )
 
+    job = InterruptibleJob(child)
+
     def interrupt(number: int, frame: FrameType | None) -> None:
-        if child.poll() is None:
-            child.send_signal(signal.SIGINT)
+        job.interrupt()
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield child
+        yield job
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -118,7 +140,7 @@ def _dagster_job(log_file: object) -> Iterator[subprocess.Popen[bytes]]:
             child.wait()
 
 
-def _follow(child: subprocess.Popen[bytes], console: Console, started_at: float) -> RunLog:
+def _follow(job: InterruptibleJob, console: Console, started_at: float) -> RunLog:
     """Show the run's steps as Dagster logs them, until the command has ended."""
     with console.status("starting Dagster") as status:
         from dagster import DagsterInstance  # while the command starts: the import takes as long
@@ -141,7 +163,8 @@ def _follow(child: subprocess.Popen[bytes], console: Console, started_at: float)
         with DagsterInstance.get() as instance:
             run_id: str | None = None
             while True:
-                has_ended = child.poll() is not None
+                job.insist()
+                has_ended = job.process.poll() is not None
                 run_id = run_id or _run_since(instance, started_at)
                 if run_id:
                     for happening in log.read(instance, run_id):
