@@ -84,6 +84,11 @@ def enough_data(purchases: pd.DataFrame, observed_until: pd.Timestamp, minimums:
     return Decision(tuple(reasons))
 
 
+def has_subscribers(spells: pd.DataFrame) -> Decision:
+    """Whether there is anybody to predict the end of a subscription for; rows as in `renewals.summarize_renewals`."""
+    return Decision() if len(spells) else Decision(("nobody ever paid for a subscription",))
+
+
 def enough_subscribers(renewals: pd.DataFrame, minimums: Minimums | None = None) -> Decision:
     """Whether subscribers with one billing period allow a prediction of who ends.
 

@@ -99,7 +99,8 @@ def predict(
         "value": purchases_decision & gates.beats_naive(value_past.scores, "value"),
         "no_purchase": data & gates.beats_naive(past.scores, "no_purchase"),
         "churn": data & gates.beats_naive(churn_past.scores, "churn"),
-        "subscription_end": gates.beats_naive(subscription_past.scores, "subscription_end"),
+        "subscription_end": gates.has_subscribers(spells)
+        & gates.beats_naive(subscription_past.scores, "subscription_end"),
     }
     customers, decisions = _customer_predictions(purchases, as_of, settings, decisions)
     churn_scores, decisions = _churn_scores(churn, settings, decisions)
