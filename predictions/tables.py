@@ -27,7 +27,7 @@ from predictions.spend import GammaGamma
 from predictions.subscriptions import fit_renewals, score_subscribers
 from predictions.survival import survival_curves
 
-# Backtests refit at every cut-off: more customers than this would cost minutes and change no score that is shown.
+# Backtests refit at every cut-off: more subjects than this would cost minutes and change no score that is shown.
 BACKTEST_SAMPLE = 50_000
 # Rows that teach the churn model: a dozen parameters need no more.
 TRAINING_SAMPLE = 200_000
@@ -138,16 +138,15 @@ def _cutoffs(
     return found[-settings.cutoff_count :]
 
 
+def _sample(rows: pd.DataFrame, subject: str) -> pd.DataFrame:
+    """All rows of at most `BACKTEST_SAMPLE` subjects."""
+    everybody = np.sort(rows[subject].unique())
+    if len(everybody) <= BACKTEST_SAMPLE:
+        return rows
+    return rows[rows[subject].isin(np.random.default_rng(SEED).choice(everybody, BACKTEST_SAMPLE, replace=False))]
+
+
 # ---- purchases and value
-
-
-def _sample(purchases: pd.DataFrame) -> pd.DataFrame:
-    """All purchases of at most `BACKTEST_SAMPLE` customers."""
-    people = np.sort(purchases["customer_id"].unique())
-    if len(people) <= BACKTEST_SAMPLE:
-        return purchases
-    chosen = np.random.default_rng(SEED).choice(people, BACKTEST_SAMPLE, replace=False)
-    return purchases[purchases["customer_id"].isin(chosen)]
 
 
 def _backtest_purchases(purchases: pd.DataFrame, today: pd.Timestamp, settings: Settings) -> backtest.Backtest:
@@ -155,7 +154,7 @@ def _backtest_purchases(purchases: pd.DataFrame, today: pd.Timestamp, settings: 
         return _NOT_TESTED
     at = _cutoffs(purchases["purchased_on"].min(), today, settings)
     model = MODELS[settings.purchase_model]
-    return backtest.backtest_purchases(_sample(purchases), model, at, settings.inactive_days, today)
+    return backtest.backtest_purchases(_sample(purchases, "customer_id"), model, at, settings.inactive_days, today)
 
 
 def _backtest_value(purchases: pd.DataFrame, today: pd.Timestamp, settings: Settings) -> backtest.Backtest:
@@ -171,7 +170,9 @@ def _backtest_value(purchases: pd.DataFrame, today: pd.Timestamp, settings: Sett
     if not at:
         horizon = min(horizon, settings.inactive_days)
         at = _cutoffs(first, today, settings, horizon)
-    return backtest.backtest_value(_sample(purchases), MODELS[settings.purchase_model], at, horizon, today)
+    return backtest.backtest_value(
+        _sample(purchases, "customer_id"), MODELS[settings.purchase_model], at, horizon, today
+    )
 
 
 def _customer_predictions(
@@ -240,7 +241,9 @@ def _backtest_subscriptions(spells: pd.DataFrame, today: pd.Timestamp, settings:
     if billed.empty:
         return _NOT_TESTED
     at = _cutoffs(billed["observed_from_at"].min(), today, settings)
-    return backtest.backtest_subscriptions(billed, at, settings.inactive_days, today, settings.minimums)
+    return backtest.backtest_subscriptions(
+        _sample(billed, "subscriber_id"), at, settings.inactive_days, today, settings.minimums
+    )
 
 
 def _subscriber_predictions(
