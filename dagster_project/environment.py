@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -76,6 +77,21 @@ def versions_kept() -> int:
     if not setting.isdigit() or int(setting) < 1:
         raise SettingsError(f"LIFECYCLE_KEEP_VERSIONS={setting!r}: write a whole number, 1 or more.")
     return int(setting)
+
+
+def subscription_cost_rate() -> float | None:
+    """Share of subscription revenue that serving it costs: `LIFECYCLE_SUBSCRIPTION_COST_RATE`; None: not known.
+
+    Raises:
+        SettingsError: it is no share from 0 to 1, as the dbt macro of this name reads it.
+    """
+    setting = os.environ.get("LIFECYCLE_SUBSCRIPTION_COST_RATE", "").strip()
+    if setting and not re.fullmatch(r"0|1|1\.0+|0?\.[0-9]+", setting):
+        raise SettingsError(
+            f"LIFECYCLE_SUBSCRIPTION_COST_RATE={setting!r}: write a share from 0 to 1, such as 0.2, or nothing "
+            "where it is not known."
+        )
+    return float(setting) if setting else None
 
 
 def serving_dir() -> Path:

@@ -92,6 +92,7 @@ def _fix_environment() -> None:
     config.enabled_sources()
     environment.profile()
     environment.versions_kept()
+    environment.subscription_cost_rate()
 
 
 def _create_dagster_storage() -> None:

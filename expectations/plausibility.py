@@ -126,6 +126,17 @@ def steady_mean(batch: Batch, column: str, *, by: str | None = None, times: floa
     )
 
 
+def mostly_below_price(cost: str, price: str, *, where: str = "true") -> Expectation:
+    """At most a fifth of the lines with a known `cost` cost more than their `price`."""
+    return no_rows(
+        "at most 20% of lines with a known cost cost more than they were sold for",
+        f"select count(*) as line_count, sum(case when {cost} > {price} then 1 else 0 end) as dear_count "
+        f"from {{batch}} as lines where {cost} is not null and {where} "
+        f"having sum(case when {cost} > {price} then 1 else 0 end) > 0.2 * count(*)",
+        "warn",
+    )
+
+
 def rows_kept(batch: Batch, share: float = 0.8) -> list[Expectation]:
     """The mart has at least `share` of the rows of the previous publication."""
     if batch.published is None:

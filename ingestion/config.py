@@ -101,6 +101,18 @@ def required_setting(source: str, name: str) -> str:
     return value
 
 
+def flag_setting(source: str, name: str) -> bool:
+    """As `required_setting`, as yes or no.
+
+    Raises:
+        SettingsError: it is neither `true` nor `false`.
+    """
+    value = required_setting(source, name).lower()
+    if value not in ("true", "false"):
+        raise SettingsError(f"{variable_name(source, name)}={value!r}: write true or false.")
+    return value == "true"
+
+
 def date_setting(source: str, name: str) -> date | None:
     """As `source_setting`, as a day.
 

@@ -20,7 +20,8 @@ from ingestion.sandbox import settings
 from ingestion.sandbox.files import Files
 from ingestion.sandbox.running import Sandbox
 
-REPORTING_CURRENCY = "EUR"
+# What the simulated company states of itself, where whoever runs it states nothing else.
+COMPANY = {"LIFECYCLE_REPORTING_CURRENCY": "EUR", "LIFECYCLE_SUBSCRIPTION_COST_RATE": "0.2"}
 
 
 def _sandbox() -> Sandbox:
@@ -33,8 +34,7 @@ def _sandbox() -> Sandbox:
 def _run(command: list[str]) -> int:
     """Run `command` with the sandbox's environment. Variables that the caller set to steer the run stay."""
     with _sandbox() as sandbox:
-        environment = {**os.environ, **sandbox.environment}
-        environment.setdefault("LIFECYCLE_REPORTING_CURRENCY", REPORTING_CURRENCY)
+        environment = {**COMPANY, **os.environ, **sandbox.environment}
         try:
             child = subprocess.Popen(command, env=environment)
         except OSError as error:

@@ -1,6 +1,6 @@
 """What happens in the shop: customers, orders with payments and refunds, checkouts that were left.
 
-Belongs here: Shopify's records and their money. Does not: when people buy (`life`).
+Belongs here: Shopify's records, their money and what goods cost. Does not: when people buy (`life`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ingestion.sandbox.settings import DAY
 FIRST_CUSTOMER_ID, FIRST_ORDER_ID, FIRST_CHECKOUT_ID = 6_000_000_000_000, 5_000_000_000_000, 3_000_000_000_000
 CATALOGUE = ("Lamp", "Chair", "Desk", "Rug", "Vase", "Mirror", "Clock", "Shelf", "Cushion", "Blanket", "Candle", "Mug")
 GIFT_CARD = "Gift card"
+CENT = Decimal("0.01")
 OUTCOMES = (  # cumulative shares
     (0.74, "paid"),
     (0.84, "captured_later"),
@@ -24,6 +25,16 @@ OUTCOMES = (  # cumulative shares
     (0.97, "never_paid"),
     (1.00, "cancelled_after_payment"),
 )
+
+
+def cost_share(product: int) -> Decimal:
+    """What a product costs as a share of its undiscounted price: from 35 to 65 %."""
+    return Decimal(35 + 30 * product // (len(CATALOGUE) - 1)) / 100
+
+
+def has_cost(line_id: int) -> bool:
+    """One line in a hundred has none. Ids in a row share that, so that few orders have some."""
+    return line_id % 9_973 >= 100
 
 
 def order_reference(order: Order) -> tuple[str, str, str]:
@@ -156,6 +167,13 @@ class Shop:
         amount = Decimal(str(round(spend, 4))) * self._rates.shop_rate(currency, at)
         return max(amount, quantum(currency)).quantize(quantum(currency), ROUND_HALF_EVEN)
 
+    def _unit_cost(self, order: Order, line_id: int, product: int, unit: Decimal) -> Decimal | None:
+        """What a piece costs, in the currency of the shop."""
+        if not has_cost(line_id):
+            return None
+        price = unit / self._rates.shop_rate(order.currency, order.processed_at)
+        return (price * cost_share(product)).quantize(CENT, ROUND_HALF_EVEN)
+
     def _fill(self, order: Order, spend: float, line_count: int | None) -> None:
         """Lines that add up to about `spend`, then tax and shipping."""
         story = self._story
@@ -170,15 +188,17 @@ class Shop:
             full = unit * quantity
             paid = (full * Decimal("0.9")).quantize(smallest, ROUND_HALF_EVEN) if is_discounted else full
             order.discount += full - paid
+            line_id = order.id * 1000 + number
             order.lines.append(
                 Line(
-                    order.id * 1000 + number,
+                    line_id,
                     f"SKU-{product:02d}" if not is_gift_card else "GIFT",
                     GIFT_CARD if is_gift_card else CATALOGUE[product],
                     quantity,
                     unit,
                     paid,
                     is_gift_card,
+                    None if is_gift_card else self._unit_cost(order, line_id, product, unit),
                 )
             )
         taxable = sum((line.discounted_total for line in order.lines if not line.is_gift_card), Decimal(0))

@@ -124,6 +124,8 @@ class RespondContact(Record):
 
 @dataclass(slots=True)
 class Line:
+    """A line of an order, in its currency. `unit_cost` is in the shop's; None: nobody knows it."""
+
     id: int
     sku: str
     title: str
@@ -131,6 +133,7 @@ class Line:
     unit_price: Decimal
     discounted_total: Decimal
     is_gift_card: bool = False
+    unit_cost: Decimal | None = None
 
 
 @dataclass(slots=True)
@@ -199,6 +202,18 @@ class Order:
     @property
     def total(self) -> Decimal:
         return self.subtotal + self.tax + self.shipping
+
+    @property
+    def cost(self) -> Decimal | None:
+        """What the goods cost, in the shop's currency; None where that of a line is not known. A gift card has none."""
+        total = Decimal(0)
+        for line in self.lines:
+            if line.is_gift_card:
+                continue
+            if line.unit_cost is None:
+                return None
+            total += line.unit_cost * line.quantity
+        return total
 
     @property
     def paid_at(self) -> int | None:

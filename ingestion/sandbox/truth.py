@@ -357,7 +357,8 @@ class Truth:
     def orders(self) -> pa.Table:
         """One row an order: person_key (null: a test order of the staff), cluster_key, order_id, ordered_at, paid_at,
         cancelled_at, currency, total_amount, tax_amount, shipping_amount, gift_card_amount (net), refunded_amount,
-        is_test, is_guest, has_exchange_rate. Amounts in `currency`; tax is on top of lines and shipping."""
+        is_test, is_guest, has_exchange_rate, piece_count, cost_amount_reporting. Amounts in `currency`, but the cost
+        of the goods, which is in euros; null: that of a line is not known. Tax is on top of lines and shipping."""
         schema = pa.schema(
             [
                 ("person_key", pa.string()),
@@ -375,6 +376,8 @@ class Truth:
                 ("is_test", pa.bool_()),
                 ("is_guest", pa.bool_()),
                 ("has_exchange_rate", pa.bool_()),
+                ("piece_count", pa.int64()),
+                ("cost_amount_reporting", MONEY),
             ]
         )
         clock, rows = self._clock, []
@@ -400,6 +403,8 @@ class Truth:
                     "is_test": order.is_test,
                     "is_guest": order.customer_id is None,
                     "has_exchange_rate": order.currency in priced,
+                    "piece_count": sum(line.quantity for line in order.lines),
+                    "cost_amount_reporting": order.cost,
                 }
             )
         return _table(rows, schema)

@@ -76,7 +76,8 @@ def _source_settings(path: Path) -> set[str]:
         return set()
     source = path.parts[path.parts.index("sources") + 1]
     calls = (
-        r"(?:required_setting|source_setting|date_setting|secret_setting)\(\s*\w+\s*,\s*\"(\w+)\"|_folder\(\"(\w+)\"\)"
+        r"(?:required_setting|source_setting|flag_setting|date_setting|secret_setting)\(\s*\w+\s*,\s*\"(\w+)\""
+        r"|_folder\(\"(\w+)\"\)"
     )
     return {
         f"SOURCES__{source}__{name}".upper() for names in re.findall(calls, path.read_text()) for name in names if name

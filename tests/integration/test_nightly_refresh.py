@@ -253,6 +253,7 @@ def test_a_day_later_and_after_an_interruption_the_increment_equals_a_full_rebui
         *("--project-dir", "dbt_project", "--profiles-dir", "dbt_project", "--target-path", str(rebuilt.data / "dbt")),
         LIFECYCLE_AS_OF=increment.as_of.isoformat(),
         LIFECYCLE_REPORTING_CURRENCY="EUR",
+        LIFECYCLE_SUBSCRIPTION_COST_RATE="0.2",
     )
     assert build.returncode == 0, build.stdout + build.stderr
     assert differing_rows(company.warehouse, rebuilt.warehouse) == {mart: 0 for mart in MARTS}

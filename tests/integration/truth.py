@@ -48,6 +48,16 @@ DIFFERENCES = {
             or orders.person_id is distinct from people.person_id
             or (orders.rate_to_reporting is not null) <> truth.has_exchange_rate
     """,
+    # The shop tells costs in euros. They become the order's currency, rounded for each piece, and euros again, rounded.
+    "orders with another cost": """
+        select orders.order_id, orders.cost_amount_reporting, truth.cost_amount_reporting
+        from warehouse.core.fct_orders as orders
+        inner join truth_orders as truth on orders.order_id = 'shopify:' || truth.order_id
+        where (orders.cost_amount_reporting is null)
+                <> (truth.cost_amount_reporting is null or not truth.has_exchange_rate)
+            or abs(orders.cost_amount_reporting - truth.cost_amount_reporting)
+                > 0.00005 * (1 + truth.piece_count * orders.rate_to_reporting)
+    """,
     # A refund takes back the order's revenue in the share that it is of the order's total.
     "orders with another net revenue after refunds": f"""
         select truth.order_id, sum(entries.amount)

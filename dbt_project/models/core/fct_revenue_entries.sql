@@ -101,7 +101,8 @@ with
         from shares
     ),
 
-    -- An invoice is a sale of its own, at the rate of the day it was paid, which its refunds take too.
+    -- An invoice is a sale of its own, at the rate of the day it was paid, which its refunds take too. What serving it
+    -- costs is a stated share of it.
     subscription_entries as (
         select
             subscription_revenue.revenue_entry_id,
@@ -112,7 +113,7 @@ with
             subscription_revenue.currency,
             subscription_revenue.amount,
             exchange_rates.rate_to_reporting,
-            null as cost_amount,
+            {{ money("subscription_revenue.amount * " ~ subscription_cost_rate()) }} as cost_amount,
             subscription_revenue.order_view_at,
             subscription_revenue.cash_view_at,
             subscription_revenue.loaded_at

@@ -38,13 +38,14 @@ from graphql import (
 )
 
 from ingestion.sandbox import malformed
-from ingestion.sandbox.records import Checkout, Order, Record, iso, quantum
+from ingestion.sandbox.records import Checkout, Line, Order, Record, iso, quantum
 from ingestion.sandbox.servers.base import Call, Handler, Refused, Reply, TokenBucket, VendorServer
 
 Wire = dict[str, Any]
 
 BUCKET, RESTORE_PER_SECOND, QUERY_MOST = 2000, 100, 1000
 FIRST_MOST = 250
+SHOP_CURRENCY = "EUR"
 VERSION = re.compile(r"^20\d\d-(01|04|07|10)$")
 
 SCHEMA = """
@@ -101,8 +102,11 @@ type Customer {
   metafield(key: String!, namespace: String): Metafield
   numberOfOrders: UnsignedInt64! createdAt: DateTime! updatedAt: DateTime!
 }
+type InventoryItem { id: ID! unitCost: MoneyV2 }
+type ProductVariant { id: ID! sku: String inventoryItem: InventoryItem! }
 type LineItem {
   id: ID! sku: String title: String! name: String! quantity: Int! currentQuantity: Int! isGiftCard: Boolean!
+  variant: ProductVariant
   originalUnitPriceSet: MoneyBag! originalTotalSet: MoneyBag! discountedTotalSet: MoneyBag! totalDiscountSet: MoneyBag!
 }
 type Refund {
@@ -379,7 +383,7 @@ class Shopify(VendorServer):
                 "amount": str(amount.quantize(quantum(order_currency))),
                 "currencyCode": order_currency,
             },
-            "shopMoney": {"amount": str(shop), "currencyCode": "EUR"},
+            "shopMoney": {"amount": str(shop), "currencyCode": SHOP_CURRENCY},
         }
 
     def _customer(self, record: Record) -> Wire:
@@ -467,6 +471,7 @@ class Shopify(VendorServer):
                     "quantity": line.quantity,
                     "currentQuantity": line.quantity - sent_back.get(line.id, 0),
                     "isGiftCard": line.is_gift_card,
+                    "variant": _variant(line),
                     "originalUnitPriceSet": self._money(line.unit_price, currency, at),
                     "originalTotalSet": self._money(line.unit_price * line.quantity, currency, at),
                     "discountedTotalSet": self._money(line.discounted_total, currency, at),
@@ -516,6 +521,15 @@ class Shopify(VendorServer):
             "totalPriceSet": self._money(checkout.total, checkout.currency, checkout.created_at),
             "customer": self._customers.get(checkout.customer_id),
         }
+
+
+def _variant(line: Line) -> Wire | None:
+    """What was bought, as the shop holds it today. Of lines without a cost every other one's variant was deleted."""
+    if line.unit_cost is None and not line.is_gift_card and line.id % 2:
+        return None
+    cost = None if line.unit_cost is None else {"amount": str(line.unit_cost), "currencyCode": SHOP_CURRENCY}
+    inventory_item = {"id": f"gid://shopify/InventoryItem/{line.sku}", "unitCost": cost}
+    return {"id": f"gid://shopify/ProductVariant/{line.sku}", "sku": line.sku, "inventoryItem": inventory_item}
 
 
 def _cursor(record: Wire) -> str:

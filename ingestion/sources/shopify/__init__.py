@@ -77,7 +77,8 @@ def judge(response: requests.Response, body: Any) -> Problem | None:
             return by_status
         return Problem(str(errors), advice=_ACCESS)
     codes = {str(at(error, "extensions", "code") or "") for error in errors}
-    said = "; ".join(str(at(error, "message")) for error in errors)
+    # A field of a list is refused once for each record.
+    said = "; ".join(dict.fromkeys(str(at(error, "message")) for error in errors))
     code = ",".join(sorted(codes - {""}))
     if "THROTTLED" in codes:
         advice = "The query cost limit stayed exceeded: run again later."
@@ -85,7 +86,7 @@ def judge(response: requests.Response, body: Any) -> Problem | None:
     if "INTERNAL_SERVER_ERROR" in codes or response.status_code >= 500:
         return Problem(said, retry=True, advice="Run again later.", code=code)
     if "ACCESS_DENIED" in codes:
-        return Problem(said, advice=_ACCESS, code=code)
+        return Problem(said, advice=_COST_ACCESS if all(map(_is_about_costs, errors)) else _ACCESS, code=code)
     return Problem(
         said,
         advice="The API may have changed: check the version the queries are written for.",
@@ -96,8 +97,18 @@ def judge(response: requests.Response, body: Any) -> Problem | None:
 
 _ACCESS = (
     f"Check {config.variable_name(SOURCE, 'access_token')} and that the app has the scopes read_orders, "
-    "read_all_orders and read_customers."
+    "read_all_orders and read_customers, and read_products for unit costs."
 )
+_COST_ACCESS = (
+    "The token may not read what the goods of an order cost. Give the app the scope read_products and its user the "
+    f'permission "View product costs", or leave costs out: {config.variable_name(SOURCE, "unit_costs")}=false.'
+)
+
+
+def _is_about_costs(error: Any) -> bool:
+    """Whether a field on the way to a unit cost was refused."""
+    refused = f"{at(error, 'message')} {at(error, 'path')}"
+    return any(field in refused for field in ("variant", "inventoryItem", "unitCost"))
 
 
 def _wait_seconds(body: Any) -> float | None:
@@ -191,8 +202,9 @@ def line_row(order_id: Any, record: Any) -> Any:
         return record
     known = (
         *("id", "sku", "title", "quantity", "currentQuantity", "isGiftCard"),
-        *("originalUnitPriceSet", "discountedTotalSet"),
+        *("originalUnitPriceSet", "discountedTotalSet", "variant"),
     )
+    unit_cost = at(record, "variant", "inventoryItem", "unitCost")
     return {
         **unknown(record, known),
         "id": record.get("id"),
@@ -205,6 +217,8 @@ def line_row(order_id: Any, record: Any) -> Any:
         "currency_code": at(record, "originalUnitPriceSet", "presentmentMoney", "currencyCode"),
         "unit_price": _amount(record, "originalUnitPriceSet"),
         "discounted_total": _amount(record, "discountedTotalSet"),
+        "unit_cost": at(unit_cost, "amount"),
+        "unit_cost_currency_code": at(unit_cost, "currencyCode"),
     }
 
 
@@ -252,13 +266,16 @@ def checkout_row(record: Any) -> Any:
 
 
 class Shop:
-    """Reads one shop."""
+    """Reads one shop, with or without what its goods cost."""
 
-    def __init__(self, client: Client, path: str) -> None:
+    def __init__(self, client: Client, path: str, *, unit_costs: bool = True) -> None:
         self._client = client
         self._path = path
+        self._unit_costs = unit_costs
 
     def _query(self, query: str, **variables: Any) -> Any:
+        if not self._unit_costs:
+            query = queries.without_unit_costs(query)
         answer = self._client.post(self._path, body={"query": query, "variables": variables})
         return at(answer, "data")
 
@@ -340,8 +357,9 @@ def resources(intake: Intake) -> Iterable[DltResource]:
             )
         token = config.secret_setting(SOURCE, "access_token")
         version = config.required_setting(SOURCE, "api_version")
+        unit_costs = config.flag_setting(SOURCE, "unit_costs")
         client = Client(SOURCE, base_url, {"X-Shopify-Access-Token": token}, judge)
-        return Shop(client, f"/admin/api/{version}/graphql.json")
+        return Shop(client, f"/admin/api/{version}/graphql.json", unit_costs=unit_costs)
 
     # Tables made from the same list share one pass; one that is run alone makes the pass from its own position.
     @cache

@@ -1,6 +1,6 @@
 """Row models of the Shopify Admin GraphQL API: nested objects flattened, nested connections as tables of their own.
 
-Amounts are those of `presentmentMoney`: the currency in which the customer paid.
+Amounts are those of `presentmentMoney`: the currency in which the customer paid. A unit cost is in the shop's.
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ class OrderLine(Row):
     currency_code: str
     unit_price: Decimal  # originalUnitPriceSet
     discounted_total: Decimal | None = None
+    unit_cost: Decimal | None = None  # of the variant when the order was read; null without variant or cost
+    unit_cost_currency_code: str | None = None
 
 
 class OrderTransaction(Row):

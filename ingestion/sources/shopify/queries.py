@@ -11,11 +11,14 @@ NESTED_LIST = 20  # refunds and transactions are lists without a cursor: a full 
 LONGEST_LIST = 250  # what Shopify gives at most
 
 MONEY = "presentmentMoney { amount currencyCode }"
+# Needs an access of its own: `without_unit_costs` leaves it out.
+UNIT_COST = "variant { inventoryItem { unitCost { amount currencyCode } } }"
 
 LINE_ITEM = f"""
     id sku title quantity currentQuantity isGiftCard
     originalUnitPriceSet {{ {MONEY} }}
     discountedTotalSet {{ {MONEY} }}
+    {UNIT_COST}
 """
 TRANSACTION = f"id kind status gateway processedAt amountSet {{ {MONEY} }}"
 REFUND = f"id createdAt note totalRefundedSet {{ {MONEY} }}"
@@ -93,3 +96,8 @@ query ($first: Int!, $after: String, $filter: String) {{
   }}
 }}
 """
+
+
+def without_unit_costs(query: str) -> str:
+    """The query for a token that may not read what goods cost."""
+    return query.replace(UNIT_COST, "")

@@ -75,6 +75,10 @@ def test_the_warehouse_follows_the_data_folder(tmp_path: Path, monkeypatch: pyte
         ("LIFECYCLE_PROFILE", "staging", environment.profile),
         ("LIFECYCLE_KEEP_VERSIONS", "0", environment.versions_kept),
         ("LIFECYCLE_KEEP_VERSIONS", "many", environment.versions_kept),
+        *(
+            ("LIFECYCLE_SUBSCRIPTION_COST_RATE", value, environment.subscription_cost_rate)
+            for value in ("20%", "1.2", "-0.1", "0,2", "nan")
+        ),
     ],
 )
 def test_a_setting_that_cannot_work_is_named_with_its_value(name, value, read, monkeypatch) -> None:
@@ -82,6 +86,13 @@ def test_a_setting_that_cannot_work_is_named_with_its_value(name, value, read, m
 
     with pytest.raises(SettingsError, match=f"{name}='{value}'"):
         read()
+
+
+@pytest.mark.parametrize(("value", "rate"), [("", None), (" 0.2 ", 0.2), (".25", 0.25), ("0", 0.0), ("1.0", 1.0)])
+def test_what_serving_a_subscription_costs_is_a_share_or_not_known(value, rate, monkeypatch) -> None:
+    monkeypatch.setenv("LIFECYCLE_SUBSCRIPTION_COST_RATE", value)
+
+    assert environment.subscription_cost_rate() == rate
 
 
 def test_variables_are_put_back_also_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

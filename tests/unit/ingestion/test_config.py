@@ -51,6 +51,19 @@ def test_now_is_the_clock_where_nothing_is_set(monkeypatch):
         config.as_of()
 
 
+@pytest.mark.parametrize(("text", "expected"), [("true", True), (" False ", False)])
+def test_a_flag_is_true_or_false(monkeypatch, text, expected):
+    monkeypatch.setenv("SOURCES__SHOPIFY__UNIT_COSTS", text)
+    assert config.flag_setting("shopify", "unit_costs") is expected
+
+
+@pytest.mark.parametrize("text", ["yes", "0", "flase"])
+def test_a_flag_that_is_neither_is_named_with_what_to_write(monkeypatch, text):
+    monkeypatch.setenv("SOURCES__SHOPIFY__UNIT_COSTS", text)
+    with pytest.raises(SettingsError, match=f"SOURCES__SHOPIFY__UNIT_COSTS='{text}': write true or false"):
+        config.flag_setting("shopify", "unit_costs")
+
+
 def test_a_source_setting_comes_from_the_environment(monkeypatch):
     assert config.source_setting("hubspot", "base_url") is None
     monkeypatch.setenv("SOURCES__HUBSPOT__BASE_URL", " http://127.0.0.1:1 ")

@@ -1,9 +1,23 @@
 with
     source as (select * from {{ source("raw_shopify", "order_lines") }}),
 
+    -- What goods cost changes after they were sold: the first version that has a cost tells what a line cost then.
+    with_first_costs as (
+        select
+            *,
+            first_value(unit_cost) over first_with_a_cost as first_unit_cost,
+            first_value(unit_cost_currency_code) over first_with_a_cost as first_unit_cost_currency_code
+        from source
+        window
+            first_with_a_cost as (
+                partition by id
+                order by unit_cost is null asc nulls last, _dlt_valid_from asc nulls last, _dlt_id asc nulls last
+            )
+    ),
+
     current_versions as (
         select *
-        from source
+        from with_first_costs
         where _dlt_valid_to is null
         qualify
             row_number() over (partition by id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last) = 1
@@ -19,6 +33,8 @@ with
             upper(currency_code) as currency,
             {{ money("unit_price") }} as unit_price_amount,
             {{ money("coalesce(discounted_total, unit_price * quantity)") }} as line_amount,
+            {{ money("first_unit_cost") }} as unit_cost_amount,
+            upper(first_unit_cost_currency_code) as unit_cost_currency,
             coalesce(is_gift_card, false) as is_gift_card
         from current_versions
     )

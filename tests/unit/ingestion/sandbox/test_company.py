@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from ingestion.sandbox.company import Company
 from ingestion.sandbox.exchange_rates import ExchangeRates
 from ingestion.sandbox.files import Files
 from ingestion.sandbox.life import LIFE_DAYS
-from ingestion.sandbox.records import Person
+from ingestion.sandbox.orders import CATALOGUE
+from ingestion.sandbox.records import Line, Order, Person
 from ingestion.sandbox.settings import DAY, NOW, CompanySettings
 from ingestion.sandbox.truth import Truth
 
@@ -83,6 +85,36 @@ def test_orders_add_up() -> None:
         paid = [t for t in order.transactions if t.kind in ("SALE", "CAPTURE") and t.status == "SUCCESS"]
         assert len(paid) == (order.paid_at is not None)
         assert all(refund.at > order.paid_at for refund in order.refunds if order.paid_at is not None)
+
+
+def test_goods_cost_a_share_of_their_price_by_product_and_one_line_in_a_hundred_has_no_cost() -> None:
+    company = Company(CompanySettings(people=400, days=150, seed=3))
+    orders = [order for person in company.people(CLOCK) for order in person.orders]
+    goods = [(order, line) for order in orders for line in order.lines if not line.is_gift_card]
+    shares: dict[str, list[Decimal]] = {}
+    for order, line in goods:
+        price = line.unit_price / company.rates.shop_rate(order.currency, order.processed_at)
+        if line.unit_cost is not None and price > 20:
+            shares.setdefault(line.title, []).append(line.unit_cost / price)
+    assert all(max(found) - min(found) < Decimal("0.0005") for found in shares.values())  # to the cent
+    assert [round(float(shares[title][0]), 2) for title in (CATALOGUE[0], CATALOGUE[-1])] == [0.35, 0.65]
+    assert len({round(found[0], 2) for found in shares.values()}) == len(CATALOGUE)
+    assert 0 < sum(line.unit_cost is None for _, line in goods) / len(goods) < 0.02
+    cards = [line for order in orders for line in order.lines if line.is_gift_card]
+    assert cards and all(card.unit_cost is None for card in cards)
+
+
+def test_the_cost_of_an_order_is_known_where_that_of_all_goods_is() -> None:
+    def order(*lines: Line) -> Order:
+        zero = Decimal(0)
+        return Order(1, None, None, None, "USD", 0, 0, list(lines), zero, zero, zero)
+
+    price = Decimal(10)
+    known, unknown = Line(1, "A", "A", 3, price, price, unit_cost=Decimal("1.50")), Line(2, "B", "B", 1, price, price)
+    card = Line(3, "GIFT", "Gift card", 1, price, price, is_gift_card=True)
+    assert order(known, known, card).cost == 9
+    assert order(known, unknown).cost is None
+    assert order(card).cost == 0
 
 
 def test_every_hundred_people_hold_the_hard_cases() -> None:

@@ -39,6 +39,7 @@ def test_run_gives_the_environment_and_the_exit_code_of_the_command(folder: Path
     environment = json.loads(told.read_text())
     assert environment["LIFECYCLE_AS_OF"] == "2026-10-31T06:00:00Z"
     assert environment["LIFECYCLE_REPORTING_CURRENCY"] == "EUR"
+    assert environment["LIFECYCLE_SUBSCRIPTION_COST_RATE"] == "0.2"
     for vendor in ("META_ADS", "HUBSPOT", "SHOPIFY", "RESPOND_IO"):
         assert environment[f"SOURCES__{vendor}__BASE_URL"].startswith("http://127.0.0.1:")
         assert environment[f"SOURCES__{vendor}__ACCESS_TOKEN"]
@@ -59,12 +60,14 @@ def test_the_clock_moves_by_advance_and_goes_back_by_reset(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIFECYCLE_REPORTING_CURRENCY", "USD")
+    monkeypatch.setenv("LIFECYCLE_SUBSCRIPTION_COST_RATE", "")
     told = tmp_path / "told.json"
     assert main(["advance", "--days", "3"]) == 0
     run(told)
     environment = json.loads(told.read_text())
     assert environment["LIFECYCLE_AS_OF"] == "2026-11-03T06:00:00Z"
     assert environment["LIFECYCLE_REPORTING_CURRENCY"] == "USD"
+    assert environment["LIFECYCLE_SUBSCRIPTION_COST_RATE"] == ""  # not known, which is not what the company states
     assert main(["reset"]) == 0
     assert not (folder / "inbox").exists()
     assert load_state(folder).now.isoformat() == "2026-10-31T06:00:00+00:00"

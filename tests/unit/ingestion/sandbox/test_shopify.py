@@ -103,6 +103,27 @@ def test_nested_lines_stop_silently_and_page_by_cursor(shop: Any) -> None:
     assert not rest["pageInfo"]["hasNextPage"]
 
 
+def test_a_line_shows_the_cost_of_its_variant_unless_that_was_deleted(shop: Any) -> None:
+    query = f"""query ($first: Int!, $after: String) {{ orders(first: $first, after: $after) {{ nodes {{
+      lineItems(first: 130) {{ nodes {{ id variant {{ inventoryItem {{ unitCost {{ amount currencyCode }} }} }} }} }} }}
+      {PAGE} }} }}"""
+    shown = {
+        line["id"]: line["variant"] for order in read_all(shop, query, "orders") for line in order["lineItems"]["nodes"]
+    }
+    lines = {f"gid://shopify/LineItem/{line.id}": line for order in orders(shop).values() for line in order.lines}
+    assert shown.keys() == lines.keys()
+    assert any(variant is None for variant in shown.values())
+    for key, variant in shown.items():
+        if variant is None:
+            assert lines[key].unit_cost is None and not lines[key].is_gift_card
+        else:
+            cost = variant["inventoryItem"]["unitCost"]
+            known = (
+                None if lines[key].unit_cost is None else {"amount": str(lines[key].unit_cost), "currencyCode": "EUR"}
+            )
+            assert cost == known
+
+
 def test_plain_lists_stop_at_what_was_asked_for(shop: Any) -> None:
     clock = shop.sandbox.state.clock
     key, order = max(orders(shop).items(), key=lambda item: len(item[1].refunds))

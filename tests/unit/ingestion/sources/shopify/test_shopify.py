@@ -40,6 +40,11 @@ def line(number: int) -> dict:
     return {"id": f"line-{number}", "quantity": 1, "originalUnitPriceSet": money("5.00")}
 
 
+def variant(unit_cost: str | None) -> dict:
+    cost = None if unit_cost is None else {"amount": unit_cost, "currencyCode": "EUR"}
+    return {"inventoryItem": {"unitCost": cost}}
+
+
 def order(number: int, updated: str, *, lines: int = 1, refunds: int = 0, transactions: int = 1, **changes) -> dict:
     return {
         "id": f"gid://shopify/Order/{number}",
@@ -81,11 +86,12 @@ class FakeShop:
             self.expire_cursors -= 1
             return 200, {"errors": [{"message": "Invalid cursor for current pagination sort."}]}
         first = variables["first"]
-        if query in (queries.ORDER_LINE_ITEMS, queries.ORDER_REFUNDS, queries.ORDER_TRANSACTIONS):
+        asks_for_lines = queries.without_unit_costs(query) == queries.without_unit_costs(queries.ORDER_LINE_ITEMS)
+        if asks_for_lines or query in (queries.ORDER_REFUNDS, queries.ORDER_TRANSACTIONS):
             found = next((each for each in self.lists["orders"] if each["id"] == variables["id"]), None)
             if found is None:
                 return 200, {"data": {"order": None}}
-            if query == queries.ORDER_LINE_ITEMS:
+            if asks_for_lines:
                 return 200, {"data": {"order": {"lineItems": self.cut(found["lineItems"], first, variables["after"])}}}
             field = "refunds" if query == queries.ORDER_REFUNDS else "transactions"
             return 200, {"data": {"order": {field: found[field][:first]}}}
@@ -126,6 +132,7 @@ def fake(web, monkeypatch) -> FakeShop:
     monkeypatch.setenv("SOURCES__SHOPIFY__BASE_URL", BASE)
     monkeypatch.setenv("SOURCES__SHOPIFY__API_VERSION", "2026-07")
     monkeypatch.setenv("SOURCES__SHOPIFY__ACCESS_TOKEN", "shop-token")
+    monkeypatch.setenv("SOURCES__SHOPIFY__UNIT_COSTS", "true")
     return shop
 
 
@@ -189,6 +196,57 @@ def test_an_order_that_changes_while_it_is_read_is_loaded_once_as_it_was_last(fa
     rows = "select legacy_resource_id, total_price::int from raw_shopify.orders where _dlt_valid_to is null"
     assert ("1", 70) in query(rows)
     assert query("select count(*) from raw_shopify.orders where legacy_resource_id = '1'") == [1]
+
+
+def test_a_cost_that_changed_is_a_version_beside_the_first(fake, query):
+    fake.lists["orders"] = [order(1, "2026-10-01T08:00:00Z")]
+    for day, unit_cost in ((1, "2.50"), (2, "3.00")):
+        line_with_cost = {**line(0), "variant": variant(unit_cost)}
+        fake.lists["orders"] = [order(1, f"2026-10-0{day}T08:00:00Z", lineItems=[line_with_cost])]
+        pipelines.run("shopify")
+    versions = "select unit_cost::double, unit_cost_currency_code from raw_shopify.order_lines order by _dlt_valid_from"
+    assert query(versions) == [(2.5, "EUR"), (3.0, "EUR")]
+
+
+def test_no_query_asks_for_costs_where_they_are_left_out(fake, query, monkeypatch):
+    lines = queries.NESTED_LINES + 1
+    fake.lists["orders"] = [order(1, "2026-10-01T08:00:00Z", lines=lines)]
+    pipelines.run("shopify")
+    assert [queries.UNIT_COST in each["query"] for each in fake.asked if "lineItems" in each["query"]] == [True, True]
+    monkeypatch.setenv("SOURCES__SHOPIFY__UNIT_COSTS", "false")
+    fake.asked.clear()
+    fake.lists["orders"] = [order(1, "2026-10-02T08:00:00Z", lines=lines)]
+    pipelines.run("shopify")
+    assert [queries.UNIT_COST in each["query"] for each in fake.asked if "lineItems" in each["query"]] == [False, False]
+    assert query("select count(*) from raw_shopify.order_lines") == [lines]
+
+
+@pytest.mark.parametrize(
+    ("field", "path"),
+    [
+        ("variant", None),
+        ("this", ["orders", "nodes", 0, "lineItems", "nodes", 0, "variant", "inventoryItem", "unitCost"]),
+    ],
+)
+def test_a_token_that_may_not_read_costs_is_told_what_to_do(fake, field, path):
+    denied = {"message": f"Access denied for {field} field.", "path": path, "extensions": {"code": "ACCESS_DENIED"}}
+    fake.faults = [(200, {"data": {"orders": None}, "errors": [denied, denied]})]
+    with pytest.raises(VendorError) as raised:
+        shop().changes(ORDER_LIST, None, Intake("shopify"))
+    said = str(raised.value)
+    assert f"{PATH}: Access denied for {field} field. (status 200)" in said  # once, not once a line
+    assert "read_products" in said and "SOURCES__SHOPIFY__UNIT_COSTS=false" in said
+
+
+def test_costs_are_not_blamed_for_another_field(fake):
+    denied = (
+        error("ACCESS_DENIED", "Access denied for email field.")["errors"]
+        + error("ACCESS_DENIED", "unitCost")["errors"]
+    )
+    fake.faults = [(200, {"errors": denied})]
+    with pytest.raises(VendorError, match="read_orders") as raised:
+        shop().changes(ORDER_LIST, None, Intake("shopify"))
+    assert "UNIT_COSTS" not in str(raised.value)
 
 
 def test_a_removed_line_is_retired(fake, query):
@@ -345,3 +403,11 @@ def test_amounts_are_those_the_customer_paid():
     both = {"shopMoney": {"amount": "1.00", "currencyCode": "EUR"}, **money("1.30", "USD")}
     row = order_row({"id": "1", "presentmentCurrencyCode": "USD", "totalPriceSet": both})
     assert (row["total_price"], row["currency_code"]) == ("1.30", "USD")
+
+
+@pytest.mark.parametrize("bought", [None, variant(None), variant("4.20")])
+def test_a_line_costs_what_its_variant_does(bought):
+    row = line_row("order-1", {**line(1), "variant": bought})
+    expected = ("4.20", "EUR") if bought == variant("4.20") else (None, None)
+    assert (row["unit_cost"], row["unit_cost_currency_code"]) == expected
+    assert "variant" not in row
