@@ -21,6 +21,7 @@ from expectations.plausibility import (
     filled,
     fresh,
     known,
+    mostly_below_price,
     near_published,
     no_rows,
     not_ahead,
@@ -211,6 +212,15 @@ def test_one_of_several_columns_has_to_be_filled(judge) -> None:
     assert only(judge(lambda batch: any_filled(["currency", "id"], 1.0))).status == "passed"
     failed = only(judge(lambda batch: any_filled(["currency"], 0.8)))
     assert (failed.status, failed.samples) == ("failed", ("row_count=80, filled_count=60",))
+
+
+def test_costs_above_prices_warn_among_lines_that_can_be_compared(judge) -> None:
+    warned = only(
+        judge(lambda batch: mostly_below_price("id", "amount"))
+    )  # ids from 13 to 39 lie above amounts near 10
+    assert (warned.status, warned.samples) == ("warned", ("line_count=80, dear_count=28",))
+    assert only(judge(lambda batch: mostly_below_price("id", "amount", where="id >= 40"))).status == "passed"
+    assert only(judge(lambda batch: mostly_below_price("id", "amount", where="currency = 'GBP'"))).status == "passed"
 
 
 @pytest.fixture
