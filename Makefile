@@ -61,8 +61,7 @@ lint: .venv/installed  ## Check style, types, SQL and definitions
 	.venv/bin/mypy
 	.venv/bin/sqlfmt --check --reset-cache dbt_project
 	.venv/bin/python -m dbt_project.portable_sql dbt_project
-	$(IN_ENVIRONMENT) -- sh -c 'exec .venv/bin/dbt --warn-error --quiet --log-path "$$LIFECYCLE_DATA_DIR/logs" \
-		parse --project-dir dbt_project --profiles-dir dbt_project --target-path "$$LIFECYCLE_DATA_DIR/dbt"'
+	$(IN_ENVIRONMENT) -- .venv/bin/dbt --warn-error --quiet parse --project-dir dbt_project --profiles-dir dbt_project
 	$(IN_ENVIRONMENT) -- .venv/bin/dg check defs
 
 .PHONY: test
