@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ SIDES = (AssetKey(["core", "fct_purchase_days"]), AssetKey(["marts", "customer_c
 
 
 @pytest.fixture(scope="module")
-def definitions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Definitions]:
+def definitions(tmp_path_factory: pytest.TempPathFactory, parsed_project: Path) -> Iterator[Definitions]:
+    data = tmp_path_factory.mktemp("definitions")
+    shutil.copytree(parsed_project, data / "dbt")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LIFECYCLE_DATA_DIR", str(tmp_path_factory.mktemp("definitions")))
+        patch.setenv("LIFECYCLE_DATA_DIR", str(data))
         from dagster_project.definitions import defs
 
         yield defs()
