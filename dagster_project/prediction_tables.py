@@ -9,13 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pandas as pd
 import yaml
 
 from ingestion.config import PROJECT_ROOT, SettingsError
-from predictions.tables import Settings
+
+if TYPE_CHECKING:
+    from predictions.tables import Settings
 
 SCHEMA = "predictions"
 TABLES = ("customer_predictions", "churn_scores", "survival_curves", "prediction_backtest")
@@ -47,6 +50,8 @@ def prediction_settings(path: Path = SETTINGS) -> Settings:
     Raises:
         SettingsError: it is missing or impossible; the message says what.
     """
+    from predictions.tables import Settings  # scikit-learn and lifelines take seconds to import
+
     try:
         return Settings.of(yaml.safe_load(path.read_text())["vars"]["predictions"])
     except KeyError as error:

@@ -102,7 +102,7 @@ def test_the_two_builds_hold_every_model_once_and_predictions_lie_between_them(
     definitions: Definitions, manifest: dict[str, Any]
 ) -> None:
     """A model on the wrong side would read predictions of the night before."""
-    from dagster_project.resources import BUILD_STEPS
+    from dagster_project.steps import BUILD_STEPS
 
     sides = {step: definitions.get_assets_def(key) for step, key in zip(BUILD_STEPS, SIDES, strict=True)}
     before, after = (sides[step].keys for step in BUILD_STEPS)
