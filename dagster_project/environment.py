@@ -17,6 +17,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from dagster_project.steps import dbt_target
 from ingestion import config
 from ingestion.config import PROJECT_ROOT, SettingsError
 
@@ -39,6 +40,9 @@ def prepare() -> None:
         LIFECYCLE_DATA_DIR=str(data),
         LIFECYCLE_WAREHOUSE_PATH=str(config.warehouse_path()),
         DAGSTER_HOME=str(home),
+        # dagster-dbt takes the parsed project from here into the folder of each later run.
+        DBT_TARGET_PATH=str(dbt_target()),
+        DBT_LOG_PATH=str(data / "logs"),
         DLT_PROJECT_DIR=str(PROJECT_ROOT),
         VIRTUAL_ENV=sys.prefix,
         DAGSTER_DISABLE_TELEMETRY="1",

@@ -9,13 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pandas as pd
 import yaml
 
 from ingestion.config import PROJECT_ROOT, SettingsError
-from predictions.settings import Settings
+
+if TYPE_CHECKING:
+    from predictions.settings import Settings
 
 SCHEMA = "predictions"
 TABLES = (
@@ -57,6 +60,8 @@ def prediction_settings(path: Path = SETTINGS) -> Settings:
     Raises:
         SettingsError: it is missing or impossible; the message says what.
     """
+    from predictions.settings import Settings  # scipy takes a second to import
+
     try:
         return Settings.of(yaml.safe_load(path.read_text())["vars"]["predictions"])
     except KeyError as error:

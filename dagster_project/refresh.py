@@ -23,6 +23,7 @@ from rich.markup import escape
 
 from dagster_project import environment
 from dagster_project.lock import RefreshInProgressError, writer_lock
+from dagster_project.steps import BUILD_STEPS, build_target, dbt_target
 from ingestion import config
 from ingestion.config import PROJECT_ROOT, SettingsError
 from serving.compare import compare
@@ -194,9 +195,7 @@ def _conclude(
 ) -> int:
     """Print the end of the story and return the exit code."""
     from dagster_project import dbt_results, summary
-    from dagster_project.resources import BUILD_STEPS, build_target
 
-    target = config.data_dir() / "dbt"
     findings = list(log.findings)
     for step in BUILD_STEPS:
         build, results = log.steps.get(step), build_target(step) / "run_results.json"
@@ -215,7 +214,7 @@ def _conclude(
         summary.print_figures(console, now, config.warehouse_path())
         console.print()
         known = before is not None and before.path.exists()
-        changes = compare(before.path, now.path, dbt_results.mart_keys(target)) if before and known else None
+        changes = compare(before.path, now.path, dbt_results.mart_keys(dbt_target())) if before and known else None
         summary.print_changes(console, changes)
         console.print()
     summary.print_steps(console, log, *span)

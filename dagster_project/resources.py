@@ -29,13 +29,12 @@ from packaging.version import Version
 
 from dagster_project import environment
 from dagster_project.lock import RefreshInProgressError, writer_lock
+from dagster_project.steps import dbt_target
 from ingestion import config
 from ingestion.config import PROJECT_ROOT, SettingsError
 from ingestion.sources import SOURCE_NAMES
 
 WRITER_POOL = "warehouse_writer"
-# The two runs of dbt: everything that predictions are made from, then the marts that show them.
-BUILD_STEPS = ("build_models", "build_marts")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 
@@ -109,21 +108,19 @@ class ModelTranslator(DagsterDbtTranslator):
 
 def dbt_project() -> DbtProject:
     """The dbt project, with everything that dbt writes in the data folder."""
-    return DbtProject(project_dir=PROJECT_ROOT / "dbt_project", target_path=config.data_dir() / "dbt")
-
-
-def build_target(step: str) -> Path:
-    """Folder that dbt writes the results of a step of `BUILD_STEPS` to: each step keeps its own."""
-    target = dbt_project().target_path
-    return target if step == BUILD_STEPS[0] else target / step
+    return DbtProject(project_dir=PROJECT_ROOT / "dbt_project", target_path=dbt_target())
 
 
 class Dbt(DbtCliResource):
-    """dbt's command line. It is told its version: asking `dbt --version` asks a package registry over the network."""
+    """dbt's command line, without what dagster-dbt does around it and nobody here asks for."""
 
     @property
     def _cli_version(self) -> Version:
+        """Known without `dbt --version`, which asks a package registry over the network."""
         return Version(version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:  # type: ignore[override]  # None is taken too
+        """No second dbt in this process: it serves metadata of columns, takes seconds, and swallows an interruption."""
 
 
 def dbt_cli() -> Dbt:

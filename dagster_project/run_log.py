@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from dagster import AssetCheckEvaluation, DagsterEvent, DagsterEventType, DagsterInstance
 
-from dagster_project.components.raw_source import ACCOUNTED_CHECK
-from dagster_project.resources import BUILD_STEPS
+from dagster_project.steps import ACCOUNTED_CHECK, BUILD_STEPS
 from ingestion.sources import SOURCE_NAMES
 
 Status = Literal["passed", "warned", "failed", "skipped"]

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
-
-import dlt
-from dlt.common.destination import Destination
+from typing import TYPE_CHECKING, Any
 
 from ingestion.sources import SOURCE_NAMES
+
+if TYPE_CHECKING:
+    from dlt.common.destination import Destination
+
+# dlt takes a second to import: it is imported by what asks it, not by every command that needs a path.
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -80,6 +82,8 @@ def variable_name(source: str, name: str) -> str:
 
 def source_setting(source: str, name: str) -> str | None:
     """A source's setting from the environment or `.dlt/config.toml`; None where it is not set or empty."""
+    import dlt
+
     value: Any = dlt.config.get(f"sources.{source}.{name}")
     if isinstance(value, list):
         value = ",".join(str(item) for item in value)
@@ -134,6 +138,8 @@ def secret_setting(source: str, name: str) -> str:
     Raises:
         SettingsError: it is not set. The message never holds a value.
     """
+    import dlt
+
     value = dlt.secrets.get(f"sources.{source}.{name}", str)
     if not value or not value.strip():
         raise SettingsError(
@@ -150,6 +156,8 @@ def dataset_name(source: str) -> str:
 
 def destination() -> Destination:
     """The warehouse as a dlt destination."""
+    import dlt
+
     path = warehouse_path()
     path.parent.mkdir(parents=True, exist_ok=True)
     return dlt.destinations.duckdb(str(path))

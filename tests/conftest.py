@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[1]
 # Nothing listens there: what a child process sends elsewhere fails at once. pytest-socket guards this process.
 DEAD_END = "http://127.0.0.1:9"
 
@@ -28,3 +33,24 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("LIFECYCLE_DATA_DIR", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def parsed_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """dbt's target folder with its manifest, parsed once for all processes that run tests: to read, or to copy."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    target, places = shared / "parsed", ["--project-dir", "dbt_project", "--profiles-dir", "dbt_project"]
+    with (shared / "parsed.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
+        if not (target / "manifest.json").exists():
+            done = subprocess.run(
+                [Path(sys.executable).with_name("dbt"), "--quiet", "parse", *places],
+                cwd=ROOT,
+                env={**os.environ, "DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(shared / "parsed_logs")},
+                capture_output=True,
+                text=True,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+    return target

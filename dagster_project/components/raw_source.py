@@ -30,13 +30,13 @@ from dlt import Pipeline
 from dlt.common.runtime.collector import Collector
 
 from dagster_project.resources import WRITER_POOL, Refresh, raw_asset_key
+from dagster_project.steps import ACCOUNTED_CHECK
 from ingestion import config, pipelines
 from ingestion.config import SettingsError
 from ingestion.http import VendorError
 from ingestion.intake import Intake
 from ingestion.tables import LOAD_AUDIT, REJECTED_RECORDS
 
-ACCOUNTED_CHECK = "every_record_is_accounted_for"
 SECONDS_BETWEEN_REPORTS = 2.0
 
 

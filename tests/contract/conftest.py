@@ -31,12 +31,6 @@ def committed_files(root: Path) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """dbt's manifest, parsed for this session in a data folder of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LIFECYCLE_DATA_DIR", str(tmp_path_factory.mktemp("manifest")))
-        from dagster_project import environment
-        from dagster_project.resources import dbt_manifest
-
-        environment.prepare()
-        return json.loads(dbt_manifest().read_text())
+def manifest(parsed_project: Path) -> dict[str, Any]:
+    """dbt's manifest."""
+    return json.loads((parsed_project / "manifest.json").read_text())

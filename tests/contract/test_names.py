@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ SIDES = (AssetKey(["core", "fct_purchase_days"]), AssetKey(["marts", "customer_c
 
 
 @pytest.fixture(scope="module")
-def definitions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Definitions]:
+def definitions(tmp_path_factory: pytest.TempPathFactory, parsed_project: Path) -> Iterator[Definitions]:
+    data = tmp_path_factory.mktemp("definitions")
+    shutil.copytree(parsed_project, data / "dbt")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LIFECYCLE_DATA_DIR", str(tmp_path_factory.mktemp("definitions")))
+        patch.setenv("LIFECYCLE_DATA_DIR", str(data))
         from dagster_project.definitions import defs
 
         yield defs()
@@ -99,7 +102,7 @@ def test_the_two_builds_hold_every_model_once_and_predictions_lie_between_them(
     definitions: Definitions, manifest: dict[str, Any]
 ) -> None:
     """A model on the wrong side would read predictions of the night before."""
-    from dagster_project.resources import BUILD_STEPS
+    from dagster_project.steps import BUILD_STEPS
 
     sides = {step: definitions.get_assets_def(key) for step, key in zip(BUILD_STEPS, SIDES, strict=True)}
     before, after = (sides[step].keys for step in BUILD_STEPS)

@@ -14,6 +14,8 @@ DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/decisions.md")
 OTHERS = {
     "CI",
     "DAGSTER_HOME",
+    "DBT_LOG_PATH",
+    "DBT_TARGET_PATH",
     "DLT_PROJECT_DIR",
     "EXTRACT__NEXT_ITEM_MODE",
     "GX_ANALYTICS_ENABLED",

@@ -23,66 +23,12 @@ from ingestion.sandbox.company import Company as SimulatedCompany
 from ingestion.sandbox.settings import load_state
 from ingestion.sandbox.truth import Truth
 from serving.compare import compare
-from serving.publish import Publication, current_publication, link_path
+from serving.publish import link_path
+from tests.integration.refreshing import DAYS, MARTS, PEOPLE, ROOT, Company
 from tests.integration.truth import differences
 
-ROOT = Path(__file__).resolve().parents[2]
-PEOPLE, DAYS = "150", "120"
-MARTS = sorted(path.stem for path in (ROOT / "dbt_project/models/marts").rglob("*.sql"))
 # Without a proposed stage model there is nothing to say.
 EMPTY = {"lifecycle_proposed_effects", "lifecycle_proposed_moves"}
-
-
-class Company:
-    """A simulated company and its warehouse, driven by the commands that the Makefile runs."""
-
-    def __init__(self, folder: Path) -> None:
-        self.data = folder / "data"
-        self.serving = self.data / "serving"
-        self.warehouse = self.data / "warehouse.duckdb"
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("LIFECYCLE_", "SOURCES__", "SANDBOX_", "DAGSTER_", "DBT_", "DLT_"))
-        }
-        self.environment = {
-            **inherited,
-            "LIFECYCLE_DATA_DIR": str(self.data),
-            "SANDBOX_PEOPLE": PEOPLE,
-            "SANDBOX_DAYS": DAYS,
-            "PYTHONWARNINGS": "ignore",
-            "COLUMNS": "200",
-        }
-
-    def command(self, *command: str, sandbox: bool = False) -> list[str]:
-        flags = ["--sandbox"] if sandbox else []
-        return [sys.executable, "-m", "dagster_project.environment", *flags, "--", *command]
-
-    def run(self, *command: str, sandbox: bool = False, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*command, sandbox=sandbox),
-            cwd=ROOT,
-            env={**self.environment, **variables},
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-
-    def refresh(self, **variables: str) -> subprocess.CompletedProcess[str]:
-        return self.run(sys.executable, "-m", "dagster_project.refresh", sandbox=True, **variables)
-
-    def published(self) -> Publication:
-        publication = current_publication(self.serving)
-        assert publication is not None
-        return publication
-
-    def dbt_artifact(self, name: str) -> dict:
-        """`manifest` or `run_results` of dbt's last command."""
-        return json.loads((self.data / "dbt" / f"{name}.json").read_text())
-
-    def rows(self, sql: str) -> list[tuple]:
-        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
-            return connection.execute(sql).fetchall()
 
 
 @pytest.fixture(scope="module")
@@ -333,16 +279,3 @@ def test_rolling_back_publishes_the_version_before(company: Company) -> None:
     assert done.returncode == 0, done.stderr
     assert f"Rolled back from {current.version} to {company.published().version}" in done.stdout
     assert company.published().version < current.version
-
-
-def test_any_subset_of_sources_makes_every_mart(tmp_path: Path) -> None:
-    shop = Company(tmp_path)
-    done = shop.refresh(LIFECYCLE_SOURCES="shopify,files")
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^hubspot\s+disabled", done.stdout, re.MULTILINE)
-    publication = shop.published()
-    assert publication.sources == ("shopify", "files")
-    assert sorted(publication.rows) == sorted(MARTS)
-    assert publication.rows["customer_value"] > 0
-    assert shop.rows("select count(*) from raw_hubspot.contacts") == [(0,)]

@@ -10,15 +10,8 @@ from collections.abc import Iterator
 from dagster import AssetExecutionContext, AssetsDefinition, Definitions, definitions
 from dagster_dbt import DbtCliResource, dbt_assets
 
-from dagster_project.resources import (
-    BUILD_STEPS,
-    WRITER_POOL,
-    ModelTranslator,
-    Refresh,
-    build_target,
-    dbt_manifest,
-    dbt_project,
-)
+from dagster_project.resources import WRITER_POOL, ModelTranslator, Refresh, dbt_manifest, dbt_project
+from dagster_project.steps import BUILD_STEPS, build_target
 
 # Marts, and the tests of what they are about to read.
 MARTS = "fqn:lifecycle.marts source:predictions"

@@ -57,6 +57,8 @@ def test_everything_a_run_writes_lies_in_the_data_folder(data_dir: Path) -> None
     assert os.environ["LIFECYCLE_WAREHOUSE_PATH"] == str(data_dir / "warehouse.duckdb")
     assert os.environ["DAGSTER_HOME"] == str(data_dir / "dagster")
     assert (data_dir / "dagster" / "dagster.yaml").exists()
+    assert os.environ["DBT_TARGET_PATH"] == str(data_dir / "dbt")
+    assert os.environ["DBT_LOG_PATH"] == str(data_dir / "logs")
     assert environment.serving_dir() == data_dir / "serving"
 
 

@@ -96,4 +96,7 @@ def test_a_run_of_a_dead_process_is_marked_as_failed() -> None:
 def test_the_executor_of_the_project_runs_in_one_process(data_dir: Path) -> None:
     from dagster_project.definitions import defs
 
-    assert defs().resolve_job_def("nightly_refresh").executor_def is in_process_executor
+    definitions = defs()
+
+    assert definitions.resolve_job_def("nightly_refresh").executor_def is in_process_executor
+    assert defs() is definitions, "loaded twice"

@@ -1,0 +1,24 @@
+"""What the definitions and who follows a run from outside both know of its steps.
+
+Belongs here: names and places, without any library behind them. Does not: anything that a step does (`defs/`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ingestion import config
+
+# The two runs of dbt: everything that predictions are made from, then the marts that show them.
+BUILD_STEPS = ("build_models", "build_marts")
+ACCOUNTED_CHECK = "every_record_is_accounted_for"
+
+
+def dbt_target() -> Path:
+    """Folder that dbt writes the parsed project to."""
+    return config.data_dir() / "dbt"
+
+
+def build_target(step: str) -> Path:
+    """Folder that dbt writes the results of a step of `BUILD_STEPS` to: each step keeps its own."""
+    return dbt_target() if step == BUILD_STEPS[0] else dbt_target() / step

@@ -1,0 +1,69 @@
+"""A small simulated company and its warehouse, for the tests that refresh it by the real commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+
+from serving.publish import Publication, current_publication
+
+ROOT = Path(__file__).resolve().parents[2]
+PEOPLE, DAYS = "150", "120"
+MARTS = sorted(path.stem for path in (ROOT / "dbt_project/models/marts").rglob("*.sql"))
+
+
+class Company:
+    """A simulated company and its warehouse, driven by the commands that the Makefile runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self.serving = self.data / "serving"
+        self.warehouse = self.data / "warehouse.duckdb"
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("LIFECYCLE_", "SOURCES__", "SANDBOX_", "DAGSTER_", "DBT_", "DLT_"))
+        }
+        self.environment = {
+            **inherited,
+            "LIFECYCLE_DATA_DIR": str(self.data),
+            "SANDBOX_PEOPLE": PEOPLE,
+            "SANDBOX_DAYS": DAYS,
+            "PYTHONWARNINGS": "ignore",
+            "COLUMNS": "200",
+        }
+
+    def command(self, *command: str, sandbox: bool = False) -> list[str]:
+        flags = ["--sandbox"] if sandbox else []
+        return [sys.executable, "-m", "dagster_project.environment", *flags, "--", *command]
+
+    def run(self, *command: str, sandbox: bool = False, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*command, sandbox=sandbox),
+            cwd=ROOT,
+            env={**self.environment, **variables},
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+
+    def refresh(self, **variables: str) -> subprocess.CompletedProcess[str]:
+        return self.run(sys.executable, "-m", "dagster_project.refresh", sandbox=True, **variables)
+
+    def published(self) -> Publication:
+        publication = current_publication(self.serving)
+        assert publication is not None
+        return publication
+
+    def dbt_artifact(self, name: str) -> dict:
+        """`manifest` or `run_results` of dbt's last command."""
+        return json.loads((self.data / "dbt" / f"{name}.json").read_text())
+
+    def rows(self, sql: str) -> list[tuple]:
+        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
