@@ -5,7 +5,6 @@ The tests of this module follow each other: one company lives through them.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
