@@ -15,6 +15,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from lifelines import KaplanMeierFitter, NelsonAalenFitter
+from scipy.stats import norm
+
+from predictions.maximum_likelihood import Array
 
 CURVE_COLUMNS = (
     "duration",
@@ -87,13 +90,20 @@ def _curve(group: pd.DataFrame, confidence: float, has_late_entry: bool) -> pd.D
         "event_observed": group["is_observed"].to_numpy(dtype=bool),
         "entry": group["entered_at_duration"].to_numpy(dtype=float) if has_late_entry else None,
     }
-    survival = KaplanMeierFitter(alpha=1 - confidence).fit(**arguments)
+    enters_late = has_late_entry and bool((arguments["entry"] > 0).any())
+    if not enters_late:
+        arguments["entry"] = None
     hazard = NelsonAalenFitter(alpha=1 - confidence, nelson_aalen_smoothing=False).fit(**arguments)
-    events = survival.event_table
-    rates = survival.survival_function_.iloc[:, 0]
-    bounds = survival.confidence_interval_survival_function_
+    events = hazard.event_table
     # lifelines counts who enters at a duration among those at risk, though an event there is not shared by them.
     at_risk = (events["at_risk"] - events["entrance"]).where(events.index > 0, events["at_risk"])
+    if enters_late:
+        rates, lower, upper = _product_limit(at_risk, events["observed"], confidence)
+    else:
+        survival = KaplanMeierFitter(alpha=1 - confidence).fit(**arguments)
+        bounds = survival.confidence_interval_survival_function_.reindex(events.index)
+        rates = survival.survival_function_.iloc[:, 0].reindex(events.index).to_numpy(dtype=float)
+        lower, upper = bounds.iloc[:, 0].to_numpy(dtype=float), bounds.iloc[:, 1].to_numpy(dtype=float)
     # Before the first event nothing is known of the spread: lifelines reports 1 to 1.
     is_known = events["observed"].cumsum().to_numpy() > 0
     return pd.DataFrame(
@@ -103,9 +113,24 @@ def _curve(group: pd.DataFrame, confidence: float, has_late_entry: bool) -> pd.D
             "event_count": events["observed"].to_numpy(dtype=np.int64),
             "censored_count": events["censored"].to_numpy(dtype=np.int64),
             "entered_count": events["entrance"].to_numpy(dtype=np.int64),
-            "survival_rate": rates.reindex(events.index).to_numpy(dtype=float),
-            "survival_rate_lower": np.where(is_known, bounds.iloc[:, 0].reindex(events.index), np.nan),
-            "survival_rate_upper": np.where(is_known, bounds.iloc[:, 1].reindex(events.index), np.nan),
+            "survival_rate": rates,
+            "survival_rate_lower": np.where(is_known, lower, np.nan),
+            "survival_rate_upper": np.where(is_known, upper, np.nan),
             "cumulative_hazard": hazard.cumulative_hazard_.iloc[:, 0].reindex(events.index).to_numpy(dtype=float),
         }
     )
+
+
+def _product_limit(at_risk: pd.Series, events: pd.Series, confidence: float) -> tuple[Array, Array, Array]:
+    """Survival and its interval from the counts at each duration.
+
+    lifelines refuses groups that are empty for a while before others enter late, as small cohorts are. The estimate is
+    the same where it does not. Where nobody survives the interval is not known.
+    """
+    n, d = at_risk.to_numpy(dtype=float), events.to_numpy(dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rates: Array = np.cumprod(np.where(n > 0, 1 - d / n, 1.0), dtype=np.float64)
+        variance = np.cumsum(np.where(d > 0, d / (n * (n - d)), 0.0))
+        spread = norm.ppf((1 + confidence) / 2) * np.sqrt(variance) / np.log(rates)
+        bounds = [np.where(rates > 0, rates ** np.exp(sign * spread), np.nan) for sign in (-1, 1)]
+    return rates, bounds[0], bounds[1]

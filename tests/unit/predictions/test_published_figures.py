@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from lifelines import KaplanMeierFitter
 
 from predictions.histories import Histories
 from predictions.purchases import BetaGeoNBD, ModifiedBetaGeoNBD, ParetoNBD
@@ -120,3 +121,41 @@ def test_kaplan_meier_with_late_entry() -> None:
     assert curve["survival_rate"].tolist() == pytest.approx([1, 1, 2 / 3, 4 / 9, 2 / 9, 1 / 9, 0])
     # Who enters at 2 and at 4 is not at risk there yet.
     assert curve.set_index("duration")["at_risk_count"].loc[[2, 3, 4, 5, 10]].tolist() == [3, 3, 2, 2, 1]
+
+
+def test_late_entries_have_the_curve_and_the_interval_of_lifelines() -> None:
+    rng = np.random.default_rng(3)
+    entered = np.where(np.arange(200) % 2, rng.integers(0, 20, 200), 0)
+    subjects = pd.DataFrame(
+        {
+            "duration": entered + rng.integers(1, 60, 200),
+            "entered_at_duration": entered,
+            "is_observed": rng.random(200) < 0.6,
+        }
+    )
+    curve = survival_curves(subjects, has_late_entry=True).set_index("duration")
+
+    fitter = KaplanMeierFitter().fit(
+        subjects["duration"], subjects["is_observed"], entry=subjects["entered_at_duration"]
+    )
+    known = curve[curve["survival_rate_lower"].notna()]
+    bounds = fitter.confidence_interval_survival_function_.reindex(known.index)
+    assert len(known) > 40
+    assert known["survival_rate"].to_numpy() == pytest.approx(fitter.survival_function_.iloc[:, 0].reindex(known.index))
+    assert known["survival_rate_lower"].to_numpy() == pytest.approx(bounds.iloc[:, 0])
+    assert known["survival_rate_upper"].to_numpy() == pytest.approx(bounds.iloc[:, 1])
+
+
+def test_a_group_that_is_empty_before_others_enter_has_a_curve_too() -> None:
+    """Two are followed from their birth, one ends and one is lost from sight; two more enter at 50."""
+    subjects = pd.DataFrame(
+        {
+            "duration": [10, 20, 80, 90],
+            "entered_at_duration": [0, 0, 50, 50],
+            "is_observed": [True, False, True, False],
+        }
+    )
+    curve = survival_curves(subjects, has_late_entry=True).set_index("duration")
+
+    assert curve["survival_rate"].to_dict() == {0: 1, 10: 0.5, 20: 0.5, 50: 0.5, 80: 0.25, 90: 0.25}
+    assert curve["at_risk_count"].to_dict() == {0: 2, 10: 2, 20: 1, 50: 0, 80: 2, 90: 1}
