@@ -64,7 +64,9 @@ lint-types:
 	.venv/bin/mypy
 
 lint-definitions:
-	$(IN_ENVIRONMENT) -- .venv/bin/dbt --warn-error --quiet parse --project-dir dbt_project --profiles-dir dbt_project
+	@# The refresh goes on from what is parsed here, from another folder: dbt keeps the path of seeds as it is given.
+	$(IN_ENVIRONMENT) -- .venv/bin/dbt --warn-error --quiet parse \
+		--project-dir "$(CURDIR)/dbt_project" --profiles-dir "$(CURDIR)/dbt_project"
 	$(IN_ENVIRONMENT) -- .venv/bin/dg check defs
 
 lint-style:
