@@ -433,7 +433,8 @@ def backtest_subscriptions(
     already certain at the cut-off.
 
     Args:
-        spells: see `renewals.summarize_renewals`.
+        spells: see `renewals.summarize_renewals`. Whose end was certain is told by what is known today: an end that
+            was called off later, or followed without a gap, was not.
         at, horizon_days, observed_until: see `backtest_purchases`.
         minimums: what a billing period must have at a cut-off to be forecast there, see `gates.enough_subscribers`.
 

@@ -28,7 +28,6 @@ from predictions.renewals import periods_passed
 from predictions.value import DAYS_IN_YEAR, interval_columns, risk_band
 
 _STARTS = ((1.0, 1.0), (0.5, 5.0), (5.0, 20.0))
-_DAYS_IN_MONTH = DAYS_IN_YEAR / 12
 
 Counts = NDArray[np.int64]
 
@@ -113,9 +112,7 @@ class ShiftedBetaGeometric:
         """P(the next `ahead` renewals are made | so many were made, and so many not), shape of `renewals_made`."""
         return np.exp(_log_survival(self.alpha + losses, self.beta + np.asarray(renewals_made), np.asarray(ahead)))
 
-    def residual_lifetime(
-        self, renewals_made: Counts, discount_rate: float, horizon: int | None = None, losses: Counts | int = 0
-    ) -> Array:
+    def residual_lifetime(self, renewals_made: Counts, discount_rate: float, horizon: int | None = None) -> Array:
         """Discounted expected residual lifetime of a current subscriber, in renewals, shape of `renewals_made`.
 
         The sum over k = 1, 2, … of P(renewal k from now is made) / (1 + rate)^(k - 1): a payment follows each renewal,
@@ -126,13 +123,11 @@ class ShiftedBetaGeometric:
             renewals_made: by each subscriber so far.
             discount_rate: a period, 0.1 for 10 %.
             horizon: number of renewals ahead to count; all when left out.
-            losses: renewals not made in earlier lives.
 
         Raises:
             ValueError: for an endless sum that is not discounted.
         """
-        made = np.asarray(renewals_made)
-        return _residual_lifetime(self.alpha + losses, self.beta + made, discount_rate, horizon)
+        return _residual_lifetime(self.alpha, self.beta + np.asarray(renewals_made), discount_rate, horizon)
 
     def residual_lifetime_interval(
         self,
@@ -261,9 +256,7 @@ def _log_survival(alpha: float | NDArray[Any], beta: float | NDArray[Any], renew
     return betaln(alpha, beta + renewals) - betaln(alpha, beta)
 
 
-def _residual_lifetime(
-    alpha: float | NDArray[Any], beta: NDArray[Any], discount_rate: float, horizon: int | None
-) -> Array:
+def _residual_lifetime(alpha: float, beta: NDArray[Any], discount_rate: float, horizon: int | None) -> Array:
     if horizon is None:
         if discount_rate <= 0:
             raise ValueError("an endless residual lifetime needs a discount rate above 0: give a horizon instead")

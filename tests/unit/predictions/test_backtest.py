@@ -245,6 +245,11 @@ def test_an_end_that_was_certain_is_news_to_nobody() -> None:
 
     assert len(known) > 50 and known["is_ended"].all()
     assert (known[["end_probability", "naive_end_probability"]] == 1).all(axis=None)
+    # Of the others the naive rule says how often others ended in the last window.
+    for cutoff, part in rows.drop(known.index).groupby("cutoff_at"):
+        start = cutoff - pd.Timedelta(days=90)
+        open_ended = spells[(spells["anchor_at"] < start) & (spells["ending_known_at"] >= start)]
+        assert part["naive_end_probability"].to_numpy() == pytest.approx((open_ended["ended_at"] < cutoff).mean())
 
 
 def test_a_billing_period_with_too_few_subscribers_is_skipped_and_said() -> None:

@@ -9,7 +9,7 @@ from scipy.stats import binom
 
 from predictions.maximum_likelihood import FitError
 from predictions.renewals import after_periods, periods_passed
-from predictions.subscriptions import ShiftedBetaGeometric, end_probability, score_subscribers
+from predictions.subscriptions import ShiftedBetaGeometric, end_probability, fit_renewals, score_subscribers
 
 MODEL = ShiftedBetaGeometric(0.7, 1.2)
 
@@ -107,6 +107,15 @@ def test_lives_that_begin_before_observation_or_begin_again_are_recovered() -> N
     first_year = np.array([1, 12])
     assert fitted.survival(first_year) == pytest.approx(MODEL.survival(first_year), abs=0.03)
     assert (naive.survival(first_year) > MODEL.survival(first_year) + 0.1).all()
+
+
+def test_the_summary_of_renewals_is_fitted_with_what_was_behind_at_entry() -> None:
+    due, lost, before = lives(400, seed=10)
+    summary = pd.DataFrame({"renewals_made": due - lost, "losses": lost, "entered": before})
+    fitted, expected = fit_renewals(summary), ShiftedBetaGeometric.fit(due, lost, entered=before)
+
+    assert (fitted.alpha, fitted.beta) == (expected.alpha, expected.beta)
+    assert fitted.beta != pytest.approx(ShiftedBetaGeometric.fit(due, lost).beta, rel=0.05)
 
 
 def test_who_left_before_is_likelier_to_leave_again() -> None:

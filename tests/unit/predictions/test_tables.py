@@ -368,18 +368,20 @@ def test_every_subscriber_who_pays_is_scored_and_certain_ends_are_certain(
     by_tenure = subscribers.groupby("renewals_made")["end_probability"].max()
     assert by_tenure.loc[0] > by_tenure.loc[12] > by_tenure.loc[22]
 
-    leaving, unpriced, weekly = sorted(paying["subscriber_id"])[:3]
+    leaving, unpriced, weekly, just_now = sorted(paying["subscriber_id"])[:4]
     changed = spells.copy()
     ids = changed["subscriber_id"]
     changed.loc[ids == leaving, "ending_known_at"] = AS_OF - pd.Timedelta(days=1)
     changed.loc[ids == unpriced, "mrr_amount"] = np.nan
     changed.loc[ids == weekly, "billing_months"] = np.nan
+    changed.loc[ids == just_now, ["anchor_at", "observed_from_at"]] = AS_OF
     night = predict(purchases, features, make_lifetimes(purchases), changed, AS_OF, SETTINGS)
     found = night.frames["subscriber_predictions"].set_index("subscriber_id")
 
     certain = found.loc[leaving, ["end_probability", "end_probability_lower", "end_probability_upper"]]
     assert certain.tolist() == [1, 1, 1]
     assert found.loc[leaving, "is_ending"] and found.loc[leaving, "predicted_value"] == 0
+    assert found.loc[just_now, "renewals_made"] == 0 and found.loc[just_now, "end_probability"] > 0
     assert np.isnan(found.loc[unpriced, "predicted_value"]) and found.loc[unpriced, "end_probability"] > 0
     assert found.loc[unpriced, "value_hidden_reason"] == "its currency has no exchange rate"
     assert np.isnan(found.loc[weekly, "end_probability"])
