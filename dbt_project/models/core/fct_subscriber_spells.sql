@@ -58,7 +58,7 @@ with
                 then least(subscriptions.paying_from_at, contracts.started_at)
                 else contracts.started_at
             end as anchor_at,
-            subscriptions.created_at,
+            subscriptions.recorded_at,
             coalesce(subscriptions.cancelled_at, subscriptions.ended_at) as ending_known_at,
             row_number() over (
                 partition by contracts.subscriber_id, contracts.spell_number
@@ -76,7 +76,7 @@ with
             count(*) as subscription_count,
             max(billing_months) as billing_months,
             max(case when contract_number = 1 then anchor_at end) as anchor_at,
-            max(case when contract_number = 1 then created_at end) as created_at,
+            max(case when contract_number = 1 then recorded_at end) as recorded_at,
             min(started_at) as started_at,
             case when count(*) = count(ended_at) then max(ended_at) end as ended_at,
             case when count(*) = count(ended_at) then max(paid_until_at) end as paid_until_at,
@@ -97,7 +97,7 @@ with
             cast({{ dbt.date_trunc("month", local_date("spells.anchor_at")) }} as date) as cohort_month,
             {{ acquisition_channel("persons") }} as acquisition_channel,
             spells.anchor_at,
-            greatest(spells.anchor_at, spells.created_at) as observed_from_at,
+            greatest(spells.anchor_at, spells.recorded_at) as observed_from_at,
             spells.started_at,
             spells.paid_until_at,
             spells.ended_at,

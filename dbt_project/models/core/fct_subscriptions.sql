@@ -36,6 +36,7 @@ with
             known.unpriced_item_count,
             known.billing_months,
             known.paying_from_at,
+            known.recorded_at,
             known.created_at,
             known.known_trial_started_at as trial_started_at,
             case when known.known_trial_started_at is not null then known.trial_ended_at end as trial_ended_at,

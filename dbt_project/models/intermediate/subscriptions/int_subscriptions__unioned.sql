@@ -60,7 +60,8 @@ with
             subscriptions.*,
             payments.first_paid_at,
             coalesce(payments.priced_invoice_count, 0) as priced_invoice_count,
-            coalesce(subscriptions.trial_ended_at, subscriptions.start_at) as paying_from_at
+            coalesce(subscriptions.trial_ended_at, subscriptions.start_at) as paying_from_at,
+            coalesce(subscriptions.created_at, subscriptions.start_at) as recorded_at
         from subscriptions
         left join payments on payments.subscription_id = 'stripe:' || subscriptions.subscription_id
     ),
@@ -77,7 +78,8 @@ with
             coalesce(contents.unpriced_item_count, 0) as unpriced_item_count,
             contents.billing_months::int as billing_months,
             dated.paying_from_at,
-            greatest(dated.start_at, coalesce(dated.created_at, dated.start_at)) as created_at,
+            dated.recorded_at,
+            greatest(dated.start_at, dated.recorded_at) as created_at,
             dated.trial_started_at,
             dated.trial_ended_at,
             -- What is billed begins with the first payment; what costs nothing (a full discount), with its first day.
@@ -89,7 +91,7 @@ with
                     and dated.paying_from_at <= {{ as_of() }}
                     and dated.subscription_status not in ('incomplete', 'incomplete_expired')
                     and (dated.ended_at is null or dated.ended_at > dated.paying_from_at)
-                then dated.paying_from_at
+                then greatest(dated.paying_from_at, dated.recorded_at)
             end as started_at,
             dated.cancelled_at,
             dated.ended_at,
@@ -116,7 +118,8 @@ with
             0,
             coalesce(billing_months, 1)::int,
             started_at,
-            greatest(coalesce(trial_started_at, started_at), coalesce(recorded_at, trial_started_at, started_at)),
+            coalesce(recorded_at, trial_started_at, started_at),
+            least(coalesce(trial_started_at, started_at), coalesce(started_at, trial_started_at)),
             trial_started_at,
             trial_ended_at,
             started_at,
