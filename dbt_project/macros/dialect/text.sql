@@ -61,3 +61,11 @@
     string_agg({{ expression }}, ',' order by {{ expression }} asc nulls last)
 {%- endmacro %}
 {% macro spark__sorted_list(expression) -%} array_join(array_sort(collect_list({{ expression }})), ',') {%- endmacro %}
+
+{#- Letters with accents in one composed form: "u" followed by a combining diaeresis is "ü". -#}
+{% macro composed_letters(expression) -%}
+    {{ return(adapter.dispatch("composed_letters", "lifecycle")(expression)) }}
+{%- endmacro %}
+{% macro default__composed_letters(expression) -%} nfc_normalize({{ expression }}) {%- endmacro %}
+{#- Spark has no function for it: there the two forms stay two texts. -#}
+{% macro spark__composed_letters(expression) -%} {{ expression }} {%- endmacro %}

@@ -57,3 +57,10 @@ def compiled(inline: str) -> str:
     assert result.success, result.exception
     run_result: RunResult = result.result.results[0]
     return str(run_result.node.compiled_code)
+
+
+def compiled_models(*names: str) -> dict[str, str]:
+    """The SQL of models by name; what they read are the tables of the schemas that dbt would write them to."""
+    result = dbtRunner(parsed()).invoke(["--quiet", "compile", "--select", *names, *PLACES])
+    assert result.success, result.exception
+    return {run.node.name: str(run.node.compiled_code) for run in result.result.results}

@@ -1,6 +1,6 @@
 with
     persons as (select * from {{ ref("int_persons__resolved") }}),
-    identifiers as (select * from {{ ref("int_identifiers__normalized") }}),
+    identifiers as (select * from {{ ref("int_identifiers__normalized") }} where evidence_tier is not null),
 
     -- What joined a record to its person: the strongest identifier it shares with an earlier record of the person.
     matches as (

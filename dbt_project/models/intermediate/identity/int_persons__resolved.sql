@@ -7,7 +7,7 @@ with
         select clusters.evidence_tier, clusters.cluster_key, count(distinct identifiers.identifier) as own_number_count
         from clusters
         inner join identifiers on identifiers.record_key = clusters.record_key
-        where identifiers.namespace = 'customer_number'
+        where identifiers.namespace = 'customer_number' and identifiers.evidence_tier is not null
         group by clusters.evidence_tier, clusters.cluster_key
     ),
 
@@ -34,12 +34,16 @@ with
             and own_numbers.cluster_key = sizes.cluster_key
     ),
 
-    -- The weakest evidence that raises no suspicion decides. Explicit evidence always holds: a system stated it.
+    -- The weakest evidence that raises no suspicion decides. Explicit evidence holds against numbers that disagree,
+    -- since a system stated it, and not for more records than one person has: then each record stays alone.
     candidates as (
-        select clusters.record_key, clusters.cluster_key, clusters.evidence_tier, judged.suspicion
+        select clusters.record_key, clusters.cluster_key, clusters.evidence_tier
         from clusters
         inner join judged on judged.evidence_tier = clusters.evidence_tier and judged.cluster_key = clusters.cluster_key
-        where judged.suspicion is null or clusters.evidence_tier = 1
+        where judged.suspicion is null or (clusters.evidence_tier = 1 and judged.suspicion <> 'too many records')
+        union all
+        select record_key, record_key, 0
+        from records
     ),
 
     accepted as (
