@@ -12,7 +12,8 @@ with
             ad_spend.spent_on,
             ad_spend.currency,
             ad_spend.spend_amount,
-            {{ money("ad_spend.spend_amount * exchange_rates.rate_to_reporting::double") }} as spend_amount_reporting,
+            {{ converted("ad_spend.spend_amount", "exchange_rates.rate_to_reporting::double") }}
+            as spend_amount_reporting,
             ad_spend.impressions,
             ad_spend.clicks
         from ad_spend

@@ -21,7 +21,7 @@ with
             deals.stated_lost_reason,
             deals.deal_amount,
             deals.currency,
-            {{ money("deals.deal_amount * exchange_rates.rate_to_reporting::double") }} as deal_amount_reporting,
+            {{ converted("deals.deal_amount", "exchange_rates.rate_to_reporting::double") }} as deal_amount_reporting,
             deals.loaded_at
         from deals
         left join person_records on person_records.record_key = deals.record_key

@@ -15,9 +15,10 @@ with
             orders.total_amount,
             orders.revenue_amount,
             exchange_rates.rate_to_reporting,
-            {{ money("orders.revenue_amount * exchange_rates.rate_to_reporting::double") }} as revenue_amount_reporting,
+            {{ converted("orders.revenue_amount", "exchange_rates.rate_to_reporting::double") }}
+            as revenue_amount_reporting,
             orders.cost_amount,
-            {{ money("orders.cost_amount * exchange_rates.rate_to_reporting::double") }} as cost_amount_reporting,
+            {{ converted("orders.cost_amount", "exchange_rates.rate_to_reporting::double") }} as cost_amount_reporting,
             orders.first_visited_at,
             orders.ordered_at,
             orders.paid_at,
@@ -29,7 +30,7 @@ with
             exchange_rates
             on exchange_rates.currency = orders.currency
             and exchange_rates.date_day = cast(orders.ordered_at as date)
-        where not orders.is_test and orders.ordered_at <= {{ as_of() }}
+        where not orders.is_test and not orders.is_credit_note and orders.ordered_at <= {{ as_of() }}
     )
 
 select *

@@ -23,7 +23,7 @@ with
         where paid_at <= {{ as_of() }}
     ),
 
-    -- A refund takes the rate of its order, so that paying back in full leaves nothing.
+    -- A refund converts at the day of its order, so that paying back in full leaves nothing.
     paybacks as (
         select
             refunds.refund_id,
@@ -31,12 +31,11 @@ with
             coalesce(orders.person_id, person_records.person_id) as person_id,
             refunds.currency,
             {{ money("-refunds.refunded_revenue_amount") }} as amount,
-            case
-                when orders.order_id is not null then orders.rate_to_reporting else exchange_rates.rate_to_reporting
-            end as rate_to_reporting,
+            exchange_rates.rate_to_reporting,
+            refunds.order_revenue_refunded_amount,
             orders.revenue_amount as order_revenue_amount,
             orders.cost_amount as order_cost_amount,
-            sum(refunds.refunded_revenue_amount) over (
+            sum(refunds.order_revenue_refunded_amount) over (
                 partition by refunds.order_id
                 order by refunds.refunded_at asc nulls last, refunds.refund_id asc nulls last
                 rows between unbounded preceding and current row
@@ -50,7 +49,7 @@ with
         left join
             exchange_rates
             on exchange_rates.currency = refunds.currency
-            and exchange_rates.date_day = cast(refunds.refunded_at as date)
+            and exchange_rates.date_day = cast(coalesce(orders.ordered_at, refunds.refunded_at) as date)
         -- An order never paid has no revenue to take back; a refund without a known order stands alone.
         where
             not refunds.is_test
@@ -89,12 +88,16 @@ with
             currency,
             amount,
             rate_to_reporting,
-            {{
-                money(
-                    "coalesce(lag(cost_to_date) over (partition by order_id order by cash_view_at asc nulls last,"
-                    ~ " refund_id asc nulls last), 0) - cost_to_date"
-                )
-            }} as cost_amount,
+            case
+                when order_revenue_refunded_amount is not null
+                then
+                    {{
+                        money(
+                            "coalesce(lag(cost_to_date) over (partition by order_id order by cash_view_at asc nulls last,"
+                            ~ " refund_id asc nulls last), 0) - cost_to_date"
+                        )
+                    }}
+            end as cost_amount,
             order_view_at,
             cash_view_at,
             loaded_at
@@ -147,9 +150,9 @@ with
             currency,
             amount,
             rate_to_reporting,
-            {{ money("amount * rate_to_reporting::double") }} as amount_reporting,
-            {{ money("cost_amount * rate_to_reporting::double") }} as cost_amount_reporting,
-            {{ money("(amount - cost_amount) * rate_to_reporting::double") }} as gross_margin_amount_reporting,
+            {{ converted("amount", "rate_to_reporting::double") }} as amount_reporting,
+            {{ converted("cost_amount", "rate_to_reporting::double") }} as cost_amount_reporting,
+            {{ converted("(amount - cost_amount)", "rate_to_reporting::double") }} as gross_margin_amount_reporting,
             order_view_at,
             cash_view_at,
             loaded_at

@@ -12,7 +12,7 @@ with
             periods.status,
             subscriptions.currency,
             periods.mrr_amount,
-            {{ money("periods.mrr_amount * subscriptions.rate_to_reporting::double") }} as mrr_amount_reporting,
+            {{ converted("periods.mrr_amount", "subscriptions.rate_to_reporting::double") }} as mrr_amount_reporting,
             periods.started_at,
             periods.ended_at,
             periods.ended_at is null as is_current

@@ -29,8 +29,9 @@ with
             coalesce(last_periods.mrr_amount, {{ money("0") }}) as mrr_amount,
             exchange_rates.rate_to_reporting,
             {{
-                money(
-                    "coalesce(last_periods.mrr_amount, " ~ money("0") ~ ") * exchange_rates.rate_to_reporting::double"
+                converted(
+                    "coalesce(last_periods.mrr_amount, " ~ money("0") ~ ")",
+                    "exchange_rates.rate_to_reporting::double",
                 )
             }} as mrr_amount_reporting,
             known.unpriced_item_count,

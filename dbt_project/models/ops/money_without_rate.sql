@@ -11,7 +11,7 @@ with
             currency,
             amount,
             cast(order_view_at as date) as valued_on,
-            'no exchange rate for ' || currency || ' on or before this day' as reason
+            'no exchange rate for ' || currency || ' on or before this day, or more than an amount can hold' as reason
         from revenue_entries
         where amount_reporting is null
         union all
@@ -21,7 +21,7 @@ with
             currency,
             spend_amount,
             spent_on,
-            'no exchange rate for ' || currency || ' on or before this day'
+            'no exchange rate for ' || currency || ' on or before this day, or more than an amount can hold'
         from ad_spend
         where spend_amount_reporting is null
         union all
@@ -31,7 +31,7 @@ with
             currency,
             deal_amount,
             cast(coalesce(closed_at, opened_at) as date),
-            coalesce('no exchange rate for ' || currency || ' on or before this day', 'no currency')
+            coalesce('no exchange rate for ' || currency || ' on or before this day, or more than an amount can hold', 'no currency')
         from deals
         where deal_amount is not null and deal_amount_reporting is null
         union all
@@ -41,7 +41,7 @@ with
             currency,
             mrr_amount,
             cast(coalesce(started_at, created_at) as date),
-            coalesce('no exchange rate for ' || currency || ' on or before this day', 'no currency')
+            coalesce('no exchange rate for ' || currency || ' on or before this day, or more than an amount can hold', 'no currency')
         from subscriptions
         where rate_to_reporting is null
     )

@@ -3,7 +3,7 @@ with
     refunds as (select * from {{ ref("int_refunds__unioned") }}),
     checkouts as (select * from {{ ref("int_checkouts__unioned") }}),
 
-    real_orders as (select * from orders where not is_test),
+    real_orders as (select * from orders where not is_test and not is_credit_note),
 
     unioned as (
         select

@@ -61,7 +61,7 @@ with
             deduplicated.ad_id,
             deduplicated.amount,
             deduplicated.currency,
-            {{ money("deduplicated.amount * exchange_rates.rate_to_reporting::double") }} as amount_reporting,
+            {{ converted("deduplicated.amount", "exchange_rates.rate_to_reporting::double") }} as amount_reporting,
             deduplicated.attributes
         from deduplicated
         left join person_records on person_records.record_key = deduplicated.record_key

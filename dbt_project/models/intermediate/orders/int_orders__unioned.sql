@@ -102,16 +102,28 @@ with
         left join line_totals on line_totals.order_id = unioned.source_system || ':' || unioned.source_record_id
     ),
 
-    final as (
+    judged as (
         select
             *,
+            -- A total below zero is money paid back: no order, but a refund without one.
+            total_amount < 0 as is_credit_note,
             {{
                 money(
                     "total_amount - tax_amount - gift_card_amount"
                     ~ ("" if var("revenue_includes_shipping") else " - shipping_amount")
                 )
-            }} as revenue_amount
+            }} as net_amount
         from with_amounts
+    ),
+
+    -- Shipping and gift cards are counted in full before a discount that makes an order cheaper than they are.
+    final as (
+        select
+            *,
+            case
+                when is_credit_note then greatest(net_amount, total_amount) else greatest(net_amount, {{ money("0") }})
+            end as revenue_amount
+        from judged
     )
 
 select *
