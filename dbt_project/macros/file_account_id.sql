@@ -2,7 +2,7 @@
 {% macro file_account_id(name, account_id="null") -%}
     case
         when trim({{ name }}) <> ''
-        then 'files:' || mapping || ':' || lower(trim({{ name }}))
+        then 'files:' || company || ':' || lower(trim({{ name }}))
         when {{ account_id }} is not null
         then 'files:' || {{ account_id }}
     end

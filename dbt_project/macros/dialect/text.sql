@@ -53,14 +53,14 @@
     where {{ column }} is not null
 {%- endmacro %}
 
-{#- The values of a group as one text, comma separated, in their own order. -#}
+{#- The distinct values of a group as one text, comma separated, in their own order. -#}
 {% macro sorted_list(expression) -%}
     {{ return(adapter.dispatch("sorted_list", "lifecycle")(expression)) }}
 {%- endmacro %}
 {% macro default__sorted_list(expression) -%}
-    string_agg({{ expression }}, ',' order by {{ expression }} asc nulls last)
+    string_agg(distinct {{ expression }}, ',' order by {{ expression }} asc nulls last)
 {%- endmacro %}
-{% macro spark__sorted_list(expression) -%} array_join(array_sort(collect_list({{ expression }})), ',') {%- endmacro %}
+{% macro spark__sorted_list(expression) -%} array_join(array_sort(collect_set({{ expression }})), ',') {%- endmacro %}
 
 {#- Letters with accents in one composed form: "u" followed by a combining diaeresis is "ü". -#}
 {% macro composed_letters(expression) -%}

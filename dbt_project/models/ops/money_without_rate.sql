@@ -31,7 +31,10 @@ with
             currency,
             deal_amount,
             cast(coalesce(closed_at, opened_at) as date),
-            coalesce('no exchange rate for ' || currency || ' on or before this day, or more than an amount can hold', 'no currency')
+            coalesce(
+                'no exchange rate for ' || currency || ' on or before this day, or more than an amount can hold',
+                'no currency'
+            )
         from deals
         where deal_amount is not null and deal_amount_reporting is null
         union all
@@ -41,7 +44,10 @@ with
             currency,
             mrr_amount,
             cast(coalesce(started_at, created_at) as date),
-            coalesce('no exchange rate for ' || currency || ' on or before this day, or more than an amount can hold', 'no currency')
+            coalesce(
+                'no exchange rate for ' || currency || ' on or before this day, or more than an amount can hold',
+                'no currency'
+            )
         from subscriptions
         where rate_to_reporting is null
     )

@@ -6,6 +6,7 @@ with
     person_records as (select * from {{ ref("int_persons__resolved") }}),
     main_accounts as (select * from {{ ref("int_main_accounts__chosen") }}),
     exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
+    campaigns as (select * from {{ ref("int_campaigns__unioned") }}),
 
     unioned as (
         {% for source in sources %}
@@ -46,6 +47,15 @@ with
             = 1
     ),
 
+    -- An id that several platforms have is that of the activity's channel, where that names one of them.
+    told_apart as (
+        select platform, platform_campaign_id, min(campaign_id) as campaign_id
+        from campaigns
+        where campaign_id <> platform_campaign_id
+        group by platform, platform_campaign_id
+        having count(*) = 1
+    ),
+
     converted as (
         select
             deduplicated.activity_id,
@@ -57,7 +67,7 @@ with
             deduplicated.source_system,
             deduplicated.source_record_id,
             deduplicated.channel,
-            deduplicated.campaign_id,
+            coalesce(told_apart.campaign_id, deduplicated.campaign_id) as campaign_id,
             deduplicated.ad_id,
             deduplicated.amount,
             deduplicated.currency,
@@ -70,6 +80,10 @@ with
             exchange_rates
             on exchange_rates.currency = deduplicated.currency
             and exchange_rates.date_day = cast(deduplicated.occurred_at as date)
+        left join
+            told_apart
+            on told_apart.platform_campaign_id = deduplicated.campaign_id
+            and lower(told_apart.platform) = lower(deduplicated.channel)
         where deduplicated.occurred_at <= {{ as_of() }}
     ),
 

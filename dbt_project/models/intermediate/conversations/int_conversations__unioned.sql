@@ -2,6 +2,7 @@ with
     inbox_events as (select * from {{ ref("stg_respond_io__webhook_events") }}),
     inbox_channels as (select * from {{ ref("stg_respond_io__channels") }}),
     ads as (select * from {{ ref("stg_meta_ads__ads") }}),
+    campaigns as (select * from {{ ref("int_campaigns__unioned") }}),
     file_conversations as (select * from {{ ref("stg_files__conversations") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
 
@@ -25,7 +26,7 @@ with
             {{ record_key("'respond_io'", "'contact'", "openings.contact_id") }} as record_key,
             coalesce(inbox_channels.channel, 'unknown') as channel,
             openings.ad_id,
-            ads.campaign_id,
+            coalesce(campaigns.campaign_id, ads.campaign_id) as campaign_id,
             openings.conversation_source as opened_by_source,
             openings.occurred_at as opened_at,
             closings.occurred_at as closed_at,
@@ -38,6 +39,10 @@ with
         left join closings on closings.conversation_id = openings.conversation_id
         left join inbox_channels on inbox_channels.channel_id = openings.channel_id
         left join ads on ads.ad_id = openings.ad_id
+        left join
+            campaigns
+            on campaigns.ad_account_id = ads.ad_account_id
+            and campaigns.platform_campaign_id = ads.campaign_id
         qualify
             row_number() over (
                 partition by openings.conversation_id

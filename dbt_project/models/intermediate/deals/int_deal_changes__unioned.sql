@@ -28,6 +28,43 @@ with
             )
     ),
 
+    file_stages as (
+        select lower(value) as stage_id, min(meaning) as meaning
+        from vocabulary
+        where source_system = 'files' and kind = 'deal_stage'
+        group by lower(value)
+    ),
+
+    -- A file says how a deal stands: won or lost as it states or, where it does not, as its stage means. The close
+    -- date of an open deal is a plan. A decided deal without one was decided when it was opened: no other day is
+    -- known.
+    read_deals as (
+        select
+            file_deals.deal_id,
+            file_deals.stage_id,
+            coalesce(
+                file_deals.is_won, case file_stages.meaning when 'deal_won' then true when 'deal_lost' then false end
+            ) as is_won,
+            case when file_stages.meaning not in ('deal_won', 'deal_lost') then file_stages.meaning end as open_meaning,
+            file_deals.lost_reason,
+            least(file_deals.created_at, coalesce(file_deals.closed_at, file_deals.created_at)) as first_dated_at,
+            file_deals.created_at,
+            file_deals.closed_at,
+            file_deals.loaded_at
+        from file_deals
+        left join file_stages on file_stages.stage_id = lower(file_deals.stage_id)
+    ),
+
+    told_deals as (
+        select
+            *,
+            is_won is not null and coalesce(closed_at, created_at) <= {{ as_of() }} as is_decided,
+            -- A deal that was written down after it was decided, had been opened by then.
+            case when is_won is not null then first_dated_at else created_at end as opened_at,
+            coalesce(closed_at, created_at) as decided_at
+        from read_deals
+    ),
+
     -- A deal that was deleted in the CRM never was.
     unioned as (
         select
@@ -48,8 +85,15 @@ with
         left join portal_stages on portal_stages.stage_id = stage_changes.stage_id
         where not deals.is_archived
         union all
-        select 'files', deal_id, null, 'open', null, created_at, loaded_at
-        from file_deals
+        select
+            'files',
+            deal_id,
+            case when not is_decided then stage_id end,
+            case when not is_decided then coalesce(open_meaning, 'open') else 'open' end,
+            null,
+            opened_at,
+            loaded_at
+        from told_deals
         union all
         select
             'files',
@@ -57,10 +101,10 @@ with
             stage_id,
             case when is_won then 'deal_won' else 'deal_lost' end,
             lost_reason,
-            closed_at,
+            decided_at,
             loaded_at
-        from file_deals
-        where closed_at is not null
+        from told_deals
+        where is_decided
     ),
 
     final as (

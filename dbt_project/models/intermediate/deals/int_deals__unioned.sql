@@ -77,7 +77,15 @@ with
         select *
         from deal_changes
         qualify
-            row_number() over (partition by deal_id order by changed_at desc nulls last, stage_id desc nulls last) = 1
+            row_number() over (
+                partition by deal_id
+                order by
+                    changed_at desc nulls last,
+                    -- What decides a deal comes after what happens in the same instant.
+                    case when meaning in ('deal_won', 'deal_lost') then 1 else 0 end desc nulls last,
+                    stage_id desc nulls last
+            )
+            = 1
     ),
 
     final as (

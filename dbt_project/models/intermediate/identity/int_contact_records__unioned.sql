@@ -13,6 +13,9 @@ with
     file_conversations as (select * from {{ ref("stg_files__conversations") }}),
     file_surveys as (select * from {{ ref("stg_files__surveys") }}),
     file_subscriptions as (select * from {{ ref("stg_files__subscriptions") }}),
+    file_refunds as (select * from {{ ref("stg_files__refunds") }}),
+    file_deals as (select * from {{ ref("stg_files__deals") }}),
+    file_messages as (select * from {{ ref("stg_files__messages") }}),
 
     -- An order or answer without a customer record is its own record where it carries a way to reach someone.
     guests as (
@@ -55,6 +58,86 @@ with
             loaded_at
         from file_subscriptions
         where customer_id is null and email is not null
+        union all
+        -- A refund is its order's customer's where the order has one.
+        select
+            'files',
+            'guest_refund',
+            file_refunds.refund_id,
+            file_refunds.email,
+            null,
+            null,
+            file_refunds.refunded_at,
+            file_refunds.loaded_at
+        from file_refunds
+        left join file_orders on file_orders.order_id = file_refunds.order_id
+        where
+            file_refunds.customer_id is null
+            and file_refunds.email is not null
+            and coalesce(file_orders.customer_id, file_orders.email, file_orders.phone) is null
+    ),
+
+    -- Whom a record names as its customer is one, also where the list of customers lacks them.
+    mentions as (
+        select 'shopify' as source_system, customer_id, email, phone, ordered_at as mentioned_at, loaded_at
+        from shop_orders
+        where not is_test
+        union all
+        select 'shopify', customer_id, email, phone, started_at, loaded_at
+        from shop_checkouts
+        union all
+        select 'stripe', customer_id, null, null, created_at, loaded_at
+        from billing_subscriptions
+        union all
+        select 'files', customer_id, email, phone, ordered_at, loaded_at
+        from file_orders
+        where not is_test
+        union all
+        select 'files', customer_id, email, phone, opened_at, loaded_at
+        from file_conversations
+        union all
+        select 'files', customer_id, email, null, responded_at, loaded_at
+        from file_surveys
+        union all
+        select 'files', customer_id, email, null, coalesce(trial_started_at, started_at), loaded_at
+        from file_subscriptions
+        union all
+        select 'files', customer_id, email, null, refunded_at, loaded_at
+        from file_refunds
+        union all
+        select 'files', customer_id, null, null, created_at, loaded_at
+        from file_deals
+        union all
+        select 'files', customer_id, null, null, sent_at, loaded_at
+        from file_messages
+    ),
+
+    listed_customers as (
+        select 'shopify' as source_system, customer_id
+        from shop_customers
+        union all
+        select 'stripe', customer_id
+        from billing_customers
+        union all
+        select 'files', customer_id
+        from file_customers
+    ),
+
+    mentioned_customers as (
+        select
+            mentions.source_system,
+            mentions.customer_id,
+            {{ sorted_list("mentions.email") }} as email,
+            {{ sorted_list("mentions.phone") }} as phone,
+            min(mentions.mentioned_at) as created_at,
+            min(mentions.loaded_at) as loaded_at
+        from mentions
+        left join
+            listed_customers
+            on listed_customers.source_system = mentions.source_system
+            and listed_customers.customer_id = mentions.customer_id
+        where mentions.customer_id is not null and listed_customers.customer_id is null
+        group by mentions.source_system, mentions.customer_id
     ),
 
     unioned as (
@@ -70,6 +153,7 @@ with
             first_name,
             last_name,
             is_archived,
+            false as is_only_mentioned,
             created_at,
             loaded_at
         from crm_contacts
@@ -86,6 +170,7 @@ with
             first_name,
             last_name,
             false,
+            false,
             created_at,
             loaded_at
         from shop_customers
@@ -101,6 +186,7 @@ with
             customer_number,
             first_name,
             last_name,
+            false,
             false,
             created_at,
             loaded_at
@@ -120,6 +206,7 @@ with
             null,
             null,
             is_deleted,
+            false,
             created_at,
             loaded_at
         from billing_customers
@@ -137,6 +224,7 @@ with
             first_name,
             last_name,
             false,
+            false,
             created_at,
             loaded_at
         from file_customers
@@ -152,6 +240,7 @@ with
             null,
             first_name,
             last_name,
+            false,
             false,
             created_at,
             loaded_at
@@ -169,9 +258,27 @@ with
             null,
             null,
             false,
+            false,
             created_at,
             loaded_at
         from guests
+        union all
+        select
+            source_system,
+            'customer',
+            customer_id,
+            email,
+            null,
+            phone,
+            null,
+            null,
+            null,
+            null,
+            false,
+            true,
+            created_at,
+            loaded_at
+        from mentioned_customers
     ),
 
     -- Systems write a country as its code or by its name.
@@ -189,6 +296,7 @@ with
             unioned.first_name,
             unioned.last_name,
             unioned.is_archived,
+            unioned.is_only_mentioned,
             unioned.created_at,
             unioned.loaded_at
         from unioned

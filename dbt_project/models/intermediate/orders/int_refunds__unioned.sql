@@ -22,7 +22,12 @@ with
             'files',
             refund_id,
             'files:' || order_id,
-            {{ record_key("'files'", "'customer'", "customer_id") }},
+            case
+                when customer_id is not null
+                then {{ record_key("'files'", "'customer'", "customer_id") }}
+                when email is not null
+                then {{ record_key("'files'", "'guest_refund'", "refund_id") }}
+            end,
             currency,
             refund_amount,
             refunded_at,

@@ -1,7 +1,17 @@
 with
     source as (select * from {{ source("raw_files", "ad_spend") }}),
 
-    current_versions as (select * from source where _dlt_valid_to is null),
+    current_versions as (
+        select *
+        from source
+        where _dlt_valid_to is null
+        -- An account is the platform's own, whoever reports it.
+        qualify
+            row_number() over (
+                partition by platform, account_id, campaign_id, ad_id, spent_on order by mapping desc nulls last
+            )
+            = 1
+    ),
 
     renamed as (
         select

@@ -1,13 +1,17 @@
 with
     source as (select * from {{ source("raw_files", "conversations") }}),
 
-    current_versions as (select * from source where _dlt_valid_to is null),
+    current_versions as (
+        select *
+        from source
+        where _dlt_valid_to is null
+        qualify {{ once_a_company(["conversation_id"], ["opened_at", "closed_at"]) }}
+    ),
 
     renamed as (
         select
-            mapping,
-            mapping || ':' || conversation_id as conversation_id,
-            mapping || ':' || customer_id as customer_id,
+            {{ file_id("conversation_id") }} as conversation_id,
+            {{ file_reference("customer_id") }} as customer_id,
             email,
             phone,
             channel,

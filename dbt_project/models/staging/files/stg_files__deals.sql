@@ -1,14 +1,14 @@
 with
     source as (select * from {{ source("raw_files", "deals") }}),
 
-    current_versions as (select * from source where _dlt_valid_to is null),
+    current_versions as (select * from source where _dlt_valid_to is null qualify {{ once_a_company(["deal_id"]) }}),
 
     renamed as (
         select
-            mapping,
-            mapping || ':' || deal_id as deal_id,
-            mapping || ':' || customer_id as customer_id,
-            mapping || ':' || account_id as account_id,
+            coalesce(company, mapping) as company,
+            {{ file_id("deal_id") }} as deal_id,
+            {{ file_reference("customer_id") }} as customer_id,
+            {{ file_reference("account_id") }} as account_id,
             account_name,
             name as deal_name,
             stage as stage_id,

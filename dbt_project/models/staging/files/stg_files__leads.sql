@@ -1,12 +1,16 @@
 with
     source as (select * from {{ source("raw_files", "leads") }}),
 
-    current_versions as (select * from source where _dlt_valid_to is null),
+    current_versions as (
+        select *
+        from source
+        where _dlt_valid_to is null
+        qualify {{ once_a_company(["lead_id"], ["created_at", "qualified_at", "disqualified_at"]) }}
+    ),
 
     renamed as (
         select
-            mapping,
-            mapping || ':' || lead_id as lead_id,
+            {{ file_id("lead_id") }} as lead_id,
             email,
             phone,
             first_name,

@@ -1,14 +1,15 @@
 with
     source as (select * from {{ source("raw_files", "messages") }}),
 
-    current_versions as (select * from source where _dlt_valid_to is null),
+    current_versions as (
+        select * from source where _dlt_valid_to is null qualify {{ once_a_company(["message_id"], ["sent_at"]) }}
+    ),
 
     renamed as (
         select
-            mapping,
-            mapping || ':' || message_id as message_id,
-            mapping || ':' || conversation_id as conversation_id,
-            mapping || ':' || customer_id as customer_id,
+            {{ file_id("message_id") }} as message_id,
+            {{ file_reference("conversation_id") }} as conversation_id,
+            {{ file_reference("customer_id") }} as customer_id,
             channel,
             lower(direction) as direction,
             coalesce(

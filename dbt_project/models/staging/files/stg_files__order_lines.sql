@@ -1,13 +1,14 @@
 with
     source as (select * from {{ source("raw_files", "order_lines") }}),
 
-    current_versions as (select * from source where _dlt_valid_to is null),
+    current_versions as (
+        select * from source where _dlt_valid_to is null qualify {{ once_a_company(["order_line_id"]) }}
+    ),
 
     renamed as (
         select
-            mapping,
-            mapping || ':' || order_line_id as order_line_id,
-            mapping || ':' || order_id as order_id,
+            {{ file_id("order_line_id") }} as order_line_id,
+            {{ file_id("order_id") }} as order_id,
             sku,
             description,
             quantity::decimal(18, 4) as quantity,

@@ -1,13 +1,17 @@
 with
     source as (select * from {{ source("raw_files", "orders") }}),
 
-    current_versions as (select * from source where _dlt_valid_to is null),
+    current_versions as (
+        select *
+        from source
+        where _dlt_valid_to is null
+        qualify {{ once_a_company(["order_id"], ["ordered_at", "paid_at", "cancelled_at"]) }}
+    ),
 
     renamed as (
         select
-            mapping,
-            mapping || ':' || order_id as order_id,
-            mapping || ':' || customer_id as customer_id,
+            {{ file_id("order_id") }} as order_id,
+            {{ file_reference("customer_id") }} as customer_id,
             email,
             phone,
             upper(currency) as currency,

@@ -1,14 +1,15 @@
 with
     source as (select * from {{ source("raw_files", "refunds") }}),
 
-    current_versions as (select * from source where _dlt_valid_to is null),
+    current_versions as (
+        select * from source where _dlt_valid_to is null qualify {{ once_a_company(["refund_id"], ["refunded_at"]) }}
+    ),
 
     renamed as (
         select
-            mapping,
-            mapping || ':' || refund_id as refund_id,
-            mapping || ':' || order_id as order_id,
-            mapping || ':' || customer_id as customer_id,
+            {{ file_id("refund_id") }} as refund_id,
+            {{ file_reference("order_id") }} as order_id,
+            {{ file_reference("customer_id") }} as customer_id,
             email,
             upper(currency) as currency,
             {{ money("amount") }} as refund_amount,

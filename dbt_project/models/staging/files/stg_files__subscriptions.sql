@@ -1,13 +1,17 @@
 with
     source as (select * from {{ source("raw_files", "subscriptions") }}),
 
-    current_versions as (select * from source where _dlt_valid_to is null),
+    current_versions as (
+        select *
+        from source
+        where _dlt_valid_to is null
+        qualify {{ once_a_company(["subscription_id"], ["started_at", "trial_ended_at", "cancelled_at", "ended_at"]) }}
+    ),
 
     renamed as (
         select
-            mapping,
-            mapping || ':' || subscription_id as subscription_id,
-            mapping || ':' || customer_id as customer_id,
+            {{ file_id("subscription_id") }} as subscription_id,
+            {{ file_reference("customer_id") }} as customer_id,
             email,
             plan,
             upper(currency) as currency,

@@ -1,13 +1,14 @@
 with
     source as (select * from {{ source("raw_files", "surveys") }}),
 
-    current_versions as (select * from source where _dlt_valid_to is null),
+    current_versions as (
+        select * from source where _dlt_valid_to is null qualify {{ once_a_company(["response_id"], ["responded_at"]) }}
+    ),
 
     renamed as (
         select
-            mapping,
-            mapping || ':' || response_id as response_id,
-            mapping || ':' || customer_id as customer_id,
+            {{ file_id("response_id") }} as response_id,
+            {{ file_reference("customer_id") }} as customer_id,
             email,
             lower(survey_type) as survey_type,
             score::double as score,
