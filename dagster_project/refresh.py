@@ -212,6 +212,7 @@ def _conclude(
     console.print()
     if is_published and now is not None:
         summary.print_figures(console, now, config.warehouse_path())
+        summary.print_held_back(console, config.warehouse_path())
         console.print()
         known = before is not None and before.path.exists()
         changes = compare(before.path, now.path, dbt_results.mart_keys(dbt_target())) if before and known else None

@@ -10,12 +10,14 @@ from pathlib import Path
 import duckdb
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dagster_project.run_log import Finding, RunLog
 from ingestion.sources import SOURCE_NAMES
 from serving.compare import MartChange
 from serving.publish import Publication
 
+SHOWN = 90  # characters of an example
 KINDS = ("accounting", "raw gate", "dbt model", "dbt test", "mart gate")
 
 
@@ -117,6 +119,40 @@ def print_figures(console: Console, publication: Publication, warehouse: Path) -
             highlight=False,
             soft_wrap=True,
         )
+
+
+def print_held_back(console: Console, warehouse: Path) -> None:
+    """What is in no figure, or counts for less than it could: how many records, why, and where they stand."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        held_back = connection.execute(
+            """
+            select 'ops.rejected_records', source_system || '.' || resource, count(*), min(reason)
+            from ops.rejected_records group by all
+            union all
+            select 'ops.identity_review', 'records not joined', sum(record_count), min(reason || ': ' || cluster_key)
+            from ops.identity_review
+            union all
+            select 'ops.account_parent_review', 'accounts without the parent they state', count(*), min(reason)
+            from ops.account_parent_review
+            union all
+            select 'ops.money_without_rate', 'amounts in no sum', count(*), min(reason) from ops.money_without_rate
+            union all
+            select 'ops.unmatched_keys', source_system || ' ' || row_kind || ' naming ' || named_kind, unmatched_count,
+                'of ' || row_count || ': ' || consequence || ' (' || example_key || ')'
+            from ops.unmatched_keys where unmatched_count > 0
+            order by all
+            """
+        ).fetchall()
+    rows = [row for row in held_back if row[2]]
+    if not rows:
+        return
+    table = _table("held back or unmatched", "what", "records")
+    table.columns[1].justify = "left"
+    table.add_column("for example", justify="left", overflow="fold")
+    for place, what, count, example in rows:
+        shown = " ".join(str(example).split())
+        table.add_row(place, what, f"{count:,}", Text(shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"))
+    console.print(table)
 
 
 def print_changes(console: Console, changes: Sequence[MartChange] | None) -> None:

@@ -1,6 +1,7 @@
 """Which suites there are, without importing Great Expectations: its import alone takes seconds.
 
-A suite is a module with one function, `expectations(batch)`. Its place in the folders says what it judges:
+A suite is a module with one function, `expectations(batch)`; it is skipped for a table that nothing ever fed, unless it
+says `JUDGES_EMPTY = True`. Its place in the folders says what it judges:
 `raw/<source>/<table>.py` (`every_source`: the same table of each source) and `marts/<mart>.py`.
 """
 

@@ -286,3 +286,19 @@ def test_a_number_that_jumped_since_the_previous_publication_fails(judge, publis
         published=published,
     )
     assert only(result).status == status
+
+
+@pytest.mark.parametrize(
+    ("persons", "statuses"),
+    [("(null), (null)", ["warned"]), ("(null), ('p')", ["passed"]), ("(null) limit 0", ["passed"])],
+)
+def test_orders_that_all_belong_to_nobody_are_said(warehouse: Path, persons: str, statuses: list[str]) -> None:
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("create schema core; create table marts.customer_value (person_id varchar)")
+        connection.execute(f"create table core.fct_orders as from (values {persons}) as orders (person_id)")
+    suite = Suite("marts", "customer_value", "expectations.marts.customer_value")
+    with open_runner(warehouse, as_of=AS_OF) as runner:
+        results = runner.run(suite)
+
+    assert [result.status for result in results] == statuses
+    assert "belongs to somebody" in results[0].expectation
