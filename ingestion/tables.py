@@ -10,15 +10,21 @@ cannot change is inserted once (`events`). Loading the same records again adds n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 from dlt.common.libs.pydantic import pydantic_to_table_schema_columns
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from ingestion import limits
+
 
 class Row(BaseModel):
-    """Base of every row model: unknown fields are kept (they become new columns), naive instants are UTC."""
+    """Base of every row model: unknown fields are kept (they become new columns), naive instants are UTC.
+
+    What no model behind the raw table could carry is refused: see `limits`.
+    """
 
     model_config = ConfigDict(extra="allow", str_strip_whitespace=True, coerce_numbers_to_str=True)
 
@@ -27,6 +33,17 @@ class Row(BaseModel):
     def _instants_are_utc(cls, value: Any) -> Any:
         if isinstance(value, datetime):
             return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return value
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _fits_the_models(cls, value: Any) -> Any:
+        if isinstance(value, Decimal | int) and not isinstance(value, bool) and abs(value) >= limits.AMOUNT_BELOW:
+            raise ValueError(f"a number below {limits.AMOUNT_BELOW:.0e} is expected")
+        if isinstance(value, date):
+            day = value.date() if isinstance(value, datetime) else value
+            if not limits.FIRST_DAY <= day <= limits.LAST_DAY:
+                raise ValueError(f"a day from {limits.FIRST_DAY} to {limits.LAST_DAY} is expected")
         return value
 
 

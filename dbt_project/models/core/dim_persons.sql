@@ -5,18 +5,29 @@ with
     activities as (select * from {{ ref("fct_activities") }}),
     campaigns as (select * from {{ ref("dim_campaigns") }}),
 
-    merged as (
+    -- The record that was created first speaks for the person; one without a date last.
+    ordered as (
         select
             person_records.person_id,
-            count(*) as record_count,
-            min(records.created_at) as created_at,
-            min(person_records.loaded_at) as loaded_at,
-            min_by(records.first_name, records.created_at) filter (where records.first_name is not null) as first_name,
-            min_by(records.last_name, records.created_at) filter (where records.last_name is not null) as last_name,
-            min_by(records.country, records.created_at) filter (where records.country is not null) as country
+            person_records.loaded_at as first_loaded_at,
+            records.*,
+            coalesce(records.created_at::string, 'undated') || ' ' || records.record_key as record_order
         from person_records
         inner join records on records.record_key = person_records.record_key
-        group by person_records.person_id
+    ),
+
+    merged as (
+        select
+            person_id,
+            count(*) as record_count,
+            min(created_at) as created_at,
+            min(first_loaded_at) as loaded_at,
+            {% for column in ["first_name", "last_name", "country", "stated_channel", "stated_campaign_id"] %}
+                min_by({{ column }}, record_order) filter (where {{ column }} is not null) as {{ column }}
+                {{- "," if not loop.last }}
+            {% endfor %}
+        from ordered
+        group by person_id
     ),
 
     systems as (
@@ -62,9 +73,10 @@ with
             systems.source_systems,
             first_touches.occurred_at as first_touched_at,
             first_touches.activity as first_touch_activity,
-            first_touches.channel as first_touch_channel,
+            -- What a list of customers states of their origin goes before what is seen of it.
+            coalesce(merged.stated_channel, first_touches.channel) as first_touch_channel,
             campaigns.platform as first_touch_platform,
-            first_touches.campaign_id as first_touch_campaign_id,
+            coalesce(merged.stated_campaign_id, first_touches.campaign_id) as first_touch_campaign_id,
             first_touches.ad_id as first_touch_ad_id,
             merged.created_at,
             merged.loaded_at
@@ -72,7 +84,7 @@ with
         left join systems on systems.person_id = merged.person_id
         left join known_as on known_as.person_id = merged.person_id
         left join first_touches on first_touches.person_id = merged.person_id
-        left join campaigns on campaigns.campaign_id = first_touches.campaign_id
+        left join campaigns on campaigns.campaign_id = coalesce(merged.stated_campaign_id, first_touches.campaign_id)
     )
 
 select *

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Self
 
+from pydantic import Field, model_validator
+
+from ingestion import limits
 from ingestion.tables import RawTable, Row
 
 
@@ -34,10 +38,10 @@ class Order(Row):
     email: str | None = None
     phone: str | None = None
     currency_code: str  # presentment currency
-    total_price: Decimal
+    total_price: Decimal = Field(ge=0)
     subtotal_price: Decimal | None = None
-    total_tax: Decimal | None = None
-    total_shipping_price: Decimal | None = None
+    total_tax: Decimal | None = Field(None, ge=0)
+    total_shipping_price: Decimal | None = Field(None, ge=0)
     total_discounts: Decimal | None = None
     current_total_price: Decimal | None = None
     total_refunded: Decimal | None = None
@@ -63,14 +67,22 @@ class OrderLine(Row):
     order_id: str
     sku: str | None = None
     title: str | None = None
-    quantity: int
-    current_quantity: int | None = None
+    quantity: int = Field(ge=0)
+    current_quantity: int | None = Field(None, ge=0)
     is_gift_card: bool | None = None
     currency_code: str
-    unit_price: Decimal  # originalUnitPriceSet
+    unit_price: Decimal = Field(ge=0)  # originalUnitPriceSet
     discounted_total: Decimal | None = None
-    unit_cost: Decimal | None = None  # of the variant when the order was read; null without variant or cost
+    unit_cost: Decimal | None = Field(
+        None, ge=0
+    )  # of the variant when the order was read; null without variant or cost
     unit_cost_currency_code: str | None = None
+
+    @model_validator(mode="after")
+    def _line_fits(self) -> Self:
+        if self.quantity * max(self.unit_price, self.unit_cost or 0) >= limits.AMOUNT_BELOW:
+            raise ValueError(f"quantity times price or cost: a number below {limits.AMOUNT_BELOW:.0e} is expected")
+        return self
 
 
 class OrderTransaction(Row):
@@ -87,7 +99,7 @@ class OrderTransaction(Row):
 class Refund(Row):
     id: str
     order_id: str
-    total_refunded: Decimal
+    total_refunded: Decimal = Field(ge=0)
     currency_code: str
     note: str | None = None
     created_at: datetime

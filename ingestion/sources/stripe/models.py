@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Self
 
+from pydantic import Field, model_validator
+
+from ingestion import limits
 from ingestion.tables import RawTable, Row
 
 
@@ -36,11 +40,20 @@ class RecurringPrice(Row):
 
     product: str | None = None
     currency: str | None = None
-    unit_amount_decimal: Decimal | None = None  # smallest units, also parts of one
+    unit_amount_decimal: Decimal | None = Field(None, ge=0)  # smallest units, also parts of one
     billing_scheme: str | None = None
     recurring_interval: str | None = None
-    recurring_interval_count: int | None = None
+    recurring_interval_count: int | None = Field(None, gt=0)
     recurring_usage_type: str | None = None
+
+    @model_validator(mode="after")
+    def _price_of_all_fits(self) -> Self:
+        quantity = getattr(self, "quantity", None)
+        if abs((self.unit_amount_decimal or 0) * (quantity or 0)) >= limits.AMOUNT_BELOW:
+            raise ValueError(
+                f"unit_amount_decimal times quantity: a number below {limits.AMOUNT_BELOW:.0e} is expected"
+            )
+        return self
 
 
 class Price(RecurringPrice, StripeObject):
@@ -69,7 +82,7 @@ class SubscriptionItem(RecurringPrice):
     subscription: str
     id: str | None = None
     price: str | None = None
-    quantity: int | None = None
+    quantity: int | None = Field(None, ge=0)
     created: datetime | None = None
     current_period_start: datetime | None = None
     current_period_end: datetime | None = None
@@ -99,7 +112,7 @@ class SubscriptionEventItem(RecurringPrice):
     subscription: str
     id: str
     price: str | None = None
-    quantity: int | None = None
+    quantity: int | None = Field(None, ge=0)
     created: datetime | None = None
 
 
@@ -152,8 +165,8 @@ class Charge(StripeObject):
     customer: str | None = None
     payment_intent: str | None = None
     currency: str
-    amount: int
-    amount_refunded: int | None = None
+    amount: int = Field(ge=0)
+    amount_refunded: int | None = Field(None, ge=0)
     status: str
     failure_code: str | None = None
 
@@ -162,7 +175,7 @@ class Refund(StripeObject):
     charge: str | None = None
     payment_intent: str | None = None
     currency: str
-    amount: int
+    amount: int = Field(ge=0)
     status: str | None = None
     reason: str | None = None
 

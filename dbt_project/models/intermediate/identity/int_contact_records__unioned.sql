@@ -154,6 +154,8 @@ with
             last_name,
             is_archived,
             false as is_only_mentioned,
+            cast(null as {{ dbt.type_string() }}) as stated_channel,
+            cast(null as {{ dbt.type_string() }}) as stated_campaign_id,
             created_at,
             loaded_at
         from crm_contacts
@@ -171,6 +173,8 @@ with
             last_name,
             false,
             false,
+            null,
+            null,
             created_at,
             loaded_at
         from shop_customers
@@ -188,6 +192,8 @@ with
             last_name,
             false,
             false,
+            null,
+            null,
             created_at,
             loaded_at
         from inbox_contacts
@@ -207,6 +213,8 @@ with
             null,
             is_deleted,
             false,
+            null,
+            null,
             created_at,
             loaded_at
         from billing_customers
@@ -225,6 +233,8 @@ with
             last_name,
             false,
             false,
+            channel,
+            campaign_id,
             created_at,
             loaded_at
         from file_customers
@@ -242,6 +252,8 @@ with
             last_name,
             false,
             false,
+            null,
+            null,
             created_at,
             loaded_at
         from file_leads
@@ -259,6 +271,8 @@ with
             null,
             false,
             false,
+            null,
+            null,
             created_at,
             loaded_at
         from guests
@@ -276,6 +290,8 @@ with
             null,
             false,
             true,
+            null,
+            null,
             created_at,
             loaded_at
         from mentioned_customers
@@ -297,6 +313,8 @@ with
             unioned.last_name,
             unioned.is_archived,
             unioned.is_only_mentioned,
+            unioned.stated_channel,
+            unioned.stated_campaign_id,
             unioned.created_at,
             unioned.loaded_at
         from unioned

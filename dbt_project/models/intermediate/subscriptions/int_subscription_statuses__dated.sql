@@ -78,13 +78,17 @@ with
         from from_paid_periods
     ),
 
-    -- Stripe calls a subscription active as soon as a trial is over; it counts as such once it was paid for.
+    -- Stripe calls a subscription active as soon as a trial is over; it counts as such once it was paid for, and from
+    -- then
+    -- on also while a payer is given free weeks as a trial.
     translated as (
         select
             stated.subscription_id,
             case
                 when stated.stated_status in ('canceled', 'incomplete_expired')
                 then 'ended'
+                when stated.stated_status = 'trialing' and subscriptions.started_at <= stated.changed_at
+                then 'active'
                 when stated.stated_status in ('trialing', 'unpaid', 'paused')
                 then stated.stated_status
                 when subscriptions.started_at <= stated.changed_at and stated.stated_status in ('active', 'past_due')

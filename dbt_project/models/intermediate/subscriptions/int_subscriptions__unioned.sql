@@ -55,15 +55,35 @@ with
         group by subscription_id
     ),
 
-    dated as (
+    -- Weeks given for free to someone who pays already are no trial, though the system calls them one.
+    paid as (
         select
             subscriptions.*,
             payments.first_paid_at,
             coalesce(payments.priced_invoice_count, 0) as priced_invoice_count,
-            coalesce(subscriptions.trial_ended_at, subscriptions.start_at) as paying_from_at,
-            coalesce(subscriptions.created_at, subscriptions.start_at) as recorded_at
+            coalesce(subscriptions.trial_started_at > payments.first_paid_at, false) as is_trial_of_a_payer
         from subscriptions
         left join payments on payments.subscription_id = 'stripe:' || subscriptions.subscription_id
+    ),
+
+    dated as (
+        select
+            *,
+            case when not is_trial_of_a_payer then trial_started_at end as own_trial_started_at,
+            case when not is_trial_of_a_payer then trial_ended_at end as own_trial_ended_at,
+            coalesce(case when not is_trial_of_a_payer then trial_ended_at end, start_at) as paying_from_at,
+            coalesce(created_at, start_at) as recorded_at
+        from paid
+    ),
+
+    file_trials as (
+        select
+            *,
+            case
+                when started_at is null or trial_started_at <= started_at then trial_started_at
+            end as own_trial_started_at,
+            case when started_at is null or trial_started_at <= started_at then trial_ended_at end as own_trial_ended_at
+        from file_subscriptions
     ),
 
     unioned as (
@@ -79,9 +99,12 @@ with
             contents.billing_months::int as billing_months,
             dated.paying_from_at,
             dated.recorded_at,
-            greatest(dated.start_at, dated.recorded_at) as created_at,
-            dated.trial_started_at,
-            dated.trial_ended_at,
+            least(
+                greatest(dated.start_at, dated.recorded_at),
+                coalesce(dated.first_paid_at, dated.recorded_at, dated.start_at)
+            ) as created_at,
+            dated.own_trial_started_at as trial_started_at,
+            dated.own_trial_ended_at as trial_ended_at,
             -- What is billed begins with the first payment; what costs nothing (a full discount), with its first day.
             case
                 when dated.first_paid_at is not null
@@ -120,15 +143,15 @@ with
             started_at,
             coalesce(recorded_at, trial_started_at, started_at),
             least(coalesce(trial_started_at, started_at), coalesce(started_at, trial_started_at)),
-            trial_started_at,
-            trial_ended_at,
+            own_trial_started_at,
+            own_trial_ended_at,
             started_at,
             cancelled_at,
             ended_at,
             null,
             false,
             loaded_at
-        from file_subscriptions
+        from file_trials
     )
 
 select *
