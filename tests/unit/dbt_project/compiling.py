@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -57,3 +58,9 @@ def compiled(inline: str) -> str:
     assert result.success, result.exception
     run_result: RunResult = result.result.results[0]
     return str(run_result.node.compiled_code)
+
+
+def model_sql(name: str) -> str:
+    """The SQL with Jinja of a model, reading tables called `given_<input>`."""
+    (file,) = (PROJECT / "models").rglob(f"{name}.sql")
+    return re.sub(r'\{\{ ref\("(\w+)"\) \}\}', r"given_\1", file.read_text(encoding="utf-8"))

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.dbt_project.compiling import PROJECT, compiled, dbt_environment, invoke
+from tests.unit.dbt_project.compiling import compiled, dbt_environment, invoke, model_sql
 
 FIRST_DAY, LAST_DAY = date(2026, 1, 1), date(2026, 12, 31)
 OFFICE = {day: ["09:00-12:30", "13:30-18:00"] for day in ("monday", "tuesday", "wednesday", "thursday")}
@@ -82,12 +82,6 @@ def instants(rng: random.Random, count: int) -> list[datetime]:
         else first + timedelta(microseconds=rng.randint(0, spread))
         for number in range(count)
     ]
-
-
-def model_sql(name: str) -> str:
-    """A model whose inputs are tables called `given_<input>`."""
-    (file,) = (PROJECT / "models").rglob(f"{name}.sql")
-    return re.sub(r'\{\{ ref\("(\w+)"\) \}\}', r"given_\1", file.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
