@@ -149,12 +149,12 @@ def rows_kept(batch: Batch, share: float = 0.8) -> list[Expectation]:
     ]
 
 
-def equal_sums(sentence: str, ours: str, theirs: str, *, tolerance: float = 0.005) -> Expectation:
-    """Two SQL expressions of one number each agree."""
+def equal_sums(sentence: str, ours: str, theirs: str) -> Expectation:
+    """Two SQL expressions of one number each are equal: counts or decimals, whose sums are exact at any size."""
     return no_rows(
         sentence,
         f"select ours, theirs from (select coalesce(({ours}), 0) as ours, coalesce(({theirs}), 0) as theirs) "
-        f"where abs(ours - theirs) > {tolerance}",
+        f"where ours <> theirs",
     )
 
 

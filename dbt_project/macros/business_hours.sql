@@ -112,12 +112,12 @@
 {%- endmacro %}
 
 {#-
-    Opening seconds between the start of the calendar and an instant, which lies in the row `segment` of
+    Opening microseconds between the start of the calendar and an instant, which lies in the row `segment` of
     int_business_hours__accumulated; null before the calendar. The difference of two is the business time between them.
 -#}
-{% macro business_seconds_until(segment, instant) -%}
+{% macro business_microseconds_until(segment, instant) -%}
     (
-        {{ segment }}.open_seconds_before
-        + least({{ seconds_between(segment ~ ".starts_at", instant) }}, {{ segment }}.open_seconds)
+        {{ segment }}.open_microseconds_before
+        + least({{ microseconds_between(segment ~ ".starts_at", instant) }}, {{ segment }}.open_microseconds)
     )
 {%- endmacro %}

@@ -36,4 +36,4 @@ cross join counted
 where
     coalesce(reported.people, 0) <> counted.people
     or coalesce(reported.deals, 0) <> counted.deals
-    or abs(coalesce(reported.deal_amount, 0) - counted.deal_amount) > 0.01
+    or coalesce(reported.deal_amount, 0) <> counted.deal_amount

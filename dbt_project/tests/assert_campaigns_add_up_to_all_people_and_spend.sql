@@ -17,4 +17,4 @@ select reported.people as reported_people, counted.people, reported.spend as rep
 from reported
 cross join counted
 cross join spent
-where reported.people <> counted.people or abs(reported.spend - spent.spend) > 0.01
+where reported.people <> counted.people or reported.spend <> spent.spend

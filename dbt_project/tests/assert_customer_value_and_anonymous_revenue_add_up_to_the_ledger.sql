@@ -13,4 +13,4 @@ select ledger.amount as ledger_amount, customers.amount as customer_amount, outs
 from ledger
 cross join customers
 cross join outside
-where abs(ledger.amount - customers.amount - outside.amount) > 0.0001
+where ledger.amount <> customers.amount + outside.amount

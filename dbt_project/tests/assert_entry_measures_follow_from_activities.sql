@@ -1,6 +1,8 @@
--- What an explanation says was known at an entry, counted again from the activities themselves.
+-- Every entry into a stage is explained, nothing else is, and what an explanation says was known at the entry is what
+-- the activities themselves say.
 with
     entries as (select * from {{ ref("fct_lifecycle_entries") }}),
+    episodes as (select * from {{ ref("fct_lifecycle_episodes") }}),
     activities as (select * from {{ ref("fct_activities") }}),
 
     paid as (
@@ -15,6 +17,7 @@ with
 
     counted as (
         select
+            entries.entity_type,
             entries.entity_id,
             entries.entered_at,
             entries.entry_activity_id,
@@ -22,9 +25,41 @@ with
             count(paid.occurred_at) as paid_count
         from entries
         left join paid on paid.entity_id = entries.entity_id and paid.occurred_at <= entries.entered_at
-        group by entries.entity_id, entries.entered_at, entries.entry_activity_id
+        group by entries.entity_type, entries.entity_id, entries.entered_at, entries.entry_activity_id
+    ),
+
+    entered as (select distinct entity_type, entity_id, entered_at, entry_activity_id from episodes),
+
+    judged as (
+        select
+            coalesce(counted.entity_id, entered.entity_id) as entity_id,
+            coalesce(counted.entered_at, entered.entered_at) as entered_at,
+            counted.told_count,
+            counted.paid_count,
+            case
+                when entered.entity_id is null
+                then 'no stage is entered there'
+                when counted.entity_id is null
+                then 'the entry has no measures'
+                when counted.told_count is null or counted.told_count <> counted.paid_count
+                then 'the measures are not those of the activities'
+            end as problem
+        from counted
+        full outer join
+            entered
+            on entered.entity_type = counted.entity_type
+            and entered.entity_id = counted.entity_id
+            and entered.entered_at = counted.entered_at
+            and entered.entry_activity_id = counted.entry_activity_id
     )
 
-select *
-from counted
-where told_count is null or told_count <> paid_count
+select
+    entity_id,
+    entered_at,
+    told_count,
+    paid_count,
+    problem
+    || ': a refresh has left rows of an earlier state. Measure them again with'
+    || ' dbt build --full-refresh --select fct_lifecycle_entries+' as reason
+from judged
+where problem is not null

@@ -84,7 +84,5 @@ left join
 left join later on later.cohort_month = curves.cohort_month and later.acquisition_channel = curves.acquisition_channel
 where
     not coalesce(curves.cohort_size = booked.customer_count, false)
-    or not coalesce(
-        abs(curves.order_view_amount + coalesce(later.order_view_amount, 0) - booked.amount) < 0.0001, false
-    )
-    or not coalesce(abs(curves.cash_view_amount + coalesce(later.cash_view_amount, 0) - booked.amount) < 0.0001, false)
+    or not coalesce(curves.order_view_amount + coalesce(later.order_view_amount, 0) = booked.amount, false)
+    or not coalesce(curves.cash_view_amount + coalesce(later.cash_view_amount, 0) = booked.amount, false)

@@ -29,4 +29,4 @@ cross join spent
 left join reported on reported.breakdown = breakdowns.breakdown
 where
     coalesce(reported.customer_count, 0) <> counted.customer_count
-    or abs(coalesce(reported.spend_amount, 0) - spent.spend_amount) > 0.0001
+    or coalesce(reported.spend_amount, 0) <> spent.spend_amount

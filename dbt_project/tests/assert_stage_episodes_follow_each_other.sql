@@ -11,6 +11,16 @@ with
         from episodes
     )
 
-select *
+select
+    lifecycle_model,
+    entity_id,
+    stage,
+    entered_at,
+    exited_at,
+    next_entered_at,
+    'the next stage is entered before this one is left: a refresh has mixed two evaluations of the entity. Evaluate it'
+    || ' again with dbt build --full-refresh --select int_lifecycle__'
+    || lifecycle_model
+    || '+' as reason
 from followed
 where next_entered_at is not null and (exited_at is null or exited_at > next_entered_at)

@@ -1,4 +1,5 @@
--- For an entity that never left the funnel, the days over all its stages are its age.
+-- For an entity that never left the funnel, the days over all its stages are its age. Days are doubles, whose sum is
+-- exact to a billionth of it.
 with
     episodes as (select * from {{ ref("lifecycle_stage_history") }}),
     current_stages as (select * from {{ ref("lifecycle_current") }}),
@@ -48,4 +49,4 @@ with
 
 select *
 from ages
-where abs(days_in_stages - age_days) > 0.000001
+where abs(days_in_stages - age_days) > 0.000000001 * age_days

@@ -7,7 +7,6 @@ from great_expectations.expectations.expectation import Expectation
 from expectations.batch import Batch
 from expectations.plausibility import equal_sums, near_published, no_rows, rows_kept
 
-
 JUDGES_EMPTY = True  # no customer at all is what orders without any look like
 
 

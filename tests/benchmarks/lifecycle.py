@@ -169,7 +169,7 @@ def bare(folder: Path, warehouse: Path, as_of: datetime, name: str) -> Usage:
 
 def differences(warehouse: Path, name: str) -> tuple[int, int]:
     """Episodes of the bare script, and how many of either way the other does not have."""
-    engine = f"select {EPISODE} from intermediate.int_lifecycle__conversation where stage is not null"
+    engine = f"select {EPISODE} from intermediate.int_lifecycle__conversation"
     script = f"select {EPISODE} from {name}"
     with duckdb.connect(str(warehouse), config={"memory_limit": MEMORY_LIMIT}) as connection:
         (episodes,) = connection.execute(f"select count(*) from {name}").fetchone() or (0,)

@@ -25,16 +25,27 @@
     timestamp_micros(({{ column }}::decimal(20, 6) * 1000000)::bigint)::timestamp_ntz
 {%- endmacro %}
 
-{#- Elapsed seconds, as a double: differences of dates and datediff by hour mean other things elsewhere. -#}
-{% macro seconds_between(earlier, later) -%}
-    {{ return(adapter.dispatch("seconds_between", "lifecycle")(earlier, later)) }}
+{#-
+    Elapsed microseconds, as a bigint: durations that are added up or compared are whole numbers, because sums of
+    doubles are not exact. Differences of dates and datediff by hour mean other things elsewhere.
+-#}
+{% macro microseconds_between(earlier, later) -%}
+    {{ return(adapter.dispatch("microseconds_between", "lifecycle")(earlier, later)) }}
 {%- endmacro %}
-{% macro default__seconds_between(earlier, later) -%}
-    ((epoch_us({{ later }}) - epoch_us({{ earlier }}))::double / 1000000)
+{% macro default__microseconds_between(earlier, later) -%}
+    (epoch_us({{ later }}) - epoch_us({{ earlier }}))
 {%- endmacro %}
-{% macro spark__seconds_between(earlier, later) -%}
-    ((unix_micros({{ later }}::timestamp) - unix_micros({{ earlier }}::timestamp))::double / 1000000)
+{% macro spark__microseconds_between(earlier, later) -%}
+    (unix_micros({{ later }}::timestamp) - unix_micros({{ earlier }}::timestamp))
 {%- endmacro %}
 
+{#- Microseconds as seconds, as a double: what is shown. -#}
+{% macro as_seconds(microseconds) -%}(({{ microseconds }})::double / 1000000) {%- endmacro %}
+
+{#- Elapsed seconds, as a double. -#}
+{% macro seconds_between(earlier, later) -%} {{ as_seconds(microseconds_between(earlier, later)) }} {%- endmacro %}
+
 {#- Elapsed days of 24 hours, as a double. -#}
-{% macro days_between(earlier, later) -%}({{ seconds_between(earlier, later) }} / 86400) {%- endmacro %}
+{% macro days_between(earlier, later) -%}
+    ({{ microseconds_between(earlier, later) }}::double / 86400000000)
+{%- endmacro %}

@@ -1,5 +1,6 @@
 {#-
-    Which entities a run of a stage model evaluates, and the dbt model around the engine.
+    Which entities a run evaluates, and how what it finds replaces what stands: the fingerprints, the stage models and
+    the measures at their entries. After any run each table holds what a rebuild would.
 
     The first run, and `--full-refresh`, evaluate everyone. A later run evaluates the entities with new, changed,
     merged or vanished activities since the rows that stand were evaluated, and those for whom a timer has run out
@@ -12,8 +13,9 @@
         config(
             enabled=model.name.removeprefix("int_lifecycle__") in var("lifecycle_models"),
             materialized=lifecycle_materialization(),
-            incremental_strategy="delete+insert",
+            incremental_strategy="replace_entities",
             unique_key="entity_id",
+            incremental_predicates=["stage is not null"],
             on_schema_change="sync_all_columns",
         )
     }}
@@ -53,13 +55,35 @@
 {% macro spark__lifecycle_materialization() -%} {{ return("table") }} {%- endmacro %}
 
 {#-
+    The incremental strategy of tables that hold what is known of each entity. The entities among the new rows
+    (`unique_key`) are replaced; new rows that `incremental_predicates` let pass are inserted. So a row that says nothing
+    of an entity removes it.
+-#}
+{% macro get_incremental_replace_entities_sql(arg_dict) -%}
+    {%- set keys = [arg_dict["unique_key"]] if arg_dict["unique_key"] is string else arg_dict["unique_key"] -%}
+    {%- set columns = arg_dict["dest_columns"] | map(attribute="name") | join(", ") -%}
+    {%- set deletion -%}
+        delete from {{ arg_dict["target_relation"] }}
+        where ({{ keys | join(", ") }}) in (select {{ keys | join(", ") }} from {{ arg_dict["temp_relation"] }})
+    {%- endset -%}
+    {%- set insertion -%}
+        insert into {{ arg_dict["target_relation"] }} ({{ columns }})
+        select {{ columns }}
+        from {{ arg_dict["temp_relation"] }}
+        where {{ arg_dict["incremental_predicates"] | join(" and ") }}
+    {%- endset -%}
+    {{ return(deletion ~ "; " ~ insertion) }}
+{%- endmacro %}
+
+{#-
     The rows that a run writes: episodes with `evaluated_at`, `evaluated_as_of` and `engine_version`. `existing`: the
     relation of the rows that stand, or none to evaluate everyone. In an increment an evaluated entity without episodes
-    has one row without stage, so that the rows it had before are replaced as well.
+    has one row without stage, which removes the rows it had before.
 -#}
 {% macro lifecycle_evaluation_sql(definition, activities_relation, entities_relation, existing, is_signed=true) -%}
     {%- set everyone = lifecycle_episodes_sql(definition, activities_relation) -%}
-    {%- set version = local_md5(everyone | replace(as_of(), "as_of")) -%}
+    {#- Rows that were written in another way are replaced like those of another engine. -#}
+    {%- set version = local_md5("replace_entities: " ~ (everyone | replace(as_of(), "as_of"))) -%}
     {%- if existing %}
         with
             last_evaluation as (
@@ -76,7 +100,7 @@
             ),
 
             entities_to_evaluate as (
-                {{ lifecycle_due_entities_sql(definition, activities_relation, entities_relation) }}
+                {{ lifecycle_due_entities_sql(definition, activities_relation, entities_relation, existing) }}
             ),
 
             episodes as (
@@ -140,8 +164,11 @@
     }}
 {%- endmacro %}
 
-{#- Entities that changed since the last evaluation (the CTE `last_evaluation`), or whose timers have run out since. -#}
-{% macro lifecycle_due_entities_sql(definition, activities_relation, entities_relation) -%}
+{#-
+    Entities that changed since the last evaluation (the CTE `last_evaluation`), whose timers have run out since, or who
+    have episodes and are gone: merged into another, taken back, erased.
+-#}
+{% macro lifecycle_due_entities_sql(definition, activities_relation, entities_relation, existing) -%}
     {%- set entity_column = definition.entity ~ "_id" -%}
     select entities.entity_id
     from {{ entities_relation }} as entities
@@ -152,6 +179,15 @@
             last_evaluation.evaluated_at is null
             or last_evaluation.evaluated_as_of > {{ as_of() }}
             or entities.changed_at > last_evaluation.evaluated_at
+        )
+    union
+    select existing.entity_id
+    from {{ existing }} as existing
+    where
+        existing.entity_id not in (
+            select entities.entity_id
+            from {{ entities_relation }} as entities
+            where entities.entity_type = {{ quoted(definition.entity) }}
         )
     {%- for timer in lifecycle_timers(definition) -%}
         {%- for start in timer.starts %}
@@ -171,8 +207,7 @@
 
 {#-
     The fingerprint of each entity's activities and when it last changed. `existing`: the relation of the fingerprints
-    that stand, or none. An entity without activities keeps a row without fingerprint, so that who is merged into
-    another or taken back is evaluated once more.
+    that stand, or none. An entity whose activities are gone has one row without fingerprint, which removes it.
 -#}
 {% macro lifecycle_fingerprints_sql(activities_relation, existing) -%}
     with
@@ -197,7 +232,7 @@
                     coalesce(fingerprints.entity_type, existing.entity_type) as entity_type,
                     coalesce(fingerprints.entity_id, existing.entity_id) as entity_id,
                     fingerprints.fingerprint,
-                    coalesce(fingerprints.activity_count, 0) as activity_count
+                    fingerprints.activity_count
                 from fingerprints
                 full outer join
                     existing
@@ -205,7 +240,8 @@
                     and existing.entity_id = fingerprints.entity_id
                 where
                     existing.entity_id is null
-                    or existing.activity_count <> coalesce(fingerprints.activity_count, 0)
+                    or fingerprints.entity_id is null
+                    or existing.activity_count <> fingerprints.activity_count
                     or existing.fingerprint <> fingerprints.fingerprint
             )
 
@@ -213,5 +249,71 @@
         from changes
     {% else %}
         select entity_type, entity_id, fingerprint, activity_count, {{ run_started() }} as changed_at from fingerprints
+    {% endif %}
+{%- endmacro %}
+
+{#-
+    Every measure at each entry into a stage. `existing`: the relation of the entries that stand, or none. In an increment
+    an entity is measured whose entries are others than those that stand, who was evaluated since, or whose entries
+    another definition of the measures signed; one without any entry has one row without instant, which removes it.
+-#}
+{% macro lifecycle_entries_sql(activities_relation, episodes_relation, existing) -%}
+    {%- set version = local_md5(lifecycle_entry_measures_sql("activities", "entries")) -%}
+    {%- set keys = "entity_type, entity_id, entered_at, entry_activity_id" -%}
+    with
+        episode_entries as (
+            select {{ keys }}, max(evaluated_at) as evaluated_at from {{ episodes_relation }} group by {{ keys }}
+        ),
+
+        {% if existing %}
+            existing as (select * from {{ existing }}),
+
+            entities_to_measure as (
+                select distinct
+                    coalesce(episode_entries.entity_type, existing.entity_type) as entity_type,
+                    coalesce(episode_entries.entity_id, existing.entity_id) as entity_id
+                from episode_entries
+                full outer join
+                    existing
+                    on existing.entity_type = episode_entries.entity_type
+                    and existing.entity_id = episode_entries.entity_id
+                    and existing.entered_at = episode_entries.entered_at
+                    and existing.entry_activity_id = episode_entries.entry_activity_id
+                where
+                    existing.entity_id is null
+                    or episode_entries.entity_id is null
+                    or existing.measures_version <> '{{ version }}'
+                    or existing.measured_at < episode_entries.evaluated_at
+            ),
+
+            entries_to_measure as (
+                select episode_entries.*
+                from entities_to_measure
+                inner join
+                    episode_entries
+                    on episode_entries.entity_type = entities_to_measure.entity_type
+                    and episode_entries.entity_id = entities_to_measure.entity_id
+            ),
+        {% else %} entries_to_measure as (select * from episode_entries),
+        {% endif %}
+
+        measured as (
+            {{ lifecycle_entry_measures_sql(activities_relation, "select " ~ keys ~ " from entries_to_measure") }}
+        )
+
+    select
+        {{ "entities_to_measure" if existing else "measured" }}.entity_type,
+        {{ "entities_to_measure" if existing else "measured" }}.entity_id,
+        measured.entered_at,
+        measured.entry_activity_id,
+        measured.measures,
+        '{{ version }}' as measures_version,
+        {{ run_started() }} as measured_at
+    from {{ "entities_to_measure" if existing else "measured" }}
+    {% if existing %}
+        left join
+            measured
+            on measured.entity_type = entities_to_measure.entity_type
+            and measured.entity_id = entities_to_measure.entity_id
     {% endif %}
 {%- endmacro %}

@@ -32,7 +32,6 @@
                     evaluated_as_of,
                     evaluated_at
                 from {{ ref("int_lifecycle__" ~ name) }}
-                where stage is not null
             ),
         {%- endfor %}
 

@@ -28,8 +28,13 @@ with
                 then owners.agent_id
             end as agent_id,
             {{ seconds_between("measured.waiting_since_at", "measured.measured_until_at") }} as response_seconds,
-            {{ business_seconds_until("hours_until", "measured.measured_until_at") }}
-            - {{ business_seconds_until("hours_since", "measured.waiting_since_at") }} as business_response_seconds
+            {{
+                as_seconds(
+                    business_microseconds_until("hours_until", "measured.measured_until_at")
+                    ~ " - "
+                    ~ business_microseconds_until("hours_since", "measured.waiting_since_at")
+                )
+            }} as business_response_seconds
         from measured
         left join person_records on person_records.record_key = measured.record_key
         left join agents on agents.source_system = measured.source_system and agents.user_id = measured.user_id

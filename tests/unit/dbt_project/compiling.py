@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -64,3 +65,9 @@ def compiled_models(*names: str) -> dict[str, str]:
     result = dbtRunner(parsed()).invoke(["--quiet", "compile", "--select", *names, *PLACES])
     assert result.success, result.exception
     return {run.node.name: str(run.node.compiled_code) for run in result.result.results}
+
+
+def model_sql(name: str) -> str:
+    """The SQL with Jinja of a model, reading tables called `given_<input>`."""
+    (file,) = (PROJECT / "models").rglob(f"{name}.sql")
+    return re.sub(r'\{\{ ref\("(\w+)"\) \}\}', r"given_\1", file.read_text(encoding="utf-8"))

@@ -7,17 +7,20 @@ import random
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
+import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
-from tests.unit.dbt_project.compiling import PROJECT, compiled, dbt_environment, invoke
+from tests.unit.dbt_project.compiling import compiled, dbt_environment, invoke, model_sql
 
 FIRST_DAY, LAST_DAY = date(2026, 1, 1), date(2026, 12, 31)
-MODEL = PROJECT / "models" / "intermediate" / "business_hours" / "int_business_hours__accumulated.sql"
 OFFICE = {day: ["09:00-12:30", "13:30-18:00"] for day in ("monday", "tuesday", "wednesday", "thursday")}
 SETTINGS: dict[str, dict[str, Any]] = {
     "office in Paris": {
@@ -62,66 +65,130 @@ def openings(setting: Mapping[str, Any]) -> list[tuple[datetime, datetime]]:
     return found
 
 
-def business_seconds(opened: list[tuple[datetime, datetime]], since: datetime, until: datetime) -> float:
+def business_time(opened: list[tuple[datetime, datetime]], since: datetime, until: datetime) -> timedelta:
     overlaps = (min(until, high) - max(since, low) for low, high in opened)
-    return sum(max(overlap.total_seconds(), 0) for overlap in overlaps)
+    return sum((max(overlap, timedelta(0)) for overlap in overlaps), timedelta(0))
 
 
-def instants() -> list[tuple[datetime, datetime]]:
-    """Pairs of instants, half of them around the days when clocks change."""
-    rng = random.Random(7)
-    start = datetime(2026, 1, 2, tzinfo=UTC)
+def instants(rng: random.Random, count: int) -> list[datetime]:
+    """Instants with microseconds, half of them around the days when clocks change."""
     changes = [datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC), datetime(2026, 3, 8, tzinfo=UTC)]
-    pairs = []
-    for number in range(300):
-        if number % 2:
-            since = rng.choice(changes) + timedelta(seconds=rng.randint(-2 * 86400, 2 * 86400))
-        else:
-            since = start + timedelta(seconds=rng.randint(0, 350 * 86400))
-        lasts = rng.choice([60, 3600, 86400, 20 * 86400])
-        pairs.append((since, min(since + timedelta(seconds=rng.randint(0, lasts)), datetime(2026, 12, 31, tzinfo=UTC))))
-    return pairs
+    first, last = datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 12, 31, tzinfo=UTC)
+    spread = int((last - first) / timedelta(microseconds=1))
+    near = 2 * 86400 * 10**6
+    return [
+        rng.choice(changes) + timedelta(microseconds=rng.randint(-near, near))
+        if number % 2
+        else first + timedelta(microseconds=rng.randint(0, spread))
+        for number in range(count)
+    ]
+
+
+@pytest.fixture(scope="module")
+def response_times_sql(folder: Path) -> str:
+    return compiled(model_sql("fct_response_times"))
+
+
+def response_times(
+    response_times_sql: str, setting: Mapping[str, Any], waits: list[tuple[datetime, datetime]]
+) -> list[tuple[float, float]]:
+    """Wall-clock and business seconds of waits, as fct_response_times publishes them."""
+    hours = model_sql("int_business_hours__accumulated")
+    given_setting = json.dumps(setting)
+    hours = hours.replace('business_hours_intervals("days")', f'business_hours_intervals("days", {given_setting})')
+    assert given_setting in hours
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute(
+            "create table given_int_calendar__days as "
+            "select unnest(generate_series(?::date, ?::date, interval 1 day))::date as date_day",
+            [FIRST_DAY, LAST_DAY],
+        )
+        connection.execute(f"create table given_int_business_hours__accumulated as {compiled(hours)}")
+        rows = pa.table(
+            {
+                "wait_id": [str(number) for number in range(len(waits))],
+                "waiting_since_at": [since.replace(tzinfo=None) for since, _ in waits],
+                "ended_at": [until.replace(tzinfo=None) for _, until in waits],
+            }
+        )
+        connection.register("rows", rows)
+        connection.execute(
+            "create table given_int_response_waits__delimited as "
+            "select *, null::text as conversation_id, 'inbox' as source_system, null::text as channel, "
+            "'opening' as kind, ended_at as replied_at, null::text as user_id, 'someone' as record_key from rows"
+        )
+        for table, columns in {
+            "bridge_person_records": "record_key text, person_id text",
+            "int_agents__unioned": "source_system text, user_id text, agent_id text",
+            "int_contact_owners__unioned": "record_key text, agent_id text",
+        }.items():
+            connection.execute(f"create table given_{table} ({columns})")
+        return connection.execute(
+            f"select response_seconds, business_response_seconds from ({response_times_sql}) order by wait_id::int"
+        ).fetchall()
+
+
+def microseconds(seconds: float) -> int:
+    """The whole number that a double of seconds stands for: it holds microseconds of two centuries."""
+    return round(seconds * 10**6)
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_business_seconds_equal_interval_arithmetic(name: str) -> None:
+def test_business_time_equals_interval_arithmetic(name: str, response_times_sql: str) -> None:
     setting = SETTINGS[name]
-    model = MODEL.read_text().replace('{{ ref("int_calendar__days") }}', "calendar_given")
-    assert "calendar_given" in model
-    model = model.replace(
-        'business_hours_intervals("days")', f'business_hours_intervals("days", {json.dumps(setting)})'
-    )
-    join = (
-        "left join segments as {0} on {0}.date_day = cast(pairs.{1} as date) "
-        "and pairs.{1} >= {0}.starts_at and pairs.{1} < {0}.ends_at "
-    )
-    until, since = (
-        "{{ business_seconds_until('late', 'pairs.until') }}",
-        "{{ business_seconds_until('early', 'pairs.since') }}",
-    )
-    sql = compiled(
-        f"with segments as (\n{model}\n) select pairs.number, {until} - {since} from pairs "
-        + join.format("early", "since")
-        + join.format("late", "until")
-        + "order by pairs.number"
-    )
-    pairs = instants()
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute(
-            "create table calendar_given as select unnest(generate_series(?::date, ?::date, interval 1 day))::date "
-            "as date_day",
-            [FIRST_DAY, LAST_DAY],
-        )
-        connection.execute("create table pairs (number int, since timestamp, until timestamp)")
-        connection.executemany(
-            "insert into pairs values (?, ?, ?)",
-            [(n, since.replace(tzinfo=None), until.replace(tzinfo=None)) for n, (since, until) in enumerate(pairs)],
-        )
-        found = connection.execute(sql).fetchall()
-
+    one, other = instants(random.Random(7), 300), instants(random.Random(8), 300)
+    waits = [(min(pair), max(pair)) for pair in zip(one, other, strict=True)]
     opened = openings(setting)
-    assert found == [(n, business_seconds(opened, since, until)) for n, (since, until) in enumerate(pairs)]
-    assert len({seconds for _, seconds in found}) > 10
+
+    found = response_times(response_times_sql, setting, waits)
+
+    assert found == [
+        ((until - since).total_seconds(), business_time(opened, since, until).total_seconds()) for since, until in waits
+    ]
+    assert len({business for _, business in found}) > 10
+
+
+@st.composite
+def settings_of_hours(draw: st.DrawFn) -> dict[str, Any]:
+    """Opening hours of any kind: several a day, around midnight, all day, in zones with odd offsets."""
+    weekly = {}
+    for day in draw(st.sets(st.sampled_from(WEEKDAYS), min_size=1)):
+        marks = sorted(draw(st.sets(st.integers(0, 24 * 60), min_size=2, max_size=6)))
+        texts = [f"{mark // 60:02}:{mark % 60:02}" for mark in marks]
+        weekly[day] = [f"{low}-{high}" for low, high in zip(texts[::2], texts[1::2], strict=False)]
+    zones = ["UTC", "Europe/Paris", "America/St_Johns", "Asia/Kathmandu", "Pacific/Auckland"]
+    return {"time_zone": draw(st.sampled_from(zones)), "weekly": weekly}
+
+
+def test_business_time_is_at_most_the_time_and_the_sum_of_its_parts(response_times_sql: str) -> None:
+    # Each example compiles the model: what fails is not worth the minutes of making it smaller.
+    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+    @given(settings_of_hours(), st.randoms(use_true_random=False))
+    def check(setting: dict[str, Any], rng: random.Random) -> None:
+        ordered = sorted(instants(rng, 200))
+        parts = list(pairwise(ordered))
+        found = response_times(response_times_sql, setting, [*parts, (ordered[0], ordered[-1])])
+        *part_times, whole = found
+
+        assert all(0 <= business <= wall for wall, business in found)
+        for place in (0, 1):
+            assert microseconds(whole[place]) == sum(microseconds(times[place]) for times in part_times)
+
+    check()
+
+
+@pytest.mark.parametrize("milliseconds", [1_800_129, 1_800_105, 1_800_083, 1_799_364])
+def test_a_reply_within_business_hours_takes_the_same_by_both_clocks(
+    milliseconds: int, response_times_sql: str
+) -> None:
+    since = datetime(2026, 1, 5, 10, tzinfo=UTC)
+    setting = {"time_zone": "UTC", "weekly": {"monday": ["08:00-18:00"]}}
+
+    ((wall, business),) = response_times(
+        response_times_sql, setting, [(since, since + timedelta(milliseconds=milliseconds))]
+    )
+
+    assert wall == business == milliseconds / 1000
 
 
 @pytest.mark.parametrize(

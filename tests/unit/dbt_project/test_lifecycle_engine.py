@@ -11,6 +11,7 @@ import random
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -22,13 +23,19 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.dbt_project.compiling import PROJECT, compiled, dbt_environment, invoke
+from tests.unit.dbt_project.compiling import PROJECT, compiled, dbt_environment, invoke, parsed
 from tests.unit.dbt_project.reference_engine import Candidate, Episode, Event, candidates, episodes
 from tests.unit.dbt_project.test_lifecycle_measures import Fact, expected_measures
 
 # Winter and summer time change in it, in Europe on 29 March and 25 October.
 START = datetime(2026, 1, 1)
 AS_OF = START + timedelta(days=500)
+# The tables that increments keep, and the model whose configuration says how; every stage model has the same.
+TABLES = {
+    "entities_given": "int_lifecycle_entities__fingerprinted",
+    "episodes_given": "int_lifecycle__conversation",
+    "entries_given": "fct_lifecycle_entries",
+}
 # In the compiled SQL; a test writes the instant it wants in its place.
 COMPILED_AS_OF = datetime(2001, 2, 3, 4, 5, 6)
 RUNS = (datetime(2030, 1, 1) + timedelta(seconds=number) for number in count())
@@ -204,9 +211,9 @@ def load(
     )
 
 
-def at(as_of: datetime, sql: str) -> str:
-    """The compiled SQL with another `as_of`, in a run that began later than all before it."""
-    sql = re.sub(r"timestamp '[^']+'( as (evaluated|changed)_at)", rf"timestamp '{next(RUNS)}'\1", sql)
+def at(as_of: datetime, sql: str, run: datetime | None = None) -> str:
+    """The compiled SQL with another `as_of`, in a run that began at `run`, or later than all before it."""
+    sql = re.sub(r"timestamp '[^']+'( as (evaluated|changed|measured)_at)", rf"timestamp '{run or next(RUNS)}'\1", sql)
     compiled_literal = f"timestamp '{COMPILED_AS_OF:%Y-%m-%d %H:%M:%S.%f}'"
     return sql.replace(compiled_literal, f"timestamp '{as_of:%Y-%m-%d %H:%M:%S.%f}'")
 
@@ -350,9 +357,19 @@ def test_a_timer_is_not_due_before_the_refresh(engines: dict[str, str]) -> None:
         assert [episode.stage for episode in found] == stages
 
 
+@dataclass(frozen=True)
+class Night:
+    """The instant of a refresh, all that is known by then, and the stage models that are enabled."""
+
+    as_of: datetime
+    told: dict[int, list[Event]]
+    enabled: list[str]
+
+
 @st.composite
-def refreshes(draw: st.DrawFn, definition: dict) -> list[tuple[datetime, dict[int, list[Event]]]]:
-    """Nights with the instant of each and all that is known by then: late arrivals, what is taken back, merges."""
+def refreshes(draw: st.DrawFn, names: list[str]) -> list[Night]:
+    """Nights of late arrivals, of what is taken back and comes again, of merges and erasures; all models run last."""
+    definition = MODELS[names[0]]
     events = dict(enumerate(draw(histories_of(definition))))
     owners = {event.activity_id: owner for owner, history in events.items() for event in history}
     known: set[str] = set()
@@ -365,66 +382,139 @@ def refreshes(draw: st.DrawFn, definition: dict) -> list[tuple[datetime, dict[in
         known |= draw(chosen)
         known -= draw(st.one_of(st.just(set()), chosen))
         if owners and draw(st.booleans()):
+            erased = draw(st.sampled_from(sorted(events)))
+            known -= {key for key, owner in owners.items() if owner == erased}
+        if owners and draw(st.booleans()):
             gone, into = draw(st.tuples(*[st.sampled_from(sorted(events))] * 2))
             owners = {key: into if owner == gone else owner for key, owner in owners.items()}
         told: dict[int, list[Event]] = {owner: [] for owner in events}
         for key in sorted(known):
             told[owners[key]].append(pool[key])
-        nights.append((as_of, told))
-    return nights
+        nights.append(Night(as_of, told, draw(st.sampled_from([names, names, names[:1], names[1:] or names]))))
+    return [*nights, Night(as_of, told, names)]
 
 
 @pytest.fixture(scope="module")
 def increments(dbt_folder: Path) -> dict[str, str]:
-    """The SQL of every model that evaluates what changed, and that of the fingerprints, both ways."""
-    sql = [call(definition, "'episodes_given'") for definition in MODELS.values()]
-    sql += [
-        "{{ lifecycle_fingerprints_sql('activities_given', " + existing + ") }}"
-        for existing in ("none", "'entities_given'")
-    ]
+    """The SQL of every model that evaluates what changed, of fingerprints and entries both ways, and of replacing."""
+    sql = {name: call(definition, "'episodes_given'") for name, definition in MODELS.items()}
+    for prefix, entities, entries in [("first ", "none", "none"), ("", "'entities_given'", "'entries_given'")]:
+        sql[f"{prefix}fingerprints"] = f"{{{{ lifecycle_fingerprints_sql('activities_given', {entities}) }}}}"
+        sql[f"{prefix}entries"] = f"{{{{ lifecycle_entries_sql('activities_given', 'episodes_told', {entries}) }}}}"
     separator = "\n--next\n"
     with dbt_environment(dbt_folder, {"LIFECYCLE_AS_OF": COMPILED_AS_OF.isoformat() + "Z"}):
-        parts = compiled(separator.join(sql)).split(separator.strip())
-    assert all(f"{COMPILED_AS_OF:%Y-%m-%d %H:%M:%S}" in part for part in parts[: len(MODELS)])
-    return dict(zip([*MODELS, "first_fingerprints", "fingerprints"], parts, strict=True))
+        for table, model in TABLES.items():
+            config = parsed().nodes[f"model.lifecycle.{model}"].config
+            arguments = {
+                "target_relation": table,
+                "temp_relation": "news",
+                "unique_key": config.unique_key,
+                "dest_columns": [{"name": "every_column"}],
+                "incremental_predicates": config.get("incremental_predicates"),
+            }
+            strategy = f"get_incremental_{config.incremental_strategy}_sql"
+            sql[table] = f"{{{{ {strategy}(fromjson({json.dumps(json.dumps(arguments))})) }}}}"
+        parts = compiled(separator.join(sql.values())).split(separator.strip())
+    found = dict(zip(sql, parts, strict=True))
+    assert all(f"{COMPILED_AS_OF:%Y-%m-%d %H:%M:%S}" in found[name] for name in MODELS)
+    return found
 
 
 def refresh(
-    connection: duckdb.DuckDBPyConnection, increments: dict[str, str], name: str, full: str, as_of: datetime
+    connection: duckdb.DuckDBPyConnection, increments: dict[str, str], engines: dict[str, str], night: Night
 ) -> None:
-    """What dbt does in a night: create, or delete and insert by key."""
-    tables = {row[0] for row in connection.execute("select table_name from duckdb_tables()").fetchall()}
-    for table, keys, first, later in [
-        ("entities_given", ["entity_type", "entity_id"], increments["first_fingerprints"], increments["fingerprints"]),
-        ("episodes_given", ["entity_id"], full, increments[name]),
-    ]:
-        if table not in tables:
-            connection.execute(f"create table {table} as {at(as_of, first)}")
-            continue
-        connection.execute(f"create or replace temp table news as {at(as_of, later)}")
-        same = " and ".join(f"{table}.{key} = news.{key}" for key in keys)
-        connection.execute(f"delete from {table} where exists (select 1 from news where {same})")
-        connection.execute(f"insert into {table} by name select * from news")
+    """What dbt does in a night: create each table, or replace in it those of whom there is news."""
+    run = next(RUNS)
+    keep(connection, increments, "entities_given", "entities_given", "fingerprints", night.as_of, run)
+    for name in night.enabled:
+        own = {name: increments[name].replace("episodes_given", f"episodes_{name}"), f"first {name}": engines[name]}
+        keep(connection, {**increments, **own}, "episodes_given", f"episodes_{name}", name, night.as_of, run)
+    episodes_told = " union all by name ".join(f"select * from episodes_{name}" for name in night.enabled)
+    connection.execute(f"create or replace view episodes_told as {episodes_told}")
+    keep(connection, increments, "entries_given", "entries_given", "entries", night.as_of, run)
+
+
+def keep(
+    connection: duckdb.DuckDBPyConnection,
+    increments: dict[str, str],
+    kind: str,
+    table: str,
+    name: str,
+    as_of: datetime,
+    run: datetime,
+) -> None:
+    if not connection.execute("select 1 from duckdb_tables() where table_name = ?", [table]).fetchall():
+        connection.execute(f"create table {table} as {at(as_of, increments[f'first {name}'], run)}")
+        return
+    connection.execute(f"create or replace temp table news as {at(as_of, increments[name], run)}")
+    columns = ", ".join(row[0] for row in connection.execute(f"describe {table}").fetchall())
+    connection.execute(increments[kind].replace(kind, table).replace("every_column", columns))
+
+
+def differences(
+    connection: duckdb.DuckDBPyConnection, increments: dict[str, str], engines: dict[str, str], night: Night
+) -> dict[str, list[tuple]]:
+    """Rows of each table that stand without being in a rebuild, or the other way round."""
+    tables = {
+        "entities_given": ("entity_type, entity_id, fingerprint, activity_count", increments["first fingerprints"]),
+        **{
+            f"episodes_{name}": (f"entity_type, entity_id, lifecycle_model, {EPISODE}, loaded_at", engines[name])
+            for name in night.enabled
+        },
+        "entries_given": (
+            "entity_type, entity_id, entered_at, entry_activity_id, measures",
+            increments["first entries"],
+        ),
+    }
+    found = {}
+    for table, (columns, rebuilding) in tables.items():
+        standing = f"select {columns} from {table}"
+        rebuilt = f"select {columns} from ({at(night.as_of, rebuilding)})"
+        difference = f"({standing} except all {rebuilt}) union all ({rebuilt} except all {standing})"
+        if rows := connection.execute(difference).fetchall():
+            found[table] = rows
+    return found
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_increments_equal_a_rebuild(name: str, engines: dict[str, str], increments: dict[str, str]) -> None:
-    definition = MODELS[name]
+    """Fingerprints, episodes of two stage models side by side, and the measures at their entries."""
+    entity = MODELS[name]["entity"]
+    names = [
+        name,
+        *[other for other in ("every_rule", "conversation") if MODELS[other]["entity"] == entity != name][:1],
+    ]
 
-    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(refreshes(definition))
-    def check(nights: list[tuple[datetime, dict[int, list[Event]]]]) -> None:
-        columns = f"entity_type, entity_id, lifecycle_model, {EPISODE}, loaded_at"
+    @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(refreshes(names))
+    def check(nights: list[Night]) -> None:
         with duckdb.connect(config={"threads": 1}) as connection:
-            for as_of, told in nights:
-                load(connection, told, definition["entity"], as_of)
-                refresh(connection, increments, name, engines[name], as_of)
-                standing = f"select {columns} from episodes_given where stage is not null"
-                rebuilt = f"select {columns} from ({at(as_of, engines[name])})"
-                difference = f"({standing} except all {rebuilt}) union all ({rebuilt} except all {standing})"
-                assert connection.execute(difference).fetchall() == []
+            for night in nights:
+                load(connection, night.told, entity, night.as_of)
+                refresh(connection, increments, engines, night)
+                assert differences(connection, increments, engines, night) == {}
 
     check()
+
+
+def test_who_merges_or_is_erased_leaves_nothing_behind(engines: dict[str, str], increments: dict[str, str]) -> None:
+    def buys(owner: int) -> list[Event]:
+        return [
+            Event(f"{owner}-1", "conversation_opened", START + timedelta(days=owner)),
+            Event(f"{owner}-2", "order_paid", START + timedelta(days=owner, hours=1)),
+        ]
+
+    apart = {owner: buys(owner) for owner in range(4)}
+    merged = {0: [*buys(0), *buys(1)], 3: buys(3)}
+    with duckdb.connect(config={"threads": 1}) as connection:
+        for told, owners in [(apart, {"0", "1", "2", "3"}), (merged, {"0", "3"}), (apart, {"0", "1", "2", "3"})]:
+            night = Night(AS_OF, told, ["conversation", "every_rule"])
+            load(connection, told, "person", AS_OF)
+            refresh(connection, increments, engines, night)
+            for table in ("entities_given", "episodes_conversation", "episodes_every_rule", "entries_given"):
+                found = connection.execute(f"select distinct entity_id from {table}").fetchall()
+                assert {entity for (entity,) in found} == owners, table
+            assert differences(connection, increments, engines, night) == {}
 
 
 def test_an_increment_evaluates_only_whom_it_has_to(engines: dict[str, str], increments: dict[str, str]) -> None:
@@ -440,25 +530,26 @@ def test_an_increment_evaluates_only_whom_it_has_to(engines: dict[str, str], inc
     with duckdb.connect(config={"threads": 1}) as connection:
         for as_of, known in [(first, told), (second, later)]:
             load(connection, known, "person", as_of)
-            refresh(connection, increments, "conversation", engines["conversation"], as_of)
-        evaluated = dict(
-            connection.execute("select entity_id, max(evaluated_as_of) from episodes_given group by 1").fetchall()
-        )
-        # The second time: two timers that ran out, someone who wrote, someone whose activities are gone, someone new.
-        assert {entity for entity, instant in evaluated.items() if instant == second} == {"0", "1", "3", "4", "5"}
-        assert evaluated["2"] == first
-        stages = connection.execute("select stage from episodes_given where entity_id = '4'").fetchall()
-        assert stages == [(None,)]
+            refresh(connection, increments, engines, Night(as_of, known, ["conversation"]))
+        runs = connection.execute(
+            "select entity_id, max(evaluated_at), max(measured_at) from episodes_conversation "
+            "join entries_given using (entity_id) group by entity_id"
+        ).fetchall()
+        latest = max(evaluated_at for _, evaluated_at, _ in runs)
+        # The second time: two timers that ran out, someone who wrote, someone new; nobody else.
+        assert {entity for entity, evaluated_at, _ in runs if evaluated_at == latest} == {"0", "1", "3", "5"}
+        assert {entity for entity, _, measured_at in runs if measured_at == latest} == {"0", "1", "3", "5"}
+        assert {entity for entity, _, _ in runs} == {"0", "1", "2", "3", "5"}
 
 
 def test_another_engine_evaluates_everyone(engines: dict[str, str], increments: dict[str, str]) -> None:
     told = {owner: [Event(f"{owner}", "conversation_opened", START)] for owner in range(3)}
     with duckdb.connect(config={"threads": 1}) as connection:
         load(connection, told, "person", AS_OF)
-        refresh(connection, increments, "conversation", engines["conversation"], AS_OF)
-        connection.execute("update episodes_given set engine_version = 'an edited rule'")
-        refresh(connection, increments, "conversation", engines["conversation"], AS_OF + timedelta(days=1))
-        query = "select count(*) from episodes_given where engine_version <> 'an edited rule'"
+        refresh(connection, increments, engines, Night(AS_OF, told, ["conversation"]))
+        connection.execute("update episodes_conversation set engine_version = 'an edited rule'")
+        refresh(connection, increments, engines, Night(AS_OF + timedelta(days=1), told, ["conversation"]))
+        query = "select count(*) from episodes_conversation where engine_version <> 'an edited rule'"
         assert connection.execute(query).fetchone() == (3,)
 
 

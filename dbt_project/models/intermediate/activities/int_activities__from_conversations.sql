@@ -1,41 +1,28 @@
 with
     conversations as (select * from {{ ref("int_conversations__unioned") }}),
     messages as (select * from {{ ref("int_messages__unioned") }}),
+    waits as (select * from {{ ref("int_response_waits__delimited") }}),
     inbox_events as (select * from {{ ref("stg_respond_io__webhook_events") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
 
-    conversation_windows as (
-        select
-            *,
-            lead(opened_at) over (
-                partition by record_key order by opened_at asc nulls last, conversation_id asc nulls last
-            ) as next_opened_at
-        from conversations
-    ),
-
-    -- A first reply is a person's: what a bot or a broadcast sends does not count.
+    -- The first reply is that of the response times: a person's, in the conversation that asked for it.
     first_replies as (
         select
-            conversation_windows.conversation_id,
-            conversation_windows.source_system,
-            conversation_windows.source_record_id,
-            conversation_windows.record_key,
-            conversation_windows.channel,
-            min(messages.sent_at) as replied_at,
-            min(messages.loaded_at) as loaded_at
-        from conversation_windows
-        inner join
-            messages
-            on messages.record_key = conversation_windows.record_key
-            and messages.sent_at >= conversation_windows.opened_at
-            and (messages.sent_at < conversation_windows.next_opened_at or conversation_windows.next_opened_at is null)
-        where messages.sender_kind = 'agent'
+            conversations.source_system,
+            conversations.source_record_id,
+            conversations.record_key,
+            conversations.channel,
+            min(waits.replied_at) as replied_at,
+            min_by(waits.reply_loaded_at, waits.replied_at) as loaded_at
+        from conversations
+        inner join waits on waits.conversation_id = conversations.conversation_id
+        where waits.replied_at is not null
         group by
-            conversation_windows.conversation_id,
-            conversation_windows.source_system,
-            conversation_windows.source_record_id,
-            conversation_windows.record_key,
-            conversation_windows.channel
+            conversations.conversation_id,
+            conversations.source_system,
+            conversations.source_record_id,
+            conversations.record_key,
+            conversations.channel
     ),
 
     -- The broadcast that a contact heard last, beside each message.

@@ -49,16 +49,18 @@ with
     ),
 
     unioned as (
-        select date_day, starts_at, {{ seconds_between("starts_at", "closes_at") }} as open_seconds
+        select date_day, starts_at, {{ microseconds_between("starts_at", "closes_at") }} as open_microseconds
         from pieces
         where closes_at > starts_at
         union all
-        select date_day, date_day::{{ timestamp_type() }} as starts_at, 0::double as open_seconds
+        select date_day, date_day::{{ timestamp_type() }} as starts_at, 0::bigint as open_microseconds
         from days
     ),
 
     segments as (
-        select date_day, starts_at, max(open_seconds) as open_seconds from unioned group by date_day, starts_at
+        select date_day, starts_at, max(open_microseconds) as open_microseconds
+        from unioned
+        group by date_day, starts_at
     ),
 
     followed as (select *, lead(starts_at) over (order by starts_at asc nulls last) as ends_at from segments),
@@ -69,7 +71,9 @@ with
             date_day,
             starts_at,
             ends_at,
-            least(open_seconds, coalesce({{ seconds_between("starts_at", "ends_at") }}, open_seconds)) as open_seconds
+            least(
+                open_microseconds, coalesce({{ microseconds_between("starts_at", "ends_at") }}, open_microseconds)
+            ) as open_microseconds
         from followed
     ),
 
@@ -77,11 +81,11 @@ with
         select
             *,
             coalesce(
-                sum(open_seconds) over (
+                sum(open_microseconds) over (
                     order by starts_at asc nulls last rows between unbounded preceding and 1 preceding
                 ),
-                0::double
-            ) as open_seconds_before
+                0
+            )::bigint as open_microseconds_before
         from bounded
     )
 

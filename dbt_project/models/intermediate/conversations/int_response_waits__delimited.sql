@@ -24,7 +24,8 @@ with
             conversation_id,
             channel,
             sender_user_id as user_id,
-            sent_at as occurred_at
+            sent_at as occurred_at,
+            loaded_at
         from messages
         where record_key is not null
         union all
@@ -37,7 +38,8 @@ with
             conversation_id,
             null as channel,
             assigned_user_id as user_id,
-            occurred_at
+            occurred_at,
+            null as loaded_at
         from conversation_events
         union all
         select
@@ -49,7 +51,8 @@ with
             conversation_id,
             null as channel,
             assigned_user_id as user_id,
-            occurred_at
+            occurred_at,
+            null as loaded_at
         from conversation_events
         where event in ('opened', 'closed')
     ),
@@ -113,6 +116,7 @@ with
             record_key,
             channel,
             user_id,
+            loaded_at,
             occurred_at,
             case
                 event when 'answered_by_bot' then 1 when 'assigned' then 2 when 'received' then 3 else 4
@@ -121,7 +125,7 @@ with
         from thread_events
         where event not in ('opened', 'closed')
         union all
-        select thread_id, event_id, event, null, null, null, null, started_at, event_order, 1
+        select thread_id, event_id, event, null, null, null, null, null, started_at, event_order, 1
         from span_starts
     ),
 
@@ -209,6 +213,7 @@ with
             max(handed_off_at) as handed_off_at,
             min(case when event = 'replied' then occurred_at end) as replied_at,
             max(case when event = 'replied' then user_id end) as replied_by_user_id,
+            max(case when event = 'replied' then loaded_at end) as reply_loaded_at,
             min_by(user_id, occurred_at) filter (
                 where event = 'assigned' and occurred_at = handed_off_at
             ) as assigned_user_id
@@ -243,7 +248,8 @@ with
             greatest(numbered.received_at, coalesce(numbered.handed_off_at, numbered.received_at)) as waiting_since_at,
             numbered.replied_at,
             coalesce(numbered.replied_at, following_spans.started_at) as ended_at,
-            coalesce(numbered.replied_by_user_id, numbered.assigned_user_id) as user_id
+            coalesce(numbered.replied_by_user_id, numbered.assigned_user_id) as user_id,
+            numbered.reply_loaded_at
         from numbered
         left join spans on spans.thread_id = numbered.thread_id and spans.span_number = numbered.span_number
         left join

@@ -1,8 +1,9 @@
 {{
     config(
         materialized=lifecycle_materialization(),
-        incremental_strategy="delete+insert",
+        incremental_strategy="replace_entities",
         unique_key=["entity_type", "entity_id"],
+        incremental_predicates=["fingerprint is not null"],
     )
 }}
 {{ lifecycle_fingerprints_sql(ref("int_activities__identified"), this if is_incremental() else none) }}

@@ -3,7 +3,7 @@ with
         {{
             dbt.date_spine(
                 datepart="day",
-                start_date="cast('" ~ var("calendar_start") ~ "' as date)",
+                start_date="cast('" ~ first_day() ~ "' as date)",
                 end_date="cast(" ~ dbt.dateadd("day", 1, as_of()) ~ " as date)",
             )
         }}
