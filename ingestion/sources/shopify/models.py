@@ -73,9 +73,8 @@ class OrderLine(Row):
     currency_code: str
     unit_price: Decimal = Field(ge=0)  # originalUnitPriceSet
     discounted_total: Decimal | None = None
-    unit_cost: Decimal | None = Field(
-        None, ge=0
-    )  # of the variant when the order was read; null without variant or cost
+    # of the variant when the order was read; null without variant or cost
+    unit_cost: Decimal | None = Field(None, ge=0)
     unit_cost_currency_code: str | None = None
 
     @model_validator(mode="after")
