@@ -1,0 +1,23 @@
+"""How large, how early and how late a value may be: what every table behind the raw ones can hold.
+
+Belongs here: numbers that hold for all sources. Does not: what a column means, and how a source turns a value away.
+
+Beyond these a value is a mistake (a barcode as a quantity, a year 9999 for "never"), and a cast further on would fail
+on it for the whole company. The models keep money as DECIMAL(18, 4), which leaves room for sums above the limit of a
+single amount.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+AMOUNT_BELOW = 10**12  # absolute value, in any currency
+QUANTITY_BELOW = 10**9  # absolute value
+RATE_FROM = Decimal("0.000000001")
+RATE_TO = 10**9
+COUNT_TO = 10**15
+SCORE_BELOW = 10**9  # absolute value
+FIRST_DAY = date(1970, 1, 1)  # both in UTC, both allowed
+LAST_DAY = date(2199, 12, 31)
+KEY_LENGTH = 1000  # characters of an id, or of a text that records are joined by
