@@ -21,7 +21,7 @@ ZONES = "_zones"  # table: a zone as a text may name it, in lower case, and the 
 
 # Abbreviations that mean one offset everywhere, as whole hours from UTC. Others (CST, IST, BST) mean several.
 _ABBREVIATIONS = {
-    **dict.fromkeys(("z", "utc", "uct", "gmt", "ut", "zulu", "wet"), 0),
+    **dict.fromkeys(("z", "utc", "gmt", "ut", "wet"), 0),
     **{"west": 1, "cet": 1, "cest": 2, "eet": 2, "eest": 3, "msk": 3},
     **{"est": -5, "edt": -4, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7, "akst": -9, "akdt": -8, "hst": -10},
     **{"jst": 9, "kst": 9, "awst": 8, "aest": 10, "aedt": 11, "nzst": 12, "nzdt": 13},

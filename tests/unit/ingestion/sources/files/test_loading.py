@@ -14,6 +14,7 @@ from ingestion.intake import Intake
 from ingestion.sources.files.canonical import ENTITIES, columns
 from ingestion.sources.files.evaluation import EntityRows, Evaluation
 from ingestion.sources.files.mapping import OPTIONS, read_mapping
+from ingestion.sources.files.models import RowRule
 from ingestion.tables import RawTable
 
 Query = Callable[[str], list[Any]]
@@ -203,6 +204,18 @@ def test_a_warehouse_from_before_companies_goes_on(folder: Path, query: Query, m
     current = "SELECT company FROM raw_files.exchange_rates WHERE _dlt_valid_to IS NULL"
     assert query(current) == ["north", "north"]
     assert query("SELECT count(*) FROM raw_files.exchange_rates") == [4]
+
+
+def test_a_rule_that_changes_judges_the_rows_again(folder: Path, query: Query, monkeypatch: pytest.MonkeyPatch) -> None:
+    mapping(folder, "ecb", "2025-03-01,EUR,USD,1.1", "2025-03-02,EUR,EUR,1.2")
+    load()
+    assert query(CURRENT) == ["ecb 1 1.1", "ecb 2 1.2"]
+    other = RowRule(("base_currency",), "base_currency <> quote_currency", "the currencies have to differ")
+    monkeypatch.setattr(ENTITIES["exchange_rates"], "row_rules", (other,))
+    load()
+    assert query(CURRENT) == ["ecb 1 1.1"]
+    reason = "base_currency: 'EUR', but the currencies have to differ"
+    assert query("SELECT reason FROM raw_files.rejected_records") == [reason]
 
 
 README = (Path(pipelines.__file__).parent / "sources" / "files" / "README.md").read_text()

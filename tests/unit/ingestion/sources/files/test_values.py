@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from email.utils import parsedate_tz
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,9 +18,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingestion.sources import files
 from ingestion.sources.files.canonical import ENTITIES, columns
 from ingestion.sources.files.mapping import MappingError
-from ingestion.sources.files.values import Reading, create_zones, typed_rows
+from ingestion.sources.files.values import ZONES, Reading, create_zones, typed_rows
 from tests.unit.ingestion.sources.files.evaluating import evaluate, reasons
 
 # every canonical type from one column of texts, each in an entity of its own so that one rejects without the others
@@ -186,6 +189,21 @@ def test_a_zone_that_is_not_known_for_sure_is_a_rejection_that_says_so(tmp_path:
     assert "names a zone that is not known" in instant(tmp_path, written)
 
 
+def test_the_abbreviations_of_the_documentation_are_those_that_are_read(tmp_path: Path) -> None:
+    readme = (Path(files.__file__).parent / "README.md").read_text()
+    listed = readme.split("- an abbreviation that means one offset everywhere:")[1].split(". It is")[0]
+    names = re.findall(r"[A-Z]+", listed)
+    found = read(tmp_path, [f"2026-07-01 12:00 {name}" for name in names], ("instant",))["instant"]
+    hours = {name: 12 - found[place].hour for place, name in enumerate(names)}
+    for name in ("UTC", "GMT", "UT", "EST", "EDT", "MST", "MDT", "PST", "PDT"):  # those of the standard of e-mail
+        parsed = parsedate_tz(f"1 Jul 2026 12:00 {name}")
+        assert parsed and parsed[9] == hours[name] * 3600, name
+    with duckdb.connect() as connection:
+        create_zones(connection)
+        abbreviations = connection.execute(f"SELECT upper(name) FROM {ZONES} WHERE name NOT LIKE '%/%'").fetchall()
+    assert {name for (name,) in abbreviations} == {*names, "Z"}
+
+
 @pytest.mark.parametrize(
     "written", ["2026-02-30 10:00", "2026-03-01 25:00", "epoch", "infinity", "2026-03-01 10:00 +99", "noon", "20260301"]
 )
@@ -193,7 +211,7 @@ def test_what_is_no_instant_is_a_rejection(tmp_path: Path, written: str) -> None
     assert "is not a date and time" in instant(tmp_path, written)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     zone=st.sampled_from(
         ["Europe/Paris", "America/New_York", "Australia/Lord_Howe", "America/Sao_Paulo", "Asia/Tehran"]
@@ -273,7 +291,7 @@ def test_a_format_that_cannot_work_is_refused_by_its_key(tmp_path: Path, pattern
 DIGITS = st.decimals(-999_999_999, 999_999_999, places=3)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     numbers=st.lists(DIGITS, min_size=1, max_size=8), separator=st.sampled_from(["", ".", " ", "'", "\u202f", "\u00a0"])
 )
