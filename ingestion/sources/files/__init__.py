@@ -110,8 +110,9 @@ class _Load:
         return "\n".join(parts)
 
     def _fingerprint(self, table: RawTable, mapping: FileMapping) -> str:
-        # with the canonical columns, whose types and rules decide too
-        text = f"{self._files[mapping.name]}\n{columns(entity_row(table))!r}"
+        # with the canonical columns and the rules of the row, which decide too
+        row = entity_row(table)
+        text = f"{self._files[mapping.name]}\n{columns(row)!r}\n{row.row_rules!r}"
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _evaluation(self, mapping: FileMapping) -> Evaluation:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, get_args
 
+from ingestion.limits import FIRST_DAY, LAST_DAY
 from ingestion.sources.files.models import TABLES, Entity, Rule
 from ingestion.tables import RawTable
 
@@ -23,6 +24,18 @@ SQL_TYPES: dict[type, tuple[str, str]] = {
     int: ("BIGINT", "a whole number"),
     bool: ("BOOLEAN", "true or false"),
 }
+_DAYS = f"between {FIRST_DAY} and {LAST_DAY}"
+# what values of a type have to be in any column
+_TYPE_RULES: dict[type, tuple[Rule, ...]] = {
+    date: (Rule(f"{{}} BETWEEN DATE '{FIRST_DAY}' AND DATE '{LAST_DAY}'", _DAYS),),
+    datetime: (
+        Rule(
+            f"{{}} >= TIMESTAMPTZ '{FIRST_DAY} 00:00:00+00' AND "
+            f"{{}} < TIMESTAMPTZ '{LAST_DAY + timedelta(days=1)} 00:00:00+00'",
+            _DAYS,
+        ),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -34,14 +47,14 @@ class Column:
         sql_type: DuckDB type.
         type_in_words: what a value that cannot be cast "is not".
         required: a row without it is rejected.
-        rule: what its values have to be, if anything.
+        rules: what its values have to be.
     """
 
     name: str
     sql_type: str
     type_in_words: str
     required: bool
-    rule: Rule | None
+    rules: tuple[Rule, ...]
 
 
 def _parts(annotation: Any) -> Iterator[Any]:
@@ -52,15 +65,16 @@ def _parts(annotation: Any) -> Iterator[Any]:
 
 
 def columns(row: type[Entity]) -> tuple[Column, ...]:
-    """Columns of an entity without `mapping`, in the order of the row model."""
+    """Columns of an entity that a mapping can fill, in the order of the row model."""
     result = []
     for name, field in row.model_fields.items():
-        if name == "mapping":
+        if name in Entity.model_fields:
             continue
         parts = [*_parts(field.annotation), *field.metadata]
         python_type = next(part for part in parts if part in SQL_TYPES)
-        rule = next((part for part in parts if isinstance(part, Rule)), None)
-        result.append(Column(name, *SQL_TYPES[python_type], required=field.is_required(), rule=rule))
+        stated = tuple(dict.fromkeys(part for part in parts if isinstance(part, Rule)))
+        rules = (*_TYPE_RULES.get(python_type, ()), *stated)
+        result.append(Column(name, *SQL_TYPES[python_type], required=field.is_required(), rules=rules))
     return tuple(result)
 
 

@@ -3,14 +3,16 @@
 Belongs here: the SQL around the expressions of a mapping. Does not: dlt, state, settings.
 
 Everything happens in one in-memory DuckDB as sets. For each entity the expressions are computed once, as they come
-(`value_<n>`); each value is then tried as the canonical type. A row is rejected where a value does not fit, a
-required column is null, or its key was there already.
+(`value_<n>`); each value is then tried as the canonical type (`values.py`). A row is rejected where a value does not
+fit, values do not fit each other, a required column is null, or its key was there already.
 """
 
 from __future__ import annotations
 
+import re
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -18,14 +20,17 @@ import pyarrow as pa
 
 from ingestion.sources.files.canonical import ENTITIES, Column, columns
 from ingestion.sources.files.inputs import ROW, Rejection, column_names, find_files, literal, load_input, quoted
-from ingestion.sources.files.mapping import EntityMapping, FileMapping, MappingError, sql_words, suggestion
+from ingestion.sources.files.mapping import EntityMapping, FileMapping, Input, MappingError, sql_words, suggestion
+from ingestion.sources.files.models import RowRule
+from ingestion.sources.files.values import Reading, create_zones, typed_rows
 
 ROW_VERSION = "_dlt_id"  # the column in which dlt's scd2 keeps the row's hash
+_PATH = re.compile(r"([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*)+)")
 
 
 @dataclass(frozen=True)
 class InputRows:
-    """What became of the rows of one input: read = taken by an entity + `rejections`."""
+    """What became of the rows of one input: read = taken (by an entity, or as rows to look up) + `rejections`."""
 
     name: str
     taken: int
@@ -34,7 +39,7 @@ class InputRows:
 
 @dataclass(frozen=True)
 class EntityRows:
-    """Rows of one entity: `mapping`, the canonical columns, `_dlt_id`; and the candidates that did not fit."""
+    """Rows of one entity (`mapping`, `company`, the canonical columns, `_dlt_id`) and candidates that did not fit."""
 
     rows: pa.Table
     rejections: list[Rejection]
@@ -56,6 +61,7 @@ class Evaluation:
         self._connection.execute("SET enable_progress_bar = false")
         try:
             self._set_timezone()
+            create_zones(self._connection)
             self.inputs = self._take_in(data_path)
         except BaseException:
             self.close()
@@ -75,6 +81,9 @@ class Evaluation:
         self._check_expressions()
         for name in self.mapping.inputs:
             rejections[name] += self._set_aside(name)
+        for entity in self.mapping.entities.values():
+            self._check_joins(entity)
+        for name in self.mapping.inputs:
             rejections[name] += self._unclaimed(name)
         result = []
         for name, rejected in rejections.items():
@@ -109,13 +118,16 @@ class Evaluation:
 
     def _unclaimed(self, name: str) -> list[Rejection]:
         """Turn away the rows that the conditions of all entities leave out."""
-        conditions = [entity.where for entity in self.mapping.entities.values() if entity.input == name]
-        if None in conditions:
+        entities = [entity for entity in self.mapping.entities.values() if entity.input == name]
+        if self.mapping.is_lookup(name) or any(entity.where is None for entity in entities):
             return []
-        taken = " OR ".join(f"coalesce(({condition}\n), false)" for condition in conditions)
+        taken = " UNION ALL ".join(
+            f"SELECT {quoted(name)}.{ROW} FROM {self._source(entity)} WHERE ({entity.where}\n)" for entity in entities
+        )
         try:
             self._connection.execute(
-                f"CREATE TEMP TABLE _unclaimed AS SELECT {ROW}, 0 AS _rule FROM {quoted(name)} WHERE NOT ({taken})"
+                f"CREATE TEMP TABLE _unclaimed AS SELECT {ROW}, 0 AS _rule FROM {quoted(name)} "
+                f"WHERE {ROW} NOT IN ({taken})"
             )
         except duckdb.Error as error:
             raise MappingError(
@@ -157,17 +169,21 @@ class Evaluation:
         """
         entity = self.mapping.entities[name]
         canonical = columns(ENTITIES[name])
-        self._compute_values(entity, canonical)
-        typed = ", ".join(
-            f"{_typed(column, number)} AS {quoted(column.name)}" for number, column in enumerate(canonical)
-        )
+        types = self._compute_values(entity, canonical)
+        source = self.mapping.inputs[entity.input]
+        reading = Reading(self.mapping.timezone, source.decimal, source.date_formats)
         values = ", ".join(f"value_{number}" for number in range(len(canonical)))
-        problems = ", ".join(_problems(column, number) for number, column in enumerate(canonical))
+        problems = ", ".join(
+            [
+                *(_problems(column, number) for number, column in enumerate(canonical) if column.name in types),
+                *(_row_problem(rule, canonical) for rule in ENTITIES[name].row_rules),
+            ]
+        )
         keys = ", ".join(quoted(column) for column in ENTITIES[name].unique_by)
         self._connection.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE _judged AS
-            WITH typed AS (SELECT {ROW}, {values}, {typed} FROM _candidates),
+            WITH typed AS ({typed_rows("_candidates", canonical, types, reading)}),
             checked AS (
                 SELECT *, {self._version(canonical)} AS {ROW_VERSION},
                     nullif(concat_ws('; ', {problems}), '') AS problem
@@ -184,15 +200,15 @@ class Evaluation:
             pairs = ", ".join(
                 f"{literal(column.name)}, _refused.value_{number}::VARCHAR" for number, column in enumerate(canonical)
             )
-            record, source = f"json_object({pairs})::VARCHAR", ""
+            record, joined = f"json_object({pairs})::VARCHAR", ""
         else:
-            record, source = self._as_json(entity.input), f"JOIN {quoted(entity.input)} USING ({ROW})"
+            record, joined = self._as_json(entity.input), f"JOIN {quoted(entity.input)} USING ({ROW})"
         rejected = self._connection.execute(
             f"""
             SELECT {record}, _refused.reason
             FROM (
                 SELECT {ROW}, {values}, {reason} AS reason FROM _judged WHERE problem IS NOT NULL OR turn > 1
-            ) AS _refused {source}
+            ) AS _refused {joined}
             ORDER BY {ROW}
             """
         ).fetchall()
@@ -200,7 +216,8 @@ class Evaluation:
         # instants leave DuckDB with the session's zone as their type: UTC, whatever the zone of the mapping
         self._connection.execute("SET TimeZone = 'UTC'")
         rows = self._connection.execute(
-            f"SELECT {literal(self.mapping.name)} AS mapping, {names}, {ROW_VERSION} FROM _judged "
+            f"SELECT {literal(self.mapping.name)} AS mapping, {self._company()} AS company, {names}, {ROW_VERSION} "
+            "FROM _judged "
             "WHERE problem IS NULL AND turn = 1"
         ).to_arrow_table()
         self._set_timezone()
@@ -209,33 +226,70 @@ class Evaluation:
         rows = rows.cast(_obligations(rows.schema, canonical))
         return EntityRows(rows, number_copies([{"record": record, "reason": reason} for record, reason in rejected]))
 
-    def _compute_values(self, entity: EntityMapping, canonical: tuple[Column, ...]) -> None:
+    def _compute_values(self, entity: EntityMapping, canonical: tuple[Column, ...]) -> dict[str, str]:
+        """Create `_candidates`, each row or group with its values as they come.
+
+        Returns the DuckDB type of the value of each column that the mapping fills.
+        """
         # own names for the values: an alias equal to a column of the input would shadow it in GROUP BY
         values = ", ".join(
-            f"({self._sql(entity.columns.get(column.name, 'NULL'), entity.input)}\n) AS value_{number}"
+            f"({self._sql(entity.columns.get(column.name, 'NULL'), entity)}\n) AS value_{number}"
             for number, column in enumerate(canonical)
         )
         try:
             self._connection.execute(f"CREATE OR REPLACE TEMP TABLE _candidates AS {self._select(entity, values)}")
         except duckdb.Error as error:
             raise self._blame_columns(entity, error) from error
+        types = {name: kind for name, kind, *_ in self._connection.execute("DESCRIBE _candidates").fetchall()}
+        return {
+            column.name: types[f"value_{number}"]
+            for number, column in enumerate(canonical)
+            if column.name in entity.columns
+        }
 
-    def _sql(self, expression: str, name: str) -> str:
-        """A column's plain name, also one with spaces or one that SQL reserves, as SQL; anything else as it stands."""
-        by_lower = {column.lower(): column for column in column_names(self._connection, name)}
+    def _sql(self, expression: str, entity: EntityMapping) -> str:
+        """A plain name as SQL, also one with spaces or one that SQL reserves; anything else as it stands.
+
+        A path through a JSON value (`address.city`) is a plain name, too.
+        """
+        by_lower = {column.lower(): column for column in column_names(self._connection, entity.input)}
         column = by_lower.get(expression.lower())
-        return expression if column is None else quoted(column)
+        if column is not None:
+            return f"{quoted(entity.input)}.{quoted(column)}"
+        path = _PATH.fullmatch(expression)
+        column = by_lower.get(path[1].lower()) if path else None
+        is_json = self.mapping.inputs[entity.input].format in ("json", "jsonl")
+        if path and column and is_json and path[1] not in self._names(entity):
+            text = f"{quoted(entity.input)}.{quoted(column)}"
+            keys = "".join(f'."{key}"' for key in path[2][1:].split("."))
+            return f"CASE WHEN json_valid({text}) THEN json_extract_string({text}, {literal('$' + keys)}) END"
+        return expression
+
+    def _names(self, entity: EntityMapping) -> tuple[str, ...]:
+        """The inputs whose columns an entity's expressions may name."""
+        return (entity.input, *(join.input for join in entity.joins))
+
+    def _source(self, entity: EntityMapping) -> str:
+        """SQL of an entity's input with what it looks up in others."""
+        joins = "".join(f" LEFT JOIN {quoted(join.input)} ON ({join.on}\n)" for join in entity.joins)
+        return f"{quoted(entity.input)}{joins}"
 
     def _select(self, entity: EntityMapping, values: str) -> str:
         where = f" WHERE ({entity.where}\n)" if entity.where else ""
+        row = f"{quoted(entity.input)}.{ROW}"
         if not entity.group_by:
-            return f"SELECT {ROW}, {values} FROM {quoted(entity.input)}{where}"
-        groups = ", ".join(f"({self._sql(group, entity.input)}\n)" for group in entity.group_by)
-        return f"SELECT min({ROW}) AS {ROW}, {values} FROM {quoted(entity.input)}{where} GROUP BY {groups}"
+            return f"SELECT {row} AS {ROW}, {values} FROM {self._source(entity)}{where}"
+        groups = ", ".join(f"({self._sql(group, entity)}\n)" for group in entity.group_by)
+        return f"SELECT min({row}) AS {ROW}, {values} FROM {self._source(entity)}{where} GROUP BY {groups}"
+
+    def _company(self) -> str:
+        return "NULL::VARCHAR" if self.mapping.company is None else literal(self.mapping.company)
 
     def _version(self, canonical: tuple[Column, ...]) -> str:
-        """SQL of the row's hash. Nulls are left out: a canonical column added later changes no existing row."""
+        """SQL of the row's hash. Nulls are left out: a column added later changes no existing row."""
         parts = [literal(f"mapping={self.mapping.name}")]
+        if self.mapping.company is not None:
+            parts.append(literal(f"company={self.mapping.company}"))
         for column in canonical:
             # an instant as text depends on the session's zone
             text = f"epoch_us({quoted(column.name)})" if column.sql_type == "TIMESTAMPTZ" else quoted(column.name)
@@ -249,46 +303,83 @@ class Evaluation:
         problems = []
         for number, rule in enumerate(self.mapping.rejects, start=1):
             query = f"SELECT CASE WHEN ({rule.when}\n) THEN 1 END FROM {quoted(rule.input)}"
-            problems += self._problem(query, f"reject rule {number}: when", rule.when, rule.input)
+            problems += self._problem(query, f"reject rule {number}: when", rule.when, [rule.input])
+        for source in self.mapping.inputs.values():
+            problems += self._date_format_problems(source)
         for entity in self.mapping.entities.values():
-            where = f"entities.{entity.entity}"
-            source = quoted(entity.input)
-            shape = []
-            if entity.where:
-                query = f"SELECT 1 FROM {source} WHERE ({entity.where}\n)"
-                shape += self._problem(query, f"{where}.where", entity.where, entity.input)
-            for group in entity.group_by:
-                query = f"SELECT 1 FROM {source} GROUP BY ({self._sql(group, entity.input)}\n)"
-                shape += self._problem(query, f"{where}.group_by", group, entity.input)
-            problems += shape
-            if shape:
-                continue  # every column would repeat the same problem
-            for column in columns(ENTITIES[entity.entity]):
-                expression = entity.columns.get(column.name)
-                if expression is not None:
-                    value = f"TRY_CAST(({self._sql(expression, entity.input)}\n) AS {column.sql_type})"
-                    query = self._select(entity, value)
-                    problems += self._problem(query, f"{where}.columns.{column.name}", expression, entity.input)
+            problems += self._entity_problems(entity)
         if problems:
             raise MappingError("\n".join(problems))
 
-    def _problem(self, query: str, where: str, expression: str, source: str) -> list[str]:
+    def _date_format_problems(self, source: Input) -> list[str]:
+        problems = []
+        for pattern in source.date_formats:
+            query = f"SELECT try_strptime('1', {literal(pattern)})"
+            problems += self._problem(query, f"inputs.{source.name}.date_format", pattern, [source.name])
+        return problems
+
+    def _entity_problems(self, entity: EntityMapping) -> list[str]:
+        where = f"entities.{entity.entity}"
+        source, names = self._source(entity), self._names(entity)
+        problems = []
+        for join in entity.joins:
+            problems += self._problem(f"SELECT 1 FROM {source}", f"{where}.joins", join.on, names)
+        if problems:
+            return problems  # all below would repeat the same
+        if entity.where:
+            query = f"SELECT 1 FROM {source} WHERE ({entity.where}\n)"
+            problems += self._problem(query, f"{where}.where", entity.where, names)
+        for group in entity.group_by:
+            query = f"SELECT 1 FROM {source} GROUP BY ({self._sql(group, entity)}\n)"
+            problems += self._problem(query, f"{where}.group_by", group, names)
+        if problems:
+            return problems
+        for column in columns(ENTITIES[entity.entity]):
+            expression = entity.columns.get(column.name)
+            if expression is not None:
+                query = self._select(entity, f"TRY_CAST(({self._sql(expression, entity)}\n) AS {column.sql_type})")
+                problems += self._problem(query, f"{where}.columns.{column.name}", expression, names)
+        return problems
+
+    def _check_joins(self, entity: EntityMapping) -> None:
+        """Refuse a join that finds several rows: they would count twice."""
+        row = f"{quoted(entity.input)}.{ROW}"
+        for number, join in enumerate(entity.joins, start=1):
+            source = self._source(replace(entity, joins=entity.joins[:number]))
+            where = f"{self.mapping.file}: entities.{entity.entity}.joins: {join.on!r}"
+            try:
+                found = self._connection.execute(
+                    f"SELECT {row} FROM {source} GROUP BY {row} HAVING count(*) > 1 ORDER BY {row} LIMIT 1"
+                ).fetchone()
+            except duckdb.Error as error:
+                raise MappingError(f"{where} fails on the data: {_first_lines(error)}; use try_cast") from error
+            if found:
+                query = f"SELECT {self._as_json(entity.input)} FROM {quoted(entity.input)} WHERE {ROW} = {found[0]}"
+                record = self._connection.execute(query).fetchall()[0][0]
+                raise MappingError(
+                    f"{where} finds several rows of {join.input} for one row of {entity.input} ({record:.200}), which "
+                    f"would count twice; make the key of {join.input} unique, for instance by a reject rule: "
+                    "row_number() OVER (PARTITION BY <key> ORDER BY <what decides>) > 1"
+                )
+
+    def _problem(self, query: str, where: str, expression: str, sources: Sequence[str]) -> list[str]:
         try:
             self._connection.execute(f"EXPLAIN {query}")
         except duckdb.Error as error:
-            return [f"{self.mapping.file}: {where}: {expression!r}: {self._hint(error, expression, source)}"]
+            return [f"{self.mapping.file}: {where}: {expression!r}: {self._hint(error, expression, sources)}"]
         return []
 
-    def _hint(self, error: duckdb.Error, expression: str, source: str) -> str:
+    def _hint(self, error: duckdb.Error, expression: str, sources: Sequence[str]) -> str:
         """What DuckDB says, and what the author of the mapping probably meant."""
         message = _first_lines(error)
-        known = column_names(self._connection, source)
+        known = [column for source in sources for column in column_names(self._connection, source)]
         lowered = {name.lower() for name in known}
         if "Referenced column" in message and "not found" in message:
             missing = [word for word in sorted(sql_words(expression)) if f'"{word}"' in message]
             if missing and missing[0].lower() not in lowered:
                 near = suggestion(missing[0], known)
-                return f"the input {source} has no column {missing[0]!r}{near} (a constant text is written \"'text'\")"
+                which = f"input {sources[0]} has" if len(sources) == 1 else f"inputs {' and '.join(sources)} have"
+                return f"the {which} no column {missing[0]!r}{near} (a constant text is written \"'text'\")"
         if "GROUP BY" in message:
             return f"{message}; with group_by each column is a group column or an aggregate, without it neither"
         if "Parser Error" in message:
@@ -298,7 +389,7 @@ class Evaluation:
     def _blame_columns(self, entity: EntityMapping, error: duckdb.Error) -> MappingError:
         """Find the expression that fails on the data."""
         for column, expression in entity.columns.items():
-            query = self._select(entity, f"({self._sql(expression, entity.input)}\n) AS value")
+            query = self._select(entity, f"({self._sql(expression, entity)}\n) AS value")
             try:
                 self._connection.execute(f"CREATE OR REPLACE TEMP TABLE _blamed AS {query}")
             except duckdb.Error as found:
@@ -330,14 +421,14 @@ def no_rows(entity: str) -> pa.Table:
     typed = ", ".join(f"NULL::{column.sql_type} AS {quoted(column.name)}" for column in columns(ENTITIES[entity]))
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        query = f"SELECT ''::VARCHAR AS mapping, {typed}, ''::VARCHAR AS {ROW_VERSION} WHERE false"
-        rows = connection.execute(query).to_arrow_table()
+        empty = f"''::VARCHAR AS mapping, NULL::VARCHAR AS company, {typed}, ''::VARCHAR AS {ROW_VERSION}"
+        rows = connection.execute(f"SELECT {empty} WHERE false").to_arrow_table()
     return rows.cast(_obligations(rows.schema, columns(ENTITIES[entity])))
 
 
 def _obligations(schema: pa.Schema, canonical: tuple[Column, ...]) -> pa.Schema:
     """`schema` with nulls allowed where the row model allows them; DuckDB allows them everywhere."""
-    optional = {column.name for column in canonical if not column.required}
+    optional = {"company", *(column.name for column in canonical if not column.required)}
     return pa.schema([arrow_field.with_nullable(arrow_field.name in optional) for arrow_field in schema])
 
 
@@ -353,35 +444,42 @@ def number_copies(rejections: list[Rejection]) -> list[Rejection]:
     return result
 
 
-def _typed(column: Column, number: int) -> str:
-    """SQL of value `number` in the column's type, null where it is empty or does not fit."""
-    value = f"value_{number}"
-    if column.sql_type == "VARCHAR":
-        return f"nullif(trim({value}::VARCHAR), '')"
-    cast = f"TRY_CAST({value} AS {column.sql_type})"
-    if column.sql_type == "BIGINT":  # a cast alone rounds 3.7 to 4
-        return f"CASE WHEN TRY_CAST({value} AS DECIMAL(38, 9)) % 1 = 0 THEN {cast} END"
-    if column.sql_type in ("TIMESTAMPTZ", "DATE"):  # 'infinity' is an instant to DuckDB
-        return f"CASE WHEN isfinite({cast}) THEN {cast} END"
-    return cast
+def _shown(column: Column, number: int) -> str:
+    """SQL of a column and its value as it came, for a reason."""
+    text = f"left(nullif(trim(value_{number}::VARCHAR), ''), 80)"
+    quote = literal("'")
+    return f"{literal(column.name + ': ')} || coalesce({quote} || {text} || {quote}, 'nothing')"
 
 
 def _problems(column: Column, number: int) -> str:
     """SQL of what is wrong with value `number`, null where nothing is."""
     name = quoted(column.name)
     text = f"nullif(trim(value_{number}::VARCHAR), '')"
-    shown = f"{literal(column.name + ': ')} || '''' || left({text}, 80) || ''''"
+    shown = _shown(column, number)
     cases = []
     if column.required:
         cases.append(f"WHEN {text} IS NULL THEN {literal(column.name + ' is missing')}")
+    if column.sql_type in ("TIMESTAMPTZ", "DATE"):
+        words = (
+            " names a zone that is not known, or not the only one of its name; write an offset such as +01:00 or a "
+            "place such as Europe/Paris"
+        )
+        cases.append(f"WHEN unknown_zone_{number} THEN {shown} || {literal(words)}")
     if column.sql_type != "VARCHAR":
         cases.append(
             f"WHEN {text} IS NOT NULL AND {name} IS NULL THEN {shown} || {literal(' is not ' + column.type_in_words)}"
         )
-    if column.rule:
-        broken = f"NOT ({column.rule.sql.format(name)})"
-        cases.append(f"WHEN {broken} THEN {shown} || {literal(' is not ' + column.rule.words)}")
+    for rule in column.rules:
+        broken = f"NOT ({rule.sql.replace('{}', name)})"
+        cases.append(f"WHEN {broken} THEN {shown} || {literal(' is not ' + rule.words)}")
     return f"CASE {' '.join(cases)} END" if cases else "NULL"
+
+
+def _row_problem(rule: RowRule, canonical: tuple[Column, ...]) -> str:
+    """SQL of what is wrong with the values of several columns together, null where nothing is."""
+    numbers = {column.name: number for number, column in enumerate(canonical)}
+    shown = " || ', ' || ".join(_shown(canonical[numbers[name]], numbers[name]) for name in rule.columns)
+    return f"CASE WHEN NOT ({rule.sql}) THEN {shown} || {literal(', but ' + rule.words)} END"
 
 
 def _first_lines(error: Exception) -> str:

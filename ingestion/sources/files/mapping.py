@@ -20,8 +20,18 @@ import yaml
 from ingestion.config import SettingsError
 from ingestion.sources.files.canonical import ENTITIES, columns
 
-FORMATS = {".csv": "csv", ".parquet": "parquet", ".jsonl": "jsonl"}
-ENCODINGS = ("utf-8", "utf-16", "latin-1")  # those DuckDB reads without an extension
+FORMATS = {".csv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".json": "json"}
+DECIMAL_MARKS = (",", ".")
+_CSV, _JSON, _TEXT = ("csv",), ("jsonl", "json"), ("csv", "jsonl", "json")
+_KINDS = {_CSV: "CSV", _JSON: "JSON", _TEXT: "CSV and JSON"}
+OPTIONS = {  # keys of an input, and the formats they are for
+    "delimiter": _CSV,
+    "quote": _CSV,
+    "header": _CSV,
+    "skip": _CSV,
+    "encoding": _TEXT,
+    "records": _JSON,
+}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _SQL_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -32,7 +42,15 @@ class MappingError(SettingsError):
 
 @dataclass(frozen=True)
 class Input:
-    """Files that are read as one table; the options are for CSV."""
+    """Files that are read as one table, and how they are written.
+
+    Attributes:
+        header: CSV: column names in place of a header line.
+        skip: CSV: lines before the header line, or before the first row where `header` is given.
+        records: JSON: keys, joined by points, that lead to the array whose objects are the rows.
+        decimal: the decimal mark of texts that are read as numbers.
+        date_formats: how texts that are read as dates and times are written, the first that fits counts.
+    """
 
     name: str
     path: str
@@ -41,6 +59,10 @@ class Input:
     quote: str = '"'
     encoding: str = "utf-8"
     header: tuple[str, ...] = ()
+    skip: int = 0
+    records: str = ""
+    decimal: str | None = None
+    date_formats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,11 +75,20 @@ class RejectRule:
 
 
 @dataclass(frozen=True)
+class Join:
+    """Another input in which each row of an entity's input finds at most one row: the one where `on` (SQL) holds."""
+
+    input: str
+    on: str
+
+
+@dataclass(frozen=True)
 class EntityMapping:
     """Where the rows of one entity come from. `columns`: canonical column to SQL expression over the input."""
 
     entity: str
     input: str
+    joins: tuple[Join, ...]
     where: str | None
     group_by: tuple[str, ...]
     columns: Mapping[str, str]
@@ -70,10 +101,15 @@ class FileMapping:
     name: str
     file: Path
     text: str = field(repr=False)
+    company: str | None
     timezone: str
     inputs: Mapping[str, Input]
     rejects: tuple[RejectRule, ...]
     entities: Mapping[str, EntityMapping]
+
+    def is_lookup(self, name: str) -> bool:
+        """Whether some entity looks things up in the input `name`."""
+        return any(join.input == name for entity in self.entities.values() for join in entity.joins)
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
@@ -142,26 +178,59 @@ class _Reader:
         where = f"inputs.{name}"
         if not _NAME.fullmatch(name):
             self.problem(where, "the name of an input is lower case letters, digits and underscores")
-        block = self.block(value, where, ("path", "delimiter", "quote", "encoding", "header"), ("path",))
+        block = self.block(value, where, ("path", *OPTIONS, "decimal", "date_format"), ("path",))
         path = self.text(block.get("path", ""), f"{where}.path")
         suffixes = [suffix for suffix in Path(path).suffixes if suffix != ".gz"]
         file_format = FORMATS.get(suffixes[-1].lower() if suffixes else "", "")
         if path and not file_format:
-            self.problem(f"{where}.path", f"{path!r} is none of: {', '.join(FORMATS)} (.csv.gz and .jsonl.gz too)")
+            self.problem(f"{where}.path", f"{path!r} is none of: {', '.join(FORMATS)} (all but .parquet with .gz too)")
+        for key, formats in OPTIONS.items():
+            if key in block and file_format and file_format not in formats:
+                self.problem(where, f"{key}: for {_KINDS[formats]} only, and {path!r} is {file_format}")
         options: dict[str, Any] = {}
-        for key in ("delimiter", "quote", "encoding"):
+        for key in ("delimiter", "quote", "encoding", "decimal"):
             if key in block:
                 options[key] = str(block[key])  # as it stands: a delimiter may be white space
-        if "header" in block:
-            options["header"] = self.texts(block["header"], f"{where}.header")
-        if options and file_format not in ("csv", ""):
-            self.problem(where, f"{', '.join(options)}: for CSV only, and {path!r} is {file_format}")
         for key in ("delimiter", "quote"):
             if key in options and len(options[key]) != 1:
                 self.problem(f"{where}.{key}", f"expected one character, found {options[key]!r}")
-        if options.get("encoding", "utf-8") not in ENCODINGS:
-            self.problem(f"{where}.encoding", f"{options['encoding']!r} is none of: {', '.join(ENCODINGS)}")
+        if "encoding" in options:
+            self.encoding(options["encoding"], f"{where}.encoding")
+        if options.get("decimal", ",") not in DECIMAL_MARKS:
+            self.problem(f"{where}.decimal", f'expected "," or ".", found {options["decimal"]!r}')
+        if "header" in block:
+            options["header"] = self.texts(block["header"], f"{where}.header")
+        if "skip" in block:
+            options["skip"] = self.count(block["skip"], f"{where}.skip")
+        if "records" in block:
+            options["records"] = self.text(block["records"], f"{where}.records")
+            if not all(options["records"].split(".")):
+                self.problem(f"{where}.records", "expected keys joined by points, such as data.items")
+        if "date_format" in block:
+            options["date_formats"] = self.date_formats(block["date_format"], f"{where}.date_format")
         return Input(name, path, file_format, **options)
+
+    def encoding(self, name: str, where: str) -> None:
+        try:
+            "".encode(name)  # unlike a look-up, this refuses codecs of no text, such as hex
+        except (LookupError, UnicodeError):
+            self.problem(where, f"{name!r} is no encoding that Python knows, such as utf-8, windows-1252, utf-16")
+
+    def count(self, value: Any, where: str) -> int:
+        text = self.text(value, where)
+        if text.isdecimal():
+            return int(text)
+        self.problem(where, f"expected a whole number, found {value!r:.60}")
+        return 0
+
+    def date_formats(self, value: Any, where: str) -> tuple[str, ...]:
+        formats = (self.text(value, where),) if isinstance(value, str) else self.texts(value, where)
+        for pattern in formats:
+            if "%" not in pattern:
+                self.problem(where, f"{pattern!r} is no format such as %d/%m/%Y %H:%M")
+            if "%Z" in pattern.replace("%%", ""):
+                self.problem(where, f"{pattern!r}: names of zones cannot be read by a format; %z reads an offset")
+        return formats
 
     def reject_rules(self, value: Any, inputs: Collection[str]) -> tuple[RejectRule, ...]:
         if not isinstance(value, list):
@@ -183,10 +252,11 @@ class _Reader:
         if name not in ENTITIES:
             self.problem("entities", f"unknown entity {name!r}{suggestion(name, ENTITIES)}")
             return None
-        block = self.block(value, where, ("from", "where", "group_by", "columns"), ("from", "columns"))
+        block = self.block(value, where, ("from", "joins", "where", "group_by", "columns"), ("from", "columns"))
         source = self.text(block.get("from", ""), f"{where}.from")
         if source and source not in inputs:
             self.problem(f"{where}.from", f"unknown input {source!r}{suggestion(source, inputs)}")
+        joins = self.joins(block.get("joins") or [], f"{where}.joins", source, inputs)
         condition = self.text(block["where"], f"{where}.where") if "where" in block else None
         if condition == "":
             self.problem(f"{where}.where", "the condition is empty; leave the key out to take every row")
@@ -207,7 +277,23 @@ class _Reader:
         missing = [column.name for column in canonical.values() if column.required and column.name not in given]
         if given and missing:
             self.problem(f"{where}.columns", f"required columns are missing: {', '.join(missing)}")
-        return EntityMapping(name, source, condition, group_by, expressions)
+        return EntityMapping(name, source, joins, condition, group_by, expressions)
+
+    def joins(self, value: Any, where: str, source: str, inputs: Collection[str]) -> tuple[Join, ...]:
+        if not isinstance(value, list):
+            self.problem(where, "expected a list of joins (input, on)")
+            return ()
+        joins: list[Join] = []
+        for item in value:
+            keys = ("input", "on")
+            block = self.block(item, where, keys, keys)
+            join = Join(*(self.text(block.get(key, ""), f"{where}.{key}") for key in keys))
+            if join.input and join.input not in inputs:
+                self.problem(where, f"unknown input {join.input!r}{suggestion(join.input, inputs)}")
+            if join.input in (source, *(other.input for other in joins)):
+                self.problem(where, f"the input {join.input!r} is there already; each can be joined once")
+            joins.append(join)
+        return tuple(joins)
 
 
 def read_mapping(file: Path) -> FileMapping:
@@ -222,11 +308,14 @@ def read_mapping(file: Path) -> FileMapping:
     except yaml.YAMLError as error:
         raise MappingError(f"{file}: no valid YAML: {error}") from error
     reader = _Reader(file)
-    keys = ("name", "timezone", "inputs", "reject", "entities")
+    keys = ("name", "company", "timezone", "inputs", "reject", "entities")
     block = reader.block(content, "", keys, ("name", "inputs", "entities"))
     name = reader.text(block.get("name", ""), "name")
     if name and not _NAME.fullmatch(name):
         reader.problem("name", f"{name!r} is not made of lower case letters, digits and underscores only")
+    company = reader.text(block["company"], "company") if "company" in block else None
+    if company is not None and not _NAME.fullmatch(company):
+        reader.problem("company", f"{company!r} is not made of lower case letters, digits and underscores only")
     timezone = reader.text(block.get("timezone", "UTC"), "timezone")
     parts: dict[str, dict[str, Any]] = {}
     for key in ("inputs", "entities"):
@@ -237,20 +326,25 @@ def read_mapping(file: Path) -> FileMapping:
     inputs = {str(key): reader.input(str(key), value) for key, value in parts["inputs"].items()}
     rejects = reader.reject_rules(block.get("reject") or [], inputs)
     entities = {str(key): reader.entity(str(key), value, inputs) for key, value in parts["entities"].items()}
-    used = {entity.input for entity in entities.values() if entity}
+    used = {name for entity in entities.values() if entity for name in _inputs_of(entity)}
     for unused in sorted(inputs.keys() - used):
-        reader.problem(f"inputs.{unused}", "no entity takes rows from it; map it or leave it out")
+        reader.problem(f"inputs.{unused}", "no entity takes rows from it or joins it; map it or leave it out")
     if reader.problems:
         raise MappingError("\n".join(reader.problems))
     return FileMapping(
         name=name,
         file=file,
         text=text,
+        company=company,
         timezone=timezone,
         inputs=inputs,
         rejects=rejects,
         entities={key: entity for key, entity in entities.items() if entity},
     )
+
+
+def _inputs_of(entity: EntityMapping) -> tuple[str, ...]:
+    return (entity.input, *(join.input for join in entity.joins))
 
 
 def read_mappings(location: Path) -> list[FileMapping]:

@@ -1,8 +1,8 @@
 """The canonical entities that a mapping can fill, with their columns and types.
 
 A mapping names, for each entity, where a column comes from; columns it leaves out are null. Every table carries
-`mapping`, the name of the mapping that filled it: one mapping's rows are replaced as a whole, unchanged rows are
-left untouched.
+`mapping`, the name of the mapping that filled it (one mapping's rows are replaced as a whole, unchanged rows are left
+untouched), and `company`, whose ids they are.
 
 Belongs here: the entities and what their values may be. Does not: how a mapping is read or evaluated.
 """
@@ -14,6 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, ClassVar
 
+from ingestion.limits import AMOUNT_BELOW, COUNT_TO, KEY_LENGTH, QUANTITY_BELOW, RATE_FROM, RATE_TO, SCORE_BELOW
 from ingestion.tables import RawTable, Row
 
 
@@ -30,13 +31,66 @@ class Rule:
     words: str
 
 
+@dataclass(frozen=True)
+class RowRule:
+    """What several columns of a row have to be together. Where the condition is null, there is nothing to say.
+
+    Attributes:
+        columns: those whose values a rejection shows.
+        sql: condition in DuckDB SQL over the columns' typed values.
+        words: what has to hold, for people; a sentence without its full stop.
+    """
+
+    columns: tuple[str, ...]
+    sql: str
+    words: str
+
+
 def one_of(*values: str) -> Rule:
     return Rule("{} IN (" + ", ".join(f"'{value}'" for value in values) + ")", "one of " + ", ".join(values))
 
 
+def _between(low: object, high: object) -> Rule:
+    return Rule(f"{{}} BETWEEN {low} AND {high}", f"between {low} and {high}")
+
+
+def _within(limit: int) -> Rule:
+    return Rule(f"abs({{}}) < {limit}", f"between -{limit:,} and {limit:,}")
+
+
+def _not_before(later: str, earlier: str) -> RowRule:
+    return RowRule((later, earlier), f"{later} >= {earlier}", f"{later} has to be at or after {earlier}")
+
+
+def _product_is_an_amount(one: str, other: str) -> RowRule:
+    # as doubles: the exact product of two such decimals may have no type that holds it
+    sql = f"abs({one}::DOUBLE * {other}::DOUBLE) < {AMOUNT_BELOW}"
+    words = f"{one} times {other} has to lie between -{AMOUNT_BELOW:,} and {AMOUNT_BELOW:,}"
+    return RowRule((one, other), sql, words)
+
+
+def _not_negative_in_a_sale(column: str) -> RowRule:
+    return RowRule(
+        (column, "total_amount"),
+        f"{column} >= 0 OR total_amount < 0",
+        f"{column} has to be 0 or more, unless total_amount is negative or left out",
+    )
+
+
 POSITIVE = Rule("{} > 0", "greater than 0")
 NOT_NEGATIVE = Rule("{} >= 0", "0 or more")
+Key = Annotated[str, Rule(f"length({{}}) <= {KEY_LENGTH}", f"a text of at most {KEY_LENGTH:,} characters")]
 Currency = Annotated[str, Rule("regexp_full_match({}, '[A-Z][A-Z][A-Z]')", "a currency code such as EUR")]
+Amount = Annotated[Decimal, _within(AMOUNT_BELOW)]
+Quantity = Annotated[Decimal, _within(QUANTITY_BELOW)]
+Rate = Annotated[Decimal, Rule(f"{{}} BETWEEN {RATE_FROM:f} AND {RATE_TO}", f"between {RATE_FROM:f} and {RATE_TO:,}")]
+Count = Annotated[int, Rule(f"{{}} BETWEEN 0 AND {COUNT_TO}", f"between 0 and {COUNT_TO:,}")]
+Score = Annotated[Decimal, _within(SCORE_BELOW)]
+
+
+# the ends of a survey's scale: those stated, or its type's own
+_SCALE_MIN = "coalesce(scale_min, CASE survey_type WHEN 'nps' THEN 0 ELSE 1 END)"
+_SCALE_MAX = "coalesce(scale_max, CASE survey_type WHEN 'nps' THEN 10 WHEN 'ces' THEN 7 ELSE 5 END)"
 
 
 class Entity(Row):
@@ -44,26 +98,31 @@ class Entity(Row):
 
     Attributes:
         unique_by: columns that tell the rows of one mapping apart; a second row with the same values is rejected.
+        row_rules: what columns of a row have to be together.
+        mapping: the mapping that filled the row.
+        company: the company that the mapping states; ids hold across all mappings of one company.
     """
 
     unique_by: ClassVar[tuple[str, ...]]
+    row_rules: ClassVar[tuple[RowRule, ...]] = ()
 
     mapping: str
+    company: str | None = None
 
 
 class Customer(Entity):
     unique_by: ClassVar[tuple[str, ...]] = ("customer_id",)
 
-    customer_id: str
-    email: str | None = None
-    phone: str | None = None
+    customer_id: Key
+    email: Key | None = None
+    phone: Key | None = None
     first_name: str | None = None
     last_name: str | None = None
     company_name: str | None = None
     country: str | None = None
-    customer_number: str | None = None
+    customer_number: Key | None = None
     channel: str | None = None
-    campaign_id: str | None = None
+    campaign_id: Key | None = None
     created_at: datetime | None = None
 
 
@@ -71,58 +130,67 @@ class Order(Entity):
     """`total_amount` includes tax and shipping and is after discounts; null: the sum of the order's lines."""
 
     unique_by: ClassVar[tuple[str, ...]] = ("order_id",)
+    row_rules: ClassVar[tuple[RowRule, ...]] = (
+        _not_negative_in_a_sale("tax_amount"),
+        _not_negative_in_a_sale("shipping_amount"),
+        _not_before("cancelled_at", "ordered_at"),
+    )
 
-    order_id: str
-    customer_id: str | None = None  # null and no e-mail or phone: an anonymous guest
-    email: str | None = None
-    phone: str | None = None
+    order_id: Key
+    customer_id: Key | None = None  # null and no e-mail or phone: an anonymous guest
+    email: Key | None = None
+    phone: Key | None = None
     ordered_at: datetime
     paid_at: datetime | None = None
     cancelled_at: datetime | None = None
     currency: Currency
-    total_amount: Decimal | None = None
-    tax_amount: Decimal | None = None
-    shipping_amount: Decimal | None = None
+    total_amount: Amount | None = None
+    tax_amount: Amount | None = None
+    shipping_amount: Amount | None = None
     is_test: bool | None = None
     channel: str | None = None
-    campaign_id: str | None = None
+    campaign_id: Key | None = None
 
 
 class OrderLine(Entity):
     unique_by: ClassVar[tuple[str, ...]] = ("order_line_id",)
+    row_rules: ClassVar[tuple[RowRule, ...]] = (
+        _product_is_an_amount("quantity", "unit_price"),
+        _product_is_an_amount("quantity", "unit_cost"),
+    )
 
-    order_line_id: str
-    order_id: str
-    sku: str | None = None
+    order_line_id: Key
+    order_id: Key
+    sku: Key | None = None
     description: str | None = None
-    quantity: Decimal
-    unit_price: Decimal
-    unit_cost: Annotated[Decimal, NOT_NEGATIVE] | None = None  # null: not known, never 0
+    quantity: Quantity
+    unit_price: Amount
+    unit_cost: Annotated[Amount, NOT_NEGATIVE] | None = None  # null: not known, never 0
     is_gift_card: bool | None = None
 
 
 class Refund(Entity):
     unique_by: ClassVar[tuple[str, ...]] = ("refund_id",)
 
-    refund_id: str
-    order_id: str | None = None  # null: the refunded order is not known
-    customer_id: str | None = None
-    email: str | None = None
+    refund_id: Key
+    order_id: Key | None = None  # null: the refunded order is not known
+    customer_id: Key | None = None
+    email: Key | None = None
     refunded_at: datetime
     currency: Currency
-    amount: Annotated[Decimal, POSITIVE]
+    amount: Annotated[Amount, POSITIVE]
 
 
 class Lead(Entity):
     unique_by: ClassVar[tuple[str, ...]] = ("lead_id",)
 
-    lead_id: str
-    email: str | None = None
-    phone: str | None = None
+    lead_id: Key
+    email: Key | None = None
+    phone: Key | None = None
     first_name: str | None = None
     last_name: str | None = None
     channel: str | None = None
-    campaign_id: str | None = None
+    campaign_id: Key | None = None
     created_at: datetime
     qualified_at: datetime | None = None
     disqualified_at: datetime | None = None
@@ -132,15 +200,15 @@ class Lead(Entity):
 class Deal(Entity):
     unique_by: ClassVar[tuple[str, ...]] = ("deal_id",)
 
-    deal_id: str
-    customer_id: str | None = None
-    account_id: str | None = None
+    deal_id: Key
+    customer_id: Key | None = None
+    account_id: Key | None = None
     account_name: str | None = None
     name: str | None = None
     stage: str | None = None
     owner: str | None = None
     currency: Currency | None = None
-    amount: Decimal | None = None
+    amount: Amount | None = None
     created_at: datetime
     closed_at: datetime | None = None
     is_won: bool | None = None
@@ -150,27 +218,28 @@ class Deal(Entity):
 class AdSpend(Entity):
     unique_by: ClassVar[tuple[str, ...]] = ("platform", "account_id", "campaign_id", "ad_id", "spent_on")
 
-    platform: str
-    account_id: str
-    campaign_id: str
+    platform: Key
+    account_id: Key
+    campaign_id: Key
     campaign_name: str | None = None
-    ad_id: str | None = None
+    ad_id: Key | None = None
     spent_on: date
     currency: Currency
-    spend_amount: Decimal
-    impressions: int | None = None
-    clicks: int | None = None
+    spend_amount: Annotated[Amount, NOT_NEGATIVE]
+    impressions: Count | None = None
+    clicks: Count | None = None
 
 
 class Conversation(Entity):
     unique_by: ClassVar[tuple[str, ...]] = ("conversation_id",)
+    row_rules: ClassVar[tuple[RowRule, ...]] = (_not_before("closed_at", "opened_at"),)
 
-    conversation_id: str
-    customer_id: str | None = None
-    email: str | None = None
-    phone: str | None = None
+    conversation_id: Key
+    customer_id: Key | None = None
+    email: Key | None = None
+    phone: Key | None = None
     channel: str | None = None
-    campaign_id: str | None = None
+    campaign_id: Key | None = None
     opened_at: datetime
     closed_at: datetime | None = None
     closing_category: str | None = None
@@ -179,9 +248,9 @@ class Conversation(Entity):
 class Message(Entity):
     unique_by: ClassVar[tuple[str, ...]] = ("message_id",)
 
-    message_id: str
-    conversation_id: str | None = None
-    customer_id: str | None = None
+    message_id: Key
+    conversation_id: Key | None = None
+    customer_id: Key | None = None
     channel: str | None = None
     direction: Annotated[str, one_of("inbound", "outbound")]
     sender_kind: Annotated[str, one_of("contact", "agent", "bot", "broadcast")] | None = None
@@ -190,26 +259,55 @@ class Message(Entity):
 
 class Survey(Entity):
     unique_by: ClassVar[tuple[str, ...]] = ("response_id",)
+    row_rules: ClassVar[tuple[RowRule, ...]] = (
+        RowRule(
+            ("survey_type", "score"),
+            "survey_type <> 'nps' OR score % 1 = 0",
+            "the score of an nps answer has to be a whole number",
+        ),
+        RowRule(
+            ("survey_type", "scale_min", "scale_max"),
+            f"survey_type <> 'nps' OR ({_SCALE_MIN} = 0 AND {_SCALE_MAX} = 10)",
+            "the scale of an nps answer has to be 0 to 10: leave scale_min and scale_max out, or map another type",
+        ),
+        RowRule(
+            ("survey_type", "scale_min", "scale_max"),
+            f"{_SCALE_MIN} < {_SCALE_MAX}",
+            "scale_min has to be smaller than scale_max (of one left out, the default of the type)",
+        ),
+        RowRule(
+            ("survey_type", "score", "scale_min", "scale_max"),
+            f"score BETWEEN {_SCALE_MIN} AND {_SCALE_MAX}",
+            "the score has to lie on its scale, by default 0 to 10 for nps, 1 to 5 for csat and review, 1 to 7 for ces "
+            "(map scale_min and scale_max if it has another)",
+        ),
+    )
 
-    response_id: str
-    customer_id: str | None = None
-    email: str | None = None
+    response_id: Key
+    customer_id: Key | None = None
+    email: Key | None = None
     survey_type: Annotated[str, one_of("nps", "csat", "ces", "review")]
-    score: Decimal
+    score: Score
+    scale_min: Score | None = None
+    scale_max: Score | None = None
     comment: str | None = None
     responded_at: datetime
 
 
 class Subscription(Entity):
     unique_by: ClassVar[tuple[str, ...]] = ("subscription_id",)
+    row_rules: ClassVar[tuple[RowRule, ...]] = (
+        _not_before("trial_ended_at", "trial_started_at"),
+        _not_before("ended_at", "started_at"),
+    )
 
-    subscription_id: str
-    customer_id: str | None = None
-    email: str | None = None
+    subscription_id: Key
+    customer_id: Key | None = None
+    email: Key | None = None
     plan: str | None = None
     currency: Currency
-    mrr_amount: Decimal
-    billing_months: Annotated[int, POSITIVE] | None = None
+    mrr_amount: Annotated[Amount, NOT_NEGATIVE]
+    billing_months: Annotated[int, _between(1, 120)] | None = None
     recorded_at: datetime | None = None
     trial_started_at: datetime | None = None
     trial_ended_at: datetime | None = None
@@ -226,7 +324,7 @@ class ExchangeRate(Entity):
     rate_date: date
     base_currency: Currency
     quote_currency: Currency
-    rate: Annotated[Decimal, POSITIVE]
+    rate: Rate
 
 
 def _table(name: str, row: type[Row]) -> RawTable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
+import hashlib
 import json
 import random
 from datetime import UTC, date, datetime
@@ -10,14 +10,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingestion.sources.files.evaluation import EntityRows, Evaluation, InputRows
-from ingestion.sources.files.mapping import MappingError, read_mapping
+from ingestion.sources.files.evaluation import EntityRows, InputRows
+from ingestion.sources.files.mapping import MappingError
+from tests.unit.ingestion.sources.files.evaluating import evaluate, reasons, values
 
 RATES = """
 name: rates
@@ -29,28 +29,9 @@ entities:
 """
 
 
-def evaluate(folder: Path, text: str) -> tuple[dict[str, EntityRows], dict[str, InputRows]]:
-    file = folder / "mapping.yml"
-    file.write_text(text)
-    evaluation = Evaluation(read_mapping(file), folder)
-    try:
-        entities = {name: evaluation.entity(name) for name in evaluation.mapping.entities}
-        return entities, {rows.name: rows for rows in evaluation.inputs}
-    finally:
-        evaluation.close()
-
-
 def rates(folder: Path, *lines: str, encoding: str = "utf-8") -> EntityRows:
     (folder / "rates.csv").write_text("\n".join(("day,base,quote,rate", *lines)) + "\n", encoding=encoding)
     return evaluate(folder, RATES)[0]["exchange_rates"]
-
-
-def values(rows: EntityRows, column: str) -> list[Any]:
-    return sorted(rows.rows.column(column).to_pylist())
-
-
-def reasons(rows: EntityRows | InputRows) -> list[str]:
-    return [rejection["reason"] for rejection in rows.rejections]
 
 
 def test_values_take_the_canonical_type(tmp_path: Path) -> None:
@@ -58,6 +39,7 @@ def test_values_take_the_canonical_type(tmp_path: Path) -> None:
     assert rows == [
         {
             "mapping": "rates",
+            "company": None,
             "rate_date": date(2025, 3, 1),
             "base_currency": "EUR",
             "quote_currency": "USD",
@@ -75,7 +57,7 @@ def test_a_value_that_does_not_fit_is_rejected_with_column_and_value(tmp_path: P
         "rate_date: '2025-02-30' is not a date",
         "base_currency: 'eur' is not a currency code such as EUR",
         "quote_currency is missing; rate: 'abc' is not a number",
-        "rate: '-1' is not greater than 0",
+        "rate: '-1' is not between 0.000000001 and 1,000,000,000",
     ]
     assert json.loads(result.rejections[0]["record"]) == {
         "day": "2025-02-30",
@@ -207,7 +189,7 @@ ROW = st.tuples(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(ROW, max_size=12), seed=st.integers())
 def test_nothing_is_lost_and_order_does_not_matter(tmp_path: Path, rows: list[tuple[str, ...]], seed: int) -> None:
     entities, counts = sales(tmp_path, rows)
@@ -271,65 +253,6 @@ def test_an_expression_that_fails_on_the_data_is_named(tmp_path: Path) -> None:
         evaluate(tmp_path, text)
 
 
-def test_lines_that_are_no_csv_are_rejected_with_file_and_line(tmp_path: Path) -> None:
-    (tmp_path / "rates.csv").write_bytes(
-        b"\xef\xbb\xbfday,base,quote,rate\n2025-03-01,EUR,USD,1.1\n2025-03-02,EUR\n2025-03-03,EUR,USD,1,1\n"
-        b'2025-03-04,EUR,caf\xe9,1\n"2025-03-05",EUR,USD,1.2\n'
-    )
-    entities, inputs = evaluate(tmp_path, RATES)
-    assert values(entities["exchange_rates"], "rate_date") == [date(2025, 3, 1), date(2025, 3, 5)]
-    assert inputs["rates"].taken == 2
-    assert [reason.split(":")[0] for reason in reasons(inputs["rates"])] == [f"rates.csv, line {n}" for n in (3, 4, 5)]
-    assert inputs["rates"].rejections[0]["record"] == "2025-03-02,EUR"
-
-
-def test_csv_dialects_globs_and_headers(tmp_path: Path) -> None:
-    for number in (1, 2):
-        with gzip.open(tmp_path / f"{number}.csv.gz", "wb") as file:
-            file.write(f"2025-03-0{number};'EUR';USD;{number};d\xe9j\xe0\n".encode("latin-1"))
-    options = "delimiter: ';', quote: \"'\", encoding: latin-1, header: [The Day, base, quote, rate, note]"
-    text = RATES.replace('{path: "rates.csv"}', f"{{path: '*.csv.gz', {options}}}").replace(
-        "_date: day", "_date: The Day"
-    )
-    rates = evaluate(tmp_path, text)[0]["exchange_rates"]
-    assert values(rates, "rate") == [1, 2]
-    assert values(rates, "base_currency") == ["EUR", "EUR"]
-
-
-def test_files_of_one_input_may_differ_in_columns(tmp_path: Path) -> None:
-    (tmp_path / "1.csv").write_text("rate,day,base,quote\n1,2025-03-01,EUR,USD\n")
-    (tmp_path / "2.csv").write_text("day,base,quote,rate,note\n2025-03-02,EUR,USD,2,late\n")
-    rates = evaluate(tmp_path, RATES.replace("rates.csv", "*.csv"))[0]["exchange_rates"]
-    assert values(rates, "rate") == [1, 2]
-
-
-def test_json_lines_keep_odd_lines_as_rejections(tmp_path: Path) -> None:
-    good = {"day": "2025-03-01", "base": "EUR", "quote": "USD", "rate": 1.0841, "tags": ["a"]}
-    (tmp_path / "rates.jsonl").write_text(
-        f'{json.dumps(good)}\n\n{{"day": \n[1]\n{json.dumps({"day": "2025-03-02"})}\n'
-    )
-    entities, inputs = evaluate(tmp_path, RATES.replace("rates.csv", "rates.jsonl"))
-    assert values(entities["exchange_rates"], "rate") == [Decimal("1.0841")]
-    assert reasons(entities["exchange_rates"]) == [
-        "base_currency is missing; quote_currency is missing; rate is missing"
-    ]
-    assert reasons(inputs["rates"]) == ["the line is no JSON object"] * 2
-
-
-def test_parquet_keeps_its_types(tmp_path: Path) -> None:
-    path = tmp_path / "rates.parquet"
-    query = "SELECT DATE '2025-03-01' AS day, 'EUR' AS base, 'USD' AS quote, 1.25::DOUBLE AS rate"
-    duckdb.sql(f"COPY ({query}) TO '{path}'")
-    rates = evaluate(tmp_path, RATES.replace("rates.csv", "rates.parquet"))[0]["exchange_rates"]
-    assert values(rates, "rate") == [Decimal("1.25")]
-
-
-def test_a_header_that_names_a_column_twice_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "rates.csv").write_text("day,base,Base,rate\n")
-    with pytest.raises(MappingError, match="names 'Base', 'base' more than once"):
-        evaluate(tmp_path, RATES)
-
-
 def test_inputs_may_carry_the_names_that_are_used_inside(tmp_path: Path) -> None:
     (tmp_path / "rates.csv").write_text("rule,value_0,problem,turn\n2025-03-01,EUR,USD,1\n2025-03-01,EUR,USD,x\n")
     text = RATES.replace("{rates:", "{refused:").replace("from: rates", "from: refused")
@@ -341,3 +264,104 @@ def test_inputs_may_carry_the_names_that_are_used_inside(tmp_path: Path) -> None
     )
     result = evaluate(tmp_path, text)[0]["exchange_rates"]
     assert (result.rows.num_rows, reasons(result)) == (1, ["rate: 'x' is not a number"])
+
+
+JOINED = """
+name: shop
+company: north
+inputs:
+  orders: {path: orders.csv}
+  people: {path: people.csv}
+entities:
+  orders:
+    from: orders
+    joins: [{input: people, on: "orders.buyer = people.id"}]
+    where: "coalesce(people.kind, '') <> 'staff'"
+    columns: {order_id: no, customer_id: people.id, email: people.mail, ordered_at: day, currency: "'EUR'"}
+"""
+
+
+def joined(
+    folder: Path, people: list[str], orders: list[str], text: str = JOINED
+) -> tuple[EntityRows, dict[str, InputRows]]:
+    (folder / "people.csv").write_text("\n".join(["id,mail,kind,no", *people]) + "\n")
+    (folder / "orders.csv").write_text("\n".join(["no,buyer,day", *orders]) + "\n")
+    entities, inputs = evaluate(folder, text)
+    return entities["orders"], inputs
+
+
+def test_columns_of_another_input_are_found_by_a_key(tmp_path: Path) -> None:
+    people = ["7,a@mail.invalid,,x", "8,b@mail.invalid,staff,x", "9,c@mail.invalid,,x"]
+    orders = ["1,7,2026-03-01", "2,7,2026-03-01", "3,8,2026-03-01", "4,,2026-03-01", "5,70,soon"]
+    rows, inputs = joined(tmp_path, people, orders)
+    assert {(row["order_id"], row["customer_id"], row["email"]) for row in rows.rows.to_pylist()} == {
+        ("1", "7", "a@mail.invalid"),
+        ("2", "7", "a@mail.invalid"),
+        ("4", None, None),
+    }
+    assert reasons(rows) == ["ordered_at: 'soon' is not a date and time"]
+    assert (inputs["orders"].taken, reasons(inputs["orders"])) == (4, ["no entity of the mapping takes this row"])
+    assert (inputs["people"].taken, reasons(inputs["people"])) == (3, [])  # read to look things up
+
+
+def test_a_key_that_finds_several_rows_is_refused_as_they_would_count_twice(tmp_path: Path) -> None:
+    people = ["7,a@mail.invalid,,x", "7,b@mail.invalid,,x"]
+    with pytest.raises(
+        MappingError,
+        match=r"entities\.orders\.joins: .*finds several rows of people for one row of orders .*\"no\":\"1\"",
+    ):
+        joined(tmp_path, people, ["1,7,2026-03-01"])
+    rule = """
+reject:
+  - {input: people, when: "row_number() OVER (PARTITION BY id ORDER BY mail) > 1", reason: "an older address"}
+"""
+    rows, inputs = joined(tmp_path, people, ["1,7,2026-03-01"], JOINED + rule)
+    assert rows.rows.column("email").to_pylist() == ["a@mail.invalid"]
+    assert (inputs["people"].taken, reasons(inputs["people"])) == (1, ["an older address"])
+
+
+def test_groups_may_look_things_up_too(tmp_path: Path) -> None:
+    text = JOINED.replace("    columns:", "    group_by: [no]\n    columns:").replace("people.id,", "min(people.id),")
+    text = text.replace("people.mail", "max(people.mail)").replace("ordered_at: day", "ordered_at: min(day)")
+    rows, inputs = joined(tmp_path, ["7,a@mail.invalid,,x"], ["1,7,2026-03-02", "1,7,2026-03-01"], text)
+    assert [(row["ordered_at"].day, row["email"]) for row in rows.rows.to_pylist()] == [(1, "a@mail.invalid")]
+    assert inputs["orders"].taken == 2
+
+
+def test_an_input_may_be_mapped_and_looked_up(tmp_path: Path) -> None:
+    text = JOINED + "  customers: {from: people, where: \"kind = 'staff'\", columns: {customer_id: id}}\n"
+    rows, inputs = joined(tmp_path, ["7,a@mail.invalid,,x"], ["1,7,2026-03-01"], text)
+    assert rows.rows.column("email").to_pylist() == ["a@mail.invalid"]  # found, though no customer takes it
+    assert (inputs["people"].taken, inputs["people"].rejections) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "expected"),
+    [
+        ('people.id"}]', 'people.idd"}]', r"entities\.orders\.joins: 'orders\.buyer = people\.idd': .*idd"),
+        ('people.id"}]', 'CAST(people.id AS INT)"}]', r"entities\.orders\.joins: .*fails on the data"),
+        ("people.mail", "people.male", r"entities\.orders\.columns\.email: 'people\.male': .*male"),
+        (
+            "email: people",
+            "email: mial, phone: people",
+            r"inputs orders and people have no column 'mial'; did you mean 'mail'",
+        ),
+    ],
+)
+def test_a_join_that_cannot_work_is_named(tmp_path: Path, wrong: str, right: str, expected: str) -> None:
+    assert wrong in JOINED
+    with pytest.raises(MappingError, match=expected):
+        joined(tmp_path, ["x,a@mail.invalid,,x"], ["1,7,2026-03-01"], JOINED.replace(wrong, right, 1))
+
+
+def test_rows_carry_the_company_of_their_mapping_and_only_then_another_version(tmp_path: Path) -> None:
+    (tmp_path / "rates.csv").write_text("day,base,quote,rate\n2025-03-01,EUR,USD,1.1\n")
+    found = {}
+    for company in ("", "company: north", "company: south"):
+        rows = evaluate(tmp_path, RATES.replace("name: rates", f"name: rates\n{company}"))[0]["exchange_rates"].rows
+        found[company] = (rows.column("company").to_pylist(), rows.column("_dlt_id").to_pylist())
+    assert [company for company, _ in found.values()] == [[None], ["north"], ["south"]]
+    assert len({version for _, (version,) in found.values()}) == 3
+    # the version of a row without a company is what it was before mappings could state one
+    text = "mapping=rates\x1frate_date=2025-03-01\x1fbase_currency=EUR\x1fquote_currency=USD\x1frate=1.100000000"
+    assert found[""][1] == [hashlib.md5(text.encode()).hexdigest()]

@@ -12,6 +12,10 @@ import pytest
 from ingestion import pipelines
 from ingestion.intake import Intake
 from ingestion.sources.files.canonical import ENTITIES, columns
+from ingestion.sources.files.evaluation import EntityRows, Evaluation
+from ingestion.sources.files.mapping import OPTIONS, read_mapping
+from ingestion.sources.files.models import RowRule
+from ingestion.tables import RawTable
 
 Query = Callable[[str], list[Any]]
 
@@ -130,7 +134,7 @@ def test_tables_look_the_same_whether_created_empty_or_by_arrow_rows(folder: Pat
     load()
     assert query(layout) == empty
     for name, row in ENTITIES.items():
-        expected = ["mapping", *(column.name for column in columns(row))]
+        expected = ["mapping", "company", *(column.name for column in columns(row))]
         expected += ["_dlt_valid_from", "_dlt_valid_to", "_dlt_load_id", "_dlt_id"]
         assert [column for table, column, *_ in empty if table == name] == expected
     loads = query("SELECT load_id FROM raw_files._dlt_loads")
@@ -164,11 +168,86 @@ def test_a_mapping_that_cannot_work_loads_nothing_and_says_so_in_words(
     assert query(CURRENT) == []
 
 
-def test_every_canonical_column_is_documented() -> None:
-    text = (Path(pipelines.__file__).parent / "sources" / "files" / "README.md").read_text()
+def test_a_warehouse_from_before_companies_goes_on(folder: Path, query: Query, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tables get the column, its rows stay untouched, and a company that is stated later makes new versions."""
+    lines = ("2025-03-01,EUR,USD,1.1", "2025-03-02,EUR,USD,1.2")
+    with monkeypatch.context() as before:
+        declared, evaluated = RawTable.columns, Evaluation.entity
+
+        def columns_then(table: RawTable) -> dict[str, Any]:
+            return {name: hints for name, hints in declared(table).items() if name != "company"}
+
+        def rows_then(evaluation: Evaluation, name: str) -> EntityRows:
+            found = evaluated(evaluation, name)
+            return EntityRows(found.rows.drop_columns(["company"]), found.rejections)
+
+        before.setattr(RawTable, "columns", columns_then)
+        before.setattr(Evaluation, "entity", rows_then)
+        mapping(folder, "ecb", *lines)
+        load()
+    in_tables = """
+        SELECT count(*) FROM information_schema.columns WHERE column_name = 'company' AND table_schema = 'raw_files'
+    """
+    assert query(in_tables) == [0]
+    versions = "SELECT _dlt_id || coalesce(_dlt_valid_to::VARCHAR, '') FROM raw_files.exchange_rates ORDER BY 1"
+    first = query(versions)
+
+    mapping(folder, "ecb", *lines[::-1])
+    load()
+    assert query(in_tables) == [len(ENTITIES)]
+    assert query(versions) == first
+    assert query("SELECT count(company) FROM raw_files.exchange_rates") == [0]
+
+    text = (folder / "mappings" / "ecb.yml").read_text()
+    (folder / "mappings" / "ecb.yml").write_text(text + "company: north\n")
+    load()
+    current = "SELECT company FROM raw_files.exchange_rates WHERE _dlt_valid_to IS NULL"
+    assert query(current) == ["north", "north"]
+    assert query("SELECT count(*) FROM raw_files.exchange_rates") == [4]
+
+
+def test_a_rule_that_changes_judges_the_rows_again(folder: Path, query: Query, monkeypatch: pytest.MonkeyPatch) -> None:
+    mapping(folder, "ecb", "2025-03-01,EUR,USD,1.1", "2025-03-02,EUR,EUR,1.2")
+    load()
+    assert query(CURRENT) == ["ecb 1 1.1", "ecb 2 1.2"]
+    other = RowRule(("base_currency",), "base_currency <> quote_currency", "the currencies have to differ")
+    monkeypatch.setattr(ENTITIES["exchange_rates"], "row_rules", (other,))
+    load()
+    assert query(CURRENT) == ["ecb 1 1.1"]
+    reason = "base_currency: 'EUR', but the currencies have to differ"
+    assert query("SELECT reason FROM raw_files.rejected_records") == [reason]
+
+
+README = (Path(pipelines.__file__).parent / "sources" / "files" / "README.md").read_text()
+
+
+def test_every_rule_is_documented() -> None:
+    """Beside its column or, of a kind of column, among the limits; of several columns under their table."""
+    limits = README.split("### Limits")[1].split("\n### ")[0]
     for name, row in ENTITIES.items():
-        assert f"### `{name}`" in text
-        section = text.split(f"### `{name}`")[1].split("\n### ")[0]
+        section = README.split(f"### `{name}`")[1].split("\n### ")[0]
+        for column in columns(row):
+            line = next(line for line in section.splitlines() if line.startswith(f"| `{column.name}` "))
+            for rule in column.rules:
+                assert rule.words in limits or rule.words in line, (name, column.name, rule.words)
+        stated = [line.removeprefix("- ") for line in section.splitlines() if line.startswith("- ")]
+        assert stated == [rule.words for rule in row.row_rules], name
+
+
+def test_the_mapping_that_shows_every_key_is_one(tmp_path: Path) -> None:
+    example = README.split("Everything a mapping can say:")[1].split("```yaml\n")[1].split("```")[0]
+    file = tmp_path / "everything.yml"
+    file.write_text(example)
+    shown = read_mapping(file)
+    assert (shown.company, shown.inputs["lines"].skip, shown.inputs["deliveries"].records) == ("north", 2, "data.items")
+    allowed = {"company", "timezone", "reject", *OPTIONS, "decimal", "date_format", "joins", "where", "group_by"}
+    assert {key for key in allowed if f"{key}:" not in example} == set()
+
+
+def test_every_canonical_column_is_documented() -> None:
+    for name, row in ENTITIES.items():
+        assert f"### `{name}`" in README
+        section = README.split(f"### `{name}`")[1].split("\n### ")[0]
         documented = [line.split("|")[1:3] for line in section.splitlines() if line.startswith("| `")]
         assert [(name.strip(" `"), kind.strip()) for name, kind in documented] == [
             (column.name, column.sql_type) for column in columns(row)

@@ -70,6 +70,29 @@ def test_every_part_of_a_mapping_is_read(tmp_path: Path) -> None:
         (', reason: "no quantity"', "", "reject rule 1: the key 'reason' is missing or empty"),
         ("min(day)", "[min(day)]", "entities.orders.columns.ordered_at: expected text"),
         ("reject:", "rejects:", "unknown key 'rejects'; did you mean 'reject'?"),
+        ("name: shop", "name: shop\ncompany: North Ltd", "company: 'North Ltd' is not made of lower case letters"),
+        ('";"', "';', encoding: klingon", "inputs.sales.encoding: 'klingon' is no encoding that Python knows"),
+        ('";"', "';', encoding: hex", "inputs.sales.encoding: 'hex' is no encoding that Python knows"),
+        ('";"', "';', decimal: x", 'inputs.sales.decimal: expected "," or ".", found \'x\''),
+        ('";"', "';', skip: two", "inputs.sales.skip: expected a whole number, found 'two'"),
+        ('";"', "';', records: data", "inputs.sales: records: for JSON only, and 'sales.csv' is csv"),
+        ("sales.csv", "sales.jsonl", "inputs.sales: delimiter: for CSV only, and 'sales.jsonl' is jsonl"),
+        ('sales.csv, delimiter: ";"', "s.json, records: a..b", "inputs.sales.records: expected keys joined by points"),
+        (
+            "    where:",
+            "    joins: [{input: people}]\n    where:",
+            "entities.orders.joins: the key 'on' is missing or empty",
+        ),
+        (
+            "    where:",
+            "    joins: [{input: sals, on: a}]\n    where:",
+            "entities.orders.joins: unknown input 'sals'; did you mean 'sales'?",
+        ),
+        (
+            "    where:",
+            "    joins: [{input: sales, on: a}]\n    where:",
+            "entities.orders.joins: the input 'sales' is there already; each can be joined once",
+        ),
     ],
 )
 def test_a_problem_names_its_place_and_a_way_out(tmp_path: Path, wrong: str, right: str, expected: str) -> None:
@@ -87,7 +110,9 @@ def test_all_problems_are_shown_at_once(tmp_path: Path) -> None:
 
 def test_an_input_that_feeds_nothing_is_a_problem(tmp_path: Path) -> None:
     found = problems(tmp_path, GOOD.replace("inputs:\n", "inputs:\n  spare: {path: spare.csv}\n"))
-    assert found == [f"{tmp_path / 'shop.yml'}: inputs.spare: no entity takes rows from it; map it or leave it out"]
+    assert found == [
+        f"{tmp_path / 'shop.yml'}: inputs.spare: no entity takes rows from it or joins it; map it or leave it out"
+    ]
 
 
 def test_a_key_that_stands_twice_is_a_problem(tmp_path: Path) -> None:
