@@ -211,8 +211,6 @@ def prepare(warehouse: Path) -> None:
 def insert(connection: duckdb.DuckDBPyConnection, source: str, table: RawTable, rows: list[dict[str, Any]]) -> None:
     """Put rows into a raw table, as a load would."""
     relation = f"raw_{source}.{table.name}"
-    if source == "files":  # TEMP
-        connection.execute(f"alter table {relation} add column if not exists company varchar")
     connection.execute(f"delete from {relation}")
     for number, row in enumerate(rows):
         full = {**row, "_dlt_load_id": "1767225600.5", "_dlt_id": f"{table.name}{number}"}

@@ -112,7 +112,7 @@ class _Load:
     def _fingerprint(self, table: RawTable, mapping: FileMapping) -> str:
         # with the canonical columns and the rules of the row, which decide too
         row = entity_row(table)
-        text = f"{self._files[mapping.name]}\n{columns(row)!r}\n{row.row_rules!r}"
+        text = f"{self._files[mapping.name]}\n{mapping.company}\n{columns(row)!r}\n{row.row_rules!r}"
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _evaluation(self, mapping: FileMapping) -> Evaluation:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -375,9 +375,22 @@ def read_mappings(location: Path) -> list[FileMapping]:
                 f"{file}: the name {mapping.name!r} is taken by {mappings[mapping.name].file}; choose another"
             )
         mappings[mapping.name] = mapping
+    # A company that states no name is called by the name of its first mapping, so that adding a second one to a single
+    # mapping renames no id. That name is then taken.
+    nameless = [name for name, mapping in mappings.items() if mapping.company is None]
+    first = min(nameless, default="")
+    for mapping in mappings.values():
+        if mapping.company == first and mapping.name != first:
+            problems.append(
+                f"{mapping.file}: company: {first!r} is the name of a mapping that states no company; choose another, or "
+                f"write `company: {first}` there too"
+            )
     if problems:
         raise MappingError("\n".join(problems))
-    return list(mappings.values())
+    return [
+        replace(mapping, company=first) if mapping.name in nameless and mapping.name != first else mapping
+        for mapping in mappings.values()
+    ]
 
 
 def sql_words(expression: str) -> set[str]:

@@ -134,3 +134,20 @@ def test_no_mapping_at_all_says_which_setting_to_change(tmp_path: Path) -> None:
         read_mappings(tmp_path)
     with pytest.raises(MappingError, match="SOURCES__FILES__MAPPINGS_PATH"):
         read_mappings(tmp_path / "absent.yml")
+
+
+def test_mappings_without_a_company_are_one_that_bears_the_name_of_the_first(tmp_path: Path) -> None:
+    def companies(**stated: str) -> dict[str, str | None]:
+        for file in tmp_path.glob("*.yml"):
+            file.unlink()
+        for name, company in stated.items():
+            text = MAPPING.replace("name: shop", f"name: {name}" + (f"\ncompany: {company}" if company else ""))
+            (tmp_path / f"{name}.yml").write_text(text)
+        return {mapping.name: mapping.company for mapping in read_mappings(tmp_path)}
+
+    # the first one's own name says it all: its ids are what they were when it was alone
+    assert companies(shop="") == {"shop": None}
+    assert companies(shop="", till="", app="north") == {"shop": None, "till": "shop", "app": "north"}
+    with pytest.raises(MappingError, match="'shop' is the name of a mapping that states no company"):
+        companies(shop="", app="shop")
+    assert companies(shop="shop", app="shop") == {"shop": "shop", "app": "shop"}
