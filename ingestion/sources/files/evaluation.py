@@ -22,7 +22,7 @@ from ingestion.sources.files.canonical import ENTITIES, Column, columns
 from ingestion.sources.files.inputs import ROW, Rejection, column_names, find_files, literal, load_input, quoted
 from ingestion.sources.files.mapping import EntityMapping, FileMapping, Input, MappingError, sql_words, suggestion
 from ingestion.sources.files.models import RowRule
-from ingestion.sources.files.values import Reading, create_zones, typed_rows
+from ingestion.sources.files.values import Reading, create_zones, helpful_key, typed_rows
 
 ROW_VERSION = "_dlt_id"  # the column in which dlt's scd2 keeps the row's hash
 _PATH = re.compile(r"([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*)+)")
@@ -175,7 +175,11 @@ class Evaluation:
         values = ", ".join(f"value_{number}" for number in range(len(canonical)))
         problems = ", ".join(
             [
-                *(_problems(column, number) for number, column in enumerate(canonical) if column.name in types),
+                *(
+                    _problems(column, number, reading)
+                    for number, column in enumerate(canonical)
+                    if column.name in types
+                ),
                 *(_row_problem(rule, canonical) for rule in ENTITIES[name].row_rules),
             ]
         )
@@ -451,7 +455,7 @@ def _shown(column: Column, number: int) -> str:
     return f"{literal(column.name + ': ')} || coalesce({quote} || {text} || {quote}, 'nothing')"
 
 
-def _problems(column: Column, number: int) -> str:
+def _problems(column: Column, number: int, reading: Reading) -> str:
     """SQL of what is wrong with value `number`, null where nothing is."""
     name = quoted(column.name)
     text = f"nullif(trim(value_{number}::VARCHAR), '')"
@@ -467,7 +471,8 @@ def _problems(column: Column, number: int) -> str:
         cases.append(f"WHEN unknown_zone_{number} THEN {shown} || {literal(words)}")
     if column.sql_type != "VARCHAR":
         cases.append(
-            f"WHEN {text} IS NOT NULL AND {name} IS NULL THEN {shown} || {literal(' is not ' + column.type_in_words)}"
+            f"WHEN {text} IS NOT NULL AND {name} IS NULL THEN "
+            f"{shown} || {literal(' is not ' + column.type_in_words)} || {helpful_key(column, text, reading)}"
         )
     for rule in column.rules:
         broken = f"NOT ({rule.sql.replace('{}', name)})"

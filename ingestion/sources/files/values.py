@@ -114,6 +114,18 @@ def typed_rows(candidates: str, canonical: tuple[Column, ...], types: Mapping[st
     return f"SELECT {ROW}, {values}, {typed} FROM {steps}"
 
 
+def helpful_key(column: Column, text: str, reading: Reading) -> str:
+    """SQL of what to add to "… is not a number" where the text looks like one that another key would read."""
+    if column.sql_type in ("DECIMAL(38, 9)", "BIGINT") and reading.decimal is None:
+        key, looks = "decimal", "[+-]?[0-9][0-9.]*[, '\u00a0\u202f][0-9., '\u00a0\u202f]*"
+    elif column.sql_type in ("TIMESTAMPTZ", "DATE") and not reading.date_formats:
+        key, looks = "date_format", "[0-9]{1,2}[-/. ]([0-9]{1,2}|[A-Za-z]+)[-/. ][0-9]{2,4}.*"
+    else:
+        return "''"
+    words = literal(f" as it is written; the key {key} of the input says how to read it")
+    return f"CASE WHEN regexp_full_match({text}, {literal(looks)}) THEN {words} ELSE '' END"
+
+
 def _value(column: Column, number: int, duckdb_type: str, reading: Reading) -> _Value:
     name = f"value_{number}"
     text = _text(name)

@@ -327,6 +327,15 @@ def test_separators_of_thousands_stand_where_they_belong(
     assert found == (expected if expected is not None else f"quantity: '{text}' is not a number")
 
 
+def test_a_rejection_names_the_key_that_would_read_the_value(tmp_path: Path) -> None:
+    numbers = read(tmp_path, ["1.234,50", "12,5", "1 000", "abc", "1.5.2"], ("decimal",))["decimal"]
+    assert [place for place, reason in numbers.items() if "the key decimal of the input" in reason] == [0, 1, 2]
+    dates = read(tmp_path, ["01/02/2026", "1.2.26 10:00", "3 Mar 2026", "2026-02-30", "soon"], ("instant", "date"))
+    for kind in dates:
+        named = [place for place, reason in dates[kind].items() if "the key date_format of the input" in reason]
+        assert named == [0, 1, 2], kind
+
+
 @pytest.mark.parametrize("text", ["NaN", "nan", "inf", "-Infinity", "1e400"])
 def test_what_is_no_number_is_a_rejection(tmp_path: Path, text: str) -> None:
     found = read(tmp_path, [text], ("decimal", "whole"))
