@@ -70,7 +70,7 @@ def read_dialect(file: Path) -> Dialect:
         del lines[0]
     delimiter, quote = _separators(lines, stated.group(1) if stated else None)
     records = _records(lines, delimiter, quote)
-    width = Counter(len(record) for _, record in records if record).most_common(1)[0][0]
+    width = _width(records)
     skip, first = next((number, record) for number, record in records if len(record) == width)
     below = [record for number, record in records if number > skip and len(record) == width]
     names = [name.strip() for name in first]
@@ -130,13 +130,20 @@ def _records(lines: list[str], delimiter: str, quote: str) -> list[tuple[int, li
     return records
 
 
+def _width(records: list[tuple[int, list[str]]]) -> int:
+    """The number of values that most records have; of two, the larger: text above a table is one value a line."""
+    widths = Counter(len(record) for _, record in records if record)
+    return max(widths, key=lambda width: (widths[width], width))
+
+
 def _separators(lines: list[str], stated: str | None) -> tuple[str, str]:
     """The delimiter and the quote with which most lines have the same number of values, the more the better."""
 
     def judgement(delimiter: str, quote: str) -> tuple[float, int]:
-        widths = Counter(len(record) for _, record in _records(lines, delimiter, quote) if record)
-        width, lines_of_it = widths.most_common(1)[0]
-        return (lines_of_it / widths.total() if width > 1 else 0.0, width)
+        records = [(before, record) for before, record in _records(lines, delimiter, quote) if record]
+        width = _width(records)
+        of_it = sum(len(record) == width for _, record in records)
+        return (of_it / len(records) if width > 1 else 0.0, width)
 
     delimiters = (stated,) if stated else _DELIMITERS
     candidates = [(delimiter, '"') for delimiter in delimiters]
@@ -147,13 +154,18 @@ def _separators(lines: list[str], stated: str | None) -> tuple[str, str]:
 
 
 def _is_header(names: list[str], below: list[list[str]]) -> bool:
-    """Whether the first line names columns: no cell is a number, a date or an address, or a value of its column."""
+    """Whether the first line names columns.
+
+    It does not where a cell is a number, a date or an address. It does where such values stand below it. In a file of
+    words alone, a cell that stands below itself again is a value.
+    """
     filled = [name for name in names if name]
-    if any(_VALUE.fullmatch(name) for name in filled) or not filled:
+    if not filled or any(_VALUE.fullmatch(name) for name in filled):
         return False
-    columns = list(zip(*below, strict=False))
-    repeated = [position for position, name in enumerate(names) if name and columns and name in columns[position]]
-    return not repeated
+    columns = [[value.strip() for value in column if value.strip()] for column in zip(*below, strict=False)]
+    if any(column and all(_VALUE.fullmatch(value) for value in column) for column in columns):
+        return True
+    return not any(name and name in column for name, column in zip(names, columns, strict=False))
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -32,6 +32,7 @@ from ingestion.sources.files.inputs import Rejection, find_files, literal, load_
 from ingestion.sources.files.mapping import FORMATS, FileMapping, MappingError, read_mapping
 from ingestion.sources.files.profiles import SAMPLE_ROWS, Profile, profile
 from ingestion.sources.files.recognition import (
+    LINKED,
     Link,
     Match,
     Reading,
@@ -55,7 +56,7 @@ from ingestion.sources.files.vocabulary import (
 )
 
 _DATA_SUFFIXES = frozenset((".tsv", ".txt", ".xls", ".xlsx", ".ods", ".json", ".ndjson", ".xml"))
-_EXACT = "DECIMAL(18, 4)"  # amounts that are multiplied or added up
+_EXACT = "DECIMAL(19, 4)"  # numbers that are multiplied: from 19 digits on the product has room for both
 _REASONS_SHOWN = 5
 _PLAIN_FLAGS = frozenset(("true", "false", "t", "f", "yes", "no", "y", "n", "1", "0"))
 _YES = frozenset(("ja", "oui", "si", "sí", "true", "t", "yes", "y", "1"))
@@ -194,7 +195,8 @@ def load_tables(
             try:
                 load_input(connection, mapping, source, find_files(mapping, source, folder))
             except MappingError as error:
-                left_out.append(LeftOut(table.path, str(error).removeprefix(f"{mapping.file}: inputs.{table.name}: ")))
+                reason = str(error).removeprefix(f"{mapping.file}: inputs.{table.name}: ")
+                left_out.append(LeftOut(table.path, _one_line(reason)))
                 continue
             table.profiles = profile(connection, table.name)
             if table.profiles and table.rows:
@@ -396,35 +398,38 @@ class Composer:
     # ---- orders and their lines in one file
 
     def _order_book(self, table: Table, reading: Reading) -> list[Claim] | None:
-        """Orders by group, and their lines, where the rows of a file are lines; None where they are not."""
+        """Orders by group, and their lines, where an order has several rows; None where each row is one."""
         orders = match_columns("orders", table.profiles, self._links, self._claimed)
         lines = match_columns("order_lines", table.profiles, self._links, self._claimed)
         candidates = [match for match in (orders.get("order_id"), lines.get("order_id")) if match]
-        if "quantity" not in lines or "unit_price" not in lines or "ordered_at" not in orders or not candidates:
+        if "ordered_at" not in orders or not candidates:
             return None
         if reading.entity == "order_lines" and "orders" in self._claimed.values():
             return None
         order = max(candidates, key=lambda match: (match.score, match.profile.filled, match.profile.distinct))
-        by_name = all(
-            named(lines[column].profile.words, ROLES["order_lines"][column]) >= 0.5
+        named_lines = all(
+            column in lines and named(lines[column].profile.words, ROLES["order_lines"][column]) >= 0.5
             for column in ("quantity", "unit_price")
         )
-        if order.profile.is_unique and not by_name:
+        if order.profile.is_unique and not named_lines:
             return None
         of_order, of_line = self._split_columns(table, order.profile)
         lines = match_columns("order_lines", of_line, self._links, self._claimed)
         if "quantity" not in lines or "unit_price" not in lines:
-            return None
+            lines = {}
         used = {
             match.profile.name for match in lines.values() if match.sure != "guess" or match.profile not in of_order
         }
+        rest = [column for column in (of_order if lines else table.profiles) if column.name not in used]
         orders = match_columns(
-            "orders", [column for column in of_order if column.name not in used], self._links, self._claimed
+            "orders", [column for column in rest if column.name != order.profile.name], self._links, self._claimed
         )
         if "ordered_at" not in orders:
             return None
-        lines["order_id"] = orders["order_id"] = order
-        return self._book_claims(table, orders, lines)
+        orders["order_id"] = order
+        if lines:
+            lines["order_id"] = order
+        return self._book_claims(table, orders, lines, of_order)
 
     def _split_columns(self, table: Table, order: Profile) -> tuple[list[Profile], list[Profile]]:
         """The columns that are one for all lines of an order, and those that may differ, without the order's own."""
@@ -450,19 +455,30 @@ class Composer:
                 of_line.append(column)
         return of_order, of_line
 
-    def _book_claims(self, table: Table, orders: dict[str, Match], lines: dict[str, Match]) -> list[Claim]:
+    def _book_claims(
+        self, table: Table, orders: dict[str, Match], lines: dict[str, Match], of_order: Sequence[Profile]
+    ) -> list[Claim]:
         grouped: dict[str, Expression] = {}
+        differing = []
         for column, match in orders.items():
             kind = ROLES["orders"][column].kind
             if column == "order_id":
                 grouped[column] = Expression(self._sql(table, "id", match.profile), _says(match))
             elif kind == "instant":
-                grouped[column] = Expression(self._first(table, match.profile), _says(match))
+                grouped[column] = Expression(f"min({_text_instant(match.profile)})", _says(match))
+            elif column == "total_amount" and match.profile not in of_order:
+                grouped[column] = Expression(f"sum({self._exact(table, match.profile)})", f"{_says(match)}; added up")
+                differing.append(match.profile.name)
             else:
-                grouped[column] = Expression(
-                    f"max({self._inside(table, kind, match.profile)})", f"{_says(match)}; one for all lines of an order"
-                )
+                value = self._inside(table, kind, match.profile)
+                grouped[column] = Expression(f"max({value})", f"{_says(match)}; one for all rows of an order")
         decisions = self._complete(table, "orders", orders, grouped)
+        decisions += [
+            f"an order has several rows; are they parts of it? Their {name} is added up." for name in differing
+        ]
+        group = orders["order_id"].profile.name
+        if not lines:
+            return [Claim("orders", table, _in_order("orders", grouped), None, group, tuple(decisions))]
         by_line = {
             column: Expression(self._sql(table, ROLES["order_lines"][column].kind, match.profile), _says(match))
             for column, match in lines.items()
@@ -470,9 +486,7 @@ class Composer:
         line_decisions = self._complete(table, "order_lines", lines, by_line)
         where, refunds = self._returns(table, orders, lines, grouped, line_decisions)
         claims = [
-            Claim(
-                "orders", table, _in_order("orders", grouped), where, orders["order_id"].profile.name, tuple(decisions)
-            ),
+            Claim("orders", table, _in_order("orders", grouped), where, group, tuple(decisions)),
             Claim("order_lines", table, _in_order("order_lines", by_line), where, decisions=tuple(line_decisions)),
         ]
         return claims + refunds
@@ -503,14 +517,14 @@ class Composer:
         back, mixed, free = found
         if free:
             decisions.append(
-                f"{free} lines are free of charge: purchases, or stock corrections to reject (key `reject`)?"
+                f"are lines free of charge ({free}) purchases, or stock corrections to reject (key `reject`)?"
             )
         if not back:
             return None, []
         if mixed:
             decisions.append(
-                f"{back} lines have a negative amount, {mixed} orders with other lines beside them: discounts or returns? "
-                "They stay lines of their orders."
+                f"are lines with a negative amount ({back}) discounts or returns? {mixed} orders have others beside "
+                "them, so they stay lines of their orders."
             )
             return None, []
         for column, what in ((quantity, "quantity"), (price, "unit price")):
@@ -525,7 +539,7 @@ class Composer:
             ),
         }
         refund |= {column: grouped[column] for column in ("customer_id", "email") if column in grouped}
-        question = f"are the {back} lines with a negative amount money paid back? They are read as refunds."
+        question = f"are lines with a negative amount ({back}) money paid back? They are read as refunds."
         group = orders["order_id"].profile.name
         claim = Claim("refunds", table, _in_order("refunds", refund), f"{amount} < 0", group, (question,))
         return f"{amount} >= 0", [claim]
@@ -587,11 +601,11 @@ class Composer:
     def _inside(self, table: Table, kind: str, column: Profile) -> str:
         """SQL of the column's value, still a text that the canonical type judges."""
         name = quoted(column.name)
-        if kind in ("number", "quantity", "count", "score"):
+        if kind in ("number", "part", "quantity", "count", "score"):
             return self._number(table, column)
         if kind == "instant":
             return self._instant(table, column)
-        if kind == "currency" and column.top and column.top != column.top.upper():
+        if kind == "currency" and any(value != value.upper() for value, _ in column.top):
             return f"upper({name})"
         if kind in ("direction", "sender", "survey_type"):
             meant = {"direction": DIRECTIONS, "sender": SENDERS, "survey_type": SURVEY_TYPES}[kind]
@@ -626,10 +640,6 @@ class Composer:
             return quoted(column.name)
         return f"coalesce({_text_instant(column)}, {quoted(column.name)})"
 
-    def _first(self, table: Table, column: Profile) -> str:
-        """SQL of the first instant of a group."""
-        return f"min({_text_instant(column)})"
-
     # ---- guesses from all files
 
     def _likely_place(self) -> str | None:
@@ -637,11 +647,13 @@ class Composer:
         votes: Counter[str] = Counter()
         for name in self._readings:
             for column in self._tables[name].profiles:
-                if column.shapes["country"] >= 0.7 and column.shapes["currency"] < 0.7 and column.top:
-                    code = COUNTRY_NAMES.get(plain(column.top), column.top.upper())
-                    votes[code] += column.filled
-        known = [(count, code) for code, count in votes.items() if code in PLACES]
-        return max(known)[1] if known else None
+                if column.shapes["country"] >= 0.7 and column.shapes["currency"] < 0.7:
+                    for value, count in column.top:
+                        votes[COUNTRY_NAMES.get(plain(value), value.upper())] += count
+        if not votes:
+            return None
+        count, code = max((count, code) for code, count in votes.items())
+        return code if code in PLACES and count > votes.total() / 2 else None
 
     def _currency(self, table: Table, matches: Mapping[str, Match]) -> tuple[str, str]:
         for match in matches.values():
@@ -649,15 +661,15 @@ class Composer:
                 if word in CURRENCY_WORDS:
                     return CURRENCY_WORDS[word], f"a header holds the word {word!r}"
             for sign in (
-                re.findall(r"[€$£]|[A-Z]{3}", match.profile.top or "") if match.profile.shapes["marked"] > 0.5 else ()
+                re.findall(r"[€$£]|[A-Z]{3}", match.profile.top[0][0]) if match.profile.shapes["marked"] > 0.5 else ()
             ):
                 if sign in CURRENCY_WORDS or sign in CURRENCIES:
                     return CURRENCY_WORDS.get(sign, sign), f"the amounts carry {sign}"
         stated = sorted(
-            (column.top, other.path)
+            (column.top[0][0], other.path)
             for other in self._tables.values()
             for column in other.profiles
-            if column.shapes["currency"] >= 0.9 and column.distinct == 1 and column.top
+            if column.shapes["currency"] >= 0.9 and column.distinct == 1
         )
         if stated:
             return stated[0][0].upper(), f"{stated[0][1]} names it"
@@ -709,7 +721,9 @@ def _decide_orders(matches: Mapping[str, Match], expressions: dict[str, Expressi
         decisions.append("are all orders paid? No column says when; each counts as paid when it was placed.")
     total = matches.get("total_amount")
     if total and total.profile.negative:
-        decisions.append(f"{total.profile.negative} orders have a negative total: they count as money paid back.")
+        decisions.append(
+            f"are orders with a negative total ({total.profile.negative}) money paid back? They count as that."
+        )
     return decisions
 
 
@@ -816,12 +830,13 @@ def _text(
     lines += _zone_lines(composer, claims)
     lines += ["", "inputs:"]
     used = {claim.table.name: claim.table for claim in claims}
+    joins = _joins(claims)
     for table in used.values():
         lines += _input_lines(table, [claim for claim in claims if claim.table is table])
         lines += [
             f"    # joins: {link.column} is {link.other_column} of {link.other_table} ({link.held:.0%} of the values)"
             for link in links
-            if link.table == table.name and link.other_table in used
+            if link.table == table.name and (link.table, link.column, link.other_table) in joins
         ]
     for file in left_out:
         lines.append(f"  # left out: {file.path}: {file.reason}")
@@ -835,8 +850,25 @@ def _text(
     return "\n".join(lines).rstrip() + "\n"
 
 
+def _joins(claims: Sequence[Claim]) -> set[tuple[str, str, str]]:
+    """Input, column and other input where a column of the draft names rows of another entity."""
+    holders = {claim.entity: claim.table.name for claim in claims if not claim.group_by}
+    return {
+        (claim.table.name, expression.sql, holders[LINKED[column]])
+        for claim in claims
+        for column, expression in claim.columns.items()
+        if column in LINKED and LINKED[column] in holders and LINKED[column] != claim.entity
+    }
+
+
 def _zone_lines(composer: Composer, claims: Sequence[Claim]) -> list[str]:
-    profiles = [column for claim in claims for column in claim.table.profiles if column.is_instant]
+    profiles = [
+        column
+        for claim in claims
+        if any(column.sql_type == "TIMESTAMPTZ" for column in columns(ENTITIES[claim.entity]))
+        for column in claim.table.profiles
+        if column.is_instant
+    ]
     if all(column.shapes["zoned"] >= 0.99 for column in profiles):
         return []
     place = PLACES.get(composer.place or "")

@@ -31,7 +31,8 @@ _WRITTEN_DATE = (
 )
 _POINT = r"[-+]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?"
 _COMMA = r"[-+]?(\d+|\d{1,3}([.  ’'' ]\d{3})+)(,\d+)?"
-_MONEY_SIGN = r"[€$£¥₹]|[A-Z]{3} ?[-+\d]| ?[A-Z]{3}$"
+_SIGN = rf"([€$£¥₹]|{'|'.join(sorted(CURRENCIES))})"
+_MARKED = rf"{_SIGN} ?[-+]?\d[\d.,]*|[-+]?\d[\d.,]* ?{_SIGN}"
 
 
 def _one_of(words: Iterable[str]) -> str:
@@ -51,8 +52,7 @@ _SHAPES = {
     "point": f"regexp_full_match(t, {literal(_POINT)})",
     "comma": f"regexp_full_match(t, {literal(_COMMA)})",
     "comma_fraction": r"regexp_matches(t, ',\d{1,2}$|,\d{4,}$')",
-    "marked": f"regexp_matches(t, {literal(_MONEY_SIGN)}) and regexp_matches(t, '\\d')"
-    r" and regexp_full_match(regexp_replace(t, '[A-Z€$£¥₹ ]', '', 'g'), '[-+]?[\d.,]+')",
+    "marked": f"regexp_full_match(t, {literal(_MARKED)})",
     "iso": f"regexp_full_match(t, {literal(_ISO_INSTANT)})",
     "zoned": rf"regexp_matches(t, '\d{{2}}:\d{{2}}.*{_ZONE}$')",
     "timed": r"regexp_matches(t, '\d{1,2}:\d{2}')",
@@ -72,6 +72,7 @@ class Profile:
         filled: rows with a value.
         shapes: of each shape, the share of the filled values that have it, 0 to 1.
         values: the different values in lower case where there are few.
+        top: the most frequent values with their numbers of rows, the most frequent first.
         formats: how its dates are written, where they are not as ISO 8601 has them.
         is_ambiguous: day and month could change places in each of its dates.
         mean_epoch: the middle of its dates in seconds, which tells an earlier event from a later one.
@@ -92,7 +93,7 @@ class Profile:
     shapes: Mapping[str, float]
     placeholders: tuple[str, ...]
     values: frozenset[str]
-    top: str | None
+    top: tuple[tuple[str, int], ...]
     formats: tuple[str, ...] = ()
     is_ambiguous: bool = False
     mean_epoch: float | None = None
@@ -149,16 +150,17 @@ def profile(connection: duckdb.DuckDBPyConnection, table: str) -> list[Profile]:
 def _profile(connection: duckdb.DuckDBPyConnection, table: str, name: str, position: int, rows: int) -> Profile:
     shares = ", ".join(f"coalesce(sum(n) FILTER ({condition}) / sum(n), 0)::DOUBLE" for condition in _SHAPES.values())
     digits = r"regexp_replace(t, '[^0-9.,+-]', '', 'g')"
+    is_number = " OR ".join(f"({_SHAPES[shape]})" for shape in ("castable", "point", "comma", "marked"))
     number = (
-        f"try_cast(CASE WHEN regexp_matches({digits}, ',\\d{{1,2}}$|,\\d{{4,}}$') "
-        f"THEN replace(replace({digits}, '.', ''), ',', '.') ELSE replace({digits}, ',', '') END AS DOUBLE)"
+        f"CASE WHEN {is_number} THEN try_cast(CASE WHEN regexp_matches({digits}, ',\\d{{1,2}}$|,\\d{{4,}}$') "
+        f"THEN replace(replace({digits}, '.', ''), ',', '.') ELSE replace({digits}, ',', '') END AS DOUBLE) END"
     )
     counted = f"(SELECT {quoted(name)} AS t, count(*) AS n FROM _sample WHERE {quoted(name)} IS NOT NULL GROUP BY 1)"
     found = connection.execute(
         f"""
         SELECT coalesce(avg(length(t)), 0), min({number}), max({number}),
             coalesce(sum(n) FILTER ({number} < 0), 0), coalesce(sum(n) FILTER ({number} = 0), 0),
-            arg_max(t, (n, t)),
+            coalesce(max(struct_pack(n := n, t := t), 5), []),
             coalesce(list(DISTINCT t ORDER BY t) FILTER ({_SHAPES["placeholder"]}), []),
             {shares}
         FROM {counted}
@@ -194,7 +196,7 @@ def _profile(connection: duckdb.DuckDBPyConnection, table: str, name: str, posit
         shapes=by_shape,
         placeholders=tuple(placeholders),
         values=values,
-        top=top,
+        top=tuple((entry["t"], int(entry["n"])) for entry in top),
         formats=formats,
         is_ambiguous=is_ambiguous,
     )

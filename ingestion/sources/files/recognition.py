@@ -75,6 +75,10 @@ _FILE_NAME_SCORE = 3.0
 _LINK_SCORE = 1.5
 
 
+# Canonical columns that name rows of another entity.
+LINKED = {"customer_id": "customers", "order_id": "orders", "conversation_id": "conversations"}
+
+
 @dataclass(frozen=True)
 class Match:
     """A column taken for a canonical column: how sure, and why."""
@@ -174,6 +178,8 @@ def _fit(kind: str, profile: Profile) -> float | None:
             if not number:
                 return None
             return 0.6 if not profile.is_whole else 0.3 if not profile.is_unique else 0.1
+        case "part":  # of an amount: its values could be those of any other amount
+            return 0.0 if number else None
         case "quantity":
             if not number:
                 return None
@@ -188,7 +194,7 @@ def _fit(kind: str, profile: Profile) -> float | None:
         case "score":
             if not number:
                 return None
-            return 0.7 if profile.is_whole and (profile.maximum or 0) <= 10 and profile.negative == 0 else 0.0
+            return 0.7 if profile.is_whole and (profile.maximum or 0) <= 10 and profile.negative == 0 else 0.2
         case "flag":
             is_bit = profile.values <= {"0", "1"}
             return 0.0 if share["flag"] >= 0.95 or is_bit else None
@@ -213,11 +219,12 @@ def _fit(kind: str, profile: Profile) -> float | None:
                 return None
             return 0.6 if _mapped(profile, CHANNELS) else 0.0
         case "key" | "id" | "label":
-            if not looks_like_id(profile) and not (share["spaced"] >= 0.3 and share["lettered"] > 0.5):
+            if profile.is_instant or share["email"] >= 0.5 or (profile.is_number and not profile.is_whole):
                 return None
             if kind == "key" and not profile.is_unique:
                 return 0.0
-            if not looks_like_id(profile) or kind == "label":  # a label's values could be those of any other
+            # A label's values could be those of any other, and words are as likely names.
+            if kind == "label" or share["lettered"] >= 0.9 or not looks_like_id(profile):
                 return 0.0
             return 0.7 if share["castable"] < 0.5 else 0.5
         case "name":
@@ -250,6 +257,7 @@ def match_columns(
     `claimed` names the entity of each table so far: a link to a table of orders speaks for `order_id`.
     """
     roles = ROLES[entity]
+    needed = {"amount"}.union(*(columns for columns in _NEEDS[entity] if len(columns) == 1))
     candidates = []
     for order, (column, role) in enumerate(roles.items()):
         for profile in profiles:
@@ -257,11 +265,13 @@ def match_columns(
             if match:
                 when = profile.mean_epoch if role.kind == "instant" and profile.mean_epoch is not None else 0.0
                 tie = (when, -profile.filled, -profile.distinct, -(profile.maximum or 0.0), profile.position)
-                candidates.append((-match.score, order, tie, column, match))
-    candidates.sort(key=lambda candidate: candidate[:3])
+                # What a header says goes first, then what the entity cannot be without.
+                turn = 0 if match.score >= 1.5 else 1 if column in needed else 2
+                candidates.append((turn, -match.score, order, tie, column, match))
+    candidates.sort(key=lambda candidate: candidate[:4])
     matches: dict[str, Match] = {}
     taken: set[str] = set()
-    for _, _, _, column, match in candidates:
+    for *_, column, match in candidates:
         if column not in matches and match.profile.name not in taken:
             matches[column] = match
             taken.add(match.profile.name)
@@ -278,7 +288,11 @@ def read_as(
     by_file = _FILE_NAME_SCORE if file_entity(file) == entity else 0.0
     telling = TELLING.get(entity)
     by_header = sum(1.0 for column in profiles if telling and re.search(telling, column.words))
-    by_values = 2.0 if entity == "subscriptions" and any(_is_state(column) for column in profiles) else 0.0
+    by_values = 0.0
+    if entity == "subscriptions" and any(_is_state(column) for column in profiles):
+        by_values = 2.0
+    if entity == "surveys" and "survey_type" in matches:
+        by_values = 2.0
     by_link = _LINK_SCORE * _speaks_for(entity, profiles, links, claimed)
     if entity in _NEEDS_SIGN and not (by_file or by_header or by_values or by_link):
         return None
@@ -307,9 +321,6 @@ def _speaks_for(entity: str, profiles: Sequence[Profile], links: Sequence[Link],
     return 1.0 if says.get(entity, False) else 0.0
 
 
-_LINKED = {"customer_id": "customers", "order_id": "orders", "conversation_id": "conversations"}
-
-
 def _match(
     entity: str, column: str, role: Role, profile: Profile, links: Sequence[Link], claimed: Mapping[str, str]
 ) -> Match | None:
@@ -319,9 +330,12 @@ def _match(
     header = named(profile.words, role)
     if header == 1.0 and profile.words == "name" and role.kind == "key" and profile.shapes["lettered"] > 0.5:
         return None  # names of people or things, not the `#1001` that a shop calls the name of an order
-    if role.kind == "key" and not profile.is_unique and header < 1.0:
-        return None
-    linked = _LINKED.get(column)
+    if role.kind == "key" and not profile.is_unique:
+        # An order's number stands on each of its lines; any other key tells nearly all rows apart.
+        nearly = profile.filled == profile.rows and profile.distinct >= 0.9 * profile.rows
+        if header < 1.0 or not (nearly or entity == "orders"):
+            return None
+    linked = LINKED.get(column)
     link = next(
         (
             link
@@ -366,7 +380,7 @@ def _reason(header: float, role: Role, profile: Profile, link: Link | None) -> s
         reasons.append("dates as " + (", ".join(profile.formats) or "ISO 8601"))
     elif role.kind == "key":
         reasons.append("each value once" if profile.is_unique else f"{profile.distinct} different values")
-    elif role.kind in ("number", "quantity", "count", "score"):
+    elif role.kind in ("number", "part", "quantity", "count", "score"):
         reasons.append(f"numbers from {profile.minimum:.10g} to {profile.maximum:.10g}")
     elif role.kind in ("direction", "sender", "survey_type", "outcome", "stage") and profile.values:
         shown = sorted(profile.values)

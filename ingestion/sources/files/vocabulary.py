@@ -298,12 +298,12 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
             f"|montant total|total ttc|montant ttc|importe total|total pedido|{_AMOUNT}",
         ),
         "tax_amount": Role(
-            "number",
+            "part",
             "tax|taxes|tax amount|total tax|vat|order tax|order total tax amount|mwst|ust|steuer|steuerbetrag|tva"
             "|montant tva|iva|impuesto|impuestos",
         ),
         "shipping_amount": Role(
-            "number",
+            "part",
             "shipping|shipping amount|shipping cost|order shipping|order shipping amount|delivery|versand"
             "|versandkosten|porto|frais de port|livraison|envio|gastos de envio|shipping and handling amount",
         ),
@@ -320,7 +320,7 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         "sku": Role(
             "id",
             "sku|stock code|product code|item code|article no|article number|artikelnummer|artikel nr|art nr"
-            "|reference|ref|product id|product|lineitem sku|item sku|variant sku|codigo|codigo producto"
+            "|reference|ref|product id|lineitem sku|item sku|variant sku|codigo|codigo producto"
             "|code article|code produit",
         ),
         "description": Role(
@@ -340,7 +340,7 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
             "|prix|prix unitaire|pu|precio|precio unitario",
         ),
         "unit_cost": Role(
-            "number",
+            "part",
             "unit cost|cost|cost per item|einkaufspreis|ek preis|ek|cout|cout unitaire|prix achat|coste|coste unitario",
         ),
         "is_gift_card": Role("flag", "gift card|is gift card|gutschein|carte cadeau|tarjeta regalo"),
