@@ -95,11 +95,17 @@ class Expression:
 
 @dataclass(frozen=True)
 class Claim:
-    """An entity of the draft. `decisions` are the questions that its columns leave to a person."""
+    """An entity of the draft.
+
+    Attributes:
+        customer: the column that names the customer of a row.
+        decisions: the questions that its columns leave to a person.
+    """
 
     entity: str
     table: Table
     columns: dict[str, Expression]
+    customer: Match | None = None
     where: str | None = None
     group_by: str | None = None
     decisions: tuple[str, ...] = ()
@@ -351,7 +357,13 @@ class Composer:
             for column, match in matches.items()
         }
         decisions = self._complete(table, entity, matches, expressions)
-        return Claim(entity, table, _in_order(entity, expressions), decisions=tuple(decisions))
+        return Claim(
+            entity,
+            table,
+            _in_order(entity, expressions),
+            matches.get("customer_id") if entity != "customers" else None,
+            decisions=tuple(decisions),
+        )
 
     def _complete(
         self, table: Table, entity: str, matches: Mapping[str, Match], expressions: dict[str, Expression]
@@ -420,10 +432,15 @@ class Composer:
         used = {
             match.profile.name for match in lines.values() if match.sure != "guess" or match.profile not in of_order
         }
-        rest = [column for column in (of_order if lines else table.profiles) if column.name not in used]
-        orders = match_columns(
-            "orders", [column for column in rest if column.name != order.profile.name], self._links, self._claimed
-        )
+        rest = [
+            column
+            for column in (of_order if lines else table.profiles)
+            if column.name not in used and column.name != order.profile.name
+        ]
+        orders = match_columns("orders", rest, self._links, self._claimed)
+        if lines and "total_amount" in orders and orders["total_amount"].sure == "guess":
+            # the sum of the lines is known for certain
+            orders = match_columns("orders", rest, self._links, self._claimed, without=("total_amount",))
         if "ordered_at" not in orders:
             return None
         orders["order_id"] = order
@@ -477,8 +494,9 @@ class Composer:
             f"an order has several rows; are they parts of it? Their {name} is added up." for name in differing
         ]
         group = orders["order_id"].profile.name
+        customer = orders.get("customer_id")
         if not lines:
-            return [Claim("orders", table, _in_order("orders", grouped), None, group, tuple(decisions))]
+            return [Claim("orders", table, _in_order("orders", grouped), customer, None, group, tuple(decisions))]
         by_line = {
             column: Expression(self._sql(table, ROLES["order_lines"][column].kind, match.profile), _says(match))
             for column, match in lines.items()
@@ -486,8 +504,10 @@ class Composer:
         line_decisions = self._complete(table, "order_lines", lines, by_line)
         where, refunds = self._returns(table, orders, lines, grouped, line_decisions)
         claims = [
-            Claim("orders", table, _in_order("orders", grouped), where, group, tuple(decisions)),
-            Claim("order_lines", table, _in_order("order_lines", by_line), where, decisions=tuple(line_decisions)),
+            Claim("orders", table, _in_order("orders", grouped), customer, where, group, tuple(decisions)),
+            Claim(
+                "order_lines", table, _in_order("order_lines", by_line), None, where, decisions=tuple(line_decisions)
+            ),
         ]
         return claims + refunds
 
@@ -541,7 +561,7 @@ class Composer:
         refund |= {column: grouped[column] for column in ("customer_id", "email") if column in grouped}
         question = f"are lines with a negative amount ({back}) money paid back? They are read as refunds."
         group = orders["order_id"].profile.name
-        claim = Claim("refunds", table, _in_order("refunds", refund), f"{amount} < 0", group, (question,))
+        claim = Claim("refunds", table, _in_order("refunds", refund), None, f"{amount} < 0", group, (question,))
         return f"{amount} >= 0", [claim]
 
     # ---- customers whom another file names
@@ -550,13 +570,8 @@ class Composer:
         """Customers by group from the file that says most about them; none where no file says more than a number."""
         best: tuple[int, Claim] | None = None
         for claim in claims:
-            reading = (
-                {}
-                if claim.entity == "refunds"
-                else match_columns(claim.entity, claim.table.profiles, self._links, self._claimed)
-            )
-            key = reading.get("customer_id")
-            if key is None or key.sure == "guess" and key.profile.is_unique or "customer_id" not in claim.columns:
+            key = claim.customer
+            if key is None or (key.sure == "guess" and key.profile.is_unique):
                 continue
             of_customer, _ = self._split_columns(claim.table, key.profile)
             instants = [column for column in claim.table.profiles if column.is_instant]
@@ -587,7 +602,7 @@ class Composer:
             where = f"{quoted(key.profile.name)} IS NOT NULL"
             best = (
                 len(told),
-                Claim("customers", claim.table, _in_order("customers", expressions), where, key.profile.name),
+                Claim("customers", claim.table, _in_order("customers", expressions), None, where, key.profile.name),
             )
         return [best[1]] if best else []
 
@@ -615,7 +630,7 @@ class Composer:
             return f"CASE lower({name}) {cases} END"
         if kind in ("flag", "outcome") and not column.values <= _PLAIN_FLAGS:
             return f"lower({name}) IN ({', '.join(literal(value) for value in sorted(column.values & _YES))})"
-        if kind in ("country", "text", "category", "name", "id"):
+        if kind in ("country", "text", "wording", "category", "name", "id"):
             for placeholder in column.placeholders:
                 name = f"nullif({name}, {literal(placeholder)})"
         return name
@@ -759,28 +774,21 @@ def _decide_ad_spend(table: Table, expressions: dict[str, Expression]) -> list[s
 def _decide_surveys(table: Table, matches: Mapping[str, Match], expressions: dict[str, Expression]) -> list[str]:
     decisions = []
     score = matches["score"].profile
-    types = (
-        {SURVEY_TYPES[plain(value)] for value in matches["survey_type"].profile.values}
-        if "survey_type" in matches
-        else set()
-    )
+    stated = matches["survey_type"].profile.values if "survey_type" in matches else frozenset()
+    types = {SURVEY_TYPES[plain(value)] for value in stated}
     if not types:
-        named_types = [
-            SURVEY_TYPES[word] for word in (*score.words.split(), *plain(table.path).split()) if word in SURVEY_TYPES
-        ]
-        guess = named_types[0] if named_types else "nps" if (score.maximum or 0) > 5 else "csat"
+        words = (*score.words.split(), *plain(table.path).split())
+        by_name = next((SURVEY_TYPES[word] for word in words if word in SURVEY_TYPES), None)
+        guess = by_name or ("nps" if (score.maximum or 0) > 5 else "csat")
         types = {guess}
         expressions["survey_type"] = Expression(
-            literal(guess), "likely: named so" if named_types else "guess: by its scores"
+            literal(guess), "likely: named so" if by_name else "guess: by its scores"
         )
-        if not named_types:
+        if not by_name:
             decisions.append(f"which kind of survey (nps, csat, ces, review)? {guess} is a guess from its scores.")
     highest = score.maximum or 0
-    if (
-        len(types) == 1
-        and (scale := _SCALES.get(next(iter(types))))
-        and (highest > scale[1] or (score.minimum or 0) < scale[0])
-    ):
+    scale = _SCALES.get(next(iter(types))) if len(types) == 1 else None
+    if scale and (highest > scale[1] or (score.minimum or 0) < scale[0]):
         top = next((top for top in (5, 7, 10, 100) if top >= highest), int(highest))
         low = 0 if (score.minimum or 0) < 1 else 1
         expressions["scale_min"] = Expression(str(low), "guess: by its scores")
@@ -823,8 +831,9 @@ def _text(
     stem = plain(folder.resolve().name).replace(" ", "_")
     name = stem if re.match(r"[a-z]", stem) else f"files_{stem}".rstrip("_")
     lines = [
-        "# A first mapping, written from the files. Beside each column stands what it was taken for: certain, likely or",
-        "# guess, and why. Answer each line that begins with DECIDE, then take it out. The format: ingestion/sources/files/README.md",
+        "# A first mapping, written from the files. Beside each column stands what it was taken for: certain, likely",
+        "# or guess, and why. Answer each line that begins with DECIDE, then take it out.",
+        "# The format is in ingestion/sources/files/README.md.",
         f"name: {name}",
     ]
     lines += _zone_lines(composer, claims)
@@ -896,11 +905,8 @@ def _input_lines(table: Table, claims: Sequence[Claim]) -> list[str]:
         formats = sorted({date_format for column in table.profiles for date_format in column.formats})
         shown = _scalar(formats[0]) if len(formats) == 1 else "[" + ", ".join(map(_scalar, formats)) + "]"
         lines.append(f"    date_format: {shown}")
-    looked_at = (
-        f"a sample of about {SAMPLE_ROWS} of {table.rows} rows"
-        if table.rows > 2 * SAMPLE_ROWS
-        else f"{table.rows} rows"
-    )
+    is_sampled = table.rows >= 2 * SAMPLE_ROWS
+    looked_at = f"{table.rows} rows" + (f", their shapes in a sample of about {SAMPLE_ROWS}" if is_sampled else "")
     lines.append(f"    # looked at: {looked_at}")
     expressions = " ".join(expression.sql for claim in claims for expression in claim.columns.values())
     names = {expression.sql for claim in claims for expression in claim.columns.values()}
@@ -966,7 +972,7 @@ def report(file: Path, folder: Path) -> list[str]:
 
 
 def _reasons(rejections: Sequence[Rejection]) -> list[str]:
-    """The reasons with their counts, most frequent first; values are left out, so that equal problems count together."""
+    """The reasons with their counts, most frequent first, without values, so that equal problems count together."""
     counts: Counter[str] = Counter()
     for rejection in rejections:
         reason = re.sub(r" \(copy \d+ of an equal row\)$", "", rejection["reason"])
@@ -988,9 +994,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out: Path = options.out or options.folder / "mapping.yml"
     try:
         if not options.folder.is_dir():
-            raise DraftError(
-                f"{options.folder} is no folder; give the folder that holds the files: make mapping DATA=…"
-            )
+            raise DraftError(f"{options.folder} is no folder; give the one that holds the files: make mapping DATA=…")
         if out.exists():
             raise DraftError(
                 f"{out} is there already and stays as it is; move it away, or name another file with OUT=…"
@@ -998,15 +1002,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = write_draft(options.folder)
         with out.open("x", encoding="utf-8") as file:
             file.write(text)
-        print(f"{out}: a first mapping, with {text.count('# DECIDE:')} questions to answer (DECIDE)")
+    except (DraftError, OSError) as error:
+        print(f"No mapping: {error}", file=sys.stderr)
+        return 1
+    print(f"{out}: a first mapping, with {text.count('# DECIDE:')} questions to answer (DECIDE)")
+    try:
         print("\n".join(report(out, options.folder)))
-    except (DraftError, MappingError, OSError) as error:
-        print(
-            f"No mapping: {error}"
-            if not out.exists() or isinstance(error, DraftError)
-            else f"{out} does not load yet: {error}",
-            file=sys.stderr,
-        )
+    except MappingError as error:
+        print(f"{out} does not load yet: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -12,7 +12,7 @@ another order, or with names that say nothing, are taken for the same.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingestion.sources.files.profiles import Profile
@@ -61,7 +61,6 @@ _NEEDS: Mapping[str, tuple[frozenset[str], ...]] = {
         frozenset(("spent_on",)),
         frozenset(("spend_amount",)),
         frozenset(("campaign_id", "campaign_name")),
-        frozenset(("impressions", "clicks", "ad_id", "campaign_id")),
     ),
     "conversations": (frozenset(("opened_at",)), frozenset(("conversation_id",))),
     "messages": (frozenset(("direction",)), frozenset(("sent_at",))),
@@ -70,7 +69,7 @@ _NEEDS: Mapping[str, tuple[frozenset[str], ...]] = {
     "exchange_rates": tuple(frozenset((column,)) for column in ROLES["exchange_rates"]),
 }
 # Entities whose columns alone could be another's: the file's name, a header or another file has to say so.
-_NEEDS_SIGN = frozenset(("refunds", "leads", "conversations", "surveys", "subscriptions"))
+_NEEDS_SIGN = frozenset(("ad_spend", "refunds", "leads", "conversations", "surveys", "subscriptions"))
 _FILE_NAME_SCORE = 3.0
 _LINK_SCORE = 1.5
 
@@ -183,8 +182,9 @@ def _fit(kind: str, profile: Profile) -> float | None:
         case "quantity":
             if not number:
                 return None
-            small = profile.is_whole and abs(profile.maximum or 0) < 1e6
-            return 0.6 if small and not profile.is_unique else 0.0
+            # Single pieces are sold everywhere; numbers that begin higher are those of something.
+            starts_low = profile.is_whole and profile.minimum is not None and profile.minimum <= 3
+            return 0.6 if starts_low and not profile.is_unique and not profile.is_group else 0.0
         case "count":
             return (
                 (0.5 if not profile.is_unique else 0.3)
@@ -229,11 +229,11 @@ def _fit(kind: str, profile: Profile) -> float | None:
             return 0.7 if share["castable"] < 0.5 else 0.5
         case "name":
             return None if number or profile.is_instant or share["email"] > 0.5 else _looks_like_name(profile)
-        case "text":
+        case "text" | "wording":
             if profile.is_instant or share["email"] > 0.5:
                 return None
-            wordy = share["spaced"] >= 0.6 and share["lettered"] >= 0.3 and not number
-            return 0.35 if wordy else 0.0
+            wordy = share["spaced"] >= 0.6 and share["lettered"] >= 0.3 and share["country"] < 0.5 and not number
+            return 0.35 if wordy and kind == "wording" else 0.0
     raise ValueError(f"no such kind of column: {kind}")
 
 
@@ -250,9 +250,13 @@ _KNOWN_HEADERS = frozenset(
 
 
 def match_columns(
-    entity: str, profiles: Sequence[Profile], links: Sequence[Link], claimed: Mapping[str, str]
+    entity: str,
+    profiles: Sequence[Profile],
+    links: Sequence[Link],
+    claimed: Mapping[str, str],
+    without: Collection[str] = (),
 ) -> dict[str, Match]:
-    """The columns of a table as those of an entity.
+    """The columns of a table as those of an entity, except those `without`.
 
     `claimed` names the entity of each table so far: a link to a table of orders speaks for `order_id`.
     """
@@ -260,7 +264,7 @@ def match_columns(
     needed = {"amount"}.union(*(columns for columns in _NEEDS[entity] if len(columns) == 1))
     candidates = []
     for order, (column, role) in enumerate(roles.items()):
-        for profile in profiles:
+        for profile in profiles if column not in without else ():
             match = _match(entity, column, role, profile, links, claimed)
             if match:
                 when = profile.mean_epoch if role.kind == "instant" and profile.mean_epoch is not None else 0.0
@@ -287,11 +291,15 @@ def read_as(
         return None
     by_file = _FILE_NAME_SCORE if file_entity(file) == entity else 0.0
     telling = TELLING.get(entity)
-    by_header = sum(1.0 for column in profiles if telling and re.search(telling, column.words))
+    by_header = sum(
+        1.0 for column in profiles if telling and re.search(telling, column.words) and column.words not in IGNORED
+    )
     by_values = 0.0
     if entity == "subscriptions" and any(_is_state(column) for column in profiles):
         by_values = 2.0
     if entity == "surveys" and "survey_type" in matches:
+        by_values = 2.0
+    if entity == "ad_spend" and "platform" in matches and _mapped(matches["platform"].profile, PLATFORMS):
         by_values = 2.0
     by_link = _LINK_SCORE * _speaks_for(entity, profiles, links, claimed)
     if entity in _NEEDS_SIGN and not (by_file or by_header or by_values or by_link):
@@ -355,7 +363,7 @@ def _match(
             return None  # a customer's number repeats too, but not with one date
         fit *= 1.0 if is_nameless(profile) else 0.6
     score = 2 * header + fit + (_LINK_SCORE if link else 0.0)
-    if header == 1.0 and (fit > 0 or role.kind in ("text", "category", "stage", "flag", "name", "label")):
+    if header == 1.0 and (fit > 0 or role.kind in ("text", "wording", "category", "stage", "flag", "name", "label")):
         sure = "certain"
     elif header >= 0.5 or link or (role.kind in _SPECIFIC and fit >= 0.8):
         sure = "likely"

@@ -324,7 +324,7 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
             "|code article|code produit",
         ),
         "description": Role(
-            "text",
+            "wording",
             "description|product name|title|lineitem name|item name|item|product|artikel|bezeichnung"
             "|artikelbezeichnung|beschreibung|produktname|produkt|produit|designation|libelle|article|producto"
             "|descripcion|articulo",
@@ -526,7 +526,8 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
             "survey_type", "survey type|type|kind|survey|survey name|art|typ|umfrage|enquete|encuesta|tipo"
         ),
         "comment": Role(
-            "text", "comment|comments|feedback|text|review|answer text|kommentar|anmerkung|commentaire|avis|comentario"
+            "wording",
+            "comment|comments|feedback|text|review|answer text|kommentar|anmerkung|commentaire|avis|comentario",
         ),
     },
     "subscriptions": {
@@ -588,6 +589,7 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
 
 # Words in headers that speak for an entity whose columns alone could be another's.
 TELLING: Mapping[str, str] = {
+    "ad_spend": r"spend|spent|impress|click|clics|klicks|\bad\b|\bads\b|ausgaben|anzeige|annonce|anuncio|depense|gasto",
     "refunds": "refund|credit note|return|erstatt|gutschrift|rembours|avoir|reembols",
     "leads": r"lead\b|qualif|qual\b|prospect|optin",
     "subscriptions": r"subscription|\bmrr\b|trial|\babo\b|recurring|abonnement|vertragsbeginn|suscripcion",

@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -98,7 +99,7 @@ def order_book(orders: int = 60, returns: bool = True) -> tuple[list[dict[str, s
     generator = random.Random(7)
     goods = [(f"SKU{number:04}", f"Mug with motif {number}", money(generator, 300, 4000)) for number in range(25)]
     rows: list[dict[str, str]] = []
-    entities: dict[str, list[Record]] = {"orders": [], "order_lines": [], "refunds": []}
+    entities: dict[str, list[Record]] = {"customers": [], "orders": [], "order_lines": [], "refunds": []}
     for number in range(orders):
         is_return = returns and number % 9 == 8
         name = f"{'C' if is_return else ''}{10_000 + number}"
@@ -117,6 +118,7 @@ def order_book(orders: int = 60, returns: bool = True) -> tuple[list[dict[str, s
                     "InvoiceDate": at.strftime("%Y-%m-%d %H:%M:%S"),
                     "UnitPrice": str(price),
                     "CustomerID": customer,
+                    "Country": "Ireland" if customer < "K010" else "Austria",
                 }
             )
             if not is_return:
@@ -128,6 +130,8 @@ def order_book(orders: int = 60, returns: bool = True) -> tuple[list[dict[str, s
             entities["refunds"].append(refund)
         else:
             entities["orders"].append({"order_id": name, "customer_id": customer, "ordered_at": at, "paid_at": at})
+    people = {row["CustomerID"]: row["Country"] for row in rows}
+    entities["customers"] = [{"customer_id": name, "country": country} for name, country in people.items()]
     return rows, entities
 
 
@@ -412,6 +416,178 @@ def test_json_lines_are_read_as_csv_is(tmp_path: Path) -> None:
     (tmp_path / "lines.jsonl").write_text("\n".join(map(json.dumps, rows)))
     loaded = load(tmp_path)
     assert all(same(loaded[name], put_in) for name, put_in in entities.items())
+
+
+# Headers as the systems write them, one row of values, and what each canonical column has to come from.
+EXPORTS = {
+    "stripe": (
+        "orders",
+        {
+            "id": "ch_3A{n}",
+            "Description": "Sub {n}",
+            "Created date (UTC)": "2026-03-0{n} 10:0{n}:00",
+            "Amount": "1{n}.50",
+            "Amount Refunded": "0.00",
+            "Currency": "eur",
+            "Fee": "0.5{n}",
+            "Customer ID": "cus_{n}",
+            "Customer Email": "a{n}@mail.invalid",
+        },
+        {
+            "order_id": "id",
+            "ordered_at": "Created date (UTC)",
+            "total_amount": "Amount",
+            "customer_id": "Customer ID",
+            "email": "Customer Email",
+        },
+    ),
+    "paypal": (
+        "orders",
+        {
+            "Date": "0{n}/13/2026",
+            "Time": "10:00:0{n}",
+            "Name": "Ann {n}",
+            "Type": "Website Payment",
+            "Currency": "EUR",
+            "Gross": "1{n}.50",
+            "Fee": "-0.5{n}",
+            "Net": "1{n}.00",
+            "From Email Address": "a{n}@mail.invalid",
+            "Transaction ID": "9A{n}X",
+        },
+        {"order_id": "Transaction ID", "total_amount": "Gross", "currency": "Currency", "email": "From Email Address"},
+    ),
+    "woocommerce": (
+        "orders",
+        {
+            "Order Number": "90{n}",
+            "Order Status": "Completed",
+            "Order Date": "2026-03-0{n} 10:00",
+            "Email (Billing)": "a{n}@mail.invalid",
+            "Order Total Amount": "1{n}.50",
+            "Order Shipping Amount": "4.0{n}",
+            "Order Total Tax Amount": "1.1{n}",
+            "Country Code (Billing)": "FR",
+        },
+        {
+            "order_id": "Order Number",
+            "ordered_at": "Order Date",
+            "email": "Email (Billing)",
+            "total_amount": "Order Total Amount",
+            "shipping_amount": "Order Shipping Amount",
+            "tax_amount": "Order Total Tax Amount",
+        },
+    ),
+    "hubspot": (
+        "customers",
+        {
+            "Record ID": "55{n}",
+            "First Name": "Ann",
+            "Last Name": "Lee",
+            "Email": "a{n}@mail.invalid",
+            "Phone Number": "+33 6 12 34 56 7{n}",
+            "Create Date": "2026-03-0{n} 10:00",
+            "Company Name": "Acme {n}",
+            "Last Activity Date": "2026-04-0{n} 10:00",
+        },
+        {
+            "customer_id": "Record ID",
+            "first_name": "First Name",
+            "last_name": "Last Name",
+            "email": "Email",
+            "phone": "Phone Number",
+            "created_at": "Create Date",
+            "company_name": "Company Name",
+        },
+    ),
+    "mailing list": (
+        "leads",
+        {
+            "Email Address": "a{n}@mail.invalid",
+            "First Name": "Ann",
+            "Last Name": "Lee",
+            "MEMBER_RATING": "{n}",
+            "OPTIN_TIME": "2026-03-0{n} 10:00:00",
+            "CONFIRM_TIME": "2026-03-0{n} 10:05:00",
+            "LEID": "77{n}",
+        },
+        {"lead_id": "LEID", "email": "Email Address", "first_name": "First Name", "created_at": "OPTIN_TIME"},
+    ),
+    "facebook": (
+        "ad_spend",
+        {
+            "Campaign name": "Spring",
+            "Ad ID": "120{n}",
+            "Day": "2026-03-0{n}",
+            "Amount spent (EUR)": "1{n}.50",
+            "Impressions": "50{n}",
+            "Link clicks": "{n}",
+        },
+        {
+            "campaign_name": "Campaign name",
+            "ad_id": "Ad ID",
+            "spent_on": "Day",
+            "spend_amount": "Amount spent (EUR)",
+            "impressions": "Impressions",
+            "clicks": "Link clicks",
+        },
+    ),
+    "abonnements": (
+        "subscriptions",
+        {
+            "Numéro abonnement": "S{n}",
+            "Numéro client": "K{n}",
+            "Formule": "Pro",
+            "Montant mensuel": "1{n}.50",
+            "Devise": "EUR",
+            "Date de début": "2026-03-0{n}",
+            "Date de fin": "",
+        },
+        {
+            "subscription_id": "Numéro abonnement",
+            "customer_id": "Numéro client",
+            "plan": "Formule",
+            "mrr_amount": "Montant mensuel",
+            "currency": "Devise",
+            "started_at": "Date de début",
+            "ended_at": "Date de fin",
+        },
+    ),
+    "pedidos": (
+        "orders",
+        {
+            "Número de pedido": "P{n}",
+            "Fecha de pedido": "2026-03-0{n}",
+            "Correo electrónico": "a{n}@mail.invalid",
+            "Importe total": "1{n}.50",
+            "Moneda": "EUR",
+            "Gastos de envío": "4.0{n}",
+            "Cliente": "K{n}",
+        },
+        {
+            "order_id": "Número de pedido",
+            "ordered_at": "Fecha de pedido",
+            "email": "Correo electrónico",
+            "customer_id": "Cliente",
+            "total_amount": "Importe total",
+            "currency": "Moneda",
+            "shipping_amount": "Gastos de envío",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("system", EXPORTS)
+def test_headers_of_common_systems_are_known(tmp_path: Path, system: str) -> None:
+    entity, values, expected = EXPORTS[system]
+    rows = [{name: value.replace("{n}", str(number)) for name, value in values.items()} for number in range(1, 8)]
+    write_csv(tmp_path / f"{system} export.csv", shuffled(rows, 6))
+    (tmp_path / "mapping.yml").write_text(write_draft(tmp_path))
+    mapping = yaml.safe_load((tmp_path / "mapping.yml").read_text())
+    drafted = mapping["entities"][entity]["columns"]
+    # where a value has to be turned into the canonical form, its column stands inside the expression
+    found = {column: name for column, name in expected.items() if drafted.get(column) in (name, f'upper("{name}")')}
+    assert found == expected
 
 
 # ---- what a draft says
