@@ -10,8 +10,10 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 
+@cache
 def plain(text: str) -> str:
     """`text` in lower case words without accents: `InvoiceNo`, `invoice_no` and `Invoice No.` are `invoice no`."""
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", text)

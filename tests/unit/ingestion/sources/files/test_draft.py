@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import random
@@ -19,6 +20,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingestion.sources.files import profiles
 from ingestion.sources.files.canonical import ENTITIES, columns
 from ingestion.sources.files.dialect import Dialect, read_dialect
 from ingestion.sources.files.draft import main, write_draft
@@ -411,9 +413,14 @@ def test_months_of_one_export_are_one_input(tmp_path: Path) -> None:
     assert len(load(tmp_path)["order_lines"]) == len(rows)
 
 
-def test_json_lines_are_read_as_csv_is(tmp_path: Path) -> None:
-    rows, entities = order_book()
-    (tmp_path / "lines.jsonl").write_text("\n".join(map(json.dumps, rows)))
+@pytest.mark.parametrize("is_compressed", [True, False])
+def test_json_lines_are_read_as_csv_is(tmp_path: Path, is_compressed: bool) -> None:
+    rows, entities = order_book(orders=30)
+    content = "\n".join(map(json.dumps, rows)).encode()
+    if is_compressed:
+        (tmp_path / "lines.jsonl.gz").write_bytes(gzip.compress(content))
+    else:
+        (tmp_path / "lines.jsonl").write_bytes(content)
     loaded = load(tmp_path)
     assert all(same(loaded[name], put_in) for name, put_in in entities.items())
 
@@ -604,6 +611,28 @@ def test_rows_in_another_order_give_the_same_draft(tmp_path: Path, seed: int) ->
     assert write_draft(tmp_path) == first
 
 
+def test_a_sample_of_the_rows_gives_the_same_mapping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, _ = order_book()
+    write_csv(tmp_path / "lines.csv", rows)
+    whole = yaml.safe_load(write_draft(tmp_path))
+    monkeypatch.setattr(profiles, "SAMPLE_ROWS", len(rows) // 4)
+    assert yaml.safe_load(write_draft(tmp_path)) == whole
+
+
+def test_a_key_made_of_the_row_stays_with_it_in_any_order(tmp_path: Path) -> None:
+    rows = [
+        {"customer_id": f"K{number % 5}", "date": f"2026-02-{number % 9 + 1:02}", "amount": f"{number % 13}.25"}
+        for number in range(60)
+    ]
+    keys = []
+    for _ in range(2):
+        write_csv(tmp_path / "sales.csv", rows)
+        keys.append({row["order_id"]: (row["customer_id"], row["total_amount"]) for row in load(tmp_path)["orders"]})
+        rows.reverse()
+    assert len(keys[0]) == len(rows)
+    assert keys[0] == keys[1]
+
+
 def test_a_file_that_fills_no_entity_is_named_with_the_reason(tmp_path: Path) -> None:
     rows, _ = order_book()
     write_csv(tmp_path / "orders.csv", rows)
@@ -632,6 +661,28 @@ def test_dates_that_fit_both_ways_are_a_question_until_another_date_answers_it(t
     text = write_draft(tmp_path)
     assert "day or month first?" not in text
     assert 'date_format: "%m/%d/%Y"' in text
+
+
+def test_one_column_says_for_its_file_whether_the_day_comes_first(tmp_path: Path) -> None:
+    rows = [
+        {
+            "order_id": f"A{number}",
+            "order date": f"0{number + 1}/02/2026",
+            "paid at": f"{number + 11}/02/2026",
+            "total": "5",
+        }
+        for number in range(9)
+    ]
+    for day_first in (True, False):
+        if not day_first:
+            for row in rows:
+                for name in ("order date", "paid at"):
+                    day, month, year = row[name].split("/")
+                    row[name] = f"{month}/{day}/{year}"
+        write_csv(tmp_path / "orders.csv", rows)
+        text = write_draft(tmp_path)
+        assert "day or month first?" not in text
+        assert f'date_format: "{"%d/%m/%Y" if day_first else "%m/%d/%Y"}"' in text
 
 
 def test_scores_beyond_the_usual_scale_state_their_own(tmp_path: Path) -> None:
