@@ -30,6 +30,11 @@ refresh: .venv/installed  ## Run the nightly job once, to published marts and a 
 dev: .venv/installed  ## Open Dagster's web UI on 127.0.0.1:3000 (PORT=3000)
 	@$(IN_ENVIRONMENT) --sandbox -- .venv/bin/dg dev --host 127.0.0.1 --port $(or $(PORT),3000)
 
+.PHONY: mapping
+mapping: .venv/installed  ## Write a first mapping from a folder of files (DATA=folder, OUT=file)
+	@test -n "$(DATA)" || { echo "Give the folder: make mapping DATA=/path/to/files"; exit 1; }
+	@.venv/bin/python -m ingestion.sources.files.draft "$(DATA)" $(if $(OUT),--out "$(OUT)")
+
 .PHONY: rollback
 rollback: .venv/installed  ## Publish the version before the current one again
 	@$(IN_ENVIRONMENT) -- sh -c 'exec .venv/bin/python -m serving.rollback "$$LIFECYCLE_DATA_DIR/serving"'

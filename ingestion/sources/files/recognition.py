@@ -1,0 +1,408 @@
+"""What the columns of a table mean, and which canonical entity its rows are.
+
+Belongs here: weighing what a column is called and what its values look like. Does not: the words (`vocabulary.py`),
+counting values (`profiles.py`), writing a mapping (`draft.py`).
+
+A column is set against each canonical column of an entity. Its name counts most; values that show what they are
+(addresses, codes, dates) count without a name, and a value that cannot be what the name says rules the pair out. The
+pair with the highest score is settled first. Ties fall by values before they fall by position, so that columns in
+another order, or with names that say nothing, are taken for the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ingestion.sources.files.profiles import Profile
+from ingestion.sources.files.vocabulary import (
+    CHANNELS,
+    DIRECTIONS,
+    FILE_WORDS,
+    IGNORED,
+    OUTCOMES,
+    PLATFORMS,
+    ROLES,
+    SENDERS,
+    SUBSCRIPTION_STATES,
+    SURVEY_TYPES,
+    TELLING,
+    Role,
+    phrases,
+    plain,
+)
+
+# Names that say nothing: values alone decide, at full weight.
+_NAMELESS = re.compile(r"(c|col|column|f|field|x|v|var|spalte|feld|colonne|columna|unnamed)? ?\d+|[a-z]")
+# Headers so common that they name a column only when they are the whole name.
+_GENERIC = phrases(
+    "id|name|date|day|at|amount|value|total|status|type|number|time|order|invoice|customer|client|account"
+    "|price|source|from|to|text|title|item|product|note|plan|end|start|test|created|closed|opened|won|lost"
+    "|kind|nom|nombre|fecha|datum|reference|ref|nummer|numero|campaign|company|email|phone|mail|reason"
+    "|category|ad|cost|rate|base|quote|score|tax|net|fin|de|art|tag|shipping|country|land|currency"
+)
+# The kinds whose values show what they are.
+_SPECIFIC = frozenset(
+    ("email", "phone", "currency", "country", "direction", "sender", "survey_type", "outcome", "instant")
+)
+# What an entity cannot be without, one column of each set.
+_NEEDS: Mapping[str, tuple[frozenset[str], ...]] = {
+    "customers": (
+        frozenset(("customer_id", "email", "company_name")),
+        frozenset(("email", "phone", "first_name", "last_name", "company_name", "customer_number")),
+    ),
+    "orders": (frozenset(("ordered_at",)), frozenset(("total_amount",))),
+    "order_lines": tuple(frozenset((column,)) for column in ("order_id", "quantity", "unit_price")),
+    "refunds": (frozenset(("refunded_at",)), frozenset(("amount",))),
+    "leads": (frozenset(("created_at",)), frozenset(("lead_id", "email", "phone"))),
+    "deals": (frozenset(("created_at",)), frozenset(("stage", "is_won"))),
+    "ad_spend": (
+        frozenset(("spent_on",)),
+        frozenset(("spend_amount",)),
+        frozenset(("campaign_id", "campaign_name")),
+    ),
+    "conversations": (frozenset(("opened_at",)), frozenset(("conversation_id",))),
+    "messages": (frozenset(("direction",)), frozenset(("sent_at",))),
+    "surveys": (frozenset(("score",)), frozenset(("responded_at",))),
+    "subscriptions": (frozenset(("mrr_amount",)), frozenset(("started_at", "trial_started_at"))),
+    "exchange_rates": tuple(frozenset((column,)) for column in ROLES["exchange_rates"]),
+}
+# Entities whose columns alone could be another's: the file's name, a header or another file has to say so.
+_NEEDS_SIGN = frozenset(("ad_spend", "refunds", "leads", "conversations", "surveys", "subscriptions"))
+_FILE_NAME_SCORE = 3.0
+_LINK_SCORE = 1.5
+
+
+# Canonical columns that name rows of another entity.
+LINKED = {"customer_id": "customers", "order_id": "orders", "conversation_id": "conversations"}
+
+
+@dataclass(frozen=True)
+class Match:
+    """A column taken for a canonical column: how sure, and why."""
+
+    profile: Profile
+    score: float
+    sure: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A table read as one entity."""
+
+    entity: str
+    score: float
+    matches: Mapping[str, Match]
+
+
+@dataclass(frozen=True)
+class Link:
+    """Values of a column that are, to the share `held`, keys of another table."""
+
+    table: str
+    column: str
+    other_table: str
+    other_column: str
+    held: float
+
+
+def named(header: str, role: Role) -> float:
+    """How well a header names a canonical column, 0 to 1."""
+    best = 0.0
+    words = header.split()
+    for phrase in role.words.split("|"):
+        if phrase == header:
+            return 1.0
+        if phrase in _GENERIC:
+            continue
+        if f" {phrase} " in f" {header} ":
+            best = max(best, 0.3 + 0.5 * len(phrase.split()) / len(words))
+    return best
+
+
+def is_nameless(profile: Profile) -> bool:
+    return bool(_NAMELESS.fullmatch(profile.words))
+
+
+def looks_like_id(profile: Profile) -> bool:
+    return (
+        profile.filled > 0
+        and not profile.is_instant
+        and profile.shapes["email"] < 0.5
+        and profile.shapes["flag"] < 0.9
+        and profile.shapes["currency"] < 0.9
+        and profile.length <= 64
+        and profile.shapes["spaced"] < 0.3
+        and not (profile.is_number and not profile.is_whole)
+        and profile.negative == 0
+    )
+
+
+def _mapped(profile: Profile, words: Iterable[str]) -> bool:
+    return bool(profile.values) and {plain(value) for value in profile.values} <= {plain(word) for word in words}
+
+
+def outcomes(profile: Profile) -> dict[str, str]:
+    """Of the values of a column, those that say how a deal ended, with what they say."""
+    return {value: OUTCOMES[plain(value)] for value in sorted(profile.values) if plain(value) in OUTCOMES}
+
+
+def _fit(kind: str, profile: Profile) -> float | None:
+    """What the values alone say for a kind: None where they contradict, else 0 (nothing) to 1 (nothing else).
+
+    A column without any value contradicts nothing and says nothing.
+    """
+    if profile.filled == 0:
+        return 0.0
+    share = profile.shapes
+    number = profile.is_number and not profile.formats
+    match kind:
+        case "email":
+            return 1.0 if share["email"] >= 0.7 else None
+        case "phone":
+            if share["phone"] >= 0.7:
+                return 0.8
+            return 0.0 if share["email"] < 0.1 and profile.length >= 5 and not profile.is_instant else None
+        case "currency":
+            return 0.9 if share["currency"] >= 0.9 else None
+        case "country":
+            if share["country"] >= 0.7 and share["currency"] < 0.7:
+                return 0.8
+            return 0.0 if share["lettered"] >= 0.9 else None
+        case "instant":
+            return 0.7 if profile.is_instant else None
+        case "number":
+            if not number:
+                return None
+            return 0.6 if not profile.is_whole else 0.3 if not profile.is_unique else 0.1
+        case "part":  # of an amount: its values could be those of any other amount
+            return 0.0 if number else None
+        case "quantity":
+            if not number:
+                return None
+            # Single pieces are sold everywhere; numbers that begin higher are those of something.
+            starts_low = profile.is_whole and profile.minimum is not None and profile.minimum <= 3
+            return 0.6 if starts_low and not profile.is_unique and not profile.is_group else 0.0
+        case "count":
+            return (
+                (0.5 if not profile.is_unique else 0.3)
+                if number and profile.is_whole and profile.negative == 0
+                else None
+            )
+        case "score":
+            if not number:
+                return None
+            return 0.7 if profile.is_whole and (profile.maximum or 0) <= 10 and profile.negative == 0 else 0.2
+        case "flag":
+            is_bit = profile.values <= {"0", "1"}
+            return 0.0 if share["flag"] >= 0.95 or is_bit else None
+        case "outcome":
+            if share["flag"] >= 0.95 or (outcomes(profile) and _mapped(profile, OUTCOMES)):
+                return 0.8
+            return 0.0 if profile.values <= {"0", "1"} else None
+        case "direction":
+            return 1.0 if _mapped(profile, DIRECTIONS) else None
+        case "sender":
+            return 0.9 if _mapped(profile, SENDERS) else None
+        case "survey_type":
+            return 0.9 if _mapped(profile, SURVEY_TYPES) else None
+        case "platform":
+            return 0.8 if _mapped(profile, PLATFORMS) else 0.0 if not number else None
+        case "stage":
+            if number or profile.is_instant or share["flag"] >= 0.9:
+                return None
+            return 0.9 if outcomes(profile) and not _mapped(profile, OUTCOMES) else 0.8 if outcomes(profile) else 0.0
+        case "category":
+            if number or profile.is_instant or share["email"] > 0.5:
+                return None
+            return 0.6 if _mapped(profile, CHANNELS) else 0.0
+        case "key" | "id" | "label":
+            if profile.is_instant or share["email"] >= 0.5 or (profile.is_number and not profile.is_whole):
+                return None
+            if kind == "key" and not profile.is_unique:
+                return 0.0
+            # A label's values could be those of any other, and words are as likely names.
+            if kind == "label" or share["lettered"] >= 0.9 or not looks_like_id(profile):
+                return 0.0
+            return 0.7 if share["castable"] < 0.5 else 0.5
+        case "name":
+            return None if number or profile.is_instant or share["email"] > 0.5 else _looks_like_name(profile)
+        case "text" | "wording":
+            if profile.is_instant or share["email"] > 0.5:
+                return None
+            wordy = share["spaced"] >= 0.6 and share["lettered"] >= 0.3 and share["country"] < 0.5 and not number
+            return 0.35 if wordy and kind == "wording" else 0.0
+    raise ValueError(f"no such kind of column: {kind}")
+
+
+def _looks_like_name(profile: Profile) -> float:
+    share = profile.shapes
+    one_word = share["lettered"] >= 0.95 and share["spaced"] < 0.3 and 2 <= profile.length <= 14
+    varied = profile.distinct > max(2, profile.filled / 5)
+    return 0.4 if one_word and varied and max(share["currency"], share["country"], share["flag"]) < 0.5 else 0.0
+
+
+_KNOWN_HEADERS = frozenset(
+    phrase for roles in ROLES.values() for role in roles.values() for phrase in role.words.split("|")
+)
+
+
+def match_columns(
+    entity: str,
+    profiles: Sequence[Profile],
+    links: Sequence[Link],
+    claimed: Mapping[str, str],
+    without: Collection[str] = (),
+) -> dict[str, Match]:
+    """The columns of a table as those of an entity, except those `without`.
+
+    `claimed` names the entity of each table so far: a link to a table of orders speaks for `order_id`.
+    """
+    roles = ROLES[entity]
+    needed = {"amount"}.union(*(columns for columns in _NEEDS[entity] if len(columns) == 1))
+    candidates = []
+    for order, (column, role) in enumerate(roles.items()):
+        for profile in profiles if column not in without else ():
+            match = _match(entity, column, role, profile, links, claimed)
+            if match:
+                when = profile.mean_epoch if role.kind == "instant" and profile.mean_epoch is not None else 0.0
+                tie = (when, -profile.filled, -profile.distinct, -(profile.maximum or 0.0), profile.position)
+                # What a header says goes first, then what the entity cannot be without.
+                turn = 0 if match.score >= 1.5 else 1 if column in needed else 2
+                candidates.append((turn, -match.score, order, tie, column, match))
+    candidates.sort(key=lambda candidate: candidate[:4])
+    matches: dict[str, Match] = {}
+    taken: set[str] = set()
+    for *_, column, match in candidates:
+        if column not in matches and match.profile.name not in taken:
+            matches[column] = match
+            taken.add(match.profile.name)
+    return {column: matches[column] for column in roles if column in matches}
+
+
+def read_as(
+    entity: str, profiles: Sequence[Profile], links: Sequence[Link], claimed: Mapping[str, str], file: str
+) -> Reading | None:
+    """The table read as an entity, or None where a column that the entity cannot be without is not there."""
+    matches = match_columns(entity, profiles, links, claimed)
+    if not all(needed & matches.keys() for needed in _NEEDS[entity]):
+        return None
+    by_file = _FILE_NAME_SCORE if file_entity(file) == entity else 0.0
+    telling = TELLING.get(entity)
+    by_header = sum(
+        1.0 for column in profiles if telling and re.search(telling, column.words) and column.words not in IGNORED
+    )
+    by_values = 0.0
+    if entity == "subscriptions" and any(_is_state(column) for column in profiles):
+        by_values = 2.0
+    if entity == "surveys" and "survey_type" in matches:
+        by_values = 2.0
+    if entity == "ad_spend" and "platform" in matches and _mapped(matches["platform"].profile, PLATFORMS):
+        by_values = 2.0
+    by_link = _LINK_SCORE * _speaks_for(entity, profiles, links, claimed)
+    if entity in _NEEDS_SIGN and not (by_file or by_header or by_values or by_link):
+        return None
+    score = by_file + min(by_header, 2.0) + by_values + by_link + sum(match.score for match in matches.values())
+    return Reading(entity, score, matches)
+
+
+def _is_state(profile: Profile) -> bool:
+    return (
+        bool(profile.values) and len({plain(v) for v in profile.values} & {plain(s) for s in SUBSCRIPTION_STATES}) >= 2
+    )
+
+
+def _speaks_for(entity: str, profiles: Sequence[Profile], links: Sequence[Link], claimed: Mapping[str, str]) -> float:
+    """Whether links between the files say that the table holds an entity's rows."""
+    table = profiles[0].table
+    pointing = {claimed.get(link.table) for link in links if link.other_table == table}
+    pointed_at = {claimed.get(link.other_table) for link in links if link.table == table}
+    says = {
+        "conversations": "messages" in pointing,
+        "customers": bool({"orders", "deals", "subscriptions"} & pointing),
+        "orders": bool({"order_lines", "refunds"} & pointing),
+        "refunds": "orders" in pointed_at,
+        "order_lines": "orders" in pointed_at,
+    }
+    return 1.0 if says.get(entity, False) else 0.0
+
+
+def _match(
+    entity: str, column: str, role: Role, profile: Profile, links: Sequence[Link], claimed: Mapping[str, str]
+) -> Match | None:
+    fit = _fit(role.kind, profile)
+    if fit is None:
+        return None
+    header = named(profile.words, role)
+    if header == 1.0 and profile.words == "name" and role.kind == "key" and profile.shapes["lettered"] > 0.5:
+        return None  # names of people or things, not the `#1001` that a shop calls the name of an order
+    if role.kind == "key" and not profile.is_unique:
+        # An order's number stands on each of its lines; any other key tells nearly all rows apart.
+        nearly = profile.filled == profile.rows and profile.distinct >= 0.9 * profile.rows
+        if header < 1.0 or not (nearly or entity == "orders"):
+            return None
+    linked = LINKED.get(column)
+    link = next(
+        (
+            link
+            for link in links
+            if linked
+            and linked != entity
+            and (link.table, link.column) == (profile.table, profile.name)
+            and claimed.get(link.other_table) == linked
+        ),
+        None,
+    )
+    if not header and not link:
+        elsewhere = profile.words in _KNOWN_HEADERS or profile.words in IGNORED
+        if fit == 0 or (elsewhere and role.kind != "email"):
+            return None
+        if entity == "order_lines" and column == "order_id" and not link and not profile.is_group:
+            return None  # a customer's number repeats too, but not with one date
+        fit *= 1.0 if is_nameless(profile) else 0.6
+    score = 2 * header + fit + (_LINK_SCORE if link else 0.0)
+    if header == 1.0 and (fit > 0 or role.kind in ("text", "wording", "category", "stage", "flag", "name", "label")):
+        sure = "certain"
+    elif header >= 0.5 or link or (role.kind in _SPECIFIC and fit >= 0.8):
+        sure = "likely"
+    else:
+        sure = "guess"
+    return Match(profile, score, sure, _reason(header, role, profile, link))
+
+
+def _reason(header: float, role: Role, profile: Profile, link: Link | None) -> str:
+    reasons = []
+    if header == 1.0:
+        reasons.append("named so")
+    elif header:
+        reasons.append("named like it")
+    if link:
+        reasons.append(f"{link.held:.0%} of the values are in {link.other_table}.{link.other_column}")
+    if profile.filled == 0:
+        reasons.append("no value in it")
+    elif role.kind in profile.shapes:
+        reasons.append(f"{profile.shapes[role.kind]:.0%} of the values look like it")
+    elif role.kind == "instant":
+        reasons.append("dates as " + (", ".join(profile.formats) or "ISO 8601"))
+    elif role.kind == "key":
+        reasons.append("each value once" if profile.is_unique else f"{profile.distinct} different values")
+    elif role.kind in ("number", "part", "quantity", "count", "score"):
+        reasons.append(f"numbers from {profile.minimum:.10g} to {profile.maximum:.10g}")
+    elif role.kind in ("direction", "sender", "survey_type", "outcome", "stage") and profile.values:
+        shown = sorted(profile.values)
+        reasons.append(", ".join(shown[:4]) + (", …" if len(shown) > 4 else ""))
+    elif not header:
+        reasons.append(f"{profile.distinct} different values")
+    return ", ".join(reasons)
+
+
+def file_entity(file: str) -> str | None:
+    """The entity that a file's name names."""
+    stem = re.sub(r"\d+", " ", plain(file.rsplit("/", 1)[-1].split(".")[0]))
+    name = f" {' '.join(stem.split())} "
+    for entity, words in FILE_WORDS.items():
+        if any(f" {phrase} " in name for phrase in words.split("|")):
+            return entity
+    return None
