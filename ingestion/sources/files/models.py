@@ -133,7 +133,12 @@ class Order(Entity):
     row_rules: ClassVar[tuple[RowRule, ...]] = (
         _not_negative_in_a_sale("tax_amount"),
         _not_negative_in_a_sale("shipping_amount"),
-        _not_before("cancelled_at", "ordered_at"),
+        # a cancellation is often a day without a time
+        RowRule(
+            ("cancelled_at", "ordered_at"),
+            "cancelled_at >= ordered_at - INTERVAL 1 DAY",
+            "cancelled_at may not lie more than a day before ordered_at",
+        ),
     )
 
     order_id: Key

@@ -141,7 +141,7 @@ def test_mappings_without_a_company_are_one_that_bears_the_name_of_the_first(tmp
         for file in tmp_path.glob("*.yml"):
             file.unlink()
         for name, company in stated.items():
-            text = MAPPING.replace("name: shop", f"name: {name}" + (f"\ncompany: {company}" if company else ""))
+            text = GOOD.replace("name: shop", f"name: {name}" + (f"\ncompany: {company}" if company else ""))
             (tmp_path / f"{name}.yml").write_text(text)
         return {mapping.name: mapping.company for mapping in read_mappings(tmp_path)}
 

@@ -96,7 +96,7 @@ def test_every_number_and_date_has_its_limits(tmp_path: Path, entity: str) -> No
         ("orders", {"total_amount": "-30", "tax_amount": "-5", "shipping_amount": "-1"}),
         ("orders", {"tax_amount": "-5"}),  # the total is that of the lines
         ("orders", {"paid_at": "2026-02-01"}),
-        ("orders", {"cancelled_at": "2026-03-01 10:00"}),
+        ("orders", {"cancelled_at": "2026-03-01"}),
         ("orders", {"ordered_at": "1970-01-01"}),
         ("orders", {"ordered_at": "2199-12-31 23:59:59.999999"}),
         ("order_lines", {"quantity": "-2"}),
@@ -127,7 +127,7 @@ def test_what_lies_within_the_limits_is_loaded(tmp_path: Path, entity: str, chan
         ("orders", {"total_amount": "1000000000000"}, "is not between -1,000,000,000,000 and 1,000,000,000,000"),
         ("orders", {"tax_amount": "-5", "total_amount": "30"}, "tax_amount has to be 0 or more"),
         ("orders", {"shipping_amount": "-5", "total_amount": "0"}, "shipping_amount has to be 0 or more"),
-        ("orders", {"cancelled_at": "2026-03-01 09:59"}, "cancelled_at has to be at or after ordered_at"),
+        ("orders", {"cancelled_at": "2026-02-28 09:59"}, "cancelled_at may not lie more than a day before ordered_at"),
         ("orders", {"ordered_at": "2200-01-01"}, "is not between 1970-01-01 and 2199-12-31"),
         ("order_lines", {"quantity": "18711234567890"}, "is not between -1,000,000,000 and 1,000,000,000"),
         (
