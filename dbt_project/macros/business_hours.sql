@@ -113,7 +113,7 @@
 
 {#-
     Opening microseconds between the start of the calendar and an instant, which lies in the row `segment` of
-    int_business_hours__accumulated; null before the calendar. The difference of two is the business time between them.
+    int_business_hours__accumulated. The difference of two is the business time between them.
 -#}
 {% macro business_microseconds_until(segment, instant) -%}
     (

@@ -122,18 +122,12 @@
             from periods
         ),
 
-        in_calendar as (select * from keyed where business_response_seconds is not null),
-
         wall_clock as (
             {{ kaplan_meier_quantiles("keyed", ["summary_id"], "response_seconds", "is_answered", quantiles) }}
         ),
 
         business_hours as (
-            {{
-                kaplan_meier_quantiles(
-                    "in_calendar", ["summary_id"], "business_response_seconds", "is_answered", quantiles
-                )
-            }}
+            {{ kaplan_meier_quantiles("keyed", ["summary_id"], "business_response_seconds", "is_answered", quantiles) }}
         ),
 
         summaries as (
