@@ -3,6 +3,7 @@ with
     campaigns as (select * from {{ ref("dim_campaigns") }}),
     ad_spend as (select * from {{ ref("fct_ad_spend") }}),
     revenue_entries as (select * from {{ ref("fct_revenue_entries") }}),
+    deals as (select * from {{ ref("fct_deals") }}),
 
     spend as (
         select
@@ -26,6 +27,13 @@ with
         group by person_id
     ),
 
+    won_deals as (
+        select person_id, count(*) as won_deal_count
+        from deals
+        where is_won and person_id is not null
+        group by person_id
+    ),
+
     acquired as (
         select
             coalesce(persons.first_touch_campaign_id, 'none') as campaign_id,
@@ -35,9 +43,11 @@ with
             count(*) as person_count,
             count(case when person_revenue.payment_count > 0 then 1 end) as customer_count,
             sum(person_revenue.paid_order_count) as paid_order_count,
+            sum(won_deals.won_deal_count) as won_deal_count,
             sum(person_revenue.revenue_amount_reporting) as revenue_amount_reporting
         from persons
         left join person_revenue on person_revenue.person_id = persons.person_id
+        left join won_deals on won_deals.person_id = persons.person_id
         group by
             coalesce(persons.first_touch_campaign_id, 'none'),
             cast({{ dbt.date_trunc("month", "coalesce(persons.first_touched_at, persons.created_at)") }} as date)
@@ -53,6 +63,7 @@ with
             coalesce(acquired.person_count, 0)::bigint as person_count,
             coalesce(acquired.customer_count, 0)::bigint as customer_count,
             coalesce(acquired.paid_order_count, 0)::bigint as paid_order_count,
+            coalesce(acquired.won_deal_count, 0)::bigint as won_deal_count,
             {{ money("coalesce(acquired.revenue_amount_reporting, 0)") }} as revenue_amount_reporting
         from acquired
         full outer join spend on spend.campaign_id = acquired.campaign_id and spend.cohort_month = acquired.cohort_month
@@ -71,6 +82,7 @@ with
             joined.person_count,
             joined.customer_count,
             joined.paid_order_count,
+            joined.won_deal_count,
             joined.revenue_amount_reporting,
             joined.spend_amount_reporting::double
             / nullif(joined.customer_count, 0) as customer_acquisition_cost_reporting,
