@@ -38,7 +38,7 @@ class Row(BaseModel):
     @field_validator("*", mode="after")
     @classmethod
     def _fits_the_models(cls, value: Any) -> Any:
-        if isinstance(value, Decimal | int) and not isinstance(value, bool) and abs(value) >= limits.AMOUNT_BELOW:
+        if isinstance(value, Decimal | int) and not -limits.AMOUNT_BELOW < value < limits.AMOUNT_BELOW:
             raise ValueError(f"a number below {limits.AMOUNT_BELOW:.0e} is expected")
         if isinstance(value, date):
             day = value.date() if isinstance(value, datetime) else value

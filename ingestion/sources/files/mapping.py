@@ -382,8 +382,8 @@ def read_mappings(location: Path) -> list[FileMapping]:
     for mapping in mappings.values():
         if mapping.company == first and mapping.name != first:
             problems.append(
-                f"{mapping.file}: company: {first!r} is the name of a mapping that states no company; choose another, or "
-                f"write `company: {first}` there too"
+                f"{mapping.file}: company: {first!r} is the name of a mapping that states no company; choose another, "
+                f"or write `company: {first}` there too"
             )
     if problems:
         raise MappingError("\n".join(problems))

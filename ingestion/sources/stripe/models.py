@@ -48,8 +48,8 @@ class RecurringPrice(Row):
 
     @model_validator(mode="after")
     def _price_of_all_fits(self) -> Self:
-        quantity = getattr(self, "quantity", None)
-        if abs((self.unit_amount_decimal or 0) * (quantity or 0)) >= limits.AMOUNT_BELOW:
+        price = self.unit_amount_decimal or 0
+        if price * (getattr(self, "quantity", None) or 0) >= limits.AMOUNT_BELOW:
             raise ValueError(
                 f"unit_amount_decimal times quantity: a number below {limits.AMOUNT_BELOW:.0e} is expected"
             )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 from pydantic import ValidationError
@@ -64,3 +65,33 @@ def test_every_table_of_a_source_has_a_key_of_required_columns_and_a_name_of_its
         columns = table.columns()
         assert table.key or table.history == "versions"  # no key: the whole table is one unit
         assert all(columns[column]["nullable"] is False for column in table.key), table.name
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "fits"),
+    [
+        ("amount", "999999999999.99", True),
+        ("amount", "-999999999999.99", True),
+        ("amount", "1000000000000", False),
+        ("amount", "-1e12", False),
+        ("count", 10**12, False),
+        ("seen_at", "1970-01-01T00:00:00Z", True),
+        ("seen_at", "1969-12-31T23:59:59Z", False),
+        ("seen_at", "2199-12-31T23:59:59.999999Z", True),
+        ("seen_at", "2200-01-01T00:00:00Z", False),
+        ("seen_at", "2199-12-31T23:59:59-01:00", False),
+        ("day", "1969-12-31", False),
+    ],
+)
+def test_a_value_that_no_model_could_carry_is_refused_in_every_row(field: str, value: object, fits: bool) -> None:
+    class Anything(Row):
+        amount: Decimal | None = None
+        count: int | None = None
+        seen_at: datetime | None = None
+        day: date | None = None
+
+    if fits:
+        assert getattr(Anything.model_validate({field: value}), field) is not None
+    else:
+        with pytest.raises(ValidationError, match="is expected"):
+            Anything.model_validate({field: value})
