@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -26,6 +26,7 @@ from ingestion.config import SettingsError
 from ingestion.http import VendorError
 from ingestion.intake import Intake
 from ingestion.tables import LOAD_AUDIT, REJECTED_RECORDS, RawTable
+from ingestion.wire import batches
 
 LOADER_FILE_FORMAT: TLoaderFileFormat = "parquet"  # nine times faster into DuckDB than dlt's default
 
@@ -35,13 +36,36 @@ def tables(name: str) -> tuple[RawTable, ...]:
     return (*import_module(f"ingestion.sources.{name}").TABLES, REJECTED_RECORDS, LOAD_AUDIT)
 
 
+def new_intake(name: str) -> Intake:
+    """The door of one run of the source `name`."""
+    return Intake(name, import_module(f"ingestion.sources.{name}").TABLES, current_versions)
+
+
+def current_versions(table: RawTable, keys: Sequence[Mapping[str, str]]) -> Iterator[dict[str, Any]]:
+    """The versions of `table` in the warehouse that hold now and agree with one of `keys`, with dlt's own columns."""
+    with dlt.current.pipeline().sql_client() as client:
+        name = client.make_qualified_table_name(table.name)
+        for some in batches(keys):
+            each = [
+                " and ".join(f"cast({client.escape_column_name(column)} as varchar) = %s" for column in key)
+                for key in some
+            ]
+            query = f"select * from {name} where _dlt_valid_to is null and (({') or ('.join(each)}))"
+            values = [value for key in some for value in key.values()]
+            with client.execute_query(query, *values) as cursor:
+                columns = [column[0] for column in cursor.description]
+                rows = cursor.fetchall()
+            hidden = {"_dlt_load_id", "_dlt_valid_from", "_dlt_valid_to"}  # dlt sets them; `_dlt_id` is the row's hash
+            yield from ({c: v for c, v in zip(columns, row, strict=True) if c not in hidden} for row in rows)
+
+
 def build_source(name: str, intake: Intake | None = None) -> DltSource:
     """The dlt source of `name`. Rejections and counts run last and land in the same load package as the data."""
     config.use_project_settings()
     # In order, one resource after the other: the audit has to see every count.
     os.environ.setdefault("EXTRACT__NEXT_ITEM_MODE", "fifo")
     module = import_module(f"ingestion.sources.{name}")
-    door = intake or Intake(name, module.TABLES)
+    door = intake or new_intake(name)
 
     @dlt.source(name=name)
     def source() -> Iterator[DltResource]:
@@ -99,7 +123,7 @@ def run(name: str, progress: Any = None) -> Intake:
     """Load one source once and return its counts."""
     pipeline = build_pipeline(name, progress)
     prepare(name, pipeline)
-    intake = Intake(name, import_module(f"ingestion.sources.{name}").TABLES)
+    intake = new_intake(name)
     pipeline.run(build_source(name, intake), loader_file_format=LOADER_FILE_FORMAT)
     return intake
 

@@ -31,8 +31,15 @@ class Happening(Row):
     at: datetime
 
 
+class Part(Row):
+    thing: str
+    id: str
+    size: int
+
+
 THINGS = RawTable("things", Thing, "versions", ("id",))
 HAPPENINGS = RawTable("happenings", Happening, "events", ("id",))
+PARTS = RawTable("parts", Part, "versions", ("thing",))
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -44,6 +51,7 @@ class Vendor(ModuleType):
     def __init__(self) -> None:
         super().__init__("ingestion.sources.vendor")
         self.things: list[dict] = []
+        self.parts: list[dict] = []
         self.happenings: list[dict] = []
         self.error: Exception | None = None
         self.cursors: list[int] = []
@@ -61,7 +69,14 @@ class Vendor(ModuleType):
                 raise self.error
 
         yield dlt.resource(things, **THINGS.hints())
+
+        def parts():
+            for record in self.parts:  # one a batch: what a unit keeps does not depend on how it arrives
+                yield list(intake.accept(PARTS, [record]))
+
         yield dlt.resource(happenings, **HAPPENINGS.hints())
+        if PARTS in self.TABLES:
+            yield dlt.resource(parts, **PARTS.hints())
 
 
 @pytest.fixture
@@ -112,6 +127,33 @@ def test_a_record_that_does_not_arrive_stays(vendor, query):
     vendor.things = [{"id": "1", "name": "new"}]
     pipelines.run("vendor")
     assert query("select id from raw_vendor.things where _dlt_valid_to is null order by 1") == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("arriving", "left"),
+    [
+        ({"id": "p2", "size": "large"}, ["p1=1", "p2=2"]),  # what is known of the rejected row stays
+        ({"id": "p4", "size": "large"}, ["p1=1"]),  # of a row that was not there nothing can stay
+        ({"size": 2}, ["p1=1", "p2=2", "p3=3"]),  # it may be any of them
+    ],
+)
+def test_a_rejection_does_not_retire_the_last_version_that_was_accepted(vendor, query, arriving, left):
+    vendor.TABLES = (*vendor.TABLES, PARTS)
+    vendor.parts = [{"thing": "a", "id": f"p{n}", "size": n} for n in (1, 2, 3)] + [
+        {"thing": "b", "id": "p1", "size": 9}
+    ]
+    pipelines.run("vendor")
+    current = "select id || '=' || size from raw_vendor.parts where _dlt_valid_to is null and thing = 'a' order by 1"
+    vendor.parts = [{"thing": "a", "id": "p1", "size": 1}, {"thing": "a", **arriving}]
+    for _ in range(2):  # a replay changes nothing
+        intake = pipelines.run("vendor")
+        assert (intake.loaded["parts"], intake.rejected["parts"]) == (1, 1)
+        assert query(current) == left
+    assert query("select count(*) from raw_vendor.parts") == [4]
+    assert query("select size from raw_vendor.parts where _dlt_valid_to is null and thing = 'b'") == [9]
+    vendor.parts = [{"thing": "a", "id": "p2", "size": 7}]  # the next good arrival replaces the unit again
+    pipelines.run("vendor")
+    assert query(current) == ["p2=7"]
 
 
 def test_every_table_exists_before_anything_arrives(vendor, query):
