@@ -183,6 +183,29 @@ def test_a_column_declared_later_is_there_before_anything_arrives(vendor, query,
     assert query("select id, cost, _dlt_valid_to is null from raw_vendor.things") == [("1", None, True)]
 
 
+def test_a_column_that_was_required_once_takes_nulls_now(vendor, query):
+    class OncePart(Part):
+        name: str
+
+    class NowPart(Part):
+        name: str | None = None
+
+    vendor.TABLES = (THINGS, replace(PARTS, row=OncePart))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(globals(), "PARTS", vendor.TABLES[1])
+        vendor.parts = [{"thing": "a", "id": "p1", "size": 1, "name": "n"}]
+        pipelines.run("vendor")
+        vendor.TABLES = (THINGS, replace(PARTS, row=NowPart))
+        patch.setitem(globals(), "PARTS", vendor.TABLES[1])
+        vendor.parts = [{"thing": "a", "id": "p2", "size": 1}]
+        pipelines.run("vendor")
+        loads = query("select count(*) from raw_vendor._dlt_loads")
+        pipelines.prepare("vendor", pipelines.build_pipeline("vendor"))  # again: nothing to do
+        assert query("select count(*) from raw_vendor._dlt_loads") == loads
+    rows = "select id, name, _dlt_valid_to is null from raw_vendor.parts order by 1"
+    assert query(rows) == [("p1", "n", False), ("p2", None, True)]
+
+
 @pytest.mark.parametrize("source", SOURCE_NAMES)
 def test_a_source_can_be_built_and_prepared_without_any_setting(source, query):
     assert set(pipelines.build_source(source).resources) == {table.name for table in pipelines.tables(source)}
