@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ingestion.tables import RawTable
 
+log = logging.getLogger(__name__)
 
 # The current versions of a table that agree with one of the given keys (column to text) in each column that it names.
 CurrentVersions = Callable[[RawTable, Sequence[Mapping[str, str]]], Iterable[dict[str, Any]]]
@@ -42,9 +44,9 @@ def _key_of(table: RawTable, record: Any) -> dict[str, str]:
     """The columns of the row's identity that a rejected record names in a readable way, as texts."""
     found: dict[str, str] = {}
     for column in table.identity if isinstance(record, Mapping) else ():
-        field = TypeAdapter[Any](table.row.model_fields[column].annotation, config=table.row.model_config)
+        annotation: Any = table.row.model_fields[column].annotation
         try:
-            value = field.validate_python(record.get(column))
+            value = TypeAdapter[Any](annotation, config=table.row.model_config).validate_python(record.get(column))
         except ValidationError:
             continue
         if value is not None:
@@ -63,6 +65,7 @@ class Intake:
         self.loaded: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self.kept: Counter[str] = Counter()  # versions handed on again because a newer one was rejected
+        self.warnings: list[str] = []
         self._current_versions = current_versions
         self._rejections: dict[str, dict[str, Any]] = {}
         self._keys: dict[str, set[bytes]] = {}
@@ -108,6 +111,11 @@ class Intake:
             return False
         keys.add(key)
         return True
+
+    def warn(self, sentence: str) -> None:
+        """Say what this load could not do, though it ends well: it stands where a person reads of the load."""
+        log.warning("%s: %s", self.source, sentence)
+        self.warnings.append(sentence)
 
     def reject(self, resource: str, record: Any, reason: str) -> None:
         """Count a record as received and reject it: for what never takes the shape of a record (bad JSON)."""

@@ -147,11 +147,12 @@ def _load(
     yield AssetCheckResult(
         check_name=ACCOUNTED_CHECK,
         asset_key=audit_key,
-        passed=not problems,
-        severity=AssetCheckSeverity.ERROR,
-        description="; ".join(problems) or None,
+        passed=not problems and not intake.warnings,
+        severity=AssetCheckSeverity.ERROR if problems else AssetCheckSeverity.WARN,
+        description="; ".join([*problems, *intake.warnings]) or None,
         metadata={
             "is_enabled": True,
+            "is_accounted_for": not problems,
             "counts": {
                 name: {
                     "received": intake.received[name],

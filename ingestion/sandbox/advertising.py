@@ -24,6 +24,7 @@ TIMEZONE = ZoneInfo("America/New_York")
 RESTATED_DAYS = 28
 CAMPAIGN_EVERY_DAYS = 37
 CAMPAIGN_LASTS_DAYS = 96
+TIDIED_AFTER_DAYS = 5  # someone deletes ads and archives campaigns that have ended
 NAMES = ("Spring launch", "Chat with us", "Lookalike", "Retargeting", "Summer sale", "Brand", "New arrivals", "Winter")
 OBJECTIVES = ("OUTCOME_LEADS", "OUTCOME_ENGAGEMENT", "OUTCOME_SALES")
 
@@ -58,11 +59,21 @@ class Campaign:
     ad_sets: tuple[AdSet, ...]
     ads: tuple[Ad, ...]
 
+    @property
+    def tidied_at(self) -> int:
+        return self.ends_at + TIDIED_AFTER_DAYS * DAY
+
     def status(self, clock: int) -> str:
-        return "ACTIVE" if clock < self.ends_at else "PAUSED"
+        if clock < self.ends_at:
+            return "ACTIVE"
+        return "ARCHIVED" if self.number % 3 == 1 and clock >= self.tidied_at else "PAUSED"
+
+    def ad_status(self, ad: Ad, clock: int) -> str:
+        """The last ad of every campaign is deleted once the campaign is over, while its figures are still restated."""
+        return "DELETED" if ad is self.ads[-1] and clock >= self.tidied_at else self.status(clock)
 
     def updated_at(self, clock: int) -> int:
-        return self.starts_at if clock < self.ends_at else self.ends_at
+        return max(at for at in (self.starts_at, self.ends_at, self.tidied_at) if at <= clock or at == self.starts_at)
 
 
 @dataclass(frozen=True)
