@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -21,12 +21,11 @@ import dlt
 from dlt.common.destination import TLoaderFileFormat
 from dlt.extract import DltResource, DltSource
 
-from ingestion import config
+from ingestion import config, warehouse
 from ingestion.config import SettingsError
 from ingestion.http import VendorError
 from ingestion.intake import Intake
 from ingestion.tables import LOAD_AUDIT, REJECTED_RECORDS, RawTable
-from ingestion.wire import batches
 
 LOADER_FILE_FORMAT: TLoaderFileFormat = "parquet"  # nine times faster into DuckDB than dlt's default
 
@@ -38,25 +37,7 @@ def tables(name: str) -> tuple[RawTable, ...]:
 
 def new_intake(name: str) -> Intake:
     """The door of one run of the source `name`."""
-    return Intake(name, import_module(f"ingestion.sources.{name}").TABLES, current_versions)
-
-
-def current_versions(table: RawTable, keys: Sequence[Mapping[str, str]]) -> Iterator[dict[str, Any]]:
-    """The versions of `table` in the warehouse that hold now and agree with one of `keys`, with dlt's own columns."""
-    with dlt.current.pipeline().sql_client() as client:
-        name = client.make_qualified_table_name(table.name)
-        for some in batches(keys):
-            each = [
-                " and ".join(f"cast({client.escape_column_name(column)} as varchar) = %s" for column in key)
-                for key in some
-            ]
-            query = f"select * from {name} where _dlt_valid_to is null and (({') or ('.join(each)}))"
-            values = [value for key in some for value in key.values()]
-            with client.execute_query(query, *values) as cursor:
-                columns = [column[0] for column in cursor.description]
-                rows = cursor.fetchall()
-            hidden = {"_dlt_load_id", "_dlt_valid_from", "_dlt_valid_to"}  # dlt sets them; `_dlt_id` is the row's hash
-            yield from ({c: v for c, v in zip(columns, row, strict=True) if c not in hidden} for row in rows)
+    return Intake(name, import_module(f"ingestion.sources.{name}").TABLES, warehouse.current_versions)
 
 
 def build_source(name: str, intake: Intake | None = None) -> DltSource:
