@@ -277,7 +277,7 @@ class Crm:
             for id_ in batch:
                 if id_ not in present:
                     reason = reasons.get(id_, "the batch read gave neither the object nor an error")
-                    intake.reject(kind.table.name, {"id": id_}, f"changed, but not readable: {reason}")
+                    intake.reject(kind.table.name, {"id": id_}, f"known or changed, but not readable: {reason}")
             yield from found
             log.info("hubspot: %s %s read", len(found), kind.path)
 
@@ -365,15 +365,18 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     # Tables made from the same objects share one pass; one that is run alone makes the pass from its own position.
     @cache
     def changes(kind: Kind, modified_until: str | None, wholly_read_at: str | None) -> Changes:
-        watermark, ids = Watermark(modified_until), dict[str, None]()
-        if _is_whole_read_due(wholly_read_at):
-            wholly_read_at = config.as_of().isoformat()
-            since = _first_millisecond()
-        else:
-            since = _first_millisecond() if watermark.at is None else milliseconds(watermark.at - SEARCH_LAG)
+        watermark, ids, since = Watermark(modified_until), dict[str, None](), _first_millisecond()
+        is_whole = _is_whole_read_due(wholly_read_at)
+        if watermark.at is not None and not is_whole:
+            since = milliseconds(watermark.at - SEARCH_LAG)
         for id_, modified in crm().changed_ids(kind, since):
             ids[str(id_)] = None
             watermark.see(modified)
+        if is_whole:
+            # Whatever search says: what was merged away answers with what it became.
+            wholly_read_at, archived = config.as_of().isoformat(), crm().archived(kind)
+            known = warehouse.current_values(kind.table, "id", "not archived")
+            ids.update((id_, None) for id_ in known if id_ not in archived)
         objects = Spool()
         for record in crm().objects(kind, ids, intake):
             objects.add(at(record, "id"), record)

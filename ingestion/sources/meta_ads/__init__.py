@@ -42,6 +42,7 @@ PERMISSION_MISSING = frozenset({3, 10, *range(200, 300)})
 NOT_FOUND = frozenset({"100/33", "803"})  # also said of what the token may not see
 BEFORE_RETENTION = 3018
 TOO_MUCH_DATA = frozenset({"100/1487534", "1/1504018", "2/1504018"})
+PERHAPS_TOO_MUCH = frozenset({"1", "1/99"})  # "unknown error": where waiting did not help, fewer days often do
 TOO_MUCH_DATA_MESSAGE = "reduce the amount of data"  # comes with code 1 too, which otherwise only asks to wait
 
 PAGE = 500
@@ -188,7 +189,8 @@ class Account:
         try:
             found = self._insights(since, until)
         except VendorError as error:
-            if not (error.problem and error.problem.too_much) or since == until:
+            is_too_much = error.problem is not None and (error.problem.too_much or error.code in PERHAPS_TOO_MUCH)
+            if not is_too_much or since == until:
                 raise
             middle = since + (until - since) // 2
             log.info("meta_ads: %s to %s is too much for one report: reading it in halves", since, until)
@@ -311,7 +313,9 @@ def resources(intake: Intake) -> Iterable[DltResource]:
                 yield from read(account_id, account)
             except VendorError as error:
                 if error.problem is None or not error.problem.refused:
-                    raise
+                    # the path of a report does not say whose it is
+                    message = f"account {account_id}: {error}"
+                    raise VendorError(message, status=error.status, problem=error.problem) from error
                 refused[account_id] = error
                 reason = f"account {account_id} could not be read: {error.problem.reason}. {error.problem.advice}"
                 intake.reject(AD_ACCOUNTS.name, {"id": account_id}, reason)

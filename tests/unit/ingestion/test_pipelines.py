@@ -306,6 +306,13 @@ def test_the_command_line_prints_counts(vendor, capsys):
     ]
 
 
+def test_the_command_line_says_what_a_load_could_not_do(vendor, capsys, monkeypatch):
+    resources = vendor.resources
+    vendor.resources = lambda intake: (intake.warn("account 8 could not be read."), resources(intake))[1]
+    assert pipelines.main("vendor") == 0
+    assert capsys.readouterr().err.strip().splitlines()[-1] == "warning: vendor: account 8 could not be read."
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [

@@ -270,6 +270,22 @@ def test_everything_is_read_again_when_it_is_due_and_only_what_differs_is_writte
     assert "SOURCES__HUBSPOT__WHOLE_READ_DAYS" in str(pipelines.cause(raised.value))
 
 
+def test_a_whole_read_finds_what_known_objects_became_though_search_does_not_show_it(crm, query, monkeypatch):
+    crm.put("deals", "1", NOON)
+    crm.put("deals", "2", NOON)
+    monkeypatch.setenv("LIFECYCLE_AS_OF", "2026-10-01T02:00:00Z")
+    pipelines.run("hubspot")
+    crm.put("deals", "3", NOON - 90 * 86_400_000, hs_merged_object_ids="1;2")
+    merged = crm.record("deals", "3")
+    crm.modified["deals"].clear()
+    read = crm.batch_read
+    crm.batch_read = lambda kind, body: (200, {"results": [merged]}) if kind == "deals" else read(kind, body)
+    monkeypatch.setenv("LIFECYCLE_AS_OF", "2026-10-09T02:00:00Z")
+    intake = pipelines.run("hubspot")
+    assert query("select hs_merged_object_ids from raw_hubspot.deals where id = '3'") == ["1;2"]
+    assert not intake.rejected
+
+
 def test_a_portal_with_one_currency_is_asked_for_it_once(crm, query):
     crm.put("deals", "1", NOON, amount="5")
     crm.put("deals", "2", NOON, amount="5", deal_currency_code="")
@@ -322,7 +338,7 @@ def test_an_object_that_vanished_after_the_search_is_a_rejection_with_its_reason
     intake = pipelines.run("hubspot")
     assert (intake.received["contacts"], intake.loaded["contacts"], intake.rejected["contacts"]) == (3, 2, 1)
     assert query("select record, reason from raw_hubspot.rejected_records") == [
-        ('{"id": "2"}', "changed, but not readable: Could not get some CONTACT objects [OBJECT_NOT_FOUND]")
+        ('{"id": "2"}', "known or changed, but not readable: Could not get some CONTACT objects [OBJECT_NOT_FOUND]")
     ]
 
 

@@ -346,6 +346,27 @@ def test_an_error_is_judged_by_what_the_platform_documents_of_it(error, done):
     assert done.islower() or f"SOURCES__META_ADS__{done}" in problem.advice
 
 
+def test_where_waiting_does_not_help_fewer_days_are_asked_for(meta, pauses):
+    meta.insights = [meta.insight("ad-1", f"2026-10-{day:02}") for day in range(1, 32)]
+    answer = meta.page_of_insights
+
+    def unknown_error(asked, params):
+        span = json.loads(asked["time_range"])
+        days = (date.fromisoformat(span["until"]) - date.fromisoformat(span["since"])).days + 1
+        return meta.error(1, 99, status=500) if days > 20 else answer(asked, params)
+
+    meta.page_of_insights = unknown_error
+    assert len(list(account(meta).insights(date(2026, 10, 1), date(2026, 10, 31)))) == 31
+    assert pauses == [1, 2, 4]  # the attempts of the first report
+
+
+def test_an_error_names_the_account_also_where_the_path_does_not(meta):
+    meta.page_of_insights = lambda *_: meta.error(100, message="(#100) Tried accessing nonexisting field")
+    with pytest.raises(Exception) as raised:
+        pipelines.run("meta_ads")
+    assert str(pipelines.cause(raised.value)).startswith("account 7: meta_ads: GET /v25.0/600/insights: (#100)")
+
+
 def test_a_single_day_that_is_too_much_is_an_error(meta):
     meta.days_at_once = 0
     with pytest.raises(VendorError, match="Please reduce the amount"):
