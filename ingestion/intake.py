@@ -15,6 +15,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -40,13 +41,20 @@ def _readable(error: ValidationError) -> str:
     )
 
 
+@cache
+def _key_readers(table: RawTable) -> dict[str, TypeAdapter[Any]]:
+    """What reads each column of the row's identity as the row model does."""
+    fields = table.row.model_fields
+    annotations: dict[str, Any] = {column: fields[column].annotation for column in table.identity}
+    return {name: TypeAdapter(annotation, config=table.row.model_config) for name, annotation in annotations.items()}
+
+
 def _key_of(table: RawTable, record: Any) -> dict[str, str]:
     """The columns of the row's identity that a rejected record names in a readable way, as texts."""
     found: dict[str, str] = {}
-    for column in table.identity if isinstance(record, Mapping) else ():
-        annotation: Any = table.row.model_fields[column].annotation
+    for column, reader in _key_readers(table).items() if isinstance(record, Mapping) else ():
         try:
-            value = TypeAdapter[Any](annotation, config=table.row.model_config).validate_python(record.get(column))
+            value = reader.validate_python(record.get(column))
         except ValidationError:
             continue
         if value is not None:
