@@ -85,7 +85,7 @@ with
                 contacts.crm_stage_seen_at,
                 coalesce(latest_stages.changed_at + interval 1 second, contacts.crm_stage_seen_at)
             ),
-            contacts.loaded_at
+            contacts.crm_stage_loaded_at
         from contacts
         left join latest_stages on latest_stages.contact_id = contacts.contact_id
         left join merges on merges.record_type = 'contact' and merges.merged_id = contacts.contact_id

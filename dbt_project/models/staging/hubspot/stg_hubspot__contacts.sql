@@ -3,7 +3,8 @@ with
         select
             *,
             min(_dlt_load_id) over (partition by id) as first_load_id,
-            min(lastmodifieddate) over (partition by id, lifecyclestage) as crm_stage_seen_at
+            min(lastmodifieddate) over (partition by id, lifecyclestage) as crm_stage_seen_at,
+            min(_dlt_load_id) over (partition by id, lifecyclestage) as crm_stage_load_id
         from {{ source("raw_hubspot", "contacts") }}
     ),
 
@@ -55,6 +56,7 @@ with
             coalesce(hs_object_source = 'FORM', false) as is_from_form,
             is_archived,
             {{ utc_timestamp("crm_stage_seen_at") }} as crm_stage_seen_at,
+            {{ load_instant("crm_stage_load_id") }} as crm_stage_loaded_at,
             {{ utc_timestamp("createdate") }} as created_at,
             {{ load_instant("first_load_id") }} as loaded_at
         from latest_versions

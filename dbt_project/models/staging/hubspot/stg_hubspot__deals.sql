@@ -3,7 +3,8 @@ with
         select
             *,
             min(_dlt_load_id) over (partition by id) as first_load_id,
-            min(hs_lastmodifieddate) over (partition by id, dealstage) as stage_seen_at
+            min(hs_lastmodifieddate) over (partition by id, dealstage) as stage_seen_at,
+            min(_dlt_load_id) over (partition by id, dealstage) as stage_load_id
         from {{ source("raw_hubspot", "deals") }}
     ),
 
@@ -33,6 +34,7 @@ with
             hs_merged_object_ids as merged_deal_ids,
             archived as is_archived,
             {{ utc_timestamp("stage_seen_at") }} as stage_seen_at,
+            {{ load_instant("stage_load_id") }} as stage_loaded_at,
             {{ utc_timestamp("createdate") }} as created_at,
             {{ utc_timestamp("closedate") }} as closed_at,
             {{ load_instant("first_load_id") }} as loaded_at
