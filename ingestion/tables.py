@@ -59,12 +59,26 @@ class RawTable:
         key: for `events` the primary key; for `versions` the unit that arrives whole, so that rows of a unit that
             are missing from a new arrival are retired (one record's id, or an account and day of a report);
             empty where the source itself gives each load its scope (dlt's `destination_scope`).
+        row_key: of `versions` whose unit holds several rows, the columns that tell these apart; by default the key
+            and the row's `id`. By it a rejected row is known to be one that is already there.
     """
 
     name: str
     row: type[Row]
     history: Literal["versions", "events"]
     key: tuple[str, ...]
+    row_key: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The columns by which two versions are known to be of one row."""
+        own = ("id",) if "id" in self.row.model_fields and "id" not in self.key else ()
+        return self.row_key or (*self.key, *own)
+
+    @property
+    def unit_has_rows(self) -> bool:
+        """Whether rows that do not arrive with the others of their unit are retired."""
+        return self.history == "versions" and bool(self.key) and self.identity != self.key
 
     def columns(self) -> dict[str, Any]:
         """dlt column hints of the row model."""
