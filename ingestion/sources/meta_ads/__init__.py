@@ -140,6 +140,12 @@ def account_row(record: Any) -> Any:
     return {**plain, "id": record.get("account_id") or str(record.get("id") or "").removeprefix("act_") or None}
 
 
+def every_status(edge: str) -> dict[str, Any]:
+    """The condition without which deleted and archived objects are left out."""
+    field = f"{edge.removesuffix('s')}.effective_status"
+    return {"field": field, "operator": "IN", "value": EFFECTIVE_STATUSES[edge]}
+
+
 def month_ranges(since: date, until: date) -> Iterator[tuple[date, date]]:
     """Calendar months from `since` to `until`, both included, the first and last one cut to size."""
     while since <= until:
@@ -167,13 +173,11 @@ class Account:
 
     def objects(self, edge: str, fields: str, since: datetime | None) -> Spool:
         """Campaigns, ad sets or ads updated since `since`, or all of them."""
-        params: dict[str, Any] = {
-            "fields": fields,
-            "effective_status": json.dumps(EFFECTIVE_STATUSES[edge]),
-        }
+        conditions = [every_status(edge)]
         if since is not None:
             after = int((since - UPDATED_LAG).timestamp())
-            params["filtering"] = json.dumps([{"field": "updated_time", "operator": "GREATER_THAN", "value": after}])
+            conditions.append({"field": "updated_time", "operator": "GREATER_THAN", "value": after})
+        params = {"fields": fields, "filtering": json.dumps(conditions)}
         found = Spool()
         for page in self._pages(f"/act_{self.account_id}/{edge}", params):
             for record in page:
@@ -207,9 +211,7 @@ class Account:
             "time_increment": 1,
             "time_range": json.dumps({"since": since.isoformat(), "until": until.isoformat()}),
             "fields": INSIGHT_FIELDS,
-            "filtering": json.dumps(
-                [{"field": "ad.effective_status", "operator": "IN", "value": EFFECTIVE_STATUSES["ads"]}]
-            ),
+            "filtering": json.dumps([every_status("ads")]),
         }
         if (until - since).days + 1 >= REPORT_FROM_DAYS:
             path, params = self._report(path, params), {}

@@ -97,7 +97,8 @@ class FakeMeta:
         return self.error(2500, status=404)
 
     def updated(self, params: dict[str, str]) -> list[dict]:
-        after = max((each["value"] for each in json.loads(params.get("filtering", "[]"))), default=0)
+        conditions = json.loads(params.get("filtering", "[]"))
+        after = max((each["value"] for each in conditions if each["field"] == "updated_time"), default=0)
         return [ad for ad in self.ads if datetime.fromisoformat(ad["updated_time"]).timestamp() > after]
 
     def page_of_insights(self, asked: dict[str, str], params: dict[str, str]) -> tuple[int, dict, str]:
@@ -158,7 +159,7 @@ def test_a_run_loads_typed_rows_and_a_second_one_asks_only_for_what_may_have_cha
 
     meta.asked.clear()
     pipelines.run("meta_ads")
-    filters = [json.loads(params["filtering"]) for path, params in meta.asked if path == "GET /act_7/ads"]
+    filters = [json.loads(params["filtering"])[1:] for path, params in meta.asked if path == "GET /act_7/ads"]
     newest = datetime(2026, 10, 2, 8, tzinfo=UTC)
     minute_before = int((newest - timedelta(seconds=60)).timestamp())
     assert filters == [[{"field": "updated_time", "operator": "GREATER_THAN", "value": minute_before}]]
@@ -178,11 +179,10 @@ def test_a_restated_day_is_a_new_version_and_what_a_deleted_ad_cost_stays(meta, 
 def test_deleted_and_archived_objects_are_asked_for(meta):
     pipelines.run("meta_ads")
     for path, params in meta.asked:
-        if path.endswith(("/campaigns", "/adsets", "/ads")):
-            assert {"ARCHIVED", "DELETED"} <= {*json.loads(params["effective_status"])}
-        if "time_range" in params:
+        kind = {"campaigns": "campaign", "adsets": "adset", "ads": "ad"}.get(path.rsplit("/", 1)[1])
+        if kind or "time_range" in params:
             (condition,) = json.loads(params["filtering"])
-            assert (condition["field"], condition["operator"]) == ("ad.effective_status", "IN")
+            assert (condition["field"], condition["operator"]) == (f"{kind or 'ad'}.effective_status", "IN")
             assert {"ARCHIVED", "DELETED"} <= {*condition["value"]}
 
 
