@@ -27,6 +27,17 @@ def at(record: Any, *path: str) -> Any:
     return record
 
 
+def missing(record: Any, path: tuple[str, ...]) -> bool:
+    """Whether `record` does not say at all what stands at `path`; a step on the way that is null says: nothing."""
+    for step in path:
+        if record is None:
+            return False
+        if not isinstance(record, Mapping) or step not in record:
+            return True
+        record = record[step]
+    return False
+
+
 def unknown(record: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
     """The top-level fields of `record` that a `to_row` function does not know: they become new columns."""
     names = set(known)
