@@ -28,12 +28,19 @@ def at(record: Any, *path: str) -> Any:
 
 
 def missing(record: Any, path: tuple[str, ...]) -> bool:
-    """Whether `record` does not say at all what stands at `path`; a step on the way that is null says: nothing."""
-    for step in path:
+    """Whether what holds the last step of `path` is there and does not say at all what stands at that step.
+
+    A step `[]` goes into each entry of a list. Where the way ends before the last step, nothing is missing there.
+    """
+    for place, step in enumerate(path):
+        if step == "[]":
+            return isinstance(record, list) and any(missing(entry, path[place + 1 :]) for entry in record)
         if record is None:
             return False
-        if not isinstance(record, Mapping) or step not in record:
+        if not isinstance(record, Mapping):
             return True
+        if step not in record:
+            return place == len(path) - 1
         record = record[step]
     return False
 

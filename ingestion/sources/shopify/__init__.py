@@ -408,6 +408,9 @@ class Shop:
             if len(order[field]) >= queries.LONGEST_LIST:
                 reason = f"the order has {queries.LONGEST_LIST} {field} or more: Shopify gives no further ones"
                 intake.reject(table.name, {"order_id": order_id}, reason)
+        if len(order.get("refunds") or []) >= queries.NESTED_LIST:
+            ids = [at(refund, "id") for refund in order["refunds"]]
+            order["refunds"] = [at(self._query(queries.REFUND_ALONE, id=refund_id), "refund") for refund_id in ids]
         for refund in order.get("refunds") or []:
             self._complete_refund(refund)
         for dispute in order.get("disputes") or []:

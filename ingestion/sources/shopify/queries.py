@@ -86,9 +86,15 @@ query ($id: ID!, $first: Int!) {{
   order(id: $id) {{ transactions(first: $first) {{ {TRANSACTION} }} }}
 }}
 """
-ORDER_REFUNDS = f"""
-query ($id: ID!, $first: Int!) {{
-  order(id: $id) {{ refunds(first: $first) {{ {REFUND} }} }}
+ORDER_REFUNDS = """
+query ($id: ID!, $first: Int!) {
+  order(id: $id) { refunds(first: $first) { id } }
+}
+"""
+# One by one: all of a long list with what each was of would cost more than a query may.
+REFUND_ALONE = f"""
+query ($id: ID!) {{
+  refund(id: $id) {{ {REFUND} }}
 }}
 """
 

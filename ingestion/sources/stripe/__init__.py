@@ -102,6 +102,7 @@ CUSTOMER = Kind(
     expand=("discount.coupon.applies_to",),
     # whether a coupon is for some products only is shown by expansion alone
     is_whole=lambda record: at(record, "discount") is None,
+    needs=(("discount", "coupon"),),
 )
 PRODUCT = Kind("product", "/products", "product.*", "product.deleted")
 PRICE = Kind(
@@ -115,14 +116,14 @@ SUBSCRIPTION = Kind(
     params=(("status", "all"),),
     expand=("discounts.coupon.applies_to", "items.data.discounts"),
     is_whole=_discounts_are_shown,
-    needs=(("items", "data"),),
+    needs=(("items",), ("discounts", "[]", "coupon"), ("items", "data", "[]", "discounts", "[]", "coupon")),
 )
 INVOICE = Kind(
     "invoice",
     "/invoices",
     "invoice.*",
     "invoice.deleted",
-    needs=(("parent",), ("status_transitions", "paid_at"), ("total_excluding_tax",), ("lines", "data")),
+    needs=(("parent",), ("status_transitions",), ("total_excluding_tax",), ("lines",)),
 )
 # No event tells of a payment before it is made.
 INVOICE_PAYMENT = Kind(
@@ -364,8 +365,8 @@ def tier_rows(record: Any) -> Iterator[dict[str, Any]]:
 
 def _decimal(record: Any, name: str) -> Any:
     """An amount that Stripe shows as a whole number of the smallest unit, or only as a decimal where it is none."""
-    exact = at(record, f"{name}_decimal")
-    return at(record, name) if exact is None else exact
+    exact, whole = at(record, f"{name}_decimal"), at(record, name)
+    return whole if exact is None else exact
 
 
 def subscription_row(record: Any) -> dict[str, Any]:

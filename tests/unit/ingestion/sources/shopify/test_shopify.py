@@ -91,6 +91,9 @@ class FakeShop:
         if query == queries.DISPUTE:
             return 200, {"data": {"dispute": self.disputes.get(variables["id"])}}
         first = variables.get("first", 0)
+        if query == queries.REFUND_ALONE:
+            refunds = [refund for row in self.lists["orders"] for refund in row["refunds"]]
+            return 200, {"data": {"refund": next((each for each in refunds if each["id"] == variables["id"]), None)}}
         entries = {text: name for name, text in queries.REFUND_ENTRIES.items()}
         if query in entries:
             refunds = [refund for row in self.lists["orders"] for refund in row["refunds"]]
