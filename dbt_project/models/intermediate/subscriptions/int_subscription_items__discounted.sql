@@ -127,13 +127,19 @@ with
 
     -- An amount is taken off every invoice, of which there are as many as the item with the shortest interval has.
     invoicing as (
-        select
-            'stripe:' || subscription_id as subscription_id,
-            max(
-                {{ monthly_amount(money("1"), "recurring_interval", "recurring_interval_count") }}::double
-            ) as invoices_per_month
+        select 'stripe:' || subscription_id as subscription_id, recurring_interval, recurring_interval_count
         from current_items
-        group by subscription_id
+        where recurring_interval in ('day', 'week', 'month', 'year')
+        qualify
+            row_number() over (
+                partition by subscription_id
+                order by
+                    recurring_interval_count
+                    * case recurring_interval when 'day' then 1 when 'week' then 7 when 'month' then 30 else 365 end
+                    asc nulls last,
+                    item_id asc nulls last
+            )
+            = 1
     ),
 
     amounts_off as (
@@ -142,7 +148,11 @@ with
             'discount:' || discounts.discount_id as item_id,
             discounts.started_at,
             discounts.ended_at,
-            {{ converted("discounts.off_amount", "invoicing.invoices_per_month") }} as off_amount
+            {{
+                monthly_amount(
+                    "discounts.off_amount", "invoicing.recurring_interval", "invoicing.recurring_interval_count"
+                )
+            }} as off_amount
         from discounts
         inner join invoicing on invoicing.subscription_id = discounts.subscription_id
         inner join
