@@ -787,8 +787,10 @@ class _Contract:
         if self._told.started_at is None:
             return
         currency = self._told.currency
-        monthly = sum((major(item.amount, currency) / item.price.months for item in self._items), Decimal(0))
-        monthly *= Decimal(100 - PERCENT_OFF if self._is_discounted else 100) / 100
-        monthly = monthly.quantize(Decimal("0.0001"), ROUND_HALF_EVEN)
+        share_left = Decimal(100 - PERCENT_OFF if self._is_discounted else 100) / 100
+        smallest, monthly = Decimal("0.0001"), Decimal(0)
+        for item in self._items:
+            listed = (major(item.amount, currency) / item.price.months).quantize(smallest, ROUND_HALF_EVEN)
+            monthly += (listed * share_left).quantize(smallest, ROUND_HALF_EVEN)
         if not self._told.rates or self._told.rates[-1][1] != monthly:
             self._told.rates.append((at, monthly))

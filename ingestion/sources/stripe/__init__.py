@@ -70,6 +70,7 @@ class Kind:
         deleted: the event of its deletion. params: of its list.
         expand: what its list and a look at one show in full, where an event shows ids or nothing.
         is_whole: whether an object that an event shows has all of that.
+        told_by: objects that name one of this kind under its own name, and change it without an event of its own.
         needs: paths that numbers depend on; without one of them it is no object of the version asked for.
     """
 
@@ -80,6 +81,7 @@ class Kind:
     params: tuple[tuple[str, str], ...] = ()
     expand: tuple[str, ...] = ()
     is_whole: Callable[[Any], bool] = lambda record: True
+    told_by: tuple[str, ...] = ()
     needs: tuple[tuple[str, ...], ...] = ()
 
 
@@ -102,6 +104,7 @@ CUSTOMER = Kind(
     expand=("discount.coupon.applies_to",),
     # whether a coupon is for some products only is shown by expansion alone
     is_whole=lambda record: at(record, "discount") is None,
+    told_by=("discount",),
     needs=(("discount", "coupon"),),
 )
 PRODUCT = Kind("product", "/products", "product.*", "product.deleted")
@@ -116,6 +119,7 @@ SUBSCRIPTION = Kind(
     params=(("status", "all"),),
     expand=("discounts.coupon.applies_to", "items.data.discounts"),
     is_whole=_discounts_are_shown,
+    told_by=("discount",),
     needs=(("items",), ("discounts", "[]", "coupon"), ("items", "data", "[]", "discounts", "[]", "coupon")),
 )
 INVOICE = Kind(
@@ -199,8 +203,9 @@ class Billing:
         found = Spool()
         for event in latest_events(kind, events):
             record, is_deleted = at(event, "data", "object"), at(event, "type") == kind.deleted
-            if not is_deleted and not (at(event, "api_version") == self._version and kind.is_whole(record)):
-                record = self._object(kind, str(at(record, "id")), at(event, "api_version"))
+            is_shown = at(record, "object") == kind.object and at(event, "api_version") == self._version
+            if not is_deleted and not (is_shown and kind.is_whole(record)):
+                record = self._object(kind, str(_told_id(kind, record)), at(event, "api_version"))
             if record is not None:
                 found.add(at(record, "id"), {**record, "deleted": is_deleted})
         return found
@@ -262,7 +267,7 @@ def _expansion(kind: Kind, prefix: str = "") -> dict[str, str]:
 
 
 def latest_events(kind: Kind, events: Spool) -> Spool:
-    """The latest event of each object of `kind`.
+    """The latest event that tells of each object of `kind`.
 
     Events arrive newest first; of several in one second the one listed first counts as the latest. An object without
     an id is a preview of one that does not exist (`invoice.upcoming`).
@@ -270,13 +275,20 @@ def latest_events(kind: Kind, events: Spool) -> Spool:
     found, told_at = Spool(), dict[str, int]()
     for event in events:
         record = at(event, "data", "object")
-        if at(record, "object") != kind.object or at(record, "id") is None:
+        if _told_id(kind, record) is None:
             continue
-        key, created = str(at(record, "id")), int(at(event, "created") or 0)
+        key, created = str(_told_id(kind, record)), int(at(event, "created") or 0)
         if key not in told_at or created > told_at[key]:
             told_at[key] = created
             found.add(key, event)
     return found
+
+
+def _told_id(kind: Kind, record: Any) -> Any:
+    """The id of the object of `kind` that an event with `record` tells of; None: of none."""
+    if at(record, "object") == kind.object:
+        return at(record, "id")
+    return at(record, kind.object) if at(record, "object") in kind.told_by else None
 
 
 def _price(price: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ with
         union all
         select
             'stripe:' || subscriptions.subscription_id,
-            customers.discount_id,
+            'customer:' || customers.discount_id,
             null,
             customers.discount_percent_off,
             customers.discount_off_amount,

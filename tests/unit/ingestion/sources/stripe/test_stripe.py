@@ -428,6 +428,19 @@ def test_an_event_tells_the_status_and_the_items_before_it():
     assert list(subscription_event_item_rows(event)) == []
 
 
+def test_a_discount_tells_of_the_customer_who_got_it(account, query):
+    account.lists = {"/customers": [customer(1), customer(2)], "/subscriptions": [subscription()]}
+    pipelines.run("stripe")
+    coupon = {"id": "half", "duration": "forever", "percent_off": 50}
+    discount = {"id": "di_1", "object": "discount", "coupon": coupon, "start": NOW, "customer": "cus_1"}
+    account.lists["/customers"][0] = customer(1, discount=discount)
+    account.tell("customer.discount.created", NOW - 60, {**discount, "subscription": None})
+    pipelines.run("stripe")
+    current = "select id, discount_percent_off from raw_stripe.customers where _dlt_valid_to is null order by id"
+    assert query(current) == [("cus_1", 50), ("cus_2", None)]
+    assert query("select count(*) from raw_stripe.subscriptions") == [1]
+
+
 # ---- rows
 
 
