@@ -27,6 +27,24 @@ def at(record: Any, *path: str) -> Any:
     return record
 
 
+def missing(record: Any, path: tuple[str, ...]) -> bool:
+    """Whether what holds the last step of `path` is there and does not say at all what stands at that step.
+
+    A step `[]` goes into each entry of a list. Where the way ends before the last step, nothing is missing there.
+    """
+    for place, step in enumerate(path):
+        if step == "[]":
+            return isinstance(record, list) and any(missing(entry, path[place + 1 :]) for entry in record)
+        if record is None:
+            return False
+        if not isinstance(record, Mapping):
+            return True
+        if step not in record:
+            return place == len(path) - 1
+        record = record[step]
+    return False
+
+
 def unknown(record: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
     """The top-level fields of `record` that a `to_row` function does not know: they become new columns."""
     names = set(known)

@@ -27,6 +27,8 @@ from ingestion.sandbox.subscriptions import Subscriber, catalogue, staff_custome
 CHILDREN_OF_FIVE = (3, 4)  # of every five companies: the one before is their parent, so that groups go two levels deep
 STAFF_ORDER_EVERY_DAYS = 30
 FIRST_STAFF_ORDER_ID = 4_000_000_000_000
+FIRST_MISTAKEN_ORDER_ID = 4_500_000_000_000
+MISTAKE_DAYS = 3
 
 
 class Company:
@@ -86,6 +88,16 @@ class Company:
         """Test orders that the staff places every month, as a guest of the staff's test mailbox."""
         instants = range(self.start + DAY + 9 * 3600, clock + 1, STAFF_ORDER_EVERY_DAYS * DAY)
         return [_staff_order(FIRST_STAFF_ORDER_ID + number, at) for number, at in enumerate(instants)]
+
+    def mistaken_orders(self, clock: int) -> list[Order]:
+        """Orders of nobody that the staff types in by mistake, and deletes days later."""
+        instants = range(self.start + DAY + 11 * 3600, clock + 1, STAFF_ORDER_EVERY_DAYS * DAY)
+        found = []
+        for number, at in enumerate(instants):
+            order = _staff_order(FIRST_MISTAKEN_ORDER_ID + number, at)
+            order.is_test, order.email, order.deleted_at = False, None, at + MISTAKE_DAYS * DAY
+            found.append(order)
+        return found
 
 
 def _staff_order(order_id: int, at: int) -> Order:

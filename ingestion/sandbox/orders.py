@@ -6,16 +6,20 @@ Belongs here: Shopify's records, their money and what goods cost. Does not: when
 from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
 
 from ingestion.sandbox.biography import HOUR, Biography
 from ingestion.sandbox.exchange_rates import ExchangeRates
 from ingestion.sandbox.people import PLACEHOLDER_PHONES, spell_email
-from ingestion.sandbox.records import Checkout, Line, Order, Record, Refund, Transaction, Visit, quantum
+from ingestion.sandbox.records import Checkout, Dispute, Line, Order, Record, Refund, Transaction, Visit, quantum
 from ingestion.sandbox.settings import DAY
 
 FIRST_CUSTOMER_ID, FIRST_ORDER_ID, FIRST_CHECKOUT_ID = 6_000_000_000_000, 5_000_000_000_000, 3_000_000_000_000
 CATALOGUE = ("Lamp", "Chair", "Desk", "Rug", "Vase", "Mirror", "Clock", "Shelf", "Cushion", "Blanket", "Candle", "Mug")
 GIFT_CARD = "Gift card"
+# Of every hundred orders these, as `lot` numbers them, so that no die is rolled for them.
+SHIPPING_REFUNDED, LOST, WON = (7, 27, 47, 67, 87), 13, 63
+DISPUTED_DAYS, DECIDED_DAYS = 10, 40  # after the payment
 CENT = Decimal("0.01")
 OUTCOMES = (  # cumulative shares
     (0.74, "paid"),
@@ -35,6 +39,11 @@ def cost_share(product: int) -> Decimal:
 def has_cost(line_id: int) -> bool:
     """One line in a hundred has none. Ids in a row share that, so that few orders have some."""
     return line_id % 9_973 >= 100
+
+
+def lot(order: Order) -> int:
+    """A number below 100 that an order has from its person and its place among the person's orders."""
+    return (order.id // 1000 + order.id % 1000) % 100
 
 
 def order_reference(order: Order) -> tuple[str, str, str]:
@@ -148,6 +157,7 @@ class Shop:
         self._fill(order, spend, line_count)
         self._pay(order, outcome or self._draw_outcome())
         self._refund(order, refund_count)
+        self._dispute(order)
         self._note(order)
         return order
 
@@ -240,10 +250,10 @@ class Shop:
         else:
             order.fulfilled_at = paid_at + story.between(DAY, 3 * DAY)
 
-    def _pay_back(self, order: Order, at: int, amount: Decimal, note: str, line: Line | None = None) -> None:
+    def _pay_back(self, order: Order, at: int, amount: Decimal, note: str, **contents: Any) -> None:
+        """Pay `amount` back; `contents`: what it was of, where the shop says so."""
         refund_id = order.id * 100 + len(order.refunds)
-        lines = ((line.id, 1),) if line is not None else ()
-        order.refunds.append(Refund(refund_id, at, amount, note, lines))
+        order.refunds.append(Refund(refund_id, at, amount, note, **contents))
         self._transaction(order, at, "REFUND", "SUCCESS", "shopify_payments", amount)
 
     def _refund(self, order: Order, count: int) -> None:
@@ -260,12 +270,26 @@ class Shop:
                 self._pay_back(order, at, part, "Piece by piece")
         elif story.chance(0.06):
             line = order.lines[-1]
-            amount = (line.discounted_total / line.quantity).quantize(smallest, ROUND_HALF_EVEN)
+            goods = max((line.discounted_total / line.quantity).quantize(smallest, ROUND_HALF_EVEN), smallest)
+            goods = min(goods, line.discounted_total)
+            rate = Decimal(0) if line.is_gift_card else Decimal(str(story.country.tax_rate))
+            tax = min((goods * rate).quantize(smallest, ROUND_HALF_EVEN), order.tax)
             at = story.tick(paid_at + story.between(2 * DAY, 45 * DAY))
-            self._pay_back(order, at, min(max(amount, smallest), order.total), "One item sent back", line)
+            self._pay_back(order, at, goods + tax, "One item sent back", lines=((line.id, 1),), tax=tax)
         elif story.chance(0.03):
             at = story.tick(paid_at + story.between(2 * DAY, 45 * DAY))
             self._pay_back(order, at, order.total, "All sent back")
+        elif order.shipping and lot(order) in SHIPPING_REFUNDED:
+            at = story.tick(paid_at + 3 * DAY)
+            self._pay_back(order, at, order.shipping, "Late delivery", is_of_shipping=True)
+
+    def _dispute(self, order: Order) -> None:
+        """Some buyers ask their bank for the money."""
+        paid_at = order.paid_at
+        if paid_at is None or order.refunds or order.is_test or lot(order) not in (LOST, WON):
+            return
+        at, decided_at = paid_at + DISPUTED_DAYS * DAY, paid_at + DECIDED_DAYS * DAY
+        order.disputes.append(Dispute(order.id * 10, at, order.total, decided_at, lot(order) == WON))
 
     def _note(self, order: Order) -> None:
         """A test order is nothing that happened; everything else is."""

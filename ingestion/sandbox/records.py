@@ -151,6 +151,32 @@ class Refund:
     amount: Decimal
     note: str | None = None
     lines: tuple[tuple[int, int], ...] = ()  # (line id, quantity sent back)
+    tax: Decimal = Decimal(0)  # of the lines, in the amount
+    is_of_shipping: bool = False
+
+    @property
+    def is_itemised(self) -> bool:
+        return bool(self.lines) or self.is_of_shipping
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A chargeback: the bank takes `amount` at `at`, and gives it back when it is decided, if the shop wins."""
+
+    id: int
+    at: int
+    amount: Decimal
+    decided_at: int
+    is_won: bool
+
+    def status(self, clock: int) -> str:
+        if clock < self.decided_at:
+            return "NEEDS_RESPONSE"
+        return "WON" if self.is_won else "LOST"
+
+    def taken(self, clock: int) -> Decimal:
+        """What the bank has at the clock."""
+        return self.amount if self.at <= clock and self.status(clock) != "WON" else Decimal(0)
 
 
 @dataclass(slots=True)
@@ -185,12 +211,14 @@ class Order:
     discount: Decimal
     transactions: list[Transaction] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
+    disputes: list[Dispute] = field(default_factory=list)
     cancelled_at: int | None = None
     cancel_reason: str | None = None
     fulfilled_at: int | None = None
     is_test: bool = False
     source_name: str = "web"
     visit: Visit | None = None
+    deleted_at: int | None = None  # no list shows it any more
     overrides: dict[str, Any] = field(default_factory=dict)  # wire fields of a malformed order
 
     @property
@@ -222,9 +250,26 @@ class Order:
     def refunded(self, clock: int) -> Decimal:
         return sum((refund.amount for refund in self.refunds if refund.at <= clock), Decimal(0))
 
+    def disputed(self, clock: int) -> Decimal:
+        return sum((dispute.taken(clock) for dispute in self.disputes), Decimal(0))
+
+    def itemised(self, clock: int) -> list[Refund]:
+        """Refunds that say what they were of."""
+        return [refund for refund in self.refunds if refund.is_itemised and refund.at <= clock]
+
+    def itemised_revenue(self, clock: int) -> Decimal:
+        """Revenue that those took back: goods without their tax, but for gift cards; no shipping."""
+        cards = {line.id for line in self.lines if line.is_gift_card}
+        goods = [refund for refund in self.itemised(clock) if refund.lines and refund.lines[0][0] not in cards]
+        return sum((refund.amount - refund.tax for refund in goods), Decimal(0))
+
+    def visible(self, clock: int) -> bool:
+        return self.created_at <= clock and (self.deleted_at is None or self.deleted_at > clock)
+
     def touched_at(self, clock: int) -> int:
         """`updated_at`: the last thing the shop did with the order up to the clock, never before it knew the order."""
         instants = [t.at for t in self.transactions] + [refund.at for refund in self.refunds]
+        instants += [at for dispute in self.disputes for at in (dispute.at, dispute.decided_at)]
         instants += [at for at in (self.cancelled_at, self.fulfilled_at) if at is not None]
         return max([self.created_at, *(at for at in instants if at <= clock)])
 

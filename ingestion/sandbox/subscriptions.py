@@ -46,6 +46,11 @@ INCOMPLETE_HOURS = 23
 MANY_ITEMS = 9  # of every hundred people: this one's subscription has more items than Stripe embeds
 MANY_ITEMS_COUNT = 12
 TAKEN_OVER = 60  # of every hundred people: this one's subscription began in an earlier billing system
+# Of every twenty people these: who pay less for ever, whose bank takes a payment back, who get a credit, whose refund
+# does not arrive.
+DISCOUNTED, DISPUTED, CREDITED, REFUND_FAILED = 7, 3, 11, 17
+PERCENT_OFF = 20
+DISPUTE_FEE = 1500  # minor units of the charge's currency
 TAKEN_OVER_MONTHS = (3, 30)  # so long before Stripe knew of it
 STAFF_CUSTOMER_EVERY_DAYS, STAFF_CUSTOMER_SECONDS = 10, 1200  # gone before the next morning's clock
 
@@ -87,6 +92,8 @@ class Price:
             "nickname": None,
             "product": f"prod_{self.product}",
             "recurring": {"interval": self.interval, "interval_count": 1, "meter": None, "usage_type": "licensed"},
+            "tiers_mode": None,
+            "transform_quantity": None,
             "type": "recurring",
             "unit_amount": self.amount,
             "unit_amount_decimal": str(self.amount),
@@ -121,7 +128,10 @@ def catalogue(at: int) -> list[BillingObject]:
             for interval in ("month",) if product == "add_on" else ("month", "year"):
                 price = price_of(product, currency, interval)
                 record = BillingObject("price", price.id, at)
-                record.set(at, "price.created", **price.wire())
+                options = {
+                    price.currency.lower(): {"unit_amount": price.amount, "unit_amount_decimal": str(price.amount)}
+                }
+                record.set(at, "price.created", **price.wire(), currency_options=options)
                 found.append(record)
     return found
 
@@ -157,6 +167,28 @@ class _Item:
     @property
     def amount(self) -> int:
         return self.price.amount * self.quantity
+
+
+def forever_discount(discount_id: str, at: int) -> dict[str, Any]:
+    """A coupon that takes a share off for as long as the subscription lasts."""
+    return {
+        "id": discount_id,
+        "object": "discount",
+        "coupon": {
+            "id": "forever",
+            "object": "coupon",
+            "amount_off": None,
+            "applies_to": None,
+            "currency": None,
+            "duration": "forever",
+            "duration_in_months": None,
+            "percent_off": PERCENT_OFF,
+            "valid": True,
+        },
+        "end": None,
+        "promotion_code": None,
+        "start": at,
+    }
 
 
 class Subscriber:
@@ -293,6 +325,7 @@ class _Contract:
         self._record = owner.object("subscription", told.id, told.created_at)
         self._months = items[0].price.months
         self._period = (told.created_at, told.created_at)
+        self._is_discounted = owner.person.index % 20 == DISCOUNTED
 
     # ---- wire fields
 
@@ -305,6 +338,7 @@ class _Contract:
                 "created": item.created_at,
                 "current_period_start": begin,
                 "current_period_end": end,
+                "discounts": [],
                 "price": item.price.wire(),
                 "quantity": item.quantity,
                 "subscription": self._told.id,
@@ -335,6 +369,8 @@ class _Contract:
             "ended_at": None,
             "cancellation_details": {"comment": None, "feedback": None, "reason": None},
             "items": self._items_wire(),
+            "discounts": [forever_discount(f"di_{told.id[4:]}", at)] if self._is_discounted else [],
+            "pause_collection": None,
             "metadata": {},
         }
         self._update(at, "customer.subscription.created", **begun)
@@ -522,7 +558,8 @@ class _Contract:
         """An invoice; one over nothing is paid as soon as it is final. Tax is added at 20 % for half of the people."""
         owner = self._owner
         invoice_id = f"in_{owner.person.index:06d}x{owner.next_number()}"
-        net = sum(line["amount"] for line in lines)
+        subtotal = sum(line["amount"] for line in lines)
+        net = subtotal - (round(subtotal * PERCENT_OFF / 100) if self._is_discounted and subtotal > 0 else 0)
         tax = round(net * 0.2) if owner.person.index % 2 else 0
         invoice = owner.object("invoice", invoice_id, at)
         values: dict[str, Any] = {
@@ -531,7 +568,10 @@ class _Contract:
             "billing_reason": reason,
             "status": "draft",
             "number": None,
-            "subtotal": net,
+            "subtotal": subtotal,
+            "total_discount_amounts": [{"amount": subtotal - net, "discount": f"di_{self._told.id[4:]}"}]
+            if subtotal != net
+            else [],
             "total": net + tax,
             "total_excluding_tax": net,
             "total_taxes": [{"amount": tax, "tax_behavior": "exclusive", "type": "tax_rate_details"}] if tax else [],
@@ -634,9 +674,97 @@ class _Contract:
             self._refund(charge, at + owner.between(DAY, 10 * DAY), state["total"], state)
         elif len(self._items) > 1 and len(told.payments) == 1:
             self._refund(charge, at + owner.between(DAY, 10 * DAY), state["total"] // 2, state)
+        elif len(told.payments) == 1 and state["total"] > 0:
+            self._first_payment_comes_back(charge, invoice, at)
         return at
 
-    def _refund(self, charge: BillingObject, at: int, amount: int, invoice: dict[str, Any]) -> None:
+    def _first_payment_comes_back(self, charge: BillingObject, invoice: BillingObject, at: int) -> None:
+        """What some people's first payment meets: a chargeback, a credit, a refund that their bank sends back."""
+        kind, total = self._owner.person.index % 20, charge.state(at)["amount"]
+        if kind == DISPUTED:
+            self._dispute(
+                charge, at + 10 * DAY, at + 45 * DAY, invoice.state(at), is_won=self._owner.person.index % 3 == 0
+            )
+        elif kind == CREDITED:
+            self._credit(invoice, at + 5 * DAY, total // 4)
+        elif kind == REFUND_FAILED:
+            refund = self._refund(charge, at + 5 * DAY, total, invoice.state(at))
+            refund.set(at + 9 * DAY, "refund.failed", status="failed", failure_reason="expired_or_canceled_card")
+            charge.set(at + 9 * DAY, "charge.updated", amount_refunded=0, refunded=False)
+            self._told.payments.append((at + 9 * DAY, -self._told.payments[-1][1]))
+
+    def _taken_back(self, amount: int, invoice: dict[str, Any]) -> Decimal:
+        """The share of an amount that was revenue."""
+        taken_back = major(amount, self._told.currency) * invoice["total_excluding_tax"] / invoice["total"]
+        return taken_back.quantize(Decimal("0.0001"), ROUND_HALF_EVEN)
+
+    def _dispute(
+        self, charge: BillingObject, at: int, decided_at: int, invoice: dict[str, Any], *, is_won: bool
+    ) -> None:
+        """The bank takes a payment, keeps a fee, and gives the payment back if the company wins."""
+        state = charge.state(at)
+
+        def moved(number: int, moved_at: int, amount: int, fee: int) -> dict[str, Any]:
+            return {
+                "id": f"txn_{charge.id[3:]}x{number}",
+                "object": "balance_transaction",
+                "amount": amount,
+                "created": moved_at,
+                "currency": state["currency"],
+                "fee": fee,
+                "net": amount - fee,
+                "reporting_category": "dispute" if amount < 0 else "dispute_reversal",
+                "type": "adjustment",
+            }
+
+        taken = moved(0, at, -state["amount"], DISPUTE_FEE)
+        dispute = self._owner.object("dispute", f"dp_{charge.id[3:]}", at)
+        dispute.set(
+            at,
+            "charge.dispute.created",
+            amount=state["amount"],
+            balance_transactions=[taken],
+            charge=charge.id,
+            currency=state["currency"],
+            is_charge_refundable=False,
+            payment_intent=state["payment_intent"],
+            reason="fraudulent",
+            status="needs_response",
+        )
+        revenue = self._taken_back(state["amount"], invoice)
+        self._told.payments.append((at, -revenue))
+        if is_won:
+            back = [taken, moved(1, decided_at, state["amount"], 0)]
+            dispute.set(decided_at, "charge.dispute.funds_reinstated", balance_transactions=back)
+            self._told.payments.append((decided_at, revenue))
+        dispute.set(decided_at, "charge.dispute.closed", status="won" if is_won else "lost")
+
+    def _credit(self, invoice: BillingObject, at: int, amount: int) -> None:
+        """A paid invoice is credited in part, to be set off against what comes."""
+        if amount == 0:
+            return
+        state = invoice.state(at)
+        note = self._owner.object("credit_note", f"cn_{invoice.id[3:]}", at)
+        note.set(
+            at,
+            "credit_note.created",
+            amount=amount,
+            currency=state["currency"],
+            customer=self._owner.customer_id,
+            invoice=invoice.id,
+            post_payment_amount=amount,
+            pre_payment_amount=0,
+            reason="order_change",
+            refunds=[],
+            status="issued",
+            total=amount,
+            total_excluding_tax=round(amount * state["total_excluding_tax"] / state["total"]),
+            type="post_payment",
+            voided_at=None,
+        )
+        self._told.payments.append((at, -self._taken_back(amount, state)))
+
+    def _refund(self, charge: BillingObject, at: int, amount: int, invoice: dict[str, Any]) -> BillingObject:
         """Pay `amount` of a charge back; of revenue that takes the share that the invoice was without tax."""
         state, whole = charge.state(at), amount == charge.state(at)["amount"]
         charge.set(at, "charge.refunded", amount_refunded=amount, refunded=whole)
@@ -651,16 +779,18 @@ class _Contract:
             reason="requested_by_customer",
             status="succeeded",
         )
-        currency = self._told.currency
-        taken_back = major(amount, currency) * invoice["total_excluding_tax"] / invoice["total"]
-        self._told.payments.append((at, -taken_back.quantize(Decimal("0.0001"), ROUND_HALF_EVEN)))
+        self._told.payments.append((at, -self._taken_back(amount, invoice)))
+        return refund
 
     def _know_mrr(self, at: int) -> None:
         """Note what the subscription brings a month from `at` on."""
         if self._told.started_at is None:
             return
         currency = self._told.currency
-        monthly = sum((major(item.amount, currency) / item.price.months for item in self._items), Decimal(0))
-        monthly = monthly.quantize(Decimal("0.0001"), ROUND_HALF_EVEN)
+        share_left = Decimal(100 - PERCENT_OFF if self._is_discounted else 100) / 100
+        smallest, monthly = Decimal("0.0001"), Decimal(0)
+        for item in self._items:
+            listed = (major(item.amount, currency) / item.price.months).quantize(smallest, ROUND_HALF_EVEN)
+            monthly += (listed * share_left).quantize(smallest, ROUND_HALF_EVEN)
         if not self._told.rates or self._told.rates[-1][1] != monthly:
             self._told.rates.append((at, monthly))

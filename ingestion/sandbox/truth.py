@@ -352,11 +352,13 @@ class Truth:
         found: list[tuple[Person | None, Order]] = [
             (person, order) for person in self._people for order in person.orders if order.created_at <= self._clock
         ]
-        return found + [(None, order) for order in self._company.staff_orders(self._clock)]
+        of_nobody = self._company.staff_orders(self._clock) + self._company.mistaken_orders(self._clock)
+        return found + [(None, order) for order in of_nobody if order.visible(self._clock)]
 
     def orders(self) -> pa.Table:
         """One row an order: person_key (null: a test order of the staff), cluster_key, order_id, ordered_at, paid_at,
-        cancelled_at, currency, total_amount, tax_amount, shipping_amount, gift_card_amount (net), refunded_amount,
+        cancelled_at, currency, total_amount, tax_amount, shipping_amount, gift_card_amount (net), refunded_amount, of
+        it itemised_amount, which took itemised_revenue_amount of revenue back, disputed_amount (what the bank has),
         is_test, is_guest, has_exchange_rate, piece_count, cost_amount_reporting. Amounts in `currency`, but the cost
         of the goods, which is in euros; null: that of a line is not known. Tax is on top of lines and shipping."""
         schema = pa.schema(
@@ -373,6 +375,9 @@ class Truth:
                 ("shipping_amount", MONEY),
                 ("gift_card_amount", MONEY),
                 ("refunded_amount", MONEY),
+                ("itemised_amount", MONEY),
+                ("itemised_revenue_amount", MONEY),
+                ("disputed_amount", MONEY),
                 ("is_test", pa.bool_()),
                 ("is_guest", pa.bool_()),
                 ("has_exchange_rate", pa.bool_()),
@@ -400,6 +405,9 @@ class Truth:
                     "shipping_amount": order.shipping,
                     "gift_card_amount": sum(cards, Decimal(0)),
                     "refunded_amount": order.refunded(clock),
+                    "itemised_amount": sum((refund.amount for refund in order.itemised(clock)), Decimal(0)),
+                    "itemised_revenue_amount": order.itemised_revenue(clock),
+                    "disputed_amount": order.disputed(clock),
                     "is_test": order.is_test,
                     "is_guest": order.customer_id is None,
                     "has_exchange_rate": order.currency in priced,

@@ -58,19 +58,27 @@ DIFFERENCES = {
             or abs(orders.cost_amount_reporting - truth.cost_amount_reporting)
                 > 0.00005 * (1 + truth.piece_count * orders.rate_to_reporting)
     """,
-    # A refund takes back the order's revenue in the share that it is of the order's total.
-    "orders with another net revenue after refunds": f"""
+    # A refund that says what it was of takes back the revenue of its goods, anything else a share of the order's total.
+    "orders with another net revenue after refunds and disputes": f"""
         select truth.order_id, sum(entries.amount)
         from (
-            select *, {NET_REVENUE} as net_revenue,
-                case when cancelled_at is not null then total_amount else refunded_amount end as taken_back
+            select *, {NET_REVENUE} as net_revenue, refunded_amount + disputed_amount as taken_back
             from truth_orders
             where not is_test and paid_at is not null
         ) as truth
         left join warehouse.core.fct_revenue_entries as entries on entries.order_id = 'shopify:' || truth.order_id
         group by all
         having abs(
-            coalesce(sum(entries.amount), 0) - truth.net_revenue * (1 - truth.taken_back / truth.total_amount::double)
+            coalesce(sum(entries.amount), 0) - truth.net_revenue
+            + case
+                when truth.cancelled_at is not null or truth.taken_back = truth.total_amount
+                then truth.net_revenue
+                else least(
+                    truth.net_revenue,
+                    truth.itemised_revenue_amount
+                    + truth.net_revenue * (truth.taken_back - truth.itemised_amount) / truth.total_amount::double
+                )
+            end
         ) > 0.0001
     """,
     "people with another campaign of first touch": """

@@ -9,6 +9,7 @@ with
         select
             order_id || ':sale' as revenue_entry_id,
             'sale' as entry_type,
+            cast(null as {{ dbt.type_string() }}) as payback_reason,
             order_id,
             cast(null as {{ dbt.type_string() }}) as subscription_id,
             person_id,
@@ -27,6 +28,7 @@ with
     paybacks as (
         select
             refunds.refund_id,
+            refunds.payback_reason,
             refunds.order_id,
             coalesce(orders.person_id, person_records.person_id) as person_id,
             refunds.currency,
@@ -35,7 +37,9 @@ with
             refunds.order_revenue_refunded_amount,
             orders.revenue_amount as order_revenue_amount,
             orders.cost_amount as order_cost_amount,
-            sum(refunds.order_revenue_refunded_amount) over (
+            sum(
+                case when refunds.payback_reason <> 'dispute' then refunds.order_revenue_refunded_amount else 0 end
+            ) over (
                 partition by refunds.order_id
                 order by refunds.refunded_at asc nulls last, refunds.refund_id asc nulls last
                 rows between unbounded preceding and current row
@@ -58,6 +62,8 @@ with
     ),
 
     -- What is sent back takes the cost back in the share of the revenue, rounded on the running total like that.
+    -- Goods of
+    -- a disputed order are gone.
     shares as (
         select
             *,
@@ -82,6 +88,7 @@ with
         select
             refund_id || ':refund' as revenue_entry_id,
             'refund' as entry_type,
+            payback_reason,
             order_id,
             null as subscription_id,
             person_id,
@@ -105,18 +112,23 @@ with
     ),
 
     -- An invoice is a sale of its own, at the rate of the day it was paid, which its refunds take too. What serving it
-    -- costs is a stated share of it.
+    -- costs is a stated share of it; a dispute gives nothing of that back and costs a fee.
     subscription_entries as (
         select
             subscription_revenue.revenue_entry_id,
             subscription_revenue.entry_type,
+            subscription_revenue.payback_reason,
             null as order_id,
             subscription_revenue.subscription_id,
             person_records.person_id,
             subscription_revenue.currency,
             subscription_revenue.amount,
             exchange_rates.rate_to_reporting,
-            {{ money("subscription_revenue.amount * " ~ subscription_cost_rate()) }} as cost_amount,
+            case
+                when subscription_revenue.payback_reason = 'dispute'
+                then subscription_revenue.dispute_cost_amount
+                else {{ money("subscription_revenue.amount * " ~ subscription_cost_rate()) }}
+            end as cost_amount,
             subscription_revenue.order_view_at,
             subscription_revenue.cash_view_at,
             subscription_revenue.loaded_at
@@ -144,6 +156,7 @@ with
         select
             revenue_entry_id,
             entry_type,
+            payback_reason,
             order_id,
             subscription_id,
             person_id,

@@ -12,6 +12,7 @@ with
             periods.status,
             subscriptions.currency,
             periods.mrr_amount,
+            periods.list_mrr_amount,
             {{ converted("periods.mrr_amount", "subscriptions.rate_to_reporting::double") }} as mrr_amount_reporting,
             periods.started_at,
             periods.ended_at,

@@ -27,6 +27,7 @@ with
             case when known.known_ended_at is not null then 'ended' else last_periods.status end as status,
             known.currency,
             coalesce(last_periods.mrr_amount, {{ money("0") }}) as mrr_amount,
+            coalesce(last_periods.list_mrr_amount, {{ money("0") }}) as list_mrr_amount,
             exchange_rates.rate_to_reporting,
             {{
                 converted(

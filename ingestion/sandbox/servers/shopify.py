@@ -1,11 +1,12 @@
-"""Shopify Admin GraphQL: customers, orders with lines, payments and refunds, abandoned checkouts.
+"""Shopify Admin GraphQL: customers, orders with lines, payments, refunds and disputes, checkouts, deleted orders.
 
 Endpoint: POST /admin/api/{version}/graphql.json. A query is checked against the part of the schema below (names and
 types as in version 2026-07) and answered with the selected fields only. Fields here are a subset: what is missing
 is refused as undefined, never answered with null.
 
 Not confirmed against the real API: the cost of a query (calibrated on one published example: 50 orders with two
-nested lists cost 252), the wording of a refused cursor, warnings about filters the search does not know.
+nested lists cost 252), the wording of a refused cursor, warnings about filters the search does not know, that an event
+tells of a deleted order.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from graphql import (
 )
 
 from ingestion.sandbox import malformed
-from ingestion.sandbox.records import Checkout, Line, Order, Record, iso, quantum
+from ingestion.sandbox.records import Checkout, Dispute, Line, Order, Record, Refund, iso, quantum
 from ingestion.sandbox.servers.base import Call, Handler, Refused, Reply, TokenBucket, VendorServer
 
 Wire = dict[str, Any]
@@ -58,6 +59,12 @@ enum CountryCode { ES FR DE GB US JP KW CL }
 enum OrderSortKeys { CREATED_AT ID PROCESSED_AT UPDATED_AT }
 enum CustomerSortKeys { CREATED_AT ID UPDATED_AT }
 enum AbandonedCheckoutSortKeys { CHECKOUT_ID CREATED_AT ID }
+enum EventSortKeys { CREATED_AT ID }
+enum EventSubjectType { CUSTOMER ORDER PRODUCT }
+enum DisputeType { CHARGEBACK INQUIRY }
+enum DisputeStatus { ACCEPTED CHARGE_REFUNDED LOST NEEDS_RESPONSE PREVENTED UNDER_REVIEW WON }
+enum RefundLineItemRestockType { CANCEL NO_RESTOCK RETURN }
+enum OrderAdjustmentDiscrepancyReason { CUSTOMER DAMAGE REFUND_DISCREPANCY RESTOCK }
 enum OrderDisplayFinancialStatus {
   AUTHORIZED EXPIRED PAID PARTIALLY_PAID PARTIALLY_REFUNDED PENDING REFUNDED VOIDED
 }
@@ -75,6 +82,10 @@ type QueryRoot {
                      sortKey: AbandonedCheckoutSortKeys = ID): AbandonedCheckoutConnection!
   order(id: ID!): Order
   customer(id: ID!): Customer
+  refund(id: ID!): Refund
+  dispute(id: ID!): ShopifyPaymentsDispute
+  events(after: String, first: Int, query: String, reverse: Boolean = false,
+         sortKey: EventSortKeys = ID): EventConnection
 }
 type PageInfo { hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String endCursor: String }
 type MoneyV2 { amount: Decimal! currencyCode: CurrencyCode! }
@@ -109,10 +120,36 @@ type LineItem {
   variant: ProductVariant
   originalUnitPriceSet: MoneyBag! originalTotalSet: MoneyBag! discountedTotalSet: MoneyBag! totalDiscountSet: MoneyBag!
 }
+type RefundLineItem {
+  id: ID lineItem: LineItem! quantity: Int! restockType: RefundLineItemRestockType!
+  subtotalSet: MoneyBag! totalTaxSet: MoneyBag!
+}
+type RefundShippingLine { id: ID! subtotalAmountSet: MoneyBag! taxAmountSet: MoneyBag! }
+type OrderAdjustment {
+  id: ID! reason: OrderAdjustmentDiscrepancyReason amountSet: MoneyBag! taxAmountSet: MoneyBag!
+}
+type RefundDuty { amountSet: MoneyBag! }
+type RefundLineItemConnection { nodes: [RefundLineItem!]! pageInfo: PageInfo! }
+type RefundShippingLineConnection { nodes: [RefundShippingLine!]! pageInfo: PageInfo! }
+type OrderAdjustmentConnection { nodes: [OrderAdjustment!]! pageInfo: PageInfo! }
+type OrderTransactionConnection { nodes: [OrderTransaction!]! pageInfo: PageInfo! }
 type Refund {
   id: ID! legacyResourceId: UnsignedInt64! createdAt: DateTime updatedAt: DateTime! note: String
-  totalRefundedSet: MoneyBag!
+  totalRefundedSet: MoneyBag! duties: [RefundDuty!]
+  refundLineItems(after: String, first: Int): RefundLineItemConnection!
+  refundShippingLines(after: String, first: Int): RefundShippingLineConnection!
+  orderAdjustments(after: String, first: Int): OrderAdjustmentConnection!
+  transactions(after: String, first: Int): OrderTransactionConnection!
 }
+type OrderDisputeSummary { id: ID! initiatedAs: DisputeType! status: DisputeStatus! }
+type ShopifyPaymentsDispute {
+  id: ID! status: DisputeStatus! type: DisputeType! initiatedAt: DateTime! finalizedOn: DateTime amount: MoneyV2!
+}
+interface Event { id: ID! action: String! createdAt: DateTime! }
+type BasicEvent implements Event {
+  id: ID! action: String! createdAt: DateTime! subjectId: ID! subjectType: EventSubjectType!
+}
+type EventConnection { nodes: [Event!]! pageInfo: PageInfo! }
 type OrderTransaction {
   id: ID! kind: OrderTransactionKind! status: OrderTransactionStatus! gateway: String amountSet: MoneyBag!
   createdAt: DateTime! processedAt: DateTime test: Boolean!
@@ -125,6 +162,7 @@ type Order {
   displayFinancialStatus: OrderDisplayFinancialStatus displayFulfillmentStatus: OrderDisplayFulfillmentStatus!
   totalPriceSet: MoneyBag! subtotalPriceSet: MoneyBag totalTaxSet: MoneyBag totalShippingPriceSet: MoneyBag!
   totalDiscountsSet: MoneyBag currentTotalPriceSet: MoneyBag! totalRefundedSet: MoneyBag!
+  currentTotalTaxSet: MoneyBag! taxesIncluded: Boolean! edited: Boolean! disputes: [OrderDisputeSummary!]!
   customerJourneySummary: CustomerJourneySummary
   lineItems(after: String, first: Int, reverse: Boolean = false): LineItemConnection!
   transactions(first: Int): [OrderTransaction!]!
@@ -135,9 +173,11 @@ type AbandonedCheckout {
 }
 schema { query: QueryRoot }
 """
-CONNECTIONS = ("orders", "customers", "abandonedCheckouts", "lineItems")
+REFUND_CONNECTIONS = ("refundLineItems", "refundShippingLines", "orderAdjustments")
+CONNECTIONS = ("orders", "customers", "abandonedCheckouts", "events", "lineItems", *REFUND_CONNECTIONS)
 LISTS = (*CONNECTIONS, "transactions", "refunds")
 SORTS = {"CREATED_AT": "createdAt", "UPDATED_AT": "updatedAt", "PROCESSED_AT": "processedAt"}
+WORDS = {"action": "action", "subject_type": "subjectType"}
 FILTERS = {"created_at": "createdAt", "updated_at": "updatedAt", "processed_at": "processedAt"}
 TERM = re.compile(r"(?P<name>\w+):(?P<operator>>=|<=|>|<|=)?(?P<value>'[^']*'|\"[^\"]*\"|\S+)")
 
@@ -190,7 +230,7 @@ def query_cost(selections: Iterable[Selection], *, outermost: bool = True) -> in
     """Points that a query asks for: an outer list costs two and one an item, a nested one the log of its length."""
     cost = 0
     for selection in selections:
-        inner = query_cost(selection.children, outermost=outermost and selection.name not in CONNECTIONS)
+        inner = query_cost(selection.children, outermost=outermost and selection.name not in LISTS)
         if selection.name not in LISTS:
             cost += inner
             continue
@@ -215,15 +255,24 @@ class Shopify(VendorServer):
         people, start = self.company.people(clock), self.company.start
         customers = [c for person in people for c in person.shop_customers] + malformed.shopify_customers(start)
         orders = [order for person in people for order in person.orders] + malformed.shopify_orders(start)
-        orders += self.company.staff_orders(clock)
+        mistaken = self.company.mistaken_orders(clock)
+        orders += self.company.staff_orders(clock) + mistaken
         checkouts = [checkout for person in people for checkout in person.checkouts]
         self._customers = {c.id: self._customer(c) for c in customers if c.visible(clock)}
-        self._orders = {o.id: self._order(o) for o in orders if o.created_at <= clock}
+        self._orders = {o.id: self._order(o) for o in orders if o.visible(clock)}
+        self._refunds = {refund["_id"]: refund for order in self._orders.values() for refund in order["refunds"]}
+        self._disputes = {
+            dispute.id: self._dispute(dispute, order)
+            for order in orders
+            for dispute in order.disputes
+            if order.visible(clock)
+        }
         found = [self._checkout(c) for c in checkouts if c.created_at <= clock]
         self._lists: dict[str, list[Wire]] = {
             "customers": list(self._customers.values()),
             "orders": list(self._orders.values()),
             "abandonedCheckouts": found,
+            "events": [_deletion(order) for order in mistaken if not order.visible(clock)],
         }
         self._matching = lru_cache(maxsize=64)(self._match)
 
@@ -309,8 +358,14 @@ class Shopify(VendorServer):
 
     def _root(self, selection: Selection, drift: int) -> Any:
         arguments = selection.arguments
-        if selection.name in ("order", "customer"):
-            known = self._orders if selection.name == "order" else self._customers
+        singles = {
+            "order": self._orders,
+            "customer": self._customers,
+            "refund": self._refunds,
+            "dispute": self._disputes,
+        }
+        if selection.name in singles:
+            known = singles[selection.name]
             number = str(arguments["id"]).rsplit("/", 1)[-1]
             found = known.get(int(number)) if number.isdigit() else None
             return None if found is None else self._project(found, selection.children)
@@ -358,7 +413,7 @@ class Shopify(VendorServer):
         found: Wire = {}
         for selection in selections:
             value = record[selection.name]
-            if selection.name == "lineItems":
+            if isinstance(value, list) and any(child.name in ("nodes", "edges") for child in selection.children):
                 found[selection.key] = self._connection(value, selection)
                 continue
             if selection.name == "metafield":
@@ -459,6 +514,22 @@ class Shopify(VendorServer):
             "totalShippingPriceSet": self._money(order.shipping, currency, at),
             "totalDiscountsSet": self._money(order.discount, currency, at),
             "currentTotalPriceSet": self._money(order.total - refunded, currency, at),
+            "currentTotalTaxSet": self._money(
+                order.tax - sum((refund.tax for refund in order.refunds if refund.at <= clock), Decimal(0)),
+                currency,
+                at,
+            ),
+            "taxesIncluded": False,
+            "edited": False,
+            "disputes": [
+                {
+                    "id": f"gid://shopify/OrderDisputeSummary/{dispute.id}",
+                    "initiatedAs": "CHARGEBACK",
+                    "status": dispute.status(clock),
+                }
+                for dispute in order.disputes
+                if dispute.at <= clock
+            ],
             "totalRefundedSet": self._money(refunded, currency, at),
             "customerJourneySummary": {"ready": True, "firstVisit": visit, "lastVisit": visit} if visit else None,
             "lineItems": [
@@ -495,20 +566,87 @@ class Shopify(VendorServer):
                 for t in order.transactions
                 if t.at <= clock
             ],
-            "refunds": [
-                {
-                    "id": f"gid://shopify/Refund/{refund.id}",
-                    "legacyResourceId": str(refund.id),
-                    "createdAt": iso(refund.at),
-                    "updatedAt": iso(refund.at),
-                    "note": refund.note,
-                    "totalRefundedSet": self._money(refund.amount, currency, at),
-                }
-                for refund in order.refunds
-                if refund.at <= clock
-            ],
+            "refunds": [self._refund(refund, order) for refund in order.refunds if refund.at <= clock],
         }
         return {**wire, **order.overrides}
+
+    def _refund(self, refund: Refund, order: Order) -> Wire:
+        """A refund with what it was of; one of nothing in particular is an adjustment below zero."""
+
+        def money(amount: Decimal) -> Wire:
+            return self._money(amount, order.currency, order.processed_at)
+
+        nothing = money(Decimal(0))
+        return {
+            "_id": refund.id,
+            "id": f"gid://shopify/Refund/{refund.id}",
+            "legacyResourceId": str(refund.id),
+            "createdAt": iso(refund.at),
+            "updatedAt": iso(refund.at),
+            "note": refund.note,
+            "totalRefundedSet": money(refund.amount),
+            "duties": [],
+            "refundLineItems": [
+                {
+                    "_id": refund.id,
+                    "id": f"gid://shopify/RefundLineItem/{refund.id}",
+                    "lineItem": {"id": f"gid://shopify/LineItem/{line_id}"},
+                    "quantity": quantity,
+                    "restockType": "RETURN",
+                    "subtotalSet": money(refund.amount - refund.tax),
+                    "totalTaxSet": money(refund.tax),
+                }
+                for line_id, quantity in refund.lines
+            ],
+            "refundShippingLines": [
+                {
+                    "_id": refund.id,
+                    "id": f"gid://shopify/RefundShippingLine/{refund.id}",
+                    "subtotalAmountSet": money(refund.amount),
+                    "taxAmountSet": nothing,
+                }
+            ]
+            if refund.is_of_shipping
+            else [],
+            "orderAdjustments": []
+            if refund.is_itemised
+            else [
+                {
+                    "_id": refund.id,
+                    "id": f"gid://shopify/OrderAdjustment/{refund.id}",
+                    "reason": "REFUND_DISCREPANCY",
+                    "amountSet": money(-refund.amount),
+                    "taxAmountSet": nothing,
+                }
+            ],
+            "transactions": [
+                {
+                    "_id": refund.id,
+                    "id": f"gid://shopify/OrderTransaction/{refund.id}",
+                    "kind": "REFUND",
+                    "status": "SUCCESS",
+                    "gateway": "shopify_payments",
+                    "amountSet": money(refund.amount),
+                    "createdAt": iso(refund.at),
+                    "processedAt": iso(refund.at),
+                    "test": order.is_test,
+                }
+            ],
+        }
+
+    def _dispute(self, dispute: Dispute, order: Order) -> Wire:
+        is_decided = dispute.decided_at <= self.clock
+        return {
+            "id": f"gid://shopify/ShopifyPaymentsDispute/{dispute.id}",
+            "status": dispute.status(self.clock),
+            "type": "CHARGEBACK",
+            "initiatedAt": iso(dispute.at),
+            "finalizedOn": iso(dispute.decided_at) if is_decided else None,
+            "amount": {
+                "amount": str(dispute.amount.quantize(quantum(order.currency))),
+                "currencyCode": order.currency,
+            },
+        }
 
     def _checkout(self, checkout: Checkout) -> Wire:
         done = checkout.completed_at is not None and checkout.completed_at <= self.clock
@@ -521,6 +659,18 @@ class Shopify(VendorServer):
             "totalPriceSet": self._money(checkout.total, checkout.currency, checkout.created_at),
             "customer": self._customers.get(checkout.customer_id),
         }
+
+
+def _deletion(order: Order) -> Wire:
+    """The event that tells that an order is gone."""
+    return {
+        "_id": order.id,
+        "id": f"gid://shopify/BasicEvent/{order.id}",
+        "action": "destroy",
+        "createdAt": iso(order.deleted_at or order.created_at),
+        "subjectId": f"gid://shopify/Order/{order.id}",
+        "subjectType": "ORDER",
+    }
 
 
 def _variant(line: Line) -> Wire | None:
@@ -539,6 +689,8 @@ def _cursor(record: Wire) -> str:
 def _term(match: re.Match[str]) -> Callable[[Wire], bool]:
     """One term of a search query: field, comparison, instant. Unknown fields are refused, not ignored."""
     name, operator, value = match["name"], match["operator"] or "=", match["value"].strip("'\"")
+    if name in WORDS:
+        return lambda record: str(record[WORDS[name]]) == value
     if name not in FILTERS:
         raise Refused(failure(f"the search knows no field {name}", "BAD_REQUEST"))
     try:

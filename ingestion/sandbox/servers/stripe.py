@@ -1,8 +1,10 @@
-"""Stripe API: customers, products, prices, subscriptions and their items, invoices and their lines, payments, events.
+"""Stripe API: customers, prices, subscriptions and their items, invoices and their lines, money in and out, events.
 
 Endpoints: GET /v1/{customers, products, prices, subscriptions, subscription_items, invoices, invoice_payments, charges,
-refunds, events}, GET /v1/invoices/{id}/lines. Shapes as in version 2025-03-31.basil: periods on items, an invoice's
-subscription under `parent`, payments of an invoice as objects of their own.
+refunds, disputes, credit_notes, events}, each of those objects by its id, GET /v1/invoices/{id}/lines. Shapes as in
+version 2025-03-31.basil: periods on items, an invoice's subscription under `parent`, payments of an invoice as objects
+of their own. What is expanded is shown where `expand[]` asks for it: else discounts are ids, and tiers and currency
+options absent.
 
 Not confirmed against the real API: the order of events within one second (newest first here); `Retry-After` (given
 only by the fault of that name); whether an embedded list stops at ten entries. Fields here are a subset.
@@ -47,6 +49,8 @@ KINDS = {
     "invoice_payment": "invoice_payments",
     "charge": "charges",
     "refund": "refunds",
+    "dispute": "disputes",
+    "credit_note": "credit_notes",
 }
 FILTERS = {
     "customers": {"email"},
@@ -58,9 +62,12 @@ FILTERS = {
     "invoice_payments": {"status", "invoice"},
     "charges": {"customer", "payment_intent"},
     "refunds": {"charge", "payment_intent"},
+    "disputes": {"charge", "payment_intent"},
+    "credit_notes": {"customer", "invoice"},
     "events": {"type", "types[]"},
 }
 PAGING = {"limit", "starting_after"}
+EXPAND = re.compile(r"^expand\[\d*\]$")
 CREATED = re.compile(r"^created(?:\[(gt|gte|lt|lte)\])?$")
 
 
@@ -93,6 +100,7 @@ class Stripe(VendorServer):
     def routes(self) -> Iterable[tuple[str, str, Handler]]:
         for path in KINDS.values():
             yield "GET", f"/v1/{path}", self._for(path, self.list_objects)
+            yield "GET", f"/v1/{path}/{{identifier}}", self._for(path, self.one_object)
         yield "GET", "/v1/subscription_items", self._for("subscription_items", self.subscription_items)
         yield "GET", "/v1/invoices/{identifier}/lines", self.invoice_lines
         yield "GET", "/v1/events", self.events
@@ -143,14 +151,23 @@ class Stripe(VendorServer):
     def list_objects(self, path: str, call: Call) -> Reply:
         """Objects newest first, of the filters that the call gives."""
         _check(call, FILTERS[path], created=True)
-        wires = self._wires(path)
-        tests = [_test(name, value) for name, value in call.params.items() if name not in PAGING]
+        wires = self._wires(path, _expanded(call, "data."))
+        tests = [_test(name, value) for name, value in call.params.items() if not _is_of_every_list(name)]
         if path == "subscriptions" and "status" not in call.params:
             tests.append(lambda wire: wire["status"] != "canceled")  # what Stripe does without status=all
         return self._page(call, f"/v1/{path}", [wire for wire in wires if all(test(wire) for test in tests)])
 
-    def _list(self, path: str) -> list[Wire]:
-        return [_wire(record, record.state(self.clock)) for record in self._lists[path]]
+    def one_object(self, path: str, call: Call) -> Reply:
+        """One object as it is now; of a deleted one, that it is."""
+        _check(call, set())
+        wanted = call.path_params["identifier"]
+        found = next((wire for wire in self._wires(path, _expanded(call)) if wire["id"] == wanted), None)
+        if found is None:
+            raise Refused(error(f"No such {path[:-1]}: '{wanted}'", 404, code="resource_missing", param="id"))
+        return Reply(found)
+
+    def _list(self, path: str, expanded: frozenset[str]) -> list[Wire]:
+        return [_wire(record, record.state(self.clock), expanded) for record in self._lists[path]]
 
     def subscription_items(self, path: str, call: Call) -> Reply:
         """Items of one subscription, all of them."""
@@ -213,8 +230,21 @@ def _no_such(call: Call) -> Reply:
 def _check(call: Call, names: set[str], *, created: bool = False) -> None:
     """Refuse a parameter that the endpoint does not know, as Stripe does."""
     for name in call.params:
-        if name not in names | PAGING and not (created and CREATED.match(name)):
+        if name not in names and not _is_of_every_list(name) and not (created and CREATED.match(name)):
             raise Refused(error(f"Received unknown parameter: {name}", code="parameter_unknown", param=name))
+
+
+def _is_of_every_list(name: str) -> bool:
+    return name in PAGING or EXPAND.match(name) is not None
+
+
+def _expanded(call: Call, prefix: str = "") -> frozenset[str]:
+    """The first steps of the paths that the call wants in full."""
+    asked = [value for name, value in call.params.items() if EXPAND.match(name)]
+    for path in asked:
+        if not path.startswith(prefix):
+            raise Refused(error(f"This property cannot be expanded ({path}).", param="expand"))
+    return frozenset(path.removeprefix(prefix).split(".")[0] for path in asked)
 
 
 def _test(name: str, value: str) -> Callable[[Wire], bool]:
@@ -237,15 +267,22 @@ def _test(name: str, value: str) -> Callable[[Wire], bool]:
     return lambda wire: str(wire.get(name)).lower() == value.lower()
 
 
-def _wire(record: BillingObject, state: Mapping[str, Any]) -> Wire:
+def _wire(record: BillingObject, state: Mapping[str, Any], expanded: frozenset[str] = frozenset()) -> Wire:
     """An object as a list or an event shows it: of what it contains, the first entries."""
-    wire = {"id": record.id, "object": record.kind, "created": record.created_at, "livemode": True, **state}
+    wire: Wire = {"id": record.id, "object": record.kind, "created": record.created_at, **state}
+    if record.kind != "refund":
+        wire["livemode"] = True
     for name, url in (
         ("items", f"/v1/subscription_items?subscription={record.id}"),
         ("lines", f"/v1/invoices/{record.id}/lines"),
     ):
         if name in wire:
             wire[name] = _embed(wire[name], url)
+    if "discounts" in wire and "discounts" not in expanded:
+        wire["discounts"] = [discount["id"] for discount in wire["discounts"]]
+    for name in ("tiers", "currency_options"):
+        if name in wire and name not in expanded:
+            del wire[name]
     return wire
 
 

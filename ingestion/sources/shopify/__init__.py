@@ -1,8 +1,9 @@
-"""Shopify Admin GraphQL API: customers, orders with lines, transactions and refunds, abandoned checkouts.
+"""Shopify Admin GraphQL API: customers, orders with lines, transactions, refunds and disputes, abandoned checkouts.
 
 Belongs here: Shopify's cursors, query costs, nested connections and field names. Does not: what counts as revenue.
 
-An order's lines, transactions and refunds arrive inside it. They are tables of their own, made from one pass.
+An order's lines, transactions, refunds and disputes arrive inside it. They are tables of their own, made from one pass.
+What stays unconfirmed stands in the README.
 """
 
 from __future__ import annotations
@@ -20,15 +21,18 @@ from dlt.extract import DltResource
 
 from ingestion import config
 from ingestion.config import SettingsError
-from ingestion.http import Client, Problem, expect_list, judge_status, pages
+from ingestion.http import Client, Problem, VendorError, expect_list, judge_status, pages
 from ingestion.intake import Intake
 from ingestion.sources.shopify import queries
 from ingestion.sources.shopify.models import (
     ABANDONED_CHECKOUTS,
     CUSTOMERS,
+    DELETIONS,
+    ORDER_DISPUTES,
     ORDER_LINES,
     ORDER_TRANSACTIONS,
     ORDERS,
+    REFUND_ITEMS,
     REFUNDS,
     TABLES,
 )
@@ -86,7 +90,7 @@ def judge(response: requests.Response, body: Any) -> Problem | None:
     if "INTERNAL_SERVER_ERROR" in codes or response.status_code >= 500:
         return Problem(said, retry=True, advice="Run again later.", code=code)
     if "ACCESS_DENIED" in codes:
-        return Problem(said, advice=_COST_ACCESS if all(map(_is_about_costs, errors)) else _ACCESS, code=code)
+        return Problem(said, advice=_advice(errors), code=code)
     return Problem(
         said,
         advice="The API may have changed: check the version the queries are written for.",
@@ -105,10 +109,22 @@ _COST_ACCESS = (
 )
 
 
-def _is_about_costs(error: Any) -> bool:
-    """Whether a field on the way to a unit cost was refused."""
-    refused = f"{at(error, 'message')} {at(error, 'path')}"
-    return any(field in refused for field in ("variant", "inventoryItem", "unitCost"))
+_DISPUTE_ACCESS = (
+    "The token may not read disputes. Give the app the scope read_shopify_payments_disputes, or leave them out: "
+    f"{config.variable_name(SOURCE, 'disputes')}=false."
+)
+
+
+def _advice(errors: list[Any]) -> str:
+    """What to do about refused fields: costs and disputes need a scope of their own and may be left out."""
+    refused = [f"{at(error, 'message')} {at(error, 'path')}" for error in errors]
+    for fields, advice in (
+        (("variant", "inventoryItem", "unitCost"), _COST_ACCESS),
+        (("dispute",), _DISPUTE_ACCESS),
+    ):
+        if all(any(field in text for field in fields) for text in refused):
+            return advice
+    return _ACCESS
 
 
 def _wait_seconds(body: Any) -> float | None:
@@ -159,6 +175,7 @@ def order_row(record: Any) -> Any:
         *("id", "legacyResourceId", "name", "email", "phone", "test", "customer", "presentmentCurrencyCode"),
         *("totalPriceSet", "subtotalPriceSet", "totalTaxSet", "totalShippingPriceSet", "totalDiscountsSet"),
         *("currentTotalPriceSet", "totalRefundedSet", "displayFinancialStatus", "displayFulfillmentStatus"),
+        *("currentTotalTaxSet", "taxesIncluded", "edited", "disputes"),
         *("cancelReason", "sourceName", "customerJourneySummary", "createdAt", "processedAt", "cancelledAt"),
         *("updatedAt", "lineItems", "transactions", "refunds"),
     )
@@ -178,6 +195,9 @@ def order_row(record: Any) -> Any:
         "total_discounts": _amount(record, "totalDiscountsSet"),
         "current_total_price": _amount(record, "currentTotalPriceSet"),
         "total_refunded": _amount(record, "totalRefundedSet"),
+        "current_total_tax": _amount(record, "currentTotalTaxSet"),
+        "taxes_included": record.get("taxesIncluded"),
+        "edited": record.get("edited"),
         "test": record.get("test"),
         "display_financial_status": record.get("displayFinancialStatus"),
         "display_fulfillment_status": record.get("displayFulfillmentStatus"),
@@ -239,11 +259,78 @@ def refund_row(order_id: Any, record: Any) -> Any:
     """Wire refund of an order -> row of `refunds`."""
     if not isinstance(record, Mapping):
         return record
+    attempts = [at(attempt, "status") for attempt in at(record, "transactions", "nodes") or []]
     return {
-        **unknown(record, ("createdAt", "totalRefundedSet")),
+        **unknown(record, ("createdAt", "totalRefundedSet", "duties", *queries.REFUND_LISTS)),
         "order_id": order_id,
         "total_refunded": _amount(record, "totalRefundedSet"),
         "currency_code": at(record, "totalRefundedSet", "presentmentMoney", "currencyCode"),
+        "has_failed": all(status in ("FAILURE", "ERROR") for status in attempts) if attempts else None,
+        "created_at": record.get("createdAt"),
+    }
+
+
+@dataclass(frozen=True)
+class RefundEntries:
+    """Where a refund shows the entries of one kind, and the fields of their amounts."""
+
+    kind: str
+    path: tuple[str, ...]
+    amount: str
+    tax: str
+
+
+REFUND_ENTRIES = (
+    RefundEntries("line", ("refundLineItems", "nodes"), "subtotalSet", "totalTaxSet"),
+    RefundEntries("shipping", ("refundShippingLines", "nodes"), "subtotalAmountSet", "taxAmountSet"),
+    RefundEntries("duty", ("duties",), "amountSet", "taxAmountSet"),
+    RefundEntries("adjustment", ("orderAdjustments", "nodes"), "amountSet", "taxAmountSet"),
+)
+
+
+def refund_item_rows(order_id: Any, record: Any) -> Iterator[Any]:
+    """Wire refund of an order -> rows of what it was of."""
+    for entries in REFUND_ENTRIES:
+        for number, entry in enumerate(at(record, *entries.path) or []):
+            yield {
+                "order_id": order_id,
+                "refund_id": at(record, "id"),
+                "kind": entries.kind,
+                "number": number,
+                "id": at(entry, "id"),
+                "line_item_id": at(entry, "lineItem", "id"),
+                "quantity": at(entry, "quantity"),
+                "reason": at(entry, "reason"),
+                "amount": _amount(entry, entries.amount),
+                "tax": _amount(entry, entries.tax),
+                "currency_code": at(entry, entries.amount, "presentmentMoney", "currencyCode"),
+            }
+
+
+def dispute_row(order: Any, record: Any) -> Any:
+    """Wire dispute of an order, with what Shopify Payments says of it -> row of `order_disputes`."""
+    if not isinstance(record, Mapping):
+        return record
+    return {
+        **unknown(record, ("initiatedAs", "dispute")),
+        "order_id": at(order, "id"),
+        "initiated_as": record.get("initiatedAs"),
+        "amount": at(record, "dispute", "amount", "amount"),
+        "currency_code": at(record, "dispute", "amount", "currencyCode"),
+        "initiated_at": at(record, "dispute", "initiatedAt"),
+        "finalized_on": at(record, "dispute", "finalizedOn"),
+        "order_updated_at": at(order, "updatedAt"),
+    }
+
+
+def deletion_row(record: Any) -> Any:
+    """Wire event of a deletion -> row of `deletions`."""
+    if not isinstance(record, Mapping):
+        return record
+    return {
+        **unknown(record, ("subjectId", "subjectType", "createdAt", "action")),
+        "subject_id": record.get("subjectId"),
+        "subject_type": record.get("subjectType"),
         "created_at": record.get("createdAt"),
     }
 
@@ -266,16 +353,19 @@ def checkout_row(record: Any) -> Any:
 
 
 class Shop:
-    """Reads one shop, with or without what its goods cost."""
+    """Reads one shop, with or without what its goods cost and what is disputed."""
 
-    def __init__(self, client: Client, path: str, *, unit_costs: bool = True) -> None:
+    def __init__(self, client: Client, path: str, *, unit_costs: bool = True, disputes: bool = True) -> None:
         self._client = client
         self._path = path
         self._unit_costs = unit_costs
+        self._disputes = disputes
 
     def _query(self, query: str, **variables: Any) -> Any:
         if not self._unit_costs:
             query = queries.without_unit_costs(query)
+        if not self._disputes:
+            query = queries.without_disputes(query)
         answer = self._client.post(self._path, body={"query": query, "variables": variables})
         return at(answer, "data")
 
@@ -301,12 +391,13 @@ class Shop:
         return Changes(found, watermark.stored)
 
     def _complete(self, order: Any, intake: Intake) -> None:
-        """Read an order's lines, transactions and refunds whole: a nested list stops silently at its limit."""
+        """Read what an order holds whole: a nested list stops silently at its limit."""
         if not isinstance(order, dict):
             return
         order_id = order.get("id")
         if at(order, "lineItems", "pageInfo", "hasNextPage"):
-            order["lineItems"] = {"nodes": self._lines(order_id)}
+            lines = self._entries(queries.ORDER_LINE_ITEMS, "order", order_id, "lineItems")
+            order["lineItems"] = {"nodes": lines}
         for field, query, table in (
             ("transactions", queries.ORDER_TRANSACTIONS, ORDER_TRANSACTIONS),
             ("refunds", queries.ORDER_REFUNDS, REFUNDS),
@@ -317,20 +408,67 @@ class Shop:
             if len(order[field]) >= queries.LONGEST_LIST:
                 reason = f"the order has {queries.LONGEST_LIST} {field} or more: Shopify gives no further ones"
                 intake.reject(table.name, {"order_id": order_id}, reason)
+        if len(order.get("refunds") or []) >= queries.NESTED_LIST:
+            ids = [at(refund, "id") for refund in order["refunds"]]
+            order["refunds"] = [at(self._query(queries.REFUND_ALONE, id=refund_id), "refund") for refund_id in ids]
+        for refund in order.get("refunds") or []:
+            self._complete_refund(refund)
+        for dispute in order.get("disputes") or []:
+            if isinstance(dispute, dict):
+                dispute["dispute"] = self._dispute(str(dispute.get("id")))
 
-    def _lines(self, order_id: Any) -> list[Any]:
-        """All line items of an order, none if it was deleted meanwhile."""
+    def _complete_refund(self, refund: Any) -> None:
+        for name, query in queries.REFUND_ENTRIES.items():
+            if at(refund, name, "pageInfo", "hasNextPage"):
+                refund[name] = {"nodes": self._entries(query, "refund", at(refund, "id"), name)}
+
+    def _dispute(self, summary_id: str) -> Any:
+        """What Shopify Payments says of a dispute; None of one that another gateway handles."""
+        gid = f"gid://shopify/ShopifyPaymentsDispute/{summary_id.rsplit('/', 1)[-1]}"
+        return at(self._query(queries.DISPUTE, id=gid), "dispute")
+
+    def deletions(self, since: str | None) -> Changes:
+        """Events of deleted orders since `since` (of a year, at most)."""
+        found, watermark = Spool(), Watermark(since)
+        terms = ["subject_type:ORDER", "action:destroy"]
+        if watermark.at is not None:
+            terms.append(f"created_at:>='{watermark.at - UPDATED_LAG:%Y-%m-%dT%H:%M:%SZ}'")
 
         def fetch(cursor: str | None) -> tuple[list[Any], str | None]:
-            data = self._query(queries.ORDER_LINE_ITEMS, id=order_id, first=queries.LONGEST_LIST, after=cursor)
-            order = at(data, "order")
-            return ([], None) if order is None else _page("order.lineItems", at(order, "lineItems"))
+            try:
+                data = self._query(queries.DELETIONS, first=queries.PAGE, after=cursor, condition=" AND ".join(terms))
+            except VendorError as error:
+                if "ACCESS_DENIED" not in error.code:
+                    raise
+                data = None
+            if at(data, "events") is None:
+                log.warning(
+                    "shopify: no events are shown to this token, so that deleted orders are not seen: "
+                    "ingestion/sources/shopify/README.md says how to take one out"
+                )
+                return [], None
+            return _page("events", at(data, "events"))
 
-        lines = Spool()
         for page in pages(fetch):
-            for line in page:
-                lines.add(at(line, "id"), line)
-        return list(lines)
+            for event in page:
+                if at(event, "subjectType") == "ORDER" and at(event, "action") == "destroy":
+                    found.add(at(event, "id"), event)
+                    watermark.see(at(event, "createdAt"))
+        return Changes(found, watermark.stored)
+
+    def _entries(self, query: str, parent: str, parent_id: Any, name: str) -> list[Any]:
+        """All entries of a list within a record, none if the record was deleted meanwhile."""
+
+        def fetch(cursor: str | None) -> tuple[list[Any], str | None]:
+            data = self._query(query, id=parent_id, first=queries.LONGEST_LIST, after=cursor)
+            record = at(data, parent)
+            return ([], None) if record is None else _page(f"{parent}.{name}", at(record, name))
+
+        entries = Spool()
+        for page in pages(fetch):
+            for entry in page:
+                entries.add(at(entry, "id"), entry)
+        return list(entries)
 
 
 def _page(name: str, connection: Any) -> tuple[list[Any], str | None]:
@@ -358,8 +496,9 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         token = config.secret_setting(SOURCE, "access_token")
         version = config.required_setting(SOURCE, "api_version")
         unit_costs = config.flag_setting(SOURCE, "unit_costs")
+        disputes = config.flag_setting(SOURCE, "disputes")
         client = Client(SOURCE, base_url, {"X-Shopify-Access-Token": token}, judge)
-        return Shop(client, f"/admin/api/{version}/graphql.json", unit_costs=unit_costs)
+        return Shop(client, f"/admin/api/{version}/graphql.json", unit_costs=unit_costs, disputes=disputes)
 
     # Tables made from the same list share one pass; one that is run alone makes the pass from its own position.
     @cache
@@ -379,9 +518,25 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     def nested(to_row: Callable[[Any, Any], Any], *path: str) -> Callable[[Any], Iterable[Any]]:
         return lambda order: [to_row(at(order, "id"), record) for record in at(order, *path) or []]
 
+    def refund_items(order: Any) -> Iterable[Any]:
+        return [row for refund in at(order, "refunds") or [] for row in refund_item_rows(at(order, "id"), refund)]
+
+    def order_disputes(order: Any) -> Iterable[Any]:
+        return [dispute_row(order, dispute) for dispute in at(order, "disputes") or []]
+
+    def deletions() -> Iterator[Any]:
+        state = dlt.current.resource_state()
+        found = shop().deletions(state.get("created_until"))
+        for batch in batches(map(deletion_row, found.records)):
+            yield list(intake.accept(DELETIONS, batch))
+        state["created_until"] = found.updated_until
+
     yield from_changes(CUSTOMER_LIST, CUSTOMERS, lambda record: [customer_row(record)])
     yield from_changes(ORDER_LIST, ORDERS, lambda record: [order_row(record)])
     yield from_changes(ORDER_LIST, ORDER_LINES, nested(line_row, "lineItems", "nodes"))
     yield from_changes(ORDER_LIST, ORDER_TRANSACTIONS, nested(transaction_row, "transactions"))
     yield from_changes(ORDER_LIST, REFUNDS, nested(refund_row, "refunds"))
+    yield from_changes(ORDER_LIST, REFUND_ITEMS, refund_items)
+    yield from_changes(ORDER_LIST, ORDER_DISPUTES, order_disputes)
+    yield dlt.resource(deletions, **DELETIONS.hints())
     yield from_changes(CHECKOUT_LIST, ABANDONED_CHECKOUTS, lambda record: [checkout_row(record)])

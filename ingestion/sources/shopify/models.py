@@ -45,6 +45,9 @@ class Order(Row):
     total_discounts: Decimal | None = None
     current_total_price: Decimal | None = None
     total_refunded: Decimal | None = None
+    current_total_tax: Decimal | None = Field(None, ge=0)
+    taxes_included: bool | None = None  # in the prices of lines and shipping
+    edited: bool | None = None  # after it was placed: its totals are those of the current order, plus what was refunded
     test: bool
     display_financial_status: str | None = None
     display_fulfillment_status: str | None = None
@@ -101,6 +104,47 @@ class Refund(Row):
     total_refunded: Decimal = Field(ge=0)
     currency_code: str
     note: str | None = None
+    has_failed: bool | None = None  # each attempt to pay it back; null where no attempt is shown
+    created_at: datetime
+
+
+class RefundItem(Row):
+    """What a refund was of: goods, shipping, duties, or an adjustment that says why it is not their sum.
+
+    An adjustment below zero pays back more than the other entries, one above zero less.
+    """
+
+    order_id: str
+    refund_id: str
+    kind: str  # line, shipping, duty, adjustment
+    number: int = Field(ge=0)  # its place in that list: not every entry has an id
+    id: str | None = None
+    line_item_id: str | None = None
+    quantity: int | None = Field(None, ge=0)
+    reason: str | None = None
+    amount: Decimal
+    tax: Decimal | None = None
+    currency_code: str
+
+
+class OrderDispute(Row):
+    """A chargeback or an inquiry; amount and instants are null where Shopify Payments does not handle it."""
+
+    id: str
+    order_id: str
+    initiated_as: str  # CHARGEBACK, INQUIRY
+    status: str
+    amount: Decimal | None = Field(None, ge=0)
+    currency_code: str | None = None
+    initiated_at: datetime | None = None
+    finalized_on: datetime | None = None
+    order_updated_at: datetime
+
+
+class Deletion(Row):
+    id: str
+    subject_id: str
+    subject_type: str
     created_at: datetime
 
 
@@ -123,5 +167,18 @@ ORDERS = RawTable("orders", Order, "versions", ("id",))
 ORDER_LINES = RawTable("order_lines", OrderLine, "versions", ("order_id",))
 ORDER_TRANSACTIONS = RawTable("order_transactions", OrderTransaction, "versions", ("order_id",))
 REFUNDS = RawTable("refunds", Refund, "versions", ("order_id",))
+REFUND_ITEMS = RawTable("refund_items", RefundItem, "versions", ("order_id",))
+ORDER_DISPUTES = RawTable("order_disputes", OrderDispute, "versions", ("order_id",))
+DELETIONS = RawTable("deletions", Deletion, "events", ("id",))
 ABANDONED_CHECKOUTS = RawTable("abandoned_checkouts", AbandonedCheckout, "versions", ("id",))
-TABLES = (CUSTOMERS, ORDERS, ORDER_LINES, ORDER_TRANSACTIONS, REFUNDS, ABANDONED_CHECKOUTS)
+TABLES = (
+    CUSTOMERS,
+    ORDERS,
+    ORDER_LINES,
+    ORDER_TRANSACTIONS,
+    REFUNDS,
+    REFUND_ITEMS,
+    ORDER_DISPUTES,
+    DELETIONS,
+    ABANDONED_CHECKOUTS,
+)

@@ -8,6 +8,7 @@ from __future__ import annotations
 PAGE = 50
 NESTED_LINES = 50
 NESTED_LIST = 20  # refunds and transactions are lists without a cursor: a full one is read again, longer
+NESTED_REFUND = 10  # entries of one refund: a longer list is read again, page by page
 LONGEST_LIST = 250  # what Shopify gives at most
 
 MONEY = "presentmentMoney { amount currencyCode }"
@@ -21,7 +22,27 @@ LINE_ITEM = f"""
     {UNIT_COST}
 """
 TRANSACTION = f"id kind status gateway processedAt amountSet {{ {MONEY} }}"
-REFUND = f"id createdAt note totalRefundedSet {{ {MONEY} }}"
+REFUND_LINE = f"id quantity restockType lineItem {{ id }} subtotalSet {{ {MONEY} }} totalTaxSet {{ {MONEY} }}"
+REFUND_SHIPPING = f"id subtotalAmountSet {{ {MONEY} }} taxAmountSet {{ {MONEY} }}"
+REFUND_ADJUSTMENT = f"id reason amountSet {{ {MONEY} }} taxAmountSet {{ {MONEY} }}"
+REFUND_TRANSACTION = f"id kind status amountSet {{ {MONEY} }}"
+REFUND_LISTS = {
+    "refundLineItems": REFUND_LINE,
+    "refundShippingLines": REFUND_SHIPPING,
+    "orderAdjustments": REFUND_ADJUSTMENT,
+    "transactions": REFUND_TRANSACTION,
+}
+_REFUND_LISTS = "\n".join(
+    f"{name}(first: {NESTED_REFUND}) {{ nodes {{ {fields} }} pageInfo {{ hasNextPage endCursor }} }}"
+    for name, fields in REFUND_LISTS.items()
+)
+REFUND = f"""
+    id createdAt note totalRefundedSet {{ {MONEY} }}
+    duties {{ amountSet {{ {MONEY} }} }}
+    {_REFUND_LISTS}
+"""
+# Needs an access of its own: `without_disputes` leaves it out.
+DISPUTES = "disputes { id initiatedAs status }"
 
 ORDERS = f"""
 query ($first: Int!, $after: String, $filter: String) {{
@@ -36,6 +57,9 @@ query ($first: Int!, $after: String, $filter: String) {{
       totalDiscountsSet {{ {MONEY} }}
       currentTotalPriceSet {{ {MONEY} }}
       totalRefundedSet {{ {MONEY} }}
+      currentTotalTaxSet {{ {MONEY} }}
+      taxesIncluded edited
+      {DISPUTES}
       displayFinancialStatus displayFulfillmentStatus cancelReason sourceName
       customerJourneySummary {{
         firstVisit {{ source landingPage occurredAt utmParameters {{ source medium campaign }} }}
@@ -62,10 +86,42 @@ query ($id: ID!, $first: Int!) {{
   order(id: $id) {{ transactions(first: $first) {{ {TRANSACTION} }} }}
 }}
 """
-ORDER_REFUNDS = f"""
-query ($id: ID!, $first: Int!) {{
-  order(id: $id) {{ refunds(first: $first) {{ {REFUND} }} }}
+ORDER_REFUNDS = """
+query ($id: ID!, $first: Int!) {
+  order(id: $id) { refunds(first: $first) { id } }
+}
+"""
+# One by one: all of a long list with what each was of would cost more than a query may.
+REFUND_ALONE = f"""
+query ($id: ID!) {{
+  refund(id: $id) {{ {REFUND} }}
 }}
+"""
+
+REFUND_ENTRIES = {
+    name: f"""
+query ($id: ID!, $first: Int!, $after: String) {{
+  refund(id: $id) {{
+    {name}(first: $first, after: $after) {{ nodes {{ {fields} }} pageInfo {{ hasNextPage endCursor }} }}
+  }}
+}}
+"""
+    for name, fields in REFUND_LISTS.items()
+}
+DISPUTE = """
+query ($id: ID!) {
+  dispute(id: $id) { id status type initiatedAt finalizedOn amount { amount currencyCode } }
+}
+"""
+
+# The list of deletions of its own (`deletionEvents`) tells of products and collections alone.
+DELETIONS = """
+query ($first: Int!, $after: String, $condition: String) {
+  events(first: $first, after: $after, query: $condition, sortKey: ID) {
+    nodes { id action createdAt ... on BasicEvent { subjectId subjectType } }
+    pageInfo { hasNextPage endCursor }
+  }
+}
 """
 
 CUSTOMERS = """
@@ -101,3 +157,8 @@ query ($first: Int!, $after: String, $filter: String) {{
 def without_unit_costs(query: str) -> str:
     """The query for a token that may not read what goods cost."""
     return query.replace(UNIT_COST, "")
+
+
+def without_disputes(query: str) -> str:
+    """The query for a token that may not read disputes."""
+    return query.replace(DISPUTES, "")

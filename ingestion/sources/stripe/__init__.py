@@ -1,11 +1,15 @@
-"""Stripe billing: customers, products, prices, subscriptions with items and history, invoices, payments, refunds.
+"""Stripe billing: customers, prices, subscriptions with items, discounts and history, invoices, money in and out.
 
-Belongs here: Stripe's lists, events, limits and field names. Does not: what a status means, how many decimals a
-currency has.
+Belongs here: Stripe's lists, events, versions, limits and field names. Does not: what a status means, how many
+decimals a currency has.
 
 Stripe's lists cannot be asked for what changed. The first run therefore reads them whole; from then on the events
 say what changed, each with the object as it was right after. Events are kept for 30 days: a longer pause between two
 runs reads everything again. The events of subscriptions are kept as history of their own.
+
+Events are written in the account's version of the API, whatever version a request asks for, and nothing in them is
+expanded. An object in another version, or with ids where the rows need what stands behind them, is read again by its
+id. A field that is absent is not null: an object without a field that numbers depend on is rejected.
 """
 
 from __future__ import annotations
@@ -26,13 +30,17 @@ from ingestion.http import Client, Problem, VendorError, expect_list, judge_stat
 from ingestion.intake import Intake
 from ingestion.sources.stripe.models import (
     CHARGES,
+    CREDIT_NOTES,
     CUSTOMERS,
+    DISPUTE_TRANSACTIONS,
     INVOICE_LINES,
     INVOICE_PAYMENTS,
     INVOICES,
+    PRICE_TIERS,
     PRICES,
     PRODUCTS,
     REFUNDS,
+    SUBSCRIPTION_DISCOUNTS,
     SUBSCRIPTION_EVENT_ITEMS,
     SUBSCRIPTION_EVENTS,
     SUBSCRIPTION_ITEMS,
@@ -41,7 +49,7 @@ from ingestion.sources.stripe.models import (
 )
 from ingestion.tables import RawTable
 from ingestion.watermark import instant
-from ingestion.wire import Spool, at, batches
+from ingestion.wire import Spool, at, batches, missing
 
 __all__ = ["TABLES", "resources"]
 
@@ -55,25 +63,98 @@ EVENTS_LAG = timedelta(hours=1)  # events of the last hour are read again: they 
 
 @dataclass(frozen=True)
 class Kind:
-    """One type of object: its name on the wire, its list, the events that tell of it, the event of its deletion."""
+    """One type of object: how it is listed and told of, and what it must show.
+
+    Attributes:
+        object: its name on the wire. path: its list. events: the events that tell of it.
+        deleted: the event of its deletion. params: of its list.
+        expand: what its list and a look at one show in full, where an event shows ids or nothing.
+        is_whole: whether an object that an event shows has all of that.
+        told_by: objects that name one of this kind under its own name, and change it without an event of its own.
+        needs: paths that numbers depend on; without one of them it is no object of the version asked for.
+    """
 
     object: str
     path: str
     events: str
     deleted: str = ""
     params: tuple[tuple[str, str], ...] = ()
+    expand: tuple[str, ...] = ()
+    is_whole: Callable[[Any], bool] = lambda record: True
+    told_by: tuple[str, ...] = ()
+    needs: tuple[tuple[str, ...], ...] = ()
 
 
-CUSTOMER = Kind("customer", "/customers", "customer.*", "customer.deleted")
+def _discounts_are_shown(record: Any) -> bool:
+    holders = [record, *(at(record, "items", "data") or [])]
+    return not any(isinstance(discount, str) for holder in holders for discount in at(holder, "discounts") or [])
+
+
+def _prices_are_shown(record: Any) -> bool:
+    return not missing(record, ("currency_options",)) and not (
+        at(record, "billing_scheme") == "tiered" and missing(record, ("tiers",))
+    )
+
+
+CUSTOMER = Kind(
+    "customer",
+    "/customers",
+    "customer.*",
+    "customer.deleted",
+    expand=("discount.coupon.applies_to",),
+    # whether a coupon is for some products only is shown by expansion alone
+    is_whole=lambda record: at(record, "discount") is None,
+    told_by=("discount",),
+    needs=(("discount", "coupon"),),
+)
 PRODUCT = Kind("product", "/products", "product.*", "product.deleted")
-PRICE = Kind("price", "/prices", "price.*", "price.deleted")
+PRICE = Kind(
+    "price", "/prices", "price.*", "price.deleted", expand=("tiers", "currency_options"), is_whole=_prices_are_shown
+)
 # Its end is an event `….deleted` too, but no deletion: the subscription stays in the list as canceled.
-SUBSCRIPTION = Kind("subscription", "/subscriptions", "customer.*", params=(("status", "all"),))
-INVOICE = Kind("invoice", "/invoices", "invoice.*", "invoice.deleted")
+SUBSCRIPTION = Kind(
+    "subscription",
+    "/subscriptions",
+    "customer.*",
+    params=(("status", "all"),),
+    expand=("discounts.coupon.applies_to", "items.data.discounts"),
+    is_whole=_discounts_are_shown,
+    told_by=("discount",),
+    needs=(("items",), ("discounts", "[]", "coupon"), ("items", "data", "[]", "discounts", "[]", "coupon")),
+)
+INVOICE = Kind(
+    "invoice",
+    "/invoices",
+    "invoice.*",
+    "invoice.deleted",
+    needs=(("parent",), ("status_transitions",), ("total_excluding_tax",), ("lines",)),
+)
 # No event tells of a payment before it is made.
-INVOICE_PAYMENT = Kind("invoice_payment", "/invoice_payments", "invoice_payment.*", params=(("status", "paid"),))
+INVOICE_PAYMENT = Kind(
+    "invoice_payment",
+    "/invoice_payments",
+    "invoice_payment.*",
+    params=(("status", "paid"),),
+    needs=(("payment",),),
+)
 CHARGE = Kind("charge", "/charges", "charge.*")
 REFUND = Kind("refund", "/refunds", "refund.*")
+DISPUTE = Kind("dispute", "/disputes", "charge.dispute.*", needs=(("balance_transactions",),))
+CREDIT_NOTE = Kind(
+    "credit_note", "/credit_notes", "credit_note.*", needs=(("pre_payment_amount",), ("post_payment_amount",))
+)
+KINDS = (
+    PRODUCT,
+    PRICE,
+    CUSTOMER,
+    SUBSCRIPTION,
+    INVOICE,
+    INVOICE_PAYMENT,
+    CHARGE,
+    REFUND,
+    DISPUTE,
+    CREDIT_NOTE,
+)
 
 
 def judge(response: requests.Response, body: Any) -> Problem | None:
@@ -100,18 +181,54 @@ def judge(response: requests.Response, body: Any) -> Problem | None:
 
 
 class Billing:
-    """Reads one Stripe account."""
+    """Reads one Stripe account in one version of the API."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, version: str) -> None:
         self._client = client
+        self._version = version
 
     def objects(self, kind: Kind) -> Spool:
         """Every object of a kind. One that is created meanwhile may be missed: the next run's events tell of it."""
         found = Spool()
-        for record in self._list(kind.path, dict(kind.params)):
+        for record in self._list(kind.path, {**dict(kind.params), **_expansion(kind, "data.")}):
             found.add(at(record, "id"), record)
         log.info("stripe: %s of %s read", len(found), kind.path)
         return found
+
+    def last_states(self, kind: Kind, events: Spool) -> Spool:
+        """The objects of `kind` as the latest event of each shows them, in the version and with all that is asked for.
+
+        Who was deleted can be shown by nobody but that event.
+        """
+        found = Spool()
+        for event in latest_events(kind, events):
+            record, is_deleted = at(event, "data", "object"), at(event, "type") == kind.deleted
+            is_shown = at(record, "object") == kind.object and at(event, "api_version") == self._version
+            if not is_deleted and not (is_shown and kind.is_whole(record)):
+                record = self._object(kind, str(_told_id(kind, record)), at(event, "api_version"))
+            if record is not None:
+                found.add(at(record, "id"), {**record, "deleted": is_deleted})
+        return found
+
+    def _object(self, kind: Kind, identifier: str, told_in: Any) -> Any:
+        """One object as it is now; None where it is gone, of which an event of its own tells."""
+        path = f"{kind.path}/{identifier}"
+        try:
+            record = self._client.get(path, _expansion(kind))
+        except VendorError as error:
+            if error.code != "resource_missing":
+                raise
+            log.info("stripe: %s is gone since an event told of it", path)
+            return None
+        if at(record, "deleted") is True:
+            return None
+        if (at(record, "object"), at(record, "id")) == (kind.object, identifier):
+            return record
+        raise VendorError(
+            f"{SOURCE}: GET {path}: the answer is no {kind.object}, but an event of version {told_in} tells of it, and "
+            f"objects are read in version {self._version}. Set the account's default version (Stripe: Workbench, "
+            f"Overview) and {config.variable_name(SOURCE, 'api_version')} to one and run again: nothing was loaded."
+        )
 
     def events(self, pattern: str, since: datetime | None) -> Spool:
         """Events whose type fits `pattern` from `since` on (all that are kept where it is None), newest first."""
@@ -145,29 +262,44 @@ class Billing:
             yield from page
 
 
-def last_states(kind: Kind, events: Spool) -> Spool:
-    """The objects of `kind` as the latest event of each shows them, with `deleted` where that event says so.
+def _expansion(kind: Kind, prefix: str = "") -> dict[str, str]:
+    return {f"expand[{place}]": prefix + path for place, path in enumerate(kind.expand)}
 
-    Events arrive newest first; of several in one second the one listed first counts as the latest.
+
+def latest_events(kind: Kind, events: Spool) -> Spool:
+    """The latest event that tells of each object of `kind`.
+
+    Events arrive newest first; of several in one second the one listed first counts as the latest. An object without
+    an id is a preview of one that does not exist (`invoice.upcoming`).
     """
     found, told_at = Spool(), dict[str, int]()
     for event in events:
         record = at(event, "data", "object")
-        if at(record, "object") != kind.object:
+        if _told_id(kind, record) is None:
             continue
-        key, created = str(at(record, "id")), int(at(event, "created") or 0)
+        key, created = str(_told_id(kind, record)), int(at(event, "created") or 0)
         if key not in told_at or created > told_at[key]:
             told_at[key] = created
-            found.add(key, {**record, "deleted": at(event, "type") == kind.deleted})
+            found.add(key, event)
     return found
+
+
+def _told_id(kind: Kind, record: Any) -> Any:
+    """The id of the object of `kind` that an event with `record` tells of; None: of none."""
+    if at(record, "object") == kind.object:
+        return at(record, "id")
+    return at(record, kind.object) if at(record, "object") in kind.told_by else None
 
 
 def _price(price: Any) -> dict[str, Any]:
     return {
         "product": at(price, "product"),
         "currency": at(price, "currency"),
-        "unit_amount_decimal": at(price, "unit_amount_decimal") or at(price, "unit_amount"),
+        "unit_amount_decimal": _decimal(price, "unit_amount"),
         "billing_scheme": at(price, "billing_scheme"),
+        "tiers_mode": at(price, "tiers_mode"),
+        "transform_divide_by": at(price, "transform_quantity", "divide_by"),
+        "transform_round": at(price, "transform_quantity", "round"),
         "recurring_interval": at(price, "recurring", "interval"),
         "recurring_interval_count": at(price, "recurring", "interval_count"),
         "recurring_usage_type": at(price, "recurring", "usage_type"),
@@ -181,11 +313,39 @@ def _fields(record: Any, *names: str) -> dict[str, Any]:
 
 
 def customer_row(record: Any) -> dict[str, Any]:
+    discount = {
+        f"discount_{name.removeprefix('discount_')}": v for name, v in _discount(at(record, "discount")).items()
+    }
     return {
         **_fields(record, "email", "name", "phone"),
         "address_country": at(record, "address", "country"),
         "metadata_customer_number": at(record, "metadata", "customer_number"),
+        **{f"discount_{name.removeprefix('discount_')}": value for name, value in discount.items()},
     }
+
+
+def _discount(discount: Any) -> dict[str, Any]:
+    coupon = at(discount, "coupon")
+    return {
+        "id": at(discount, "id"),
+        "discount_start": at(discount, "start"),
+        "discount_end": at(discount, "end"),
+        "coupon": at(coupon, "id"),
+        "duration": at(coupon, "duration"),
+        "percent_off": at(coupon, "percent_off"),
+        "amount_off": at(coupon, "amount_off"),
+        "currency": at(coupon, "currency"),
+        "applies_to_products": ",".join(map(str, at(coupon, "applies_to", "products") or [])) or None,
+    }
+
+
+def discount_rows(record: Any) -> Iterator[dict[str, Any]]:
+    """Wire subscription -> rows of its discounts and its items'; one row without a discount where it has none."""
+    own = [(None, discount) for discount in at(record, "discounts") or []]
+    items = at(record, "items", "data") or []
+    of_items = [(at(item, "id"), discount) for item in items for discount in at(item, "discounts") or []]
+    for item_id, discount in [*own, *of_items] or [(None, None)]:
+        yield {"subscription": at(record, "id"), "subscription_item": item_id, **_discount(discount)}
 
 
 def product_row(record: Any) -> dict[str, Any]:
@@ -194,6 +354,31 @@ def product_row(record: Any) -> dict[str, Any]:
 
 def price_row(record: Any) -> dict[str, Any]:
     return {**_fields(record, "nickname", "active"), **_price(record)}
+
+
+def tier_rows(record: Any) -> Iterator[dict[str, Any]]:
+    """Wire price -> what a unit costs, by currency and tier; one row without a currency where nothing says so."""
+    options = {str(at(record, "currency")): record, **(at(record, "currency_options") or {})}
+    tiers = [
+        {
+            "price": at(record, "id"),
+            "currency": currency,
+            "tier": number,
+            "up_to": at(tier, "up_to"),
+            "unit_amount_decimal": _decimal(tier, "unit_amount"),
+            "flat_amount_decimal": _decimal(tier, "flat_amount"),
+        }
+        for currency, option in options.items()
+        for number, tier in enumerate(at(option, "tiers") or [option])
+        if at(option, "tiers") or _decimal(option, "unit_amount") is not None
+    ]
+    yield from tiers or [{"price": at(record, "id")}]
+
+
+def _decimal(record: Any, name: str) -> Any:
+    """An amount that Stripe shows as a whole number of the smallest unit, or only as a decimal where it is none."""
+    exact, whole = at(record, f"{name}_decimal"), at(record, name)
+    return whole if exact is None else exact
 
 
 def subscription_row(record: Any) -> dict[str, Any]:
@@ -211,6 +396,8 @@ def subscription_row(record: Any) -> dict[str, Any]:
             "canceled_at",
             "ended_at",
         ),
+        "pause_collection_behavior": at(record, "pause_collection", "behavior"),
+        "pause_collection_resumes_at": at(record, "pause_collection", "resumes_at"),
         "cancellation_reason": at(record, "cancellation_details", "reason"),
         "cancellation_feedback": at(record, "cancellation_details", "feedback"),
     }
@@ -238,12 +425,16 @@ def item_rows(record: Any) -> Iterator[dict[str, Any]]:
 
 
 def _items_are_whole(event: Any) -> bool:
-    return not at(event, "data", "object", "items", "has_more")
+    """Whether an event shows all items, with prices: versions before there were any show plans."""
+    items = at(event, "data", "object", "items")
+    return not at(items, "has_more") and all(at(item, "price", "id") is not None for item in at(items, "data") or [])
 
 
 def subscription_event_row(event: Any) -> dict[str, Any]:
-    """Wire event of a subscription -> row of `subscription_events`."""
-    record = at(event, "data", "object")
+    """Wire event of a subscription -> row of `subscription_events`. What is read here is the same in all versions."""
+    record, previous = at(event, "data", "object"), at(event, "data", "previous_attributes")
+    is_pause_changed = isinstance(previous, Mapping) and "pause_collection" in previous
+    pause_before = at(previous if is_pause_changed else record, "pause_collection")
     return {
         "id": at(event, "id"),
         "type": at(event, "type"),
@@ -251,10 +442,12 @@ def subscription_event_row(event: Any) -> dict[str, Any]:
         "api_version": at(event, "api_version"),
         "subscription": at(record, "id"),
         "status": at(record, "status"),
-        "previous_status": at(event, "data", "previous_attributes", "status"),
+        "previous_status": at(previous, "status"),
         "cancel_at_period_end": at(record, "cancel_at_period_end"),
         "canceled_at": at(record, "canceled_at"),
         "ended_at": at(record, "ended_at"),
+        "pause_collection_behavior": at(record, "pause_collection", "behavior"),
+        "previous_pause_collection_behavior": at(pause_before, "behavior"),
         "has_items": _items_are_whole(event),
     }
 
@@ -262,7 +455,7 @@ def subscription_event_row(event: Any) -> dict[str, Any]:
 def subscription_event_item_rows(event: Any) -> Iterator[dict[str, Any]]:
     """Wire event of a subscription -> rows of its items after and, where the event changed them, before it.
 
-    Of a list that is cut off there are none: its rest could only be read as it is today.
+    Of a list that is cut off, or has no prices, there are none: the rest could only be read as it is today.
     """
     if not _items_are_whole(event):
         return
@@ -336,6 +529,35 @@ def refund_row(record: Any) -> dict[str, Any]:
     return _fields(record, "charge", "payment_intent", "currency", "amount", "status", "reason")
 
 
+def dispute_rows(record: Any) -> Iterator[dict[str, Any]]:
+    """Wire dispute -> rows of what it moved on the balance; one row without a movement where it moved none."""
+    for moved in at(record, "balance_transactions") or [None]:
+        yield {
+            "dispute": at(record, "id"),
+            "created": at(record, "created"),
+            "charge": at(record, "charge"),
+            "payment_intent": at(record, "payment_intent"),
+            "status": at(record, "status"),
+            "reason": at(record, "reason"),
+            "currency": at(record, "currency"),
+            "amount": at(record, "amount"),
+            "id": at(moved, "id"),
+            "moved_at": at(moved, "created"),
+            "moved_amount": at(moved, "amount"),
+            "moved_fee": at(moved, "fee"),
+            "moved_currency": at(moved, "currency"),
+        }
+
+
+def credit_note_row(record: Any) -> dict[str, Any]:
+    names = ("invoice", "customer", "currency", "status", "type", "reason", "total", "total_excluding_tax", "voided_at")
+    refunds = at(record, "refunds")
+    return {
+        **_fields(record, *names, "pre_payment_amount", "post_payment_amount"),
+        "refunded_amount": sum(int(at(refund, "amount_refunded") or 0) for refund in refunds or []),
+    }
+
+
 def first_instant(read_until: str | None, present: datetime) -> datetime | None:
     """From when on events tell all that changed since `read_until`; None: everything has to be read."""
     position = instant(read_until) if read_until else None
@@ -358,12 +580,9 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
     @cache
     def billing() -> Billing:
-        key = config.secret_setting(SOURCE, "api_key")
-        headers = {
-            "Authorization": f"Bearer {key}",
-            "Stripe-Version": config.required_setting(SOURCE, "api_version"),
-        }
-        return Billing(Client(SOURCE, config.required_setting(SOURCE, "base_url"), headers, judge))
+        key, version = config.secret_setting(SOURCE, "api_key"), config.required_setting(SOURCE, "api_version")
+        headers = {"Authorization": f"Bearer {key}", "Stripe-Version": version}
+        return Billing(Client(SOURCE, config.required_setting(SOURCE, "base_url"), headers, judge), version)
 
     # A run has read up to its own beginning, however long it takes.
     began_at = cache(config.as_of)
@@ -377,7 +596,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     @cache
     def changes(kind: Kind, read_until: str | None) -> Spool:
         told = events(kind.events, read_until)  # before the lists: what changes meanwhile is told again next time
-        return billing().objects(kind) if since(read_until) is None else last_states(kind, told)
+        return billing().objects(kind) if since(read_until) is None else billing().last_states(kind, told)
 
     def resource(table: RawTable, to_rows: Callable[[str | None], Iterable[Any]]) -> DltResource:
         def rows() -> Iterator[Any]:
@@ -389,10 +608,27 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
         return dlt.resource(rows, **table.hints())
 
+    def shaped(kind: Kind, table: RawTable, read_until: str | None) -> Iterator[Any]:
+        """What changed of a kind, but for objects that lack what numbers depend on."""
+        for record in changes(kind, read_until):
+            lacking = [path for path in kind.needs if isinstance(record, Mapping) and missing(record, path)]
+            if not lacking:
+                yield record
+                continue
+            named = ", ".join(".".join(path) for path in lacking)
+            reason = (
+                f"{named}: absent, so that this is no {kind.object} of the version that is asked for: check "
+                f"{config.variable_name(SOURCE, 'api_version')}. What was loaded of it before stays."
+            )
+            intake.reject(table.name, record, reason)
+
     def objects(kind: Kind, table: RawTable, to_row: Callable[[Any], dict[str, Any]]) -> DltResource:
+        return entries(kind, table, lambda record: [to_row(record)])
+
+    def entries(kind: Kind, table: RawTable, to_rows: Callable[[Any], Iterable[Any]]) -> DltResource:
         def rows(read_until: str | None) -> Iterator[Any]:
-            for record in changes(kind, read_until):
-                yield to_row(record) if isinstance(record, Mapping) else record
+            for record in shaped(kind, table, read_until):
+                yield from to_rows(record) if isinstance(record, Mapping) else [record]
 
         return resource(table, rows)
 
@@ -401,20 +637,21 @@ def resources(intake: Intake) -> Iterable[DltResource]:
             if at(event, "data", "object", "object") == SUBSCRIPTION.object:
                 yield event
 
-    def items(read_until: str | None) -> Iterator[Any]:
-        for record in changes(SUBSCRIPTION, read_until):
-            params = {"subscription": at(record, "id")}
-            yield from item_rows(billing().whole(record, "items", "/subscription_items", params))
+    def with_items(record: Any) -> Any:
+        """A subscription with all of its items."""
+        params = {"subscription": at(record, "id"), "expand[0]": "data.discounts"}
+        return billing().whole(record, "items", "/subscription_items", params)
 
-    def lines(read_until: str | None) -> Iterator[Any]:
-        for record in changes(INVOICE, read_until):
-            yield from line_rows(billing().whole(record, "lines", f"/invoices/{at(record, 'id')}/lines", {}))
+    def with_lines(record: Any) -> Any:
+        return billing().whole(record, "lines", f"/invoices/{at(record, 'id')}/lines", {})
 
     yield objects(PRODUCT, PRODUCTS, product_row)
     yield objects(PRICE, PRICES, price_row)
+    yield entries(PRICE, PRICE_TIERS, tier_rows)
     yield objects(CUSTOMER, CUSTOMERS, customer_row)
     yield objects(SUBSCRIPTION, SUBSCRIPTIONS, subscription_row)
-    yield resource(SUBSCRIPTION_ITEMS, items)
+    yield entries(SUBSCRIPTION, SUBSCRIPTION_ITEMS, lambda record: item_rows(with_items(record)))
+    yield entries(SUBSCRIPTION, SUBSCRIPTION_DISCOUNTS, lambda record: discount_rows(with_items(record)))
     yield resource(SUBSCRIPTION_EVENTS, lambda read_until: map(subscription_event_row, subscription_events(read_until)))
     yield resource(
         SUBSCRIPTION_EVENT_ITEMS,
@@ -423,7 +660,9 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         ),
     )
     yield objects(INVOICE, INVOICES, invoice_row)
-    yield resource(INVOICE_LINES, lines)
+    yield entries(INVOICE, INVOICE_LINES, lambda record: line_rows(with_lines(record)))
     yield objects(INVOICE_PAYMENT, INVOICE_PAYMENTS, invoice_payment_row)
     yield objects(CHARGE, CHARGES, charge_row)
     yield objects(REFUND, REFUNDS, refund_row)
+    yield entries(DISPUTE, DISPUTE_TRANSACTIONS, dispute_rows)
+    yield objects(CREDIT_NOTE, CREDIT_NOTES, credit_note_row)

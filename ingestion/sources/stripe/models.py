@@ -28,6 +28,15 @@ class Customer(StripeObject):
     phone: str | None = None
     address_country: str | None = None
     metadata_customer_number: str | None = None  # the company's own number
+    discount_id: str | None = None
+    discount_start: datetime | None = None
+    discount_end: datetime | None = None
+    discount_coupon: str | None = None
+    discount_duration: str | None = None
+    discount_percent_off: Decimal | None = Field(None, ge=0, le=100)
+    discount_amount_off: int | None = Field(None, ge=0)
+    discount_currency: str | None = None
+    discount_applies_to_products: str | None = None
 
 
 class Product(StripeObject):
@@ -36,12 +45,15 @@ class Product(StripeObject):
 
 
 class RecurringPrice(Row):
-    """What a unit costs an interval; no amount where the price is metered in tiers."""
+    """What a unit costs an interval, in the price's own currency; no amount where it depends on the tier."""
 
     product: str | None = None
     currency: str | None = None
     unit_amount_decimal: Decimal | None = Field(None, ge=0)  # smallest units, also parts of one
-    billing_scheme: str | None = None
+    billing_scheme: str | None = None  # per_unit, tiered
+    tiers_mode: str | None = None  # graduated, volume
+    transform_divide_by: int | None = Field(None, gt=0)  # units in a package, of which a part counts as none or one
+    transform_round: str | None = None  # up, down
     recurring_interval: str | None = None
     recurring_interval_count: int | None = Field(None, gt=0)
     recurring_usage_type: str | None = None
@@ -61,6 +73,20 @@ class Price(RecurringPrice, StripeObject):
     active: bool | None = None
 
 
+class PriceTier(Row):
+    """What a unit costs in one of a price's currencies, up to a quantity; a price in one tier has no upper end.
+
+    A price that says no amount at all is one row whose currency is null.
+    """
+
+    price: str
+    currency: str | None = None
+    tier: int | None = Field(None, ge=0)
+    up_to: int | None = Field(None, ge=0)
+    unit_amount_decimal: Decimal | None = Field(None, ge=0)
+    flat_amount_decimal: Decimal | None = Field(None, ge=0)
+
+
 class Subscription(StripeObject):
     customer: str
     status: str
@@ -72,6 +98,8 @@ class Subscription(StripeObject):
     cancel_at_period_end: bool | None = None
     canceled_at: datetime | None = None
     ended_at: datetime | None = None
+    pause_collection_behavior: str | None = None  # null where nothing is paused
+    pause_collection_resumes_at: datetime | None = None
     cancellation_reason: str | None = None
     cancellation_feedback: str | None = None
 
@@ -88,6 +116,22 @@ class SubscriptionItem(RecurringPrice):
     current_period_end: datetime | None = None
 
 
+class SubscriptionDiscount(Row):
+    """A discount of a subscription, or of one item of it; a subscription without any is one row whose id is null."""
+
+    subscription: str
+    subscription_item: str | None = None
+    id: str | None = None
+    discount_start: datetime | None = None
+    discount_end: datetime | None = None
+    coupon: str | None = None
+    duration: str | None = None  # forever, once, repeating
+    percent_off: Decimal | None = Field(None, ge=0, le=100)
+    amount_off: int | None = Field(None, ge=0)
+    currency: str | None = None  # of amount_off
+    applies_to_products: str | None = None  # their ids, separated by commas; null: all
+
+
 class SubscriptionEvent(Row):
     """What an event says of a subscription; `has_items`: its items of that moment are rows of their own."""
 
@@ -101,6 +145,8 @@ class SubscriptionEvent(Row):
     cancel_at_period_end: bool | None = None
     canceled_at: datetime | None = None
     ended_at: datetime | None = None
+    pause_collection_behavior: str | None = None
+    previous_pause_collection_behavior: str | None = None  # before the event, changed or not
     has_items: bool
 
 
@@ -180,11 +226,49 @@ class Refund(StripeObject):
     reason: str | None = None
 
 
+class DisputeTransaction(Row):
+    """What a dispute moved on the account's balance, which may be in another currency than the charge.
+
+    A dispute that moved nothing yet, or never (an inquiry), is one row whose id is null.
+    """
+
+    dispute: str
+    created: datetime
+    charge: str | None = None
+    payment_intent: str | None = None
+    status: str
+    reason: str | None = None
+    currency: str
+    amount: int = Field(ge=0)
+    id: str | None = None
+    moved_at: datetime | None = None
+    moved_amount: int | None = None  # below zero: taken; above: given back
+    moved_fee: int | None = None  # what the dispute costs, whoever wins
+    moved_currency: str | None = None
+
+
+class CreditNote(StripeObject):
+    invoice: str
+    customer: str | None = None
+    currency: str
+    status: str | None = None
+    type: str | None = None
+    reason: str | None = None
+    total: int | None = None
+    total_excluding_tax: int | None = None
+    pre_payment_amount: int | None = Field(None, ge=0)  # no longer due of an invoice that was open
+    post_payment_amount: int | None = Field(None, ge=0)  # given back of one that was paid
+    refunded_amount: int | None = Field(None, ge=0)  # of that, by refunds, which are records of their own
+    voided_at: datetime | None = None
+
+
 PRODUCTS = RawTable("products", Product, "versions", ("id",))
 PRICES = RawTable("prices", Price, "versions", ("id",))
+PRICE_TIERS = RawTable("price_tiers", PriceTier, "versions", ("price",))
 CUSTOMERS = RawTable("customers", Customer, "versions", ("id",))
 SUBSCRIPTIONS = RawTable("subscriptions", Subscription, "versions", ("id",))
 SUBSCRIPTION_ITEMS = RawTable("subscription_items", SubscriptionItem, "versions", ("subscription",))
+SUBSCRIPTION_DISCOUNTS = RawTable("subscription_discounts", SubscriptionDiscount, "versions", ("subscription",))
 SUBSCRIPTION_EVENTS = RawTable("subscription_events", SubscriptionEvent, "events", ("id",))
 SUBSCRIPTION_EVENT_ITEMS = RawTable(
     "subscription_event_items", SubscriptionEventItem, "events", ("event", "is_previous", "id")
@@ -194,12 +278,16 @@ INVOICE_LINES = RawTable("invoice_lines", InvoiceLine, "versions", ("invoice",))
 INVOICE_PAYMENTS = RawTable("invoice_payments", InvoicePayment, "versions", ("id",))
 CHARGES = RawTable("charges", Charge, "versions", ("id",))
 REFUNDS = RawTable("refunds", Refund, "versions", ("id",))
+DISPUTE_TRANSACTIONS = RawTable("dispute_transactions", DisputeTransaction, "versions", ("dispute",))
+CREDIT_NOTES = RawTable("credit_notes", CreditNote, "versions", ("id",))
 TABLES = (
     PRODUCTS,
     PRICES,
+    PRICE_TIERS,
     CUSTOMERS,
     SUBSCRIPTIONS,
     SUBSCRIPTION_ITEMS,
+    SUBSCRIPTION_DISCOUNTS,
     SUBSCRIPTION_EVENTS,
     SUBSCRIPTION_EVENT_ITEMS,
     INVOICES,
@@ -207,4 +295,6 @@ TABLES = (
     INVOICE_PAYMENTS,
     CHARGES,
     REFUNDS,
+    DISPUTE_TRANSACTIONS,
+    CREDIT_NOTES,
 )

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion import wire
-from ingestion.wire import Spool, at, batches, unknown
+from ingestion.wire import Spool, at, batches, missing, unknown
 
 
 def test_a_path_ends_in_none_where_a_step_is_missing_or_no_object():
@@ -15,6 +15,23 @@ def test_a_path_ends_in_none_where_a_step_is_missing_or_no_object():
     assert at(record, "text", "b") is None
     assert at(record, "list", "b") is None
     assert at(None, "a") is None
+
+
+@pytest.mark.parametrize(
+    ("record", "is_missing"),
+    [
+        ({"a": {"b": 1}}, False),
+        ({"a": {"b": None}}, False),
+        ({"a": None}, False),
+        ({}, False),
+        ({"a": {}}, True),
+        ({"a": "an id"}, True),
+    ],
+)
+def test_what_is_absent_is_missing_and_what_is_null_is_not(record, is_missing):
+    assert missing(record, ("a", "b")) is is_missing
+    assert missing({"list": [{"a": {"b": 1}}, record]}, ("list", "[]", "a", "b")) is is_missing
+    assert missing({"list": []}, ("list", "[]", "a", "b")) is False
 
 
 def test_unknown_fields_are_those_not_named():

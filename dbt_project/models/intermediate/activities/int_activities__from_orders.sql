@@ -98,7 +98,7 @@ with
             null,
             loaded_at
         from refunds
-        where not is_test
+        where not is_test and payback_reason <> 'dispute'
     )
 
 select *

@@ -1,6 +1,8 @@
 with
     shop_orders as (select * from {{ ref("stg_shopify__orders") }}),
     shop_transactions as (select * from {{ ref("stg_shopify__order_transactions") }}),
+    shop_paybacks as (select * from {{ ref("int_shop_paybacks__itemised") }}),
+    shop_deletions as (select * from {{ ref("stg_shopify__deletions") }}),
     file_orders as (select * from {{ ref("stg_files__orders") }}),
     order_lines as (select * from {{ ref("int_order_lines__unioned") }}),
 
@@ -10,6 +12,45 @@ with
         from shop_transactions
         where transaction_kind in ('SALE', 'CAPTURE') and transaction_status = 'SUCCESS'
         group by order_id
+    ),
+
+    refunded_taxes as (
+        select order_id, sum(tax_amount) as tax_amount
+        from shop_paybacks
+        where payback_reason = 'refund'
+        group by order_id
+    ),
+
+    -- What was placed in an order changes when it is edited: then it is what stands in it now and what was paid back.
+    -- The
+    -- shop calls an order paid that had nothing to pay, or was paid where it does not see it: it was paid when placed.
+    settled_shop_orders as (
+        select
+            shop_orders.*,
+            case
+                when shop_orders.is_edited and shop_orders.current_total_amount is not null
+                then {{ money("shop_orders.current_total_amount + shop_orders.refunded_amount") }}
+                else shop_orders.total_amount
+            end as due_amount,
+            case
+                when shop_orders.is_edited and shop_orders.current_total_amount is not null
+                then {{ money("shop_orders.current_tax_amount + coalesce(refunded_taxes.tax_amount, 0)") }}
+                else shop_orders.tax_amount
+            end as due_tax_amount,
+            case
+                when shop_payments.paid_at is not null
+                then shop_payments.paid_at
+                when shop_orders.financial_status in ('PAID', 'PARTIALLY_REFUNDED', 'REFUNDED')
+                then shop_orders.ordered_at
+            end as paid_at
+        from shop_orders
+        left join shop_payments on shop_payments.order_id = shop_orders.order_id
+        left join refunded_taxes on refunded_taxes.order_id = shop_orders.order_id
+        left join
+            shop_deletions
+            on shop_deletions.order_id = shop_orders.order_id
+            and shop_deletions.deleted_at >= shop_orders.updated_at
+        where shop_deletions.order_id is null
     ),
 
     line_totals as (
@@ -29,28 +70,27 @@ with
     unioned as (
         select
             'shopify' as source_system,
-            shop_orders.order_id as source_record_id,
+            order_id as source_record_id,
             case
-                when shop_orders.customer_id is not null
-                then {{ record_key("'shopify'", "'customer'", "shop_orders.customer_id") }}
-                when shop_orders.email is not null or shop_orders.phone is not null
-                then {{ record_key("'shopify'", "'guest_order'", "shop_orders.order_id") }}
+                when customer_id is not null
+                then {{ record_key("'shopify'", "'customer'", "customer_id") }}
+                when email is not null or phone is not null
+                then {{ record_key("'shopify'", "'guest_order'", "order_id") }}
             end as record_key,
-            shop_orders.customer_id is null as is_guest,
-            shop_orders.is_test,
-            shop_orders.channel,
-            shop_orders.campaign_id,
-            shop_orders.first_visited_at,
-            shop_orders.currency,
-            shop_orders.total_amount,
-            shop_orders.tax_amount,
-            shop_orders.shipping_amount,
-            shop_orders.ordered_at,
-            shop_payments.paid_at,
-            shop_orders.cancelled_at,
-            shop_orders.loaded_at
-        from shop_orders
-        left join shop_payments on shop_payments.order_id = shop_orders.order_id
+            customer_id is null as is_guest,
+            is_test,
+            channel,
+            campaign_id,
+            first_visited_at,
+            currency,
+            due_amount as total_amount,
+            due_tax_amount as tax_amount,
+            shipping_amount,
+            ordered_at,
+            paid_at,
+            cancelled_at,
+            loaded_at
+        from settled_shop_orders
         union all
         select
             'files',

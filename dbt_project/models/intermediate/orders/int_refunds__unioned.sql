@@ -1,21 +1,27 @@
 with
     orders as (select * from {{ ref("int_orders__unioned") }}),
     exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
-    shop_refunds as (select * from {{ ref("stg_shopify__refunds") }}),
+    shop_paybacks as (select * from {{ ref("int_shop_paybacks__itemised") }}),
+    shop_deletions as (select * from {{ ref("stg_shopify__deletions") }}),
     file_refunds as (select * from {{ ref("stg_files__refunds") }}),
 
     recorded as (
         select
-            'shopify:' || refund_id as refund_id,
+            'shopify:' || shop_paybacks.payback_id as refund_id,
             'shopify' as source_system,
-            refund_id as source_record_id,
-            'shopify:' || order_id as order_id,
+            shop_paybacks.payback_id as source_record_id,
+            'shopify:' || shop_paybacks.order_id as order_id,
             cast(null as {{ dbt.type_string() }}) as record_key,
-            currency,
-            refund_amount,
-            refunded_at,
-            loaded_at
-        from shop_refunds
+            shop_paybacks.payback_reason,
+            shop_paybacks.currency,
+            shop_paybacks.payback_amount as refund_amount,
+            shop_paybacks.itemised_revenue_amount,
+            shop_paybacks.paid_back_at as refunded_at,
+            shop_paybacks.loaded_at
+        from shop_paybacks
+        left join orders on orders.order_id = 'shopify:' || shop_paybacks.order_id
+        left join shop_deletions on shop_deletions.order_id = shop_paybacks.order_id
+        where orders.order_id is not null or shop_deletions.order_id is null
         union all
         select
             'files:' || refund_id,
@@ -28,8 +34,10 @@ with
                 when email is not null
                 then {{ record_key("'files'", "'guest_refund'", "refund_id") }}
             end,
+            'refund',
             currency,
             refund_amount,
+            null,
             refunded_at,
             loaded_at
         from file_refunds
@@ -77,8 +85,10 @@ with
             real_orders.source_record_id,
             real_orders.order_id,
             real_orders.record_key,
+            'cancellation' as payback_reason,
             real_orders.currency,
             {{ money("real_orders.total_amount - coalesce(refunded_totals.refunded_amount, 0)") }} as refund_amount,
+            cast(null as decimal(18, 4)) as itemised_revenue_amount,
             greatest(real_orders.cancelled_at, real_orders.paid_at) as refunded_at,
             real_orders.loaded_at,
             {{ money("real_orders.total_amount - coalesce(refunded_totals.refunded_amount, 0)") }}
@@ -107,6 +117,7 @@ with
             unioned.order_id,
             coalesce(real_orders.record_key, unioned.record_key) as record_key,
             coalesce(real_orders.is_test, false) as is_test,
+            unioned.payback_reason,
             unioned.currency,
             unioned.refund_amount,
             unioned.refund_in_order_currency_amount,
@@ -121,13 +132,37 @@ with
                 partition by unioned.order_id
                 order by unioned.refunded_at asc nulls last, unioned.refund_id asc nulls last
                 rows between unbounded preceding and current row
-            ) as refunded_to_date
+            ) as refunded_to_date,
+            sum(case when unioned.currency = real_orders.currency then unioned.itemised_revenue_amount end) over (
+                partition by unioned.order_id
+                order by unioned.refunded_at asc nulls last, unioned.refund_id asc nulls last
+                rows between unbounded preceding and current row
+            ) as itemised_to_date,
+            sum(
+                case
+                    when unioned.itemised_revenue_amount is null or unioned.currency <> real_orders.currency
+                    then unioned.refund_in_order_currency_amount
+                end
+            ) over (
+                partition by unioned.order_id
+                order by unioned.refunded_at asc nulls last, unioned.refund_id asc nulls last
+                rows between unbounded preceding and current row
+            ) as shared_to_date
         from unioned
         left join real_orders on real_orders.order_id = unioned.order_id
     ),
 
-    -- Only the share of a refund that was revenue takes revenue back: its tax, shipping and gift cards do not. Shares
-    -- are rounded on the running total, so that many small refunds take back no more and no less than one large one.
+    -- A refund that says what it was of takes back the revenue of its goods, any other the share of the order that was
+    -- revenue: tax, shipping and gift cards take none back. Shares are rounded on the running total, so that many small
+    -- refunds take back no more and no less than one large one, and paying back in full leaves nothing.
+    taken_back as (
+        select
+            *,
+            {{ converted("coalesce(shared_to_date, 0)", "revenue_amount::double / nullif(total_amount, 0)::double") }}
+            + coalesce(itemised_to_date, 0) as items_and_shares_to_date
+        from with_orders
+    ),
+
     shares as (
         select
             *,
@@ -136,9 +171,11 @@ with
                 then {{ money("0") }}
                 when refunded_to_date = total_amount
                 then revenue_amount
-                else {{ converted("refunded_to_date", "revenue_amount::double / nullif(total_amount, 0)::double") }}
+                when refunded_to_date < total_amount
+                then least(items_and_shares_to_date, revenue_amount)
+                else items_and_shares_to_date
             end as revenue_refunded_to_date
-        from with_orders
+        from taken_back
     ),
 
     revenue_shares as (
@@ -161,6 +198,7 @@ with
             order_id,
             record_key,
             is_test,
+            payback_reason,
             currency,
             refund_amount,
             -- In the refund's own currency; the same in the order's, where both have a rate, is beside it.
@@ -189,6 +227,7 @@ with
             cast(null as {{ dbt.type_string() }}),
             record_key,
             is_test,
+            'credit_note',
             currency,
             {{ money("-total_amount") }},
             {{ money("-revenue_amount") }},

@@ -1,7 +1,8 @@
 with
     subscriptions as (select * from {{ ref("int_subscriptions__unioned") }}),
     items as (select * from {{ ref("stg_stripe__subscription_items") }}),
-    prices as (select * from {{ ref("stg_stripe__prices") }}),
+    stripe_subscriptions as (select * from {{ ref("stg_stripe__subscriptions") }}),
+    amounts as (select * from {{ ref("int_price_amounts__computed") }}),
     lines as (select * from {{ ref("stg_stripe__invoice_lines") }}),
     events as (select * from {{ ref("stg_stripe__subscription_events") }}),
     event_items as (select * from {{ ref("stg_stripe__subscription_event_items") }}),
@@ -12,19 +13,15 @@ with
             lines.subscription_id,
             lines.item_id,
             lines.period_started_at as changed_at,
-            {{
-                monthly_amount(
-                    "prices.unit_amount",
-                    "lines.quantity",
-                    "prices.recurring_interval",
-                    "prices.recurring_interval_count",
-                    "prices.is_metered",
-                )
-            }} as mrr_amount,
+            amounts.mrr_amount,
             2 as precedence,
             lines.invoice_line_id as source_id
         from lines
-        inner join prices on prices.price_id = lines.price_id
+        inner join
+            amounts
+            on amounts.price_id = lines.price_id
+            and amounts.currency = lines.currency
+            and amounts.quantity = coalesce(lines.quantity, 1)
         where
             lines.item_id is not null
             and lines.period_ended_at > lines.period_started_at
@@ -38,17 +35,15 @@ with
             event_items.event_id,
             event_items.is_previous,
             events.occurred_at,
-            {{
-                monthly_amount(
-                    "event_items.unit_amount",
-                    "event_items.quantity",
-                    "event_items.recurring_interval",
-                    "event_items.recurring_interval_count",
-                    "event_items.is_metered",
-                )
-            }} as mrr_amount
+            coalesce(amounts.mrr_amount, {{ money("0") }}) as mrr_amount
         from event_items
         inner join events on events.event_id = event_items.event_id
+        left join stripe_subscriptions on stripe_subscriptions.subscription_id = event_items.subscription_id
+        left join
+            amounts
+            on amounts.price_id = event_items.price_id
+            and amounts.currency = coalesce(stripe_subscriptions.currency, event_items.currency)
+            and amounts.quantity = event_items.quantity
     ),
 
     from_events as (
@@ -77,14 +72,12 @@ with
         select
             told_items.subscription_id,
             told_items.item_id,
-            stripe_subscriptions.created_at as changed_at,
+            subscriptions.created_at as changed_at,
             told_items.mrr_amount,
             1 as precedence,
             told_items.event_id as source_id
         from told_items
-        inner join
-            subscriptions as stripe_subscriptions
-            on stripe_subscriptions.subscription_id = 'stripe:' || told_items.subscription_id
+        inner join subscriptions on subscriptions.subscription_id = 'stripe:' || told_items.subscription_id
         where told_items.is_previous
         qualify
             row_number() over (
@@ -139,14 +132,14 @@ with
     ),
 
     current_items as (
-        select
-            *,
-            {{
-                monthly_amount(
-                    "unit_amount", "quantity", "recurring_interval", "recurring_interval_count", "is_metered"
-                )
-            }} as mrr_amount
+        select items.*, coalesce(amounts.mrr_amount, {{ money("0") }}) as mrr_amount
         from items
+        left join stripe_subscriptions on stripe_subscriptions.subscription_id = items.subscription_id
+        left join
+            amounts
+            on amounts.price_id = items.price_id
+            and amounts.currency = coalesce(stripe_subscriptions.currency, items.currency)
+            and amounts.quantity = items.quantity
     ),
 
     -- What is there now counts where nothing told it yet, from the period that it was last seen in.

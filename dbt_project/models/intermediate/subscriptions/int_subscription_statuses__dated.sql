@@ -24,12 +24,66 @@ with
         from subscriptions
     ),
 
-    from_events as (
+    -- Stripe keeps a subscription active whose collection is paused: it is paused once what was paid for has run out.
+    observed as (
         select
-            'stripe:' || subscription_id as subscription_id,
-            subscription_status as stated_status,
-            occurred_at as changed_at
+            events.subscription_id,
+            events.event_id,
+            case
+                when events.is_collection_paused and events.subscription_status in ('active', 'past_due')
+                then 'paused'
+                else events.subscription_status
+            end as stated_status,
+            events.subscription_status,
+            events.occurred_at,
+            lead(events.occurred_at) over (
+                partition by events.subscription_id
+                order by events.occurred_at asc nulls last, events.event_id asc nulls last
+            ) as next_occurred_at
         from events
+    ),
+
+    paid_periods as (
+        select distinct invoices.subscription_id, invoices.paid_at, lines.period_ended_at as paid_until_at
+        from invoices
+        inner join lines on lines.invoice_id = invoices.source_record_id
+        where invoices.paid_at is not null and lines.period_ended_at > lines.period_started_at
+    ),
+
+    observed_pauses as (
+        select
+            'stripe:' || observed.subscription_id as subscription_id,
+            observed.event_id,
+            observed.subscription_status,
+            observed.occurred_at,
+            observed.next_occurred_at,
+            greatest(observed.occurred_at, coalesce(max(paid_periods.paid_until_at), observed.occurred_at)) as paused_at
+        from observed
+        left join
+            paid_periods
+            on paid_periods.subscription_id = 'stripe:' || observed.subscription_id
+            and paid_periods.paid_at <= observed.occurred_at
+        where observed.stated_status = 'paused' and observed.subscription_status <> 'paused'
+        group by
+            observed.subscription_id,
+            observed.event_id,
+            observed.subscription_status,
+            observed.occurred_at,
+            observed.next_occurred_at
+    ),
+
+    from_events as (
+        select 'stripe:' || subscription_id as subscription_id, stated_status, occurred_at as changed_at
+        from observed
+        where stated_status <> 'paused' or subscription_status = 'paused'
+        union all
+        select subscription_id, 'paused', paused_at
+        from observed_pauses
+        where next_occurred_at is null or paused_at < next_occurred_at
+        union all
+        select subscription_id, subscription_status, occurred_at
+        from observed_pauses
+        where paused_at > occurred_at
     ),
 
     -- The status before the first event, or the one of the last sight where there is none, held since nobody knows
@@ -38,7 +92,13 @@ with
     first_events as (
         select
             subscription_id,
-            coalesce(previous_subscription_status, subscription_status) as stated_status,
+            case
+                when
+                    was_collection_paused
+                    and coalesce(previous_subscription_status, subscription_status) in ('active', 'past_due')
+                then 'paused'
+                else coalesce(previous_subscription_status, subscription_status)
+            end as stated_status,
             occurred_at as held_until_at
         from events
         qualify
@@ -51,22 +111,29 @@ with
     held as (
         select
             'stripe:' || stripe_subscriptions.subscription_id as subscription_id,
-            coalesce(first_events.stated_status, stripe_subscriptions.subscription_status) as stated_status,
+            coalesce(
+                first_events.stated_status,
+                case
+                    when
+                        stripe_subscriptions.is_collection_paused
+                        and stripe_subscriptions.subscription_status in ('active', 'past_due')
+                    then 'paused'
+                    else stripe_subscriptions.subscription_status
+                end
+            ) as stated_status,
             coalesce(first_events.held_until_at, {{ as_of() }}) as held_until_at
         from stripe_subscriptions
         left join first_events on first_events.subscription_id = stripe_subscriptions.subscription_id
     ),
 
     from_paid_periods as (
-        select held.subscription_id, held.stated_status, max(lines.period_ended_at) as changed_at
+        select held.subscription_id, held.stated_status, max(paid_periods.paid_until_at) as changed_at
         from held
-        inner join invoices on invoices.subscription_id = held.subscription_id
-        inner join lines on lines.invoice_id = invoices.source_record_id
+        inner join paid_periods on paid_periods.subscription_id = held.subscription_id
         where
             held.stated_status in ('past_due', 'unpaid', 'paused')
-            and invoices.paid_at < held.held_until_at
-            and lines.period_ended_at > lines.period_started_at
-            and lines.period_ended_at < held.held_until_at
+            and paid_periods.paid_at < held.held_until_at
+            and paid_periods.paid_until_at < held.held_until_at
         group by held.subscription_id, held.stated_status
     ),
 

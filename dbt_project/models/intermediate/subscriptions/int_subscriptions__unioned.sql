@@ -1,6 +1,7 @@
 with
     subscriptions as (select * from {{ ref("stg_stripe__subscriptions") }}),
     items as (select * from {{ ref("stg_stripe__subscription_items") }}),
+    amounts as (select * from {{ ref("int_price_amounts__computed") }}),
     products as (select * from {{ ref("stg_stripe__products") }}),
     invoices as (select * from {{ ref("int_subscription_invoices__unioned") }}),
     file_subscriptions as (select * from {{ ref("stg_files__subscriptions") }}),
@@ -9,16 +10,8 @@ with
         select
             items.subscription_id,
             coalesce(products.product_name, items.product_id) as plan,
-            {{
-                monthly_amount(
-                    "items.unit_amount",
-                    "items.quantity",
-                    "items.recurring_interval",
-                    "items.recurring_interval_count",
-                    "items.is_metered",
-                )
-            }} as mrr_amount,
-            items.unit_amount is null or items.is_metered as is_unpriced,
+            coalesce(amounts.mrr_amount, {{ money("0") }}) as mrr_amount,
+            coalesce(amounts.is_unpriced, true) as is_unpriced,
             case
                 items.recurring_interval
                 when 'month'
@@ -28,6 +21,12 @@ with
             end as billing_months
         from items
         left join products on products.product_id = items.product_id
+        left join subscriptions on subscriptions.subscription_id = items.subscription_id
+        left join
+            amounts
+            on amounts.price_id = items.price_id
+            and amounts.currency = coalesce(subscriptions.currency, items.currency)
+            and amounts.quantity = items.quantity
     ),
 
     contents as (

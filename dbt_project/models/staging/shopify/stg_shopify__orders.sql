@@ -24,6 +24,11 @@ with
             upper(currency_code) as currency,
             {{ money("total_price") }} as total_amount,
             {{ money("coalesce(total_tax, 0)") }} as tax_amount,
+            {{ money("current_total_price") }} as current_total_amount,
+            {{ money("coalesce(current_total_tax, 0)") }} as current_tax_amount,
+            {{ money("coalesce(total_refunded, 0)") }} as refunded_amount,
+            coalesce(edited, false) as is_edited,
+            coalesce(taxes_included, false) as has_taxes_in_prices,
             {{ money("coalesce(total_shipping_price, 0)") }} as shipping_amount,
             test as is_test,
             display_financial_status as financial_status,
@@ -33,6 +38,7 @@ with
             {{ utc_timestamp("first_visit_occurred_at") }} as first_visited_at,
             {{ utc_timestamp("processed_at") }} as ordered_at,
             {{ utc_timestamp("cancelled_at") }} as cancelled_at,
+            {{ utc_timestamp("updated_at") }} as updated_at,
             {{ load_instant("first_load_id") }} as loaded_at
         from latest_versions
     )

@@ -17,6 +17,7 @@ with
             order_id,
             upper(currency_code) as currency,
             {{ money("total_refunded") }} as refund_amount,
+            coalesce(has_failed, false) as has_failed,
             {{ utc_timestamp("created_at") }} as refunded_at,
             {{ load_instant("first_load_id") }} as loaded_at
         from current_versions

@@ -25,6 +25,7 @@ with
             coalesce(cancel_at_period_end, false) as is_cancelled_at_period_end,
             {{ utc_timestamp("canceled_at") }} as cancelled_at,
             {{ utc_timestamp("ended_at") }} as ended_at,
+            pause_collection_behavior is not null as is_collection_paused,
             cancellation_reason,
             cancellation_feedback,
             {{ load_instant("first_load_id") }} as loaded_at

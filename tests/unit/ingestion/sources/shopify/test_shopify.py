@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 import responses
@@ -73,6 +74,8 @@ class FakeShop:
 
     def __init__(self) -> None:
         self.lists: dict[str, list[dict]] = {"orders": [], "customers": [], "abandonedCheckouts": []}
+        self.events: list[dict] | None = []
+        self.disputes: dict[str, dict] = {}
         self.faults: list[tuple[int, dict]] = []
         self.expire_cursors = 0
         self.asked: list[dict] = []
@@ -85,7 +88,19 @@ class FakeShop:
         if variables.get("after") and self.expire_cursors:
             self.expire_cursors -= 1
             return 200, {"errors": [{"message": "Invalid cursor for current pagination sort."}]}
-        first = variables["first"]
+        if query == queries.DISPUTE:
+            return 200, {"data": {"dispute": self.disputes.get(variables["id"])}}
+        first = variables.get("first", 0)
+        if query == queries.REFUND_ALONE:
+            refunds = [refund for row in self.lists["orders"] for refund in row["refunds"]]
+            return 200, {"data": {"refund": next((each for each in refunds if each["id"] == variables["id"]), None)}}
+        entries = {text: name for name, text in queries.REFUND_ENTRIES.items()}
+        if query in entries:
+            refunds = [refund for row in self.lists["orders"] for refund in row["refunds"]]
+            found = next((each for each in refunds if each["id"] == variables["id"]), None)
+            name = entries[query]
+            refund = found and {name: self.cut(found[name], first, variables["after"])}
+            return 200, {"data": {"refund": refund}}
         asks_for_lines = queries.without_unit_costs(query) == queries.without_unit_costs(queries.ORDER_LINE_ITEMS)
         if asks_for_lines or query in (queries.ORDER_REFUNDS, queries.ORDER_TRANSACTIONS):
             found = next((each for each in self.lists["orders"] if each["id"] == variables["id"]), None)
@@ -95,6 +110,8 @@ class FakeShop:
                 return 200, {"data": {"order": {"lineItems": self.cut(found["lineItems"], first, variables["after"])}}}
             field = "refunds" if query == queries.ORDER_REFUNDS else "transactions"
             return 200, {"data": {"order": {field: found[field][:first]}}}
+        if query == queries.DELETIONS:
+            return 200, {"data": {"events": None if self.events is None else self.cut(self.events, first, None)}}
         name = re.search(r"(orders|customers|abandonedCheckouts)\(", query)[1]
         self.before_page()
         rows = list(self.lists[name])
@@ -109,6 +126,13 @@ class FakeShop:
 
     def nested(self, row: dict) -> dict:
         lists = {field: row[field][: queries.NESTED_LIST] for field in ("refunds", "transactions")}
+        lists["refunds"] = [
+            {
+                **refund,
+                **{n: self.cut(refund[n], queries.NESTED_REFUND, None) for n in queries.REFUND_LISTS if n in refund},
+            }
+            for refund in lists["refunds"]
+        ]
         return {**row, **lists, "lineItems": self.cut(row["lineItems"], queries.NESTED_LINES, None)}
 
     @staticmethod
@@ -133,6 +157,7 @@ def fake(web, monkeypatch) -> FakeShop:
     monkeypatch.setenv("SOURCES__SHOPIFY__API_VERSION", "2026-07")
     monkeypatch.setenv("SOURCES__SHOPIFY__ACCESS_TOKEN", "shop-token")
     monkeypatch.setenv("SOURCES__SHOPIFY__UNIT_COSTS", "true")
+    monkeypatch.setenv("SOURCES__SHOPIFY__DISPUTES", "true")
     return shop
 
 
@@ -180,6 +205,93 @@ def test_a_second_run_asks_from_the_last_update_with_a_lag_and_replays_add_nothi
     assert query(versions) == [("1", 2), ("2", 1)]
     assert query("select count(*) from raw_shopify.order_lines") == [2]  # unchanged lines stay one version
     assert query("select count(*) from raw_shopify.refunds") == [1]
+
+
+def test_what_a_refund_was_of_is_read_whole_and_a_failed_one_is_known(fake, query, monkeypatch):
+    monkeypatch.setattr(queries, "NESTED_REFUND", 1)
+    sent_back = [
+        {"id": f"sent-{n}", "quantity": 1, "lineItem": {"id": f"line-{n}"}, "subtotalSet": money("5.00")}
+        for n in (1, 2)
+    ]
+    whole = {"id": "refund-1", "createdAt": "2026-10-02T08:00:00Z", "totalRefundedSet": money("12.00")}
+    whole["refundLineItems"] = [{**each, "totalTaxSet": money("1.00")} for each in sent_back]
+    whole["duties"] = [{"amountSet": money("0.50")}]
+    whole["orderAdjustments"] = [
+        {"id": "adj", "reason": "RESTOCK", "amountSet": money("0.50"), "taxAmountSet": money("0.00")}
+    ]
+    tried = [{"id": "t1", "status": "FAILURE"}, {"id": "t2", "status": "ERROR"}]
+    failed = {
+        **whole,
+        "id": "refund-2",
+        "refundLineItems": [],
+        "duties": [],
+        "orderAdjustments": [],
+        "transactions": tried,
+    }
+    fake.lists["orders"] = [order(1, "2026-10-02T08:00:00Z", refunds=0)]
+    fake.lists["orders"][0]["refunds"] = [whole, failed]
+    assert not pipelines.run("shopify").rejected
+    items = "select refund_id, kind, number, line_item_id, amount, tax from raw_shopify.refund_items order by 1, 2, 3"
+    assert query(items) == [
+        ("refund-1", "adjustment", 0, None, Decimal("0.5"), Decimal(0)),
+        ("refund-1", "duty", 0, None, Decimal("0.5"), None),
+        ("refund-1", "line", 0, "line-1", Decimal(5), Decimal(1)),
+        ("refund-1", "line", 1, "line-2", Decimal(5), Decimal(1)),
+    ]
+    assert query("select id, has_failed from raw_shopify.refunds order by 1") == [
+        ("refund-1", None),
+        ("refund-2", True),
+    ]
+
+
+def test_a_dispute_has_the_amount_that_shopify_payments_says(fake, query):
+    summaries = [
+        {"id": f"gid://shopify/OrderDisputeSummary/{number}", "initiatedAs": "CHARGEBACK", "status": "LOST"}
+        for number in (7, 8)
+    ]
+    fake.lists["orders"] = [order(1, "2026-10-02T08:00:00Z", disputes=summaries)]
+    amount = {"amount": "30.00", "currencyCode": "USD"}
+    fake.disputes = {
+        "gid://shopify/ShopifyPaymentsDispute/7": {"amount": amount, "initiatedAt": "2026-10-01T00:00:00Z"}
+    }
+    pipelines.run("shopify")
+    assert query("select amount, currency_code, order_id from raw_shopify.order_disputes order by id") == [
+        (Decimal(30), "USD", "gid://shopify/Order/1"),
+        (None, None, "gid://shopify/Order/1"),
+    ]
+
+
+def test_no_query_asks_for_disputes_where_they_are_left_out(fake, query, monkeypatch):
+    monkeypatch.setenv("SOURCES__SHOPIFY__DISPUTES", "false")
+    fake.lists["orders"] = [order(1, "2026-10-02T08:00:00Z")]
+    pipelines.run("shopify")
+    assert not [each for each in fake.asked if "disputes" in each["query"]]
+    refused = error("ACCESS_DENIED", "Access denied for disputes field.")
+    monkeypatch.setenv("SOURCES__SHOPIFY__DISPUTES", "true")
+    fake.faults = [(200, refused)]
+    with pytest.raises(VendorError, match="read_shopify_payments_disputes.*SOURCES__SHOPIFY__DISPUTES=false"):
+        shop().changes(ORDER_LIST, None, Intake("shopify"))
+
+
+def test_deleted_orders_are_told_by_events_from_the_last_one_on(fake, query):
+    event = {"id": "e1", "action": "destroy", "createdAt": "2026-10-02T08:00:00Z", "subjectType": "ORDER"}
+    fake.events = [{**event, "subjectId": "gid://shopify/Order/1"}, {**event, "id": "e2", "subjectType": "PRODUCT"}]
+    pipelines.run("shopify")
+    pipelines.run("shopify")
+    assert query("select subject_id from raw_shopify.deletions") == ["gid://shopify/Order/1"]
+    asked = [each["condition"] for each in fake.asked if each["query"] == queries.DELETIONS]
+    assert asked == [
+        "subject_type:ORDER AND action:destroy",
+        "subject_type:ORDER AND action:destroy AND created_at:>='2026-10-02T07:59:00Z'",
+    ]
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_token_that_sees_no_events_loads_all_the_same_and_is_told(fake, caplog, refused):
+    fake.events = None
+    fake.faults = [(200, error("ACCESS_DENIED", "Access denied for events field."))] if refused else []
+    assert list(shop().deletions(None).records) == []
+    assert "deleted orders are not seen" in caplog.text
 
 
 def test_an_order_that_changes_while_it_is_read_is_loaded_once_as_it_was_last(fake, query, monkeypatch):

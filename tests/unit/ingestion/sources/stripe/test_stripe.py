@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -16,17 +17,22 @@ from ingestion.sources.stripe import (
     CUSTOMER,
     SUBSCRIPTION,
     Billing,
+    credit_note_row,
+    discount_rows,
+    dispute_rows,
     invoice_row,
     item_rows,
     judge,
-    last_states,
+    latest_events,
     line_rows,
     subscription_event_item_rows,
     subscription_event_row,
+    tier_rows,
 )
 from ingestion.wire import Spool
 
 BASE = "https://stripe.example/v1"
+VERSION = "2025-03-31.basil"
 NOW = 1_793_426_400  # 2026-10-31T06:00:00Z, the instant of the tests' settings
 DAY = 86_400
 NO_LIST = {"object": "list", "data": [], "has_more": False}
@@ -36,6 +42,7 @@ class FakeStripe:
     """An account: its lists by path, its events; pages as the caller asks."""
 
     def __init__(self) -> None:
+        self.writes = VERSION  # the account's own version, in which its events are written
         self.lists: dict[str, list[dict]] = {}
         self.happened: list[dict] = []
         self.faults: list[tuple[int, dict]] = []
@@ -44,7 +51,7 @@ class FakeStripe:
         self.versions: set[str] = set()
 
     def tell(self, kind: str, at: int, record: dict, **previous: object) -> dict:
-        event = {"id": f"evt_{len(self.happened)}", "type": kind, "created": at, "api_version": "v"}
+        event = {"id": f"evt_{len(self.happened)}", "type": kind, "created": at, "api_version": self.writes}
         event["data"] = {"object": record} | ({"previous_attributes": previous} if previous else {})
         self.happened.insert(0, event)
         return event
@@ -53,6 +60,11 @@ class FakeStripe:
         self.asked.append((path, params))
         if self.faults:
             return self.faults.pop(0)
+        parent, _, identifier = path.rpartition("/")
+        if parent in self.lists and path not in self.lists:
+            found = next((each for each in self.lists[parent] if each["id"] == identifier), None)
+            gone = {"type": "invalid_request_error", "code": "resource_missing", "param": "id", "message": "No such"}
+            return (200, found) if found else (404, {"error": gone})
         rows = self.lists.get(path, [])
         if path == "/events":
             group = params["type"].removesuffix("*")
@@ -65,7 +77,7 @@ class FakeStripe:
                 error = {"type": "invalid_request_error", "code": "resource_missing", "param": "starting_after"}
                 return 400, {"error": {**error, "message": f"No such object: '{after}'"}}
             start = 1 + next(place for place, each in enumerate(rows) if each["id"] == after)
-        end = start + int(params["limit"])
+        end = start + int(params.get("limit", 10))
         return 200, {"object": "list", "data": rows[start:end], "has_more": end < len(rows)}
 
 
@@ -86,12 +98,13 @@ def account(web, monkeypatch) -> FakeStripe:
     web.add_callback(responses.GET, re.compile(f"{BASE}/.*"), answer)
     monkeypatch.setenv("SOURCES__STRIPE__BASE_URL", BASE)
     monkeypatch.setenv("SOURCES__STRIPE__API_KEY", "stripe-key")
-    monkeypatch.setenv("SOURCES__STRIPE__API_VERSION", "2025-03-31.basil")
+    monkeypatch.setenv("SOURCES__STRIPE__API_VERSION", VERSION)
     return fake
 
 
 def reader() -> Billing:
-    return Billing(Client("stripe", BASE, {"Authorization": "Bearer stripe-key", "Stripe-Version": "v"}, judge))
+    headers = {"Authorization": "Bearer stripe-key", "Stripe-Version": VERSION}
+    return Billing(Client("stripe", BASE, headers, judge), VERSION)
 
 
 def customer(number: int, **fields: object) -> dict:
@@ -137,8 +150,8 @@ def test_the_first_run_reads_the_lists_and_the_history_that_events_tell(account,
     account.tell("customer.subscription.updated", NOW - DAY, subscription("past_due"), status="active")
     intake = pipelines.run("stripe")
     assert not intake.rejected
-    assert account.versions == {"2025-03-31.basil"}
-    assert ("/subscriptions", {"status": "all", "limit": "100"}) in account.asked
+    assert account.versions == {VERSION}
+    assert {params["status"] for path, params in account.asked if path == "/subscriptions"} == {"all"}
     assert query("select email, address_country, metadata_customer_number, deleted from raw_stripe.customers") == [
         ("1@x.io", "JP", "C1", False)
     ]
@@ -289,7 +302,8 @@ def test_the_latest_event_of_each_object_counts(told):
     for number, (key, created) in enumerate(told):
         record = {"id": key, "object": "customer", "number": number}
         events.add(number, {"id": number, "type": "customer.updated", "created": created, "data": {"object": record}})
-    found = {each["id"]: each["number"] for each in last_states(CUSTOMER, events)}
+    objects = [event["data"]["object"] for event in latest_events(CUSTOMER, events)]
+    found = {each["id"]: each["number"] for each in objects}
     expected: dict[int, int] = {}
     for number, (key, created) in enumerate(told):
         if key not in expected or created > told[expected[key]][1]:
@@ -301,7 +315,101 @@ def test_events_of_other_objects_are_not_taken():
     events = Spool()
     for kind in ("customer", "subscription", "source"):
         events.add(kind, {"type": f"{kind}.x", "created": 1, "data": {"object": {"id": "1", "object": kind}}})
-    assert [each["object"] for each in last_states(SUBSCRIPTION, events)] == ["subscription"]
+    assert [each["data"]["object"]["object"] for each in latest_events(SUBSCRIPTION, events)] == ["subscription"]
+
+
+def test_a_preview_of_an_object_that_does_not_exist_is_no_record(account, query):
+    pipelines.run("stripe")
+    preview = {key: value for key, value in invoice(1).items() if key != "id"}
+    account.tell("invoice.upcoming", NOW - 60, preview)
+    intake = pipelines.run("stripe")
+    assert (dict(intake.rejected), query("select count(*) from raw_stripe.invoices")) == ({}, [0])
+
+
+# ---- other versions of the API, and what is shown in part
+
+
+def in_an_old_version(record: dict) -> dict:
+    """An invoice as versions before the configured one wrote it: the subscription stands at the top."""
+    return {**{key: value for key, value in record.items() if key != "parent"}, "subscription": "sub_1"}
+
+
+def test_an_object_told_in_another_version_is_read_again_in_ours(account, query):
+    account.lists = {"/invoices": [invoice(1)]}
+    pipelines.run("stripe")
+    account.lists["/invoices"].append(invoice(2))
+    account.writes = "2022-11-15"
+    account.tell("invoice.updated", NOW - 60, in_an_old_version(invoice(1)))
+    account.tell("invoice.paid", NOW - 50, in_an_old_version(invoice(2)))
+    intake = pipelines.run("stripe")
+    assert not intake.rejected
+    current = "select id, subscription from raw_stripe.invoices where _dlt_valid_to is null order by id"
+    assert query(current) == [("in_1", "sub_1"), ("in_2", "sub_1")]
+    assert account.versions == {VERSION}
+
+
+def test_an_answer_that_is_not_the_object_asked_for_stops_the_load_and_says_what_to_do(account):
+    account.lists = {"/invoices": [invoice(1)]}
+    pipelines.run("stripe")
+    account.writes = "2022-11-15"
+    account.tell("invoice.updated", NOW - 60, in_an_old_version(invoice(1)))
+    account.lists["/invoices/in_1"] = []
+    with pytest.raises(Exception) as failed:
+        pipelines.run("stripe")
+    said = str(pipelines.cause(failed.value))
+    assert "2022-11-15" in said and "SOURCES__STRIPE__API_VERSION" in said and "/invoices/in_1" in said
+
+
+def test_an_object_that_is_gone_since_it_was_told_of_is_left_to_its_own_event(account, query):
+    account.lists = {"/customers": [customer(1)]}
+    pipelines.run("stripe")
+    account.writes = "2022-11-15"
+    account.tell("customer.created", NOW - 60, customer(2))
+    pipelines.run("stripe")
+    assert query("select id from raw_stripe.customers") == ["cus_1"]
+
+
+def test_an_object_without_what_numbers_depend_on_is_rejected_and_the_last_good_one_stays(account, query):
+    account.lists = {"/invoices": [invoice(1)]}
+    pipelines.run("stripe")
+    account.tell("invoice.updated", NOW - 60, in_an_old_version(invoice(1)))  # said to be in our version
+    intake = pipelines.run("stripe")
+    assert dict(intake.rejected) == {"invoices": 1, "invoice_lines": 1}
+    assert "parent: absent" in next(iter(intake.rejections()))["reason"]
+    assert query("select subscription from raw_stripe.invoices where _dlt_valid_to is null") == ["sub_1"]
+
+
+def test_history_is_read_from_events_of_every_version_that_shows_prices(account, query):
+    pipelines.run("stripe")
+    account.writes = "2018-02-28"
+    account.lists = {"/subscriptions": [subscription("past_due")]}
+    plan = {"id": "si_1", "plan": {"id": "plan_1", "amount": 900}, "quantity": 1}
+    account.tell("customer.subscription.updated", NOW - 60, subscription("past_due", [plan]), status="active")
+    pipelines.run("stripe")
+    assert query("select status, previous_status, has_items from raw_stripe.subscription_events") == [
+        ("past_due", "active", False)
+    ]
+    assert query("select count(*) from raw_stripe.subscription_event_items") == [0]
+
+
+def test_what_an_event_shows_as_ids_is_read_in_full(account, query):
+    """Discounts are ids in an event, and of a price neither tiers nor other currencies are there."""
+    pipelines.run("stripe")
+    coupon = {"id": "half", "duration": "forever", "percent_off": 50, "amount_off": None, "currency": None}
+    shown = {"id": "di_1", "start": NOW - DAY, "end": None, "coupon": coupon}
+    account.lists["/subscriptions"] = [subscription(discounts=[shown])]
+    price = {"id": "price_1", "object": "price", "created": NOW, "currency": "usd", "billing_scheme": "tiered"}
+    tiers = [{"up_to": 10, "unit_amount": 500, "flat_amount": None}, {"up_to": None, "unit_amount_decimal": "0.5"}]
+    account.lists["/prices"] = [{**price, "tiers": tiers, "currency_options": {"jpy": {"unit_amount": 1500}}}]
+    account.tell("customer.subscription.updated", NOW - 60, subscription(discounts=["di_1"]))
+    account.tell("price.created", NOW - 60, price)
+    pipelines.run("stripe")
+    assert query("select id, percent_off, duration from raw_stripe.subscription_discounts") == [("di_1", 50, "forever")]
+    assert query("select currency, tier, up_to, unit_amount_decimal from raw_stripe.price_tiers order by 1, 2") == [
+        ("jpy", 0, None, 1500),
+        ("usd", 0, 10, 500),
+        ("usd", 1, None, Decimal("0.5")),
+    ]
 
 
 def test_an_event_tells_the_status_and_the_items_before_it():
@@ -318,6 +426,19 @@ def test_an_event_tells_the_status_and_the_items_before_it():
     event["data"]["object"]["items"]["has_more"] = True
     assert subscription_event_row(event)["has_items"] is False
     assert list(subscription_event_item_rows(event)) == []
+
+
+def test_a_discount_tells_of_the_customer_who_got_it(account, query):
+    account.lists = {"/customers": [customer(1), customer(2)], "/subscriptions": [subscription()]}
+    pipelines.run("stripe")
+    coupon = {"id": "half", "duration": "forever", "percent_off": 50}
+    discount = {"id": "di_1", "object": "discount", "coupon": coupon, "start": NOW, "customer": "cus_1"}
+    account.lists["/customers"][0] = customer(1, discount=discount)
+    account.tell("customer.discount.created", NOW - 60, {**discount, "subscription": None})
+    pipelines.run("stripe")
+    current = "select id, discount_percent_off from raw_stripe.customers where _dlt_valid_to is null order by id"
+    assert query(current) == [("cus_1", 50), ("cus_2", None)]
+    assert query("select count(*) from raw_stripe.subscriptions") == [1]
 
 
 # ---- rows
@@ -339,3 +460,49 @@ def test_part_of_a_cent_is_a_price_too():
         list(item_rows({"items": {"data": [{"price": {"unit_amount_decimal": "0.05"}}]}}))[0]["unit_amount_decimal"]
         == "0.05"
     )
+
+
+def test_a_discount_of_an_item_names_it_and_a_subscription_without_any_is_one_row():
+    coupon = {"id": "co", "duration": "forever", "amount_off": 500, "currency": "eur"}
+    coupon["applies_to"] = {"products": ["prod_1", "prod_2"]}
+    held = {**item(1), "discounts": [{"id": "di_1", "coupon": coupon}]}
+    rows = list(discount_rows(subscription(items=[held, item(2)])))
+    assert [(row["id"], row["subscription_item"], row["applies_to_products"]) for row in rows] == [
+        ("di_1", "si_1", "prod_1,prod_2")
+    ]
+    assert [row["id"] for row in discount_rows(subscription())] == [None]
+
+
+def test_a_price_that_says_no_amount_is_one_row_without_a_currency():
+    price = {"id": "price_1", "currency": "eur", "billing_scheme": "tiered", "unit_amount": None}
+    assert [row.get("currency") for row in tier_rows(price)] == [None]
+    assert [row["unit_amount_decimal"] for row in tier_rows({**price, "unit_amount": 0})] == [0]
+
+
+def test_a_dispute_is_a_row_for_each_movement_and_one_where_nothing_moved():
+    taken = {"id": "txn_1", "amount": -11, "fee": 15, "currency": "eur", "created": NOW}
+    given_back = {"id": "txn_2", "amount": 11, "fee": 0, "currency": "eur", "created": NOW + DAY}
+    record = {"id": "dp_1", "currency": "usd", "amount": 12, "status": "won", "balance_transactions": []}
+    assert [row["id"] for row in dispute_rows(record)] == [None]
+    rows = list(dispute_rows({**record, "balance_transactions": [taken, given_back]}))
+    assert [(row["moved_amount"], row["moved_fee"], row["moved_at"]) for row in rows] == [
+        (-11, 15, NOW),
+        (11, 0, NOW + DAY),
+    ]
+
+
+def test_a_credit_note_knows_what_refunds_of_their_own_pay_back():
+    refunds = [{"amount_refunded": 300, "refund": "re_1"}, {"amount_refunded": 200, "refund": "re_2"}]
+    note = {"id": "cn_1", "invoice": "in_1", "pre_payment_amount": 0, "post_payment_amount": 700, "refunds": refunds}
+    assert credit_note_row(note)["refunded_amount"] == 500
+
+
+@pytest.mark.parametrize(
+    ("previous", "was_paused"),
+    [({}, True), ({"pause_collection": None}, False), ({"status": "active"}, True), (None, True)],
+)
+def test_a_pause_was_there_before_the_event_unless_the_event_changed_it(previous, was_paused):
+    data = {"object": subscription(pause_collection={"behavior": "void"}), "previous_attributes": previous}
+    row = subscription_event_row({"id": "evt_1", "data": data})
+    assert row["pause_collection_behavior"] == "void"
+    assert (row["previous_pause_collection_behavior"] is not None) == was_paused

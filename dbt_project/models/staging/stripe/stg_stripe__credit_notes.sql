@@ -1,0 +1,35 @@
+with
+    source as (
+        select *, min(_dlt_load_id) over (partition by id) as first_load_id
+        from {{ source("raw_stripe", "credit_notes") }}
+    ),
+
+    -- Stripe's objects carry no instant of change: the version seen last is the current one.
+    latest_versions as (
+        select *
+        from source
+        qualify
+            row_number() over (partition by id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last) = 1
+    ),
+
+    renamed as (
+        select
+            id as credit_note_id,
+            invoice as invoice_id,
+            status as credit_note_status,
+            upper(currency) as currency,
+            -- What its refunds paid back, they tell themselves.
+            {{
+                major_units(
+                    "greatest(coalesce(pre_payment_amount, 0) + coalesce(post_payment_amount, 0)"
+                    ~ " - coalesce(refunded_amount, 0), 0)",
+                    "currency",
+                )
+            }} as credited_amount,
+            {{ utc_timestamp("created") }} as created_at,
+            {{ load_instant("first_load_id") }} as loaded_at
+        from latest_versions
+    )
+
+select *
+from renamed
