@@ -69,14 +69,32 @@ def prepare(name: str, pipeline: dlt.Pipeline) -> None:
     """Drop what a crashed run left half-way (its cursors never moved) and create raw tables and columns not there yet.
 
     Every source has its raw tables, also a disabled one, with every declared column, also where an older version of
-    the project created them, so that every model always builds.
+    the project created them, so that every model always builds and every accepted row fits.
     """
     pipeline.abort_packages()
     tables_then: Mapping[str, Any] = pipeline.default_schema.tables if pipeline.default_schema_name else {}
     known = {table: {*tables_then[table]["columns"]} for table in tables_then}
-    missing = [table for table in tables(name) if not {*table.columns()} <= known.get(table.name, set())]
+    missing = [table for table in tables(name) if not {*table.stored_columns()} <= known.get(table.name, set())]
     if missing:
         pipeline.run(_empty_source(name, missing, {*known}), loader_file_format=LOADER_FILE_FORMAT)
+    relaxed = list(_filled_by_an_older_version(tables(name), tables_then))
+    if not relaxed:
+        return
+    with pipeline.sql_client() as client:
+        for table, column in relaxed:
+            # dlt loads through a table of the same name beside the raw one.
+            for stored in client.get_qualified_table_names(table):
+                name_of_column = client.escape_column_name(column)
+                client.execute_sql(f"alter table if exists {stored} alter column {name_of_column} drop not null")
+
+
+def _filled_by_an_older_version(now: tuple[RawTable, ...], then: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Table and name of each column that an older version of the project always filled and this one may leave empty."""
+    for table in now:
+        stored = then[table.name]["columns"] if table.name in then else {}
+        for name, column in table.columns().items():
+            if column["nullable"] and not stored.get(name, {}).get("nullable", True):
+                yield table.name, name
 
 
 def _empty_source(name: str, missing: list[RawTable], known: set[str]) -> DltSource:
@@ -89,7 +107,7 @@ def _empty_source(name: str, missing: list[RawTable], known: set[str]) -> DltSou
             hints = table.hints()
             # insert-only hashes the key of the empty marker row and fails; scd2 would retire all rows of a known table
             if table.history == "events" or table.name in known:
-                hints["write_disposition"] = "append"
+                hints |= {"write_disposition": "append", "columns": table.stored_columns()}
             yield dlt.resource(nothing, **hints)
 
     return source()

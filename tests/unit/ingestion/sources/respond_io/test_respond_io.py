@@ -18,6 +18,7 @@ from ingestion.sources.respond_io.inbox import Position, read
 
 BASE = "https://respond.example/v2"
 CREATED = 1_790_000_000  # 2026-09-21T14:13:20Z
+NOW = datetime(2026, 10, 31, 6, tzinfo=UTC)  # what the settings of these tests call now
 
 
 class FakeRespondIo:
@@ -87,6 +88,7 @@ class Inbox:
     def drop(self, name: str, *events: object) -> None:
         text = "\n".join(event if isinstance(event, str) else json.dumps(event) for event in events)
         (self.folder / name).write_text(text)
+        os.utime(self.folder / name, (NOW.timestamp(), NOW.timestamp()))
 
 
 @pytest.fixture
@@ -331,7 +333,7 @@ def test_a_contact_row_takes_its_links_from_custom_fields():
 
 def test_a_message_without_timestamp_was_sent_when_first_receipted():
     receipts = [{"value": "read", "timestamp": 30}, {"value": "sent", "timestamp": 10}]
-    assert message_row({"messageId": 1, "status": receipts})["sent_at"] == 10
+    assert message_row({"messageId": 1, "status": receipts})["sent_at"] == datetime.fromtimestamp(10, UTC)
     assert message_row({"messageId": 1, "timestamp": 5, "status": receipts})["sent_at"] == 5
     assert message_row({"messageId": 1})["sent_at"] is None
 
