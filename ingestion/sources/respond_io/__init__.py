@@ -209,6 +209,13 @@ def told_message(event: Any) -> Any:
     return {**message, **{name: value for name, value in about.items() if message.get(name) is None}}
 
 
+def completed_message(listed: Any, told: Any) -> Any:
+    """A message as the list of messages shows it, with what only its event tells."""
+    if not isinstance(listed, Mapping) or told is None:
+        return listed
+    return {**told, **{name: value for name, value in listed.items() if value is not None and value != []}}
+
+
 def event_row(event: Any, received_at: Any = None) -> Any:
     """Webhook event -> row of `webhook_events`. Whatever else it holds stays in `payload`.
 
@@ -436,22 +443,30 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         state = dlt.current.resource_state()
         position = Position(**state.get("position", {}))
         found = found_contacts(position)
-        yield from told_messages(news(position.inbox))
+        told = told_messages(news(position.inbox))
+        listed: set[str] = set()
         to_read = list(dict.fromkeys([*found.with_news, *state.get("receipts_to_come", [])]))
         receipts_to_come: list[str] = []
         for number, contact_id in enumerate(to_read, start=1):
-            rows = list(intake.accept(MESSAGES, map(message_row, workspace().messages(contact_id))))
+            messages = workspace().messages(contact_id)
+            listed.update(messages.keys())
+            completed = (completed_message(message, told.get(at(message, "messageId"))) for message in messages)
+            rows = list(intake.accept(MESSAGES, map(message_row, completed)))
             if any(has_receipts_to_come(row, intake.as_of) for row in rows):
                 receipts_to_come.append(contact_id)
             yield rows
             if number % CONTACTS_A_LOG_LINE == 0 or number == len(to_read):
                 log.info("respond_io: messages of %s of %s contacts read", number, len(to_read))
+        for batch in batches(sorted({*told.keys()} - listed)):
+            yield list(intake.accept(MESSAGES, (message_row(told.get(key)) for key in batch)))
         state["position"], state["receipts_to_come"] = vars(found.position), receipts_to_come
 
-    def told_messages(found: inbox.News | None) -> Iterator[Any]:
-        for batch in batches(found.entries if found else []):
-            told = [message for entry in batch if (message := told_message(entry.get("event"))) is not None]
-            yield list(intake.accept(MESSAGES, map(message_row, told)))
+    def told_messages(found: inbox.News | None) -> Spool:
+        told = Spool()
+        for entry in found.entries if found else ():
+            if (message := told_message(entry.get("event"))) is not None:
+                told.add(message["messageId"], message)
+        return told
 
     yield dlt.resource(users, **USERS.hints())
     yield dlt.resource(channels, **CHANNELS.hints())

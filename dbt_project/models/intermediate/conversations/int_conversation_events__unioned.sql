@@ -1,5 +1,7 @@
 with
     inbox_events as (select * from {{ ref("stg_respond_io__webhook_events") }}),
+    contact_versions as (select * from {{ ref("stg_respond_io__contact_versions") }}),
+    loads as (select * from {{ ref("stg_respond_io__loads") }}),
     file_conversations as (select * from {{ ref("stg_files__conversations") }}),
 
     inbox_conversation_events as (
@@ -33,6 +35,55 @@ with
         where event_type = 'conversation.closed' and conversation_opened_at is not null
     ),
 
+    -- The API shows whether a contact's conversation is closed; the load that saw it first calls its instant now.
+    states as (
+        select contact_id, event_id, conversation_id, event, false as is_sighting, occurred_at, loaded_at
+        from inbox_conversation_events
+        union all
+        select
+            contact_versions.contact_id,
+            contact_versions.version_id,
+            null,
+            'closed',
+            true,
+            coalesce(loads.loaded_as_of, contact_versions.loaded_at),
+            contact_versions.loaded_at
+        from contact_versions
+        left join loads on loads.load_id = contact_versions.load_id
+        where contact_versions.contact_status in ('close', 'closed', 'done')
+    ),
+
+    followed_states as (
+        select
+            *,
+            lag(event) over in_order as event_before,
+            lag(conversation_id) over in_order as conversation_before,
+            lead(event) over in_order as event_after,
+            lead(is_sighting) over in_order as is_sighting_after,
+            lead(occurred_at) over in_order as occurred_after_at
+        from states
+        window
+            in_order as (
+                partition by contact_id
+                order by occurred_at asc nulls last, is_sighting asc nulls last, event_id asc nulls last
+            )
+    ),
+
+    -- What was open and is seen closed was closed, unless the event of it comes while contacts are read.
+    seen_closings as (
+        select *
+        from followed_states
+        where
+            is_sighting
+            and event_before = 'opened'
+            and not coalesce(
+                not is_sighting_after
+                and event_after = 'closed'
+                and occurred_after_at <= {{ dbt.dateadd("hour", 1, "occurred_at") }},
+                false
+            )
+    ),
+
     unioned as (
         select
             'respond_io' as source_system,
@@ -48,6 +99,21 @@ with
             occurred_at,
             loaded_at
         from inbox_conversation_events
+        union all
+        select
+            'respond_io',
+            event_id,
+            {{ record_key("'respond_io'", "'contact'", "contact_id") }},
+            'respond_io:' || conversation_before,
+            'closed',
+            false,
+            null,
+            null,
+            'seen in the inbox',
+            null,
+            occurred_at,
+            loaded_at
+        from seen_closings
         union all
         select
             'respond_io',

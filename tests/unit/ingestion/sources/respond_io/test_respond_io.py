@@ -283,6 +283,20 @@ def test_a_message_is_loaded_from_its_event_too(workspace, inbox, query):
     assert query(told) == [("20", "1", "echo", "3", datetime.fromtimestamp(CREATED, UTC))]
 
 
+def test_the_list_of_messages_is_completed_by_what_events_tell(workspace, inbox, query):
+    """Of the list of messages only receipts are published: instant and sender stand in the event."""
+    workspace.put(1)
+    workspace.messages["1"] = [{"messageId": 20, "contactId": 1, "traffic": "incoming", "status": []}]
+    message = {"messageId": 20, "traffic": "incoming", "timestamp": CREATED}
+    inbox.drop("1.json", inbox.event("e1", 1, message=message, sender={"source": "contact"}))
+    pipelines.run("respond_io")
+    rows = "select message_id, sender_source, sent_at from raw_respond_io.messages"
+    assert query(rows) == [("20", "contact", datetime.fromtimestamp(CREATED, UTC))]
+    inbox.drop("2.json", inbox.event("e2", 1))
+    pipelines.run("respond_io")  # later the list alone is read again: another version, which nothing replaces
+    assert query("select count(*) from raw_respond_io.messages") == [2]
+
+
 def test_a_message_twice_on_shifting_pages_is_one_row(workspace, inbox, query):
     workspace.put(1)
     for number in (10, 11, 11, 12):
