@@ -5,7 +5,7 @@ from __future__ import annotations
 from great_expectations.expectations.expectation import Expectation
 
 from expectations.batch import Batch
-from expectations.plausibility import filled, fresh, known
+from expectations.plausibility import filled, fresh, known, no_rows
 
 
 def expectations(batch: Batch) -> list[Expectation]:
@@ -30,5 +30,10 @@ def expectations(batch: Batch) -> list[Expectation]:
             ],
         ),
         known("delivery_status", ["delivered", "failed", "pending", "read", "sent"]),
-        filled("sender_source", at_least=0.9, severity="warn"),
+        no_rows(
+            "of at least 90% of what was sent to contacts the sender is known",
+            "select count(*) as sent, count(sender_source) as of_known_sender from {batch} as messages "
+            "where traffic = 'outgoing' having count(sender_source) < 0.9 * count(*)",
+            "warn",
+        ),
     ]
