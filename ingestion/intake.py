@@ -14,16 +14,19 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 from uuid import uuid4
 
 from pydantic import TypeAdapter, ValidationError
 
+from ingestion import config
 from ingestion.tables import RawTable
 
 log = logging.getLogger(__name__)
+
+AHEAD_AT_MOST = timedelta(days=1)  # clocks and time zones differ; what lies further ahead has not happened
 
 # The current versions of a table that agree with one of the given keys (column to text) in each column that it names.
 CurrentVersions = Callable[[RawTable, Sequence[Mapping[str, str]]], Iterable[dict[str, Any]]]
@@ -78,6 +81,8 @@ class Intake:
         self._rejections: dict[str, dict[str, Any]] = {}
         self._keys: dict[str, set[bytes]] = {}
         self._resources = [table.name for table in tables]
+        self._kinds: dict[str, Counter[tuple[str, bool]]] = {}
+        self.as_of = config.as_of()
 
     def accept(self, table: RawTable, records: Iterable[Any], origin: str = "") -> Iterator[dict[str, Any]]:
         """Yield the rows of `records` that fit the table's row model; the others become rejections.
@@ -95,8 +100,12 @@ class Intake:
             self.received[table.name] += 1
             try:
                 row = table.row.model_validate(record).model_dump()
+                problem = self._ahead(table, row)
             except ValidationError as error:
-                self._keep(table.name, record, f"{origin}: {_readable(error)}" if origin else _readable(error))
+                row, problem = {}, _readable(error)
+            self._count_kind(table, record, is_loaded=problem is None)
+            if problem is not None:
+                self._keep(table.name, record, f"{origin}: {problem}" if origin else problem)
                 if table.unit_has_rows:
                     rejected_keys.append(_key_of(table, record))
                 continue
@@ -109,6 +118,26 @@ class Intake:
             for version in self._current_versions(table, known):
                 self.kept[table.name] += 1
                 yield version
+
+    def _ahead(self, table: RawTable, row: Mapping[str, Any]) -> str | None:
+        """Why a fact cannot have happened yet; None where it can."""
+        moment = row.get(table.happened_at) if table.happened_at else None
+        if moment is None or moment <= self.as_of + AHEAD_AT_MOST:
+            return None
+        return (
+            f"{table.happened_at}: {moment.isoformat()} is more than a day ahead of this load "
+            f"({self.as_of.isoformat()}): the clock of whoever wrote it is wrong"
+        )
+
+    def _count_kind(self, table: RawTable, record: Any, *, is_loaded: bool) -> None:
+        kind = record.get(table.kind) if table.kind and isinstance(record, Mapping) else None
+        name = table.name if kind is None else str(kind)
+        self._kinds.setdefault(table.name, Counter())[name, is_loaded] += 1
+
+    def rejected_kinds(self, resource: str) -> list[str]:
+        """Kinds of a resource of which rows arrived and none was loaded; a table without kinds is one."""
+        counted = self._kinds.get(resource, Counter())
+        return sorted({kind for kind, is_loaded in counted if not is_loaded and not counted[kind, True]})
 
     def _is_first(self, table: RawTable, row: Mapping[str, Any]) -> bool:
         # dlt's insert-only compares with what is in the table, not within the load: twins would both be inserted
@@ -170,5 +199,7 @@ class Intake:
                 "received": self.received[resource],
                 "loaded": self.loaded[resource],
                 "rejected": self.rejected[resource],
+                "rejected_kinds": ", ".join(self.rejected_kinds(resource)) or None,
                 "finished_at": finished_at,
+                "loaded_as_of": self.as_of,
             }

@@ -79,7 +79,7 @@ def prepare(name: str, pipeline: dlt.Pipeline) -> None:
     pipeline.abort_packages()
     tables_then: Mapping[str, Any] = pipeline.default_schema.tables if pipeline.default_schema_name else {}
     known = {table: tables_then[table]["columns"] for table in tables_then}
-    missing = [table for table in tables(name) if not table.columns().keys() <= known.get(table.name, {}).keys()]
+    missing = [table for table in tables(name) if not table.stored_columns().keys() <= known.get(table.name, {}).keys()]
     relaxed = {
         (table.name, column)
         for table in tables(name)
@@ -115,7 +115,7 @@ def _empty_source(name: str, missing: list[RawTable], known: set[str]) -> DltSou
             hints = table.hints()
             # insert-only hashes the key of the empty marker row and fails; scd2 would retire all rows of a known table
             if table.history == "events" or table.name in known:
-                hints["write_disposition"] = "append"
+                hints |= {"write_disposition": "append", "columns": table.stored_columns()}
             yield dlt.resource(nothing, **hints)
 
     return source()

@@ -61,6 +61,10 @@ class RawTable:
             empty where the source itself gives each load its scope (dlt's `destination_scope`).
         row_key: of `versions` whose unit holds several rows, the columns that tell these apart; by default the key
             and the row's `id`. By it a rejected row is known to be one that is already there.
+        happened_at: the column that says when a fact happened, where it cannot lie ahead: a row that is more than a
+            day ahead of its load is rejected.
+        kind: the column that says of which kind a fact is, where a table holds several: a kind of which every row is
+            rejected is told apart from a few bad rows.
     """
 
     name: str
@@ -68,6 +72,8 @@ class RawTable:
     history: Literal["versions", "events"]
     key: tuple[str, ...]
     row_key: tuple[str, ...] = ()
+    happened_at: str | None = None
+    kind: str | None = None
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -83,6 +89,11 @@ class RawTable:
     def columns(self) -> dict[str, Any]:
         """dlt column hints of the row model."""
         return dict(pydantic_to_table_schema_columns(self.row))
+
+    def stored_columns(self) -> dict[str, Any]:
+        """As `columns`, with those in which dlt keeps from when to when a version held."""
+        validity = ("_dlt_valid_from", "_dlt_valid_to") if self.history == "versions" else ()
+        return self.columns() | {name: {"name": name, "data_type": "timestamp", "nullable": True} for name in validity}
 
     def hints(self) -> dict[str, Any]:
         """Keyword arguments for `dlt.resource`."""
@@ -122,7 +133,9 @@ class LoadAudit(Row):
     received: int
     loaded: int
     rejected: int
+    rejected_kinds: str | None = None  # kinds of which rows arrived and none was loaded, comma separated
     finished_at: datetime
+    loaded_as_of: datetime | None = None  # the instant that the load called now
 
 
 REJECTED_RECORDS = RawTable("rejected_records", RejectedRecord, "events", ("rejection_id",))

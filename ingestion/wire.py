@@ -81,6 +81,13 @@ class Spool:
     def keys(self) -> Iterator[str]:
         yield from self._offsets
 
+    def get(self, key: Any) -> Any:
+        """The record of `key`; None where there is none."""
+        if str(key) not in self._offsets:
+            return None
+        self._file.seek(self._offsets[str(key)])
+        return json.loads(self._file.readline())
+
     def __contains__(self, key: object) -> bool:
         return key in self._offsets
 

@@ -15,6 +15,7 @@ from ingestion.sandbox.settings import DAY
 
 FIRST_CONTACT_ID = 500_000
 LATE_SHARE = 0.004  # events whose delivery takes days
+FAILING_EVERY, FAILING_PLACE = 41, 9  # of so many people one, whose channel refuses what an agent sends at first
 TWICE_SHARE = 0.01  # events delivered twice
 WHATSAPP, INSTAGRAM = 5, 6
 LANGUAGES = {"ES": "es", "FR": "fr", "DE": "de", "JP": "ja", "KW": "ar", "CL": "es"}
@@ -34,6 +35,15 @@ class Agent:
     def email(self) -> str:
         return f"{self.first_name.lower()}@sandbox-company.example"
 
+    def wire(self) -> dict[str, Any]:
+        """The agent as contacts and events name them."""
+        return {
+            "id": self.user_id,
+            "firstName": self.first_name,
+            "lastName": self.last_name,
+            "email": self.email,
+        }
+
 
 AGENTS = (
     Agent(9001, 70001, "Nadia", "Brandt", 3),
@@ -45,6 +55,7 @@ AGENTS = (
 )
 
 
+BEGUN_BY_CONTACT = ("contact", "ctc_ads", "growth_widget")  # sources of a conversation that we did not begin
 TAG_ACTIVITIES = {
     "qualified": "lead_qualified",
     "unqualified": "lead_disqualified",
@@ -59,7 +70,7 @@ class Chat:
     def __init__(self, story: Biography) -> None:
         self._story = story
         self._contact: RespondContact | None = None
-        self._conversations = 0
+        self._opened: tuple[int, str] = (0, "contact")
         self._events = 0
         self._tags: list[str] = []
         self._fields: dict[str, str] = {}
@@ -126,33 +137,39 @@ class Chat:
     def open(self, at: int, source: str, *, ad_id: str | None = None, campaign_id: str | None = None) -> int:
         """Open a conversation. `source`: contact, user, workflow, ctc_ads."""
         at = self._story.tick(at)
-        self._conversations += 1
+        self._opened = (at, source)
         self.contact.set(at, status="open")
+        is_theirs = source in BEGUN_BY_CONTACT
         conversation: dict[str, Any] = {
-            "id": self.contact.id * 1000 + self._conversations,
-            "openedTime": at,
             "source": source,
-            "channelId": self.channel_id,
+            "conversationOpenedAt": at,
+            "firstIncomingMessage": "Hello, I have a question." if is_theirs else None,
+            "firstIncomingMessageChannelId": self.channel_id if is_theirs else None,
         }
         if ad_id is not None:
             conversation["adId"] = ad_id
         seen = self._push(at, "conversation.opened", may_be_late=True, conversation=conversation)
-        self._story.note("conversation_opened", at, self.reference, visible_at=seen, campaign_id=campaign_id)
+        self._story.note(
+            "conversation_opened", at, self.reference, visible_at=seen, detail=source, campaign_id=campaign_id
+        )
         return at
 
     def close(self, at: int, category: str | None, by: str = "user") -> int:
         """Close the conversation. `by`: user, bot, workflow, auto_close."""
         at = self._story.tick(at)
         self.contact.set(at, status="close")
-        closed_by: dict[str, Any] = {"source": by}
-        if by == "user":
-            closed_by["userId"] = self.agent.user_id
+        opened_at, opened_by = self._opened
+        said = [message.incoming for message in self.contact.messages if opened_at <= message.at <= at]
         conversation = {
-            "id": self.contact.id * 1000 + self._conversations,
-            "closedTime": at,
             "category": category,
             "summary": f"Closed as {category.lower()}." if category else None,
-            "closedBy": closed_by,
+            "openedTime": opened_at,
+            "closedTime": at,
+            "openedBySource": opened_by,
+            "closedBy": self.agent.wire() if by == "user" else None,
+            "closedBySource": by,
+            "incomingMessageCount": sum(said),
+            "outgoingMessageCount": len(said) - sum(said),
         }
         seen = self._push(at, "conversation.closed", may_be_late=True, conversation=conversation)
         self._story.note("conversation_closed", at, self.reference, visible_at=seen, detail=category)
@@ -163,29 +180,40 @@ class Chat:
         at = self._story.tick(at)
         if source == "user":
             self.contact.set(at, assignee=self.agent.user_id)
+            if self._story.person.index % FAILING_EVERY == FAILING_PLACE:
+                self._send(at, source, text, has_failed=True)
+        self._send(at, source, text)
+        kind = {"contact": "message_received", "broadcast": "broadcast_sent"}.get(source, "message_sent")
+        self._story.note(kind, at, self.reference)
+        return at
+
+    def _send(self, at: int, source: str, text: str, *, has_failed: bool = False) -> None:
+        """Put a message into the chat and push it. One that has failed reached nobody: nothing happened."""
         message = Message(
-            at * 1_000_000 + self._story.person.index,  # grows with time, as the vendor's do
+            # Grows with time, as the vendor's do; what is sent again within the second is another message.
+            at * 1_000_000 + self._story.person.index + (0 if has_failed else FIRST_CONTACT_ID),
             at,
             source,
             text,
             self.channel_id,
             self.agent.user_id if source == "user" else None,
+            has_failed,
         )
         self.contact.messages.append(message)
         self._push(at, "message.received" if message.incoming else "message.sent", message=message)
-        kind = {"contact": "message_received", "broadcast": "broadcast_sent"}.get(source, "message_sent")
-        self._story.note(kind, at, self.reference)
-        return at
 
     def tag(self, at: int, tag: str, action: str = "add") -> int:
-        """Add or remove a tag; those of `TAG_ACTIVITIES` say that something happened."""
+        """Add or remove a tag; those of `TAG_ACTIVITIES` say that something happened.
+
+        The event has no instant: nobody can tell that it happened before it was received.
+        """
         at = self._story.tick(at)
         self._tags = [*self._tags, tag] if action == "add" else [kept for kept in self._tags if kept != tag]
         self.contact.set(at, tags=tuple(self._tags))
         seen = self._push(at, "contact.tag.updated", may_be_late=True, tag=tag, action=action)
         kind = TAG_ACTIVITIES.get(tag)
         if kind is not None and action == "add":
-            self._story.note(kind, at, self.reference, visible_at=seen, detail=f"tag {tag}")
+            self._story.note(kind, seen, self.reference, detail=f"tag {tag}")
         return at
 
     def move(self, at: int, lifecycle: str | None) -> int:
@@ -222,17 +250,22 @@ class Chat:
         """A workflow hands the contact over to the agent in the second in which the bot has spoken."""
         self.contact.set(at, assignee=self.agent.user_id)
         body = self._event(at, "contact.assignee.updated")
-        body["contact"]["assignee"] = {"id": self.agent.user_id, "email": self.agent.email}
+        body["contact"]["assignee"] = self.agent.wire()
         self.contact.webhooks.append(Webhook(body["event_id"], at, at, body))
 
     def _event(self, at: int, event_type: str, **fields: Any) -> dict[str, Any]:
         """What an event says."""
         self._events += 1
+        state = self.contact.state(at)
+        names = ("firstName", "lastName", "phone", "email", "language", "countryCode", "status")
         return {
             "event_type": event_type,
             "event_id": f"evt-{self.contact.id}-{self._events}",
-            "timestamp": at,
-            "contact": {"id": self.contact.id, "phone": self._story.person.phone},
+            "contact": {
+                "id": self.contact.id,
+                **{name: state.get(name) for name in names},
+                "created_at": self.contact.created_at,
+            },
             **fields,
         }
 

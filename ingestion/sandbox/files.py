@@ -20,7 +20,7 @@ from zlib import crc32
 
 from ingestion.sandbox import malformed
 from ingestion.sandbox.company import Company
-from ingestion.sandbox.records import iso
+from ingestion.sandbox.records import RespondContact, Webhook, iso
 from ingestion.sandbox.servers.respond_io import event_wire
 from ingestion.sandbox.settings import DAY
 
@@ -88,11 +88,11 @@ class Files:
                     ends_at = company.start + day * DAY
                     if webhook.delivered_at == webhook.at:
                         jitter = crc32(webhook.event_id.encode()) % OUT_OF_ORDER_SECONDS
-                        days[ends_at].append((webhook.at + jitter, json.dumps(event_wire(contact, webhook))))
+                        days[ends_at].append((webhook.at + jitter, _received(contact, webhook)))
                         continue
                     path = self.inbox / f"{_stamp(ends_at)}-{webhook.event_id}-{number}.json"
                     if not path.exists():
-                        _write_at(path, json.dumps(event_wire(contact, webhook)) + "\n", ends_at)
+                        _write_at(path, _received(contact, webhook) + "\n", ends_at)
         for at, line in malformed.inbox_lines(company.start):
             if at <= clock:
                 days[at].append((at, line))
@@ -120,6 +120,11 @@ class Files:
             [SURVEY_COLUMNS, *sorted(answers), *malformed.survey_rows(iso(company.start))]
         )
         _replace(self.data / "surveys.csv", text.getvalue())
+
+
+def _received(contact: RespondContact, webhook: Webhook) -> str:
+    """An event in the envelope of whoever received it: most kinds do not say themselves when they happened."""
+    return json.dumps({"received_at": iso(webhook.delivered_at), "headers": {}, "event": event_wire(contact, webhook)})
 
 
 def _stamp(at: int) -> str:

@@ -98,6 +98,7 @@ class Message:
     text: str
     channel_id: int
     user_id: int | None = None
+    has_failed: bool = False
 
     @property
     def incoming(self) -> bool:

@@ -24,12 +24,14 @@ import pyarrow as pa
 
 from ingestion.sandbox import life, malformed, subscriptions
 from ingestion.sandbox.company import Company
+from ingestion.sandbox.conversations import BEGUN_BY_CONTACT
 from ingestion.sandbox.records import Activity, Order, Person, Subscription
 from ingestion.sandbox.settings import DAY
 
 COLD_AFTER = 14 * DAY
+BEGUN = "conversation_opened"  # of use to no stage where we opened it
 STAGES = {
-    "new_lead": ("lead_created", "form_submitted", "conversation_opened", "message_received"),
+    "new_lead": ("lead_created", "form_submitted", BEGUN, "message_received"),
     "hot_lead": ("lead_qualified", "quote_sent"),
     "payment": ("checkout_started", "order_placed"),
     "customer": ("order_paid", "subscription_started"),
@@ -104,8 +106,9 @@ class _Machine:
         self._paid = self._paid or bool(kinds & {"order_paid", "subscription_started"})
         before = self.moves[-1] if self.moves else None
         now = before
+        theirs = {a.kind for a in activities if a.kind != BEGUN or a.detail in BEGUN_BY_CONTACT}
         for stage, causes in STAGES.items():
-            if any(kind in causes for kind in kinds):
+            if any(kind in causes for kind in theirs):
                 now = _advanced(now, stage, at)
         if not self._paid:
             for activity in activities:

@@ -72,11 +72,14 @@ with
                 when activity in ('lead_qualified', 'quote_sent') then 2
                 when activity in ('checkout_started', 'order_placed') then 3
                 else 4
-            end as rule
+            end as rule,
+            activity = 'conversation_opened' as is_conversation
         from relevant
-        where activity not in ('message_sent', 'lead_disqualified', 'conversation_closed', 'deal_stage_changed')
+        where
+            activity not in ('message_sent', 'lead_disqualified', 'conversation_closed', 'deal_stage_changed')
+            and (activity <> 'conversation_opened' or (attributes ->> '$.begun_by') = 'contact')
         union all
-        select losses.*
+        select losses.*, false
         from losses
         left join payments using (person_id)
         where
@@ -149,8 +152,8 @@ select
     lead(occurred_at) over (partition by person_id order by place) as exited_at,
     (
         [
-            'first_contact', 'intent_qualified', 'payment_requested', 'first_payment', 'no_reply', 'disqualified',
-            'closed_for_competitor'
+            if(is_conversation, 'conversation_begun', 'first_contact'), 'intent_qualified', 'payment_requested',
+            'first_payment', 'no_reply', 'disqualified', 'closed_for_competitor'
         ]
     )[rule] as entry_rule,
     activity_id as entry_activity_id,

@@ -79,6 +79,8 @@ def draw(connection: duckdb.DuckDBPyConnection, people: int) -> None:
                 ['whatsapp', 'web', 'mail', 'crm'][1 + microsecond % 4] as channel,
                 case when roll between 745 and 844 then (microsecond / 100)::decimal(18, 4) end as amount_reporting,
                 case
+                    when activity = 'conversation_opened'
+                    then '{{"begun_by": "' || if(number % 5 = 0, 'company', 'contact') || '"}}'
                     when roll between 700 and 754
                     then '{{"category": "x", "reason": "' || if(number % 9 = 0, 'competitor', 'resolved') || '"}}'
                     when roll between 945 and 954

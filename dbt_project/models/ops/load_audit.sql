@@ -13,6 +13,7 @@ with
                 received as received_count,
                 loaded as loaded_count,
                 rejected as rejected_count,
+                rejected_kinds,
                 {{ utc_timestamp("finished_at") }} as finished_at,
                 _dlt_load_id as load_id
             from from_{{ system }} {{ "union all" if not loop.last }}

@@ -1,4 +1,4 @@
-"""Counts of each load: how much was rejected, and whether as much arrived as usual."""
+"""Counts of each load: how much was rejected, of which kinds everything, and whether as much arrived as usual."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ def expectations(batch: Batch) -> list[Expectation]:
     return [
         _rejected_share("warn", 0.01),
         _rejected_share("fail", 0.20),
+        no_rows(
+            "no kind of record was rejected as a whole",
+            "select resource, rejected_kinds from {batch} as new_loads where rejected_kinds is not null",
+            "warn",
+        ),
         no_rows(
             "no resource brought more than 20 times its usual number of records",
             f"""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from great_expectations.expectations.expectation import Expectation
 
 from expectations.batch import Batch
-from expectations.plausibility import known, not_ahead
+from expectations.plausibility import known
 
 
 def expectations(batch: Batch) -> list[Expectation]:
     return [
-        not_ahead(batch, "timestamp"),
         known("property", ["hs_email_optout", "hs_lead_status", "lifecyclestage"]),
     ]

@@ -5,20 +5,22 @@ from __future__ import annotations
 from great_expectations.expectations.expectation import Expectation
 
 from expectations.batch import Batch
-from expectations.plausibility import fresh, known, not_ahead
+from expectations.plausibility import fresh, known
 
 
 def expectations(batch: Batch) -> list[Expectation]:
     return [
-        not_ahead(batch, "occurred_at"),
         fresh(batch, "occurred_at", days=7),
         known(
             "event_type",
             [
+                "call.ended",
+                "comment.created",
+                "contact.assignee.updated",
                 "contact.created",
                 "contact.lifecycle.updated",
-                "contact.assignee.updated",
                 "contact.tag.updated",
+                "contact.updated",
                 "conversation.closed",
                 "conversation.opened",
                 "message.received",

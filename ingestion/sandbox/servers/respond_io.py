@@ -3,9 +3,8 @@
 Endpoints: POST /v2/contact/list, GET /v2/contact/{identifier}, GET /v2/contact/{identifier}/message/list,
 GET /v2/space/user, GET /v2/space/channel.
 
-Not confirmed against the real API: `timestamp` and `sender` of a message, newest messages first, the fields of
-conversation.opened and conversation.closed, the event envelope's `timestamp`; filters beyond contactField/created_at
-are refused.
+Not confirmed against the real API: `timestamp` and `sender` of a message in the list of messages, newest messages
+first, `adId` of a conversation that an ad led to; filters beyond contactField/created_at are refused.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ def message_wire(contact_id: int, message: Message) -> Wire:
         "contactId": contact_id,
         "channelId": message.channel_id,
         "traffic": "incoming" if message.incoming else "outgoing",
-        "timestamp": message.at * 1000,
+        "timestamp": message.at,
         "sender": {"source": message.source, "userId": message.user_id},
         "message": {"type": "text", "text": message.text},
         "status": [],
@@ -62,16 +61,22 @@ def message_wire(contact_id: int, message: Message) -> Wire:
     if not message.incoming:
         wire["status"] = [
             {"value": "sent", "timestamp": message.at},
-            {"value": "delivered", "timestamp": message.at + 1},
+            {"value": "failed", "timestamp": message.at + 1, "message": "The channel refused it."}
+            if message.has_failed
+            else {"value": "delivered", "timestamp": message.at + 1},
         ]
     return wire
 
 
 def event_wire(contact: RespondContact, webhook: Webhook) -> Wire:
-    """An event as it lies in the inbox."""
+    """An event as it is pushed: at that moment, a message of ours has not been delivered yet."""
     body = dict(webhook.body)
-    if isinstance(body.get("message"), Message):
-        body["message"] = message_wire(contact.id, body["message"])
+    message = body.get("message")
+    if isinstance(message, Message):
+        wire = message_wire(contact.id, message)
+        body["sender"] = wire.pop("sender")
+        body["message"] = {**wire, "status": wire["status"][:1]}
+        body["channel"] = next(channel for channel in CHANNELS if channel["id"] == message.channel_id)
     return body
 
 
@@ -155,14 +160,7 @@ class RespondIo(VendorServer):
             "status": state.get("status"),
             "isBlocked": False,
             "tags": list(state.get("tags") or ()),
-            "assignee": {
-                "id": agent.user_id,
-                "firstName": agent.first_name,
-                "lastName": agent.last_name,
-                "email": agent.email,
-            }
-            if agent
-            else None,
+            "assignee": agent.wire() if agent else None,
             "lifecycle": state.get("lifecycle"),
             "custom_fields": [{"name": name, "value": value} for name, value in state.get("custom_fields") or ()],
             "created_at": state.get("created_at", contact.created_at),
@@ -235,14 +233,7 @@ class RespondIo(VendorServer):
 
     def users(self, call: Call) -> Reply:
         users: Sequence[Wire] = [
-            {
-                "id": agent.user_id,
-                "firstName": agent.first_name,
-                "lastName": agent.last_name,
-                "email": agent.email,
-                "role": "agent",
-            }
-            for agent in AGENTS
+            {**agent.wire(), "role": "agent", "team": None, "restrictions": []} for agent in AGENTS
         ]
         return self._space(call, users)
 

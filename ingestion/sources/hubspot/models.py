@@ -133,8 +133,12 @@ CONTACTS = RawTable("contacts", Contact, "versions", ("id",))
 COMPANIES = RawTable("companies", Company, "versions", ("id",))
 DEALS = RawTable("deals", Deal, "versions", ("id",))
 HISTORY_KEY = ("object_id", "property", "timestamp", "value")
-CONTACT_PROPERTY_HISTORY = RawTable("contact_property_history", PropertyChange, "events", HISTORY_KEY)
-DEAL_PROPERTY_HISTORY = RawTable("deal_property_history", PropertyChange, "events", HISTORY_KEY)
+CONTACT_PROPERTY_HISTORY = RawTable(
+    "contact_property_history", PropertyChange, "events", HISTORY_KEY, happened_at="timestamp"
+)
+DEAL_PROPERTY_HISTORY = RawTable(
+    "deal_property_history", PropertyChange, "events", HISTORY_KEY, happened_at="timestamp"
+)
 DEAL_CONTACTS = RawTable("deal_contacts", DealContact, "versions", ("deal_id",), ("deal_id", "contact_id"))
 DEAL_COMPANIES = RawTable("deal_companies", DealCompany, "versions", ("deal_id",), ("deal_id", "company_id"))
 OWNERS = RawTable("owners", Owner, "versions", ("id",))

@@ -3,8 +3,10 @@
 Belongs here: respond.io's paging, limits and field names, and which contacts to ask for. Does not: what a lifecycle
 stage or a closing category means.
 
-REST has no filter by update and no list of conversations. The first run reads every contact with all messages;
-later runs only contacts that an event of the inbox names or that were created since.
+REST has no filter by update and no list of conversations. The first run reads every contact with all messages. Later
+runs read the messages of contacts that an event of the inbox names, that were created since, or whose last receipts
+were still to come. Events get lost: once a day the list of all contacts is read and kept beside what events said, and
+after a day without any event the messages too.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,12 +22,22 @@ from urllib.parse import parse_qs, urlsplit
 import dlt
 import requests
 from dlt.extract import DltResource
+from pydantic import TypeAdapter, ValidationError
 
 from ingestion import config
 from ingestion.http import Client, Problem, VendorError, expect_list, judge_status, pages
 from ingestion.intake import Intake
 from ingestion.sources.respond_io import inbox
-from ingestion.sources.respond_io.models import CHANNELS, CONTACTS, MESSAGES, TABLES, USERS, WEBHOOK_EVENTS
+from ingestion.sources.respond_io.models import (
+    CHANNELS,
+    CLOSED,
+    CONTACTS,
+    MESSAGES,
+    OPENED,
+    TABLES,
+    USERS,
+    WEBHOOK_EVENTS,
+)
 from ingestion.watermark import Watermark
 from ingestion.wire import Spool, at, batches, unknown
 
@@ -38,7 +50,21 @@ PAGE = 100
 CREATED_LAG = timedelta(hours=1)
 QUEUED = 449  # the request waits in the vendor's queue: ask again
 CONTACTS_A_LOG_LINE = 100
+ALL_CONTACTS_EVERY = timedelta(hours=20)  # once a night, whenever the night begins
+SILENCE = timedelta(days=1)  # so long without any event, and webhooks may not be arriving
+RECEIPTS_FOLLOWED = timedelta(days=3)
+TO_COME = ("pending", "sent")  # receipts that others follow
 ASSIGNED = "contact.assignee.updated"
+# Where an event says when it happened. The other kinds do not: the receiver knows when it got them.
+OWN_INSTANTS = {
+    OPENED: ("conversation", "conversationOpenedAt"),
+    CLOSED: ("conversation", "closedTime"),
+    "message.received": ("message", "timestamp"),
+    "message.sent": ("message", "timestamp"),
+    "call.ended": ("call", "end_time"),
+    "contact.created": ("contact", "created_at"),
+}
+INSTANT = TypeAdapter(datetime)
 
 
 @dataclass(frozen=True)
@@ -66,11 +92,13 @@ class Position:
         created_until: latest creation of a contact seen (ISO); None: no pass yet.
         inbox: position in the webhook inbox.
         known: contacts that the last full list held.
+        listed_at: when all contacts were listed last (ISO).
     """
 
     created_until: str | None = None
     inbox: str | None = None
     known: int = 0
+    listed_at: str | None = None
 
 
 def judge(response: requests.Response, body: Any) -> Problem | None:
@@ -129,15 +157,22 @@ def user_row(record: Any) -> Any:
 
 
 def message_row(record: Any) -> Any:
-    """Wire message -> row of `messages`."""
+    """Wire message -> row of `messages`. It was sent at its own instant, or at that of its first receipt."""
     if not isinstance(record, Mapping):
         return record
     known = (
         *("messageId", "channelMessageId", "contactId", "channelId", "traffic", "timestamp", "sender", "message"),
-        "status",  # delivery receipts: they change after the fact, a message does not
+        *("status", "replyTo"),
     )
-    receipts = record.get("status") if isinstance(record.get("status"), list) else []
-    first_receipt = min((moment for each in receipts or [] if (moment := at(each, "timestamp"))), default=None)
+    listed = record.get("status")
+    receipts = [
+        (moment, at(each, "value"))
+        for each in (listed if isinstance(listed, list) else [])
+        if (moment := instant(at(each, "timestamp"))) is not None
+    ]
+    first = min(receipts, key=lambda receipt: receipt[0], default=(None, None))
+    # Of receipts of one second the one listed last is the last.
+    last = max(reversed(receipts), key=lambda receipt: receipt[0], default=(None, None))
     return {
         **unknown(record, known),
         "message_id": record.get("messageId"),
@@ -149,38 +184,90 @@ def message_row(record: Any) -> Any:
         "text": at(record, "message", "text"),
         "sender_source": at(record, "sender", "source"),
         "sender_user_id": at(record, "sender", "userId"),
-        "sent_at": record.get("timestamp") or first_receipt,
+        "sender_team_id": at(record, "sender", "teamId"),
+        "delivery_status": last[1],
+        "delivery_status_at": last[0],
+        "sent_at": record.get("timestamp") or first[0],
     }
 
 
-def event_row(event: Any) -> Any:
-    """Webhook event -> row of `webhook_events`. Whatever else it holds stays in `payload`."""
+def instant(value: Any) -> datetime | None:
+    """An instant as respond.io writes it; None where it is none."""
+    try:
+        moment = INSTANT.validate_python(value)
+    except ValidationError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def told_message(event: Any) -> Any:
+    """The message of a webhook event as REST would show it; None where the event brings none."""
+    message = at(event, "message")
+    if not isinstance(message, Mapping) or message.get("messageId") is None:
+        return None
+    about = {"contactId": at(event, "contact", "id"), "sender": at(event, "sender")}
+    return {**message, **{name: value for name, value in about.items() if message.get(name) is None}}
+
+
+def completed_message(listed: Any, told: Any) -> Any:
+    """A message as the list of messages shows it, with what only its event tells."""
+    if not isinstance(listed, Mapping) or told is None:
+        return listed
+    return {**told, **{name: value for name, value in listed.items() if value is not None and value != []}}
+
+
+def event_row(event: Any, received_at: Any = None) -> Any:
+    """Webhook event -> row of `webhook_events`. Whatever else it holds stays in `payload`.
+
+    Args:
+        event: as respond.io sent it.
+        received_at: when the receiver got it: the instant of those kinds that have none of their own.
+    """
     if not isinstance(event, Mapping):
         return event
-    conversation, message = event.get("conversation"), event.get("message")
+    conversation, message, event_type = event.get("conversation"), event.get("message"), event.get("event_type")
+    own_instant = at(event, *OWN_INSTANTS[event_type]) if event_type in OWN_INSTANTS else None
+    stamped = received_at if event.get("timestamp") is None else event["timestamp"]
+    occurred_at = stamped if own_instant is None else own_instant
+    opened_at = occurred_at if event_type == OPENED else at(conversation, "openedTime")
     return {
         "event_id": event.get("event_id"),
-        "event_type": event.get("event_type"),
-        "occurred_at": event.get("timestamp"),
+        "event_type": event_type,
+        "occurred_at": occurred_at,
         "contact_id": at(event, "contact", "id"),
         "lifecycle": event.get("lifecycle"),
         "old_lifecycle": event.get("oldLifecycle"),
         "tag": event.get("tag"),
         "tag_action": event.get("action") if event.get("tag") is not None else None,
-        "conversation_id": at(conversation, "id"),
-        "conversation_source": at(conversation, "source"),
-        "channel_id": at(conversation, "channelId") or at(message, "channelId"),
+        "conversation_id": at(conversation, "id") or _conversation_id(at(event, "contact", "id"), opened_at),
+        "conversation_opened_at": opened_at,
+        "conversation_source": at(conversation, "source") or at(conversation, "openedBySource"),
+        "channel_id": (
+            at(conversation, "firstIncomingMessageChannelId")
+            or at(conversation, "channelId")
+            or at(message, "channelId")
+            or at(event, "channel", "id")
+            or at(event, "call", "channel", "id")
+        ),
         "ad_id": at(conversation, "adId"),
         "closing_category": at(conversation, "category"),
         "closing_summary": at(conversation, "summary"),
-        "closed_by_source": at(conversation, "closedBy", "source"),
+        "closed_by_source": at(conversation, "closedBySource") or at(conversation, "closedBy", "source"),
         "user_id": (
-            at(conversation, "closedBy", "userId")
+            at(conversation, "closedBy", "id")
+            or at(conversation, "closedBy", "userId")
+            or at(event, "sender", "userId")
             or at(message, "sender", "userId")
-            or (at(event, "contact", "assignee", "id") if event.get("event_type") == ASSIGNED else None)
+            or at(event, "user", "id")
+            or (at(event, "contact", "assignee", "id") if event_type == ASSIGNED else None)
         ),
         "payload": dict(event),
     }
+
+
+def _conversation_id(contact_id: Any, opened_at: Any) -> str | None:
+    moment = instant(opened_at)
+    return None if contact_id is None or moment is None else f"{contact_id}:{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 class Workspace:
@@ -234,14 +321,17 @@ class Workspace:
                 return None
             raise
 
-    def messages(self, contact_id: str) -> list[Any]:
-        """All messages of a contact; none if the workspace no longer has it."""
+    def messages(self, contact_id: str) -> Spool:
+        """All messages of a contact, each once; none if the workspace no longer has it."""
+        found = Spool()
         try:
-            return [message for page in self._list(f"/contact/id:{contact_id}/message/list") for message in page]
+            for page in self._list(f"/contact/id:{contact_id}/message/list"):
+                for message in page:
+                    found.add(at(message, "messageId"), message)
         except VendorError as error:
-            if error.status == 404:
-                return []
-            raise
+            if error.status != 404:
+                raise
+        return found
 
 
 def next_cursor(answer: Any) -> str | None:
@@ -253,15 +343,20 @@ def next_cursor(answer: Any) -> str | None:
 def find_contacts(workspace: Workspace, position: Position, news: inbox.News | None) -> Contacts:
     """The contacts that are new or that have news since `position`.
 
-    Where the inbox names so many that the full list takes fewer requests, or where there is no inbox, all are read.
+    All are listed once a day, and where the inbox names so many that the full list takes fewer requests. All messages
+    may be new where there is no inbox, or none to which events still come.
     """
+    now = config.as_of()
     named = news.contact_ids if news else set()
     watermark = Watermark(position.created_until)
-    full = position.created_until is None or news is None or len(named) > position.known / PAGE
+    is_silent = news is None or news.latest_at is None or now - news.latest_at > SILENCE
+    is_due = position.listed_at is None or now - datetime.fromisoformat(position.listed_at) >= ALL_CONTACTS_EVERY
+    everything = position.created_until is None or is_silent
+    full = everything or is_due or len(named) > position.known / PAGE
     found = workspace.contacts(None if full else watermark.at)
     known = len(found) if full else position.known + len(found)
     gone: list[str] = []
-    if position.created_until is None or news is None:
+    if everything:
         with_news = tuple(found.keys())
     else:
         created = workspace.contacts(watermark.at) if full else found
@@ -274,7 +369,19 @@ def find_contacts(workspace: Workspace, position: Position, news: inbox.News | N
                 found.add(contact_id, record)
     for record in found:
         watermark.see(at(record, "created_at"))
-    return Contacts(found, with_news, tuple(gone), Position(watermark.stored, news.position if news else None, known))
+    listed_at = now.isoformat() if full else position.listed_at
+    after = Position(watermark.stored, news.position if news else None, known, listed_at)
+    return Contacts(found, with_news, tuple(gone), after)
+
+
+def has_receipts_to_come(row: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a message of ours may still be delivered or fail. Days after it was sent nothing is expected."""
+    return (
+        row["traffic"] == "outgoing"
+        and row["delivery_status"] in TO_COME
+        and row["sent_at"] is not None
+        and now - row["sent_at"] <= RECEIPTS_FOLLOWED
+    )
 
 
 def resources(intake: Intake) -> Iterable[DltResource]:
@@ -318,7 +425,8 @@ def resources(intake: Intake) -> Iterable[DltResource]:
                 if "unreadable" in entry:
                     intake.reject(WEBHOOK_EVENTS.name, entry["text"], f"{entry['where']}: {entry['unreadable']}")
                 else:
-                    rows.extend(intake.accept(WEBHOOK_EVENTS, [event_row(entry["event"])], origin=entry["where"]))
+                    row = event_row(entry["event"], entry["received_at"])
+                    rows.extend(intake.accept(WEBHOOK_EVENTS, [row], origin=entry["where"]))
             yield rows
         state["inbox"] = found.position
 
@@ -333,12 +441,32 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
     def messages() -> Iterator[Any]:
         state = dlt.current.resource_state()
-        found = found_contacts(Position(**state.get("position", {})))
-        for number, contact_id in enumerate(found.with_news, start=1):
-            yield list(intake.accept(MESSAGES, map(message_row, workspace().messages(contact_id))))
-            if number % CONTACTS_A_LOG_LINE == 0 or number == len(found.with_news):
-                log.info("respond_io: messages of %s of %s contacts read", number, len(found.with_news))
-        state["position"] = vars(found.position)
+        position = Position(**state.get("position", {}))
+        found = found_contacts(position)
+        told = told_messages(news(position.inbox))
+        listed: set[str] = set()
+        to_read = list(dict.fromkeys([*found.with_news, *state.get("receipts_to_come", [])]))
+        receipts_to_come: list[str] = []
+        for number, contact_id in enumerate(to_read, start=1):
+            messages = workspace().messages(contact_id)
+            listed.update(messages.keys())
+            completed = (completed_message(message, told.get(at(message, "messageId"))) for message in messages)
+            rows = list(intake.accept(MESSAGES, map(message_row, completed)))
+            if any(has_receipts_to_come(row, intake.as_of) for row in rows):
+                receipts_to_come.append(contact_id)
+            yield rows
+            if number % CONTACTS_A_LOG_LINE == 0 or number == len(to_read):
+                log.info("respond_io: messages of %s of %s contacts read", number, len(to_read))
+        for batch in batches(sorted({*told.keys()} - listed)):
+            yield list(intake.accept(MESSAGES, (message_row(told.get(key)) for key in batch)))
+        state["position"], state["receipts_to_come"] = vars(found.position), receipts_to_come
+
+    def told_messages(found: inbox.News | None) -> Spool:
+        told = Spool()
+        for entry in found.entries if found else ():
+            if (message := told_message(entry.get("event"))) is not None:
+                told.add(message["messageId"], message)
+        return told
 
     yield dlt.resource(users, **USERS.hints())
     yield dlt.resource(channels, **CHANNELS.hints())

@@ -2,15 +2,16 @@
 
 Belongs here: which files are new, how a file becomes events. Does not: receiving webhooks, what an event means.
 
-A `.json` file holds one event or a list of events, a `.jsonl` file one event a line. A file counts as new when it
-is not known with this size and time of modification; one that grew is read again as a whole.
+A `.json` file holds one event or a list of events, a `.jsonl` file one event a line. An event is as respond.io sends
+it, or lies in the receiver's envelope: `{"received_at": …, "headers": …, "event": …}`. A file counts as new when it is
+not known with this size and time of modification; one that grew is read again as a whole.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,15 +52,17 @@ class News:
     """What is new in the inbox.
 
     Attributes:
-        entries: mappings of `where` (file and line) and either `event` (parsed JSON) or `text` and why it is
-            `unreadable`.
+        entries: mappings of `where` (file and line) and either `event` (parsed JSON) with when it was `received_at`
+            (None: the receiver does not say), or `text` and why it is `unreadable`.
         contact_ids: contacts that the events name.
+        latest_at: when the newest file was written; None: there has never been one.
         position: where the next reading begins.
     """
 
     entries: Spool
     contact_ids: frozenset[str]
     position: str
+    latest_at: datetime | None
 
 
 def read(path: str, position: str | None) -> News:
@@ -93,7 +96,8 @@ def read(path: str, position: str | None) -> News:
         keep_from = (_time(after.newest) - LATE_FILES).isoformat()
         after.files = {name: seen_as for name, seen_as in after.files.items() if seen_as >= keep_from}
     log.info("respond_io: %s new webhook events in the inbox", len(entries))
-    return News(entries, frozenset(contact_ids), after.to_json())
+    latest_at = _time(after.newest) if after.newest else None
+    return News(entries, frozenset(contact_ids), after.to_json(), latest_at)
 
 
 def _time(text: str) -> datetime:
@@ -122,5 +126,7 @@ def _parsed(text: str, where: str) -> Iterator[dict[str, Any]]:
     except ValueError as error:
         yield {"where": where, "text": text, "unreadable": f"not JSON: {error}"}
         return
-    for event in value if isinstance(value, list) else [value]:
-        yield {"where": where, "event": event}
+    for item in value if isinstance(value, list) else [value]:
+        is_envelope = "event_type" not in item and "event" in item if isinstance(item, Mapping) else False
+        event = item["event"] if is_envelope else item
+        yield {"where": where, "event": event, "received_at": at(item, "received_at")}

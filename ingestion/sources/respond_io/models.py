@@ -1,7 +1,8 @@
 """Row models of the respond.io API v2 and of its webhook events.
 
 What REST does not offer (lifecycle changes, conversation opened and closed) exists only as webhook events: raw JSON
-files in the inbox folder. Both are loaded here.
+files in the inbox folder. Both are loaded here. Instants are seconds or milliseconds since 1970, told apart by their
+size, or ISO texts.
 """
 
 from __future__ import annotations
@@ -9,7 +10,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from pydantic import field_validator, model_validator
+
 from ingestion.tables import RawTable, Row
+
+OPENED, CLOSED = "conversation.opened", "conversation.closed"
 
 
 class Contact(Row):
@@ -49,6 +54,8 @@ class Channel(Row):
 
 
 class Message(Row):
+    """A message as it is now: receipts come later, and a merge of contacts moves it to another contact."""
+
     message_id: str
     contact_id: str
     channel_id: str | None = None
@@ -56,13 +63,19 @@ class Message(Row):
     traffic: str  # incoming, outgoing
     message_type: str | None = None
     text: str | None = None
-    sender_source: str | None = None  # contact, user, bot, workflow, broadcast
+    sender_source: str | None = None  # contact, user, echo (sent from the phone), bot, workflow, broadcast, …
     sender_user_id: str | None = None
-    sent_at: datetime
+    sender_team_id: str | None = None
+    delivery_status: str | None = None  # of the last receipt: pending, sent, delivered, read, failed
+    delivery_status_at: datetime | None = None
+    sent_at: datetime | None = None  # null where this sight of the message has none; another one may
 
 
 class WebhookEvent(Row):
-    """One event of the inbox. `payload` is the whole event; the columns are what every model needs of it."""
+    """One event of the inbox. `payload` is the whole event; the columns are what every model needs of it.
+
+    The vendor gives a conversation no id: where the receiver added none, it is known by its contact and its opening.
+    """
 
     event_id: str
     event_type: str
@@ -73,6 +86,7 @@ class WebhookEvent(Row):
     tag: str | None = None  # contact.tag.updated
     tag_action: str | None = None  # add, remove
     conversation_id: str | None = None  # conversation.opened, conversation.closed
+    conversation_opened_at: datetime | None = None
     conversation_source: str | None = None  # contact, user, workflow, ctc_ads, …
     channel_id: str | None = None
     ad_id: str | None = None  # click-to-chat ad that opened the conversation
@@ -82,10 +96,28 @@ class WebhookEvent(Row):
     user_id: str | None = None  # agent who acted; contact.assignee.updated: the agent assigned
     payload: dict[str, Any]
 
+    @field_validator("occurred_at", mode="before")
+    @classmethod
+    def _is_dated(cls, value: Any) -> Any:
+        if value is None:
+            raise ValueError(
+                "this kind of event has no instant of its own: let the receiver write when it arrived, "
+                'as {"received_at": …, "event": …}'
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _knows_its_conversation(self) -> WebhookEvent:
+        if self.event_type in (OPENED, CLOSED) and self.conversation_id is None:
+            raise ValueError("conversation.openedTime is missing: nothing says which conversation this is")
+        return self
+
 
 CONTACTS = RawTable("contacts", Contact, "versions", ("id",))
 USERS = RawTable("users", User, "versions", ("id",))
 CHANNELS = RawTable("channels", Channel, "versions", ("id",))
-MESSAGES = RawTable("messages", Message, "events", ("message_id",))
-WEBHOOK_EVENTS = RawTable("webhook_events", WebhookEvent, "events", ("event_id",))
+MESSAGES = RawTable("messages", Message, "versions", ("message_id",), happened_at="sent_at")
+WEBHOOK_EVENTS = RawTable(
+    "webhook_events", WebhookEvent, "events", ("event_id",), happened_at="occurred_at", kind="event_type"
+)
 TABLES = (USERS, CHANNELS, CONTACTS, WEBHOOK_EVENTS, MESSAGES)

@@ -269,7 +269,9 @@ CUSTOMERS = RawTable("customers", Customer, "versions", ("id",))
 SUBSCRIPTIONS = RawTable("subscriptions", Subscription, "versions", ("id",))
 SUBSCRIPTION_ITEMS = RawTable("subscription_items", SubscriptionItem, "versions", ("subscription",))
 SUBSCRIPTION_DISCOUNTS = RawTable("subscription_discounts", SubscriptionDiscount, "versions", ("subscription",))
-SUBSCRIPTION_EVENTS = RawTable("subscription_events", SubscriptionEvent, "events", ("id",))
+SUBSCRIPTION_EVENTS = RawTable(
+    "subscription_events", SubscriptionEvent, "events", ("id",), happened_at="created", kind="type"
+)
 SUBSCRIPTION_EVENT_ITEMS = RawTable(
     "subscription_event_items", SubscriptionEventItem, "events", ("event", "is_previous", "id")
 )

@@ -18,17 +18,17 @@ AS_OF = START + timedelta(days=90)
 
 # person, day, activity
 ACTIVITIES = [
-    ("joiner", 0, "conversation_opened"),
+    ("joiner", 0, "message_received"),
     ("joiner", 2, "order_paid"),
     ("joiner", 5, "loyalty_joined"),
     ("regular", 0, "order_paid"),
     ("regular", 10, "order_paid"),
     ("regular", 20, "order_paid"),
-    ("browser", 0, "conversation_opened"),
+    ("browser", 0, "message_received"),
     ("browser", 1, "loyalty_joined"),
-    ("silent", 0, "conversation_opened"),
+    ("silent", 0, "message_received"),
     ("silent", 1, "message_sent"),
-    ("slow", 0, "conversation_opened"),
+    ("slow", 0, "message_received"),
     ("slow", 1, "message_sent"),
     ("slow", 21, "message_received"),
 ]

@@ -32,6 +32,7 @@ MESSAGE = {
     "direction": pa.string(),
     "sender_kind": pa.string(),
     "sender_user_id": pa.string(),
+    "has_failed": pa.bool_(),
     "sent_at": pa.timestamp("us"),
     "loaded_at": pa.timestamp("us"),
 }
@@ -39,6 +40,8 @@ EMPTY = {
     "vendor_vocabulary": "source_system text, kind text, value text, meaning text, reason text",
     "stg_respond_io__webhook_events": "event_id text, event_type text, contact_id text, inbox_stage text, tag text, "
     "tag_action text, occurred_at timestamp, loaded_at timestamp",
+    "int_inbox_stages__followed": "contact_id text, source_record_id text, inbox_stage text, changed_by text, "
+    "changed_at timestamp, loaded_at timestamp",
 }
 
 
@@ -60,7 +63,8 @@ def first_replies(models: dict[str, str], said: Said, *, stated: bool) -> tuple[
             "conversation_id": f"files:{conversation}" if stated else None,
             "channel": conversation,
             "direction": "inbound" if sender == "contact" else "outbound",
-            "sender_kind": sender,
+            "sender_kind": "agent" if sender == "agent in vain" else sender,
+            "has_failed": sender == "agent in vain",
             "sent_at": START + timedelta(hours=number),
             "loaded_at": START + timedelta(days=99, hours=-number),
         }
@@ -72,16 +76,16 @@ def first_replies(models: dict[str, str], said: Said, *, stated: bool) -> tuple[
         connection.execute(
             "create table given_int_conversations__unioned as select 'files:' || name as conversation_id, "
             "'files' as source_system, name as source_record_id, 'someone' as record_key, name as channel, opened_at, "
-            "null::timestamp as closed_at, null::timestamp as loaded_at, null::timestamp as closing_loaded_at, "
-            "null::text as campaign_id, null::text as ad_id, 'contact' as opened_by_source, "
-            "null::text as closing_category, null::text as closing_reason, null::text as closed_by_source "
+            "null::timestamp as loaded_at, null::text as campaign_id, null::text as ad_id, "
+            "'contact' as opened_by_source, 'contact' as begun_by "
             "from (select unnest($1) as name, unnest($2::timestamp[]) as opened_at)",
             [list(opened), list(opened.values())],
         )
         connection.execute(
             "create table given_int_conversation_events__unioned as select conversation_id || ':opened' as event_id, "
             "source_system, record_key, conversation_id, 'opened' as event, null::text as assigned_user_id, "
-            "opened_at as occurred_at from given_int_conversations__unioned"
+            "null::text as closing_category, null::text as closed_by_source, "
+            "opened_at as occurred_at, loaded_at from given_int_conversations__unioned"
         )
         for name, columns in EMPTY.items():
             connection.execute(f"create table given_{name} ({columns})")
@@ -106,7 +110,7 @@ def replies(connection: duckdb.DuckDBPyConnection, query: str) -> Replies:
 
 
 def expected(said: Said) -> Replies:
-    """Message by message: the first agent in a conversation in which the contact has written before."""
+    """Message by message: the first agent heard in a conversation in which the contact has written before."""
     asked: set[str] = set()
     answered: Replies = {}
     for number, (conversation, sender) in enumerate(said, start=1):
@@ -121,9 +125,15 @@ def expected(said: Said) -> Replies:
 def test_a_reply_answers_its_own_conversation(models: dict[str, str]) -> None:
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
     @given(
-        st.lists(st.tuples(st.sampled_from(CONVERSATIONS), st.sampled_from(["contact", "agent", "bot", "broadcast"])))
+        st.lists(
+            st.tuples(
+                st.sampled_from(CONVERSATIONS),
+                st.sampled_from(["contact", "agent", "agent in vain", "bot", "broadcast"]),
+            )
+        )
     )
     @example([("mail", "contact"), ("chat", "contact"), ("mail", "agent")])
+    @example([("mail", "contact"), ("mail", "agent in vain"), ("mail", "agent")])
     @example([("chat", "agent"), ("chat", "contact"), ("chat", "bot"), ("chat", "agent")])
     def check(said: Said) -> None:
         told, waited = first_replies(models, said, stated=True)

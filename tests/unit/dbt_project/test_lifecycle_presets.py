@@ -46,10 +46,10 @@ HISTORIES: list[tuple[str, str, list[Step], list[tuple[float, str]]]] = [
         "a conversation that an agent opens is no interest, and no broadcast brings back a cold lead",
         [
             (0, "opted_in"),
-            (1, "conversation_opened", {"opened_by": "user"}),
+            (1, "conversation_opened", {"begun_by": "company"}),
             (1, "message_sent"),
             (20, "broadcast_sent"),
-            (30, "conversation_opened", {"opened_by": "contact"}),
+            (30, "conversation_opened", {"begun_by": "contact"}),
         ],
         [(0, "outreach"), (15, "cold_lead"), (30, "acquisition")],
     ),
@@ -324,6 +324,33 @@ def test_a_preset_reads_a_history_as_it_is_defined(
         )
     rows = connection.execute(f"select entered_at, stage from ({engines[model]}) order by entered_at").fetchall()
     assert [((entered_at - START) / timedelta(days=1), stage) for entered_at, stage in rows] == expected
+
+
+@pytest.mark.parametrize("model", [*DERIVED, "respond_io"])
+def test_what_we_begin_makes_no_lead_and_no_loss_before_the_contact_answers(
+    model: str, engines: dict[str, str], connection: duckdb.DuckDBPyConnection
+) -> None:
+    connection.execute("delete from activities_given")
+    connection.execute(
+        """
+        insert into activities_given
+            (account_id, person_id, activity_id, activity, occurred_at, source_system, attributes)
+        select person_id, person_id, person_id || activity, activity, timestamp '2026-01-05' + interval (day) day,
+            'respond_io', attributes
+        from (values
+            ('silent', 'conversation_opened', 0, '{"begun_by": "company"}'),
+            ('silent', 'message_sent', 0, '{}'),
+            ('answers', 'conversation_opened', 0, '{"begun_by": "company"}'),
+            ('answers', 'message_sent', 0, '{}'),
+            ('answers', 'message_received', 1, '{}'),
+            ('asks', 'conversation_opened', 0, '{"begun_by": "contact"}')
+        ) as given (person_id, activity, day, attributes)
+        """
+    )
+    rows = connection.execute(
+        f"select entity_id, min(entered_at) from ({engines[model]}) group by all order by all"
+    ).fetchall()
+    assert rows == [("answers", datetime(2026, 1, 6)), ("asks", datetime(2026, 1, 5))]
 
 
 @pytest.mark.parametrize("name", DERIVED)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +12,12 @@ from ingestion.tables import RawTable, Row
 class Sample(Row):
     id: str
     at: datetime
+
+
+class Fact(Row):
+    id: str
+    kind: str | None = None
+    at: datetime | None = None
 
 
 EVENTS = RawTable("happenings", Sample, "events", ("id", "at"))
@@ -67,6 +73,34 @@ def test_the_same_rejection_has_the_same_id_in_every_run_and_is_one_row():
     assert len(one) == 2
     assert [row["rejection_id"] for row in one] == [row["rejection_id"] for row in other]
     assert one[0]["rejection_id"] != one[1]["rejection_id"]
+
+
+FACTS = RawTable("facts", Fact, "events", ("id",), happened_at="at", kind="kind")
+NOW = datetime(2026, 10, 31, 6, tzinfo=UTC)  # what the settings of these tests call now
+
+
+@given(st.lists(st.integers(min_value=-400, max_value=400)))
+def test_what_lies_more_than_a_day_ahead_of_the_load_is_rejected_with_its_reason(hours_ahead):
+    intake = Intake("vendor")
+    records = [{"id": f"{n}", "at": NOW + timedelta(hours=hours)} for n, hours in enumerate(hours_ahead)]
+    rows = list(intake.accept(FACTS, records, origin="day.jsonl"))
+    assert [row["id"] for row in rows] == [f"{n}" for n, hours in enumerate(hours_ahead) if hours <= 24]
+    assert all("ahead of this load" in rejection["reason"] for rejection in intake.rejections())
+    assert intake.received["facts"] == intake.loaded["facts"] + intake.rejected["facts"]
+
+
+def test_a_fact_without_an_instant_does_not_lie_ahead():
+    assert len(list(Intake("vendor").accept(FACTS, [{"id": "1", "at": None}]))) == 1
+
+
+def test_a_kind_is_rejected_as_a_whole_where_none_of_its_facts_was_loaded():
+    intake = Intake("vendor", [FACTS, VERSIONS])
+    list(intake.accept(FACTS, [{"id": "1", "kind": "good"}, {"kind": "good"}, {"kind": "bad"}, {"kind": "worse"}, 7]))
+    list(intake.accept(FACTS, [{"id": "2", "kind": "worse"}]))
+    list(intake.accept(VERSIONS, [{"id": "1"}]))
+    assert intake.rejected_kinds("facts") == ["bad", "facts"]  # what is no record at all has no kind
+    told = {row["resource"]: row["rejected_kinds"] for row in intake.audit()}
+    assert told == {"facts": "bad, facts", "things": "things"}
 
 
 def test_text_that_no_encoding_takes_is_rejected_not_raised():

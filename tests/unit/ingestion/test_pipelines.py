@@ -206,6 +206,29 @@ def test_a_column_that_was_required_once_takes_nulls_now(vendor, query):
     assert query(rows) == [("p1", "n", False), ("p2", None, True)]
 
 
+def test_facts_that_turn_out_to_change_become_versions_and_may_lack_what_they_always_had(vendor, query, monkeypatch):
+    class ChangingHappening(Row):
+        id: str
+        at: datetime | None = None
+
+    vendor.happenings = [{"id": "e", "at": AT}, {"id": "f", "at": AT}]
+    pipelines.run("vendor")
+    happenings = RawTable("happenings", ChangingHappening, "versions", ("id",))
+    monkeypatch.setitem(globals(), "HAPPENINGS", happenings)
+    vendor.TABLES = (THINGS, happenings)
+    pipelines.prepare("vendor", pipelines.build_pipeline("vendor"))
+    assert query("select count(*) from raw_vendor.happenings where _dlt_valid_from is null") == [2]
+    vendor.happenings = [{"id": "e"}]
+    for _ in range(2):
+        pipelines.run("vendor")
+    versions = 'select id, "at" is null, _dlt_valid_to is null from raw_vendor.happenings'
+    assert query(f"{versions} order by id, _dlt_valid_from nulls first") == [
+        ("e", False, False),
+        ("e", True, True),
+        ("f", False, True),
+    ]
+
+
 @pytest.mark.parametrize("source", SOURCE_NAMES)
 def test_a_source_can_be_built_and_prepared_without_any_setting(source, query):
     assert set(pipelines.build_source(source).resources) == {table.name for table in pipelines.tables(source)}

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from ingestion import pipelines
 from ingestion.sources import SOURCE_NAMES
-from ingestion.tables import RawTable, Row
+from ingestion.tables import LOAD_AUDIT, REJECTED_RECORDS, RawTable, Row
 
 
 class Sample(Row):
@@ -45,6 +45,16 @@ def test_versions_keep_history_by_unit_and_events_insert_once():
     events = RawTable("t", Sample, "events", ("id", "at")).hints()
     assert events["write_disposition"] == {"disposition": "merge", "strategy": "insert-only"}
     assert events["primary_key"] == ["id", "at"]
+
+
+@pytest.mark.parametrize("source", SOURCE_NAMES)
+def test_every_fact_with_an_instant_says_when_it_happened_so_that_none_is_from_the_future(source):
+    doors_own = (REJECTED_RECORDS, LOAD_AUDIT)
+    for table in (table for table in pipelines.tables(source) if table not in doors_own):
+        fields = table.row.model_fields
+        instants = [name for name, field in fields.items() if field.is_required() and field.annotation is datetime]
+        assert table.history != "events" or instants == ([table.happened_at] if table.happened_at else [])
+        assert {table.happened_at, table.kind} - {None} <= fields.keys()
 
 
 def test_columns_have_the_types_of_the_row_model():

@@ -60,6 +60,8 @@ def test_the_last_arrival_of_each_key_counts(arriving, on_disk):
     assert {record["key"]: record["text"] for record in spool} == expected
     assert len(list(spool)) == len(spool) == len(expected)
     assert sorted(spool.keys()) == sorted(map(str, expected))
+    assert {key: spool.get(key) for key in expected} == {key: {"key": key, "text": expected[key]} for key in expected}
+    assert spool.get("no such key") is None
 
 
 def test_records_without_a_key_are_all_kept():

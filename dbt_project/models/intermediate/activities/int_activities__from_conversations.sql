@@ -1,6 +1,8 @@
 with
     conversations as (select * from {{ ref("int_conversations__unioned") }}),
-    messages as (select * from {{ ref("int_messages__unioned") }}),
+    conversation_events as (select * from {{ ref("int_conversation_events__unioned") }}),
+    messages as (select * from {{ ref("int_messages__unioned") }} where not has_failed),
+    inbox_stages as (select * from {{ ref("int_inbox_stages__followed") }}),
     waits as (select * from {{ ref("int_response_waits__delimited") }}),
     inbox_events as (select * from {{ ref("stg_respond_io__webhook_events") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
@@ -23,6 +25,28 @@ with
             conversations.source_record_id,
             conversations.record_key,
             conversations.channel
+    ),
+
+    -- Every closing, also of a conversation that was opened again.
+    closings as (
+        select
+            conversations.source_system,
+            conversations.source_record_id,
+            conversations.record_key,
+            conversations.channel,
+            conversation_events.occurred_at,
+            conversation_events.closing_category,
+            conversation_events.closed_by_source,
+            vocabulary.reason as closing_reason,
+            conversation_events.loaded_at
+        from conversation_events
+        inner join conversations on conversations.conversation_id = conversation_events.conversation_id
+        left join
+            vocabulary
+            on vocabulary.source_system = conversation_events.source_system
+            and vocabulary.kind = 'closing_category'
+            and vocabulary.value = conversation_events.closing_category
+        where conversation_events.event = 'closed'
     ),
 
     -- The broadcast that a contact heard last, beside each message.
@@ -61,7 +85,7 @@ with
             ad_id,
             cast(null as decimal(18, 4)) as amount,
             cast(null as {{ dbt.type_string() }}) as currency,
-            {{ json_attributes({"opened_by": "opened_by_source"}) }} as attributes,
+            {{ json_attributes({"opened_by": "opened_by_source", "begun_by": "begun_by"}) }} as attributes,
             loaded_at
         from conversations
         union all
@@ -70,7 +94,7 @@ with
             source_system,
             source_record_id,
             record_key,
-            closed_at,
+            occurred_at,
             channel,
             null,
             null,
@@ -81,9 +105,8 @@ with
                     {"category": "closing_category", "reason": "closing_reason", "closed_by": "closed_by_source"}
                 )
             }},
-            closing_loaded_at
-        from conversations
-        where closed_at is not null
+            loaded_at
+        from closings
         union all
         select
             case
@@ -139,18 +162,17 @@ with
         select
             'crm_stage_changed',
             'respond_io',
-            event_id,
+            source_record_id,
             {{ record_key("'respond_io'", "'contact'", "contact_id") }},
-            occurred_at,
+            changed_at,
             'inbox',
             null,
             null,
             null,
             null,
-            {{ json_attributes({"stage": "coalesce(inbox_stage, '')", "changed_by": "'inbox'"}) }},
+            {{ json_attributes({"stage": "inbox_stage", "changed_by": "changed_by"}) }},
             loaded_at
-        from inbox_events
-        where event_type = 'contact.lifecycle.updated'
+        from inbox_stages
         union all
         select
             vocabulary.meaning,

@@ -1,6 +1,7 @@
 with
     inbox_messages as (select * from {{ ref("stg_respond_io__messages") }}),
     inbox_channels as (select * from {{ ref("stg_respond_io__channels") }}),
+    blocked_contacts as (select contact_id from {{ ref("stg_respond_io__contacts") }} where is_blocked),
     file_messages as (select * from {{ ref("stg_files__messages") }}),
     file_conversations as (select * from {{ ref("stg_files__conversations") }}),
 
@@ -14,10 +15,14 @@ with
             inbox_messages.direction,
             inbox_messages.sender_kind,
             inbox_messages.sender_user_id,
+            inbox_messages.has_failed,
             inbox_messages.sent_at,
             inbox_messages.loaded_at
         from inbox_messages
         left join inbox_channels on inbox_channels.channel_id = inbox_messages.channel_id
+        where
+            inbox_messages.sent_at is not null
+            and inbox_messages.contact_id not in (select contact_id from blocked_contacts)
         union all
         select
             'files',
@@ -40,6 +45,7 @@ with
             file_messages.direction,
             file_messages.sender_kind,
             null,
+            false,
             file_messages.sent_at,
             file_messages.loaded_at
         from file_messages

@@ -14,6 +14,8 @@ with
             case
                 when direction = 'inbound'
                 then 'received'
+                when has_failed
+                then null
                 when sender_kind = 'agent'
                 then 'replied'
                 when sender_kind = 'bot'
@@ -57,7 +59,7 @@ with
         where event in ('opened', 'closed')
     ),
 
-    -- Broadcasts and messages of unknown senders neither wait nor reply.
+    -- Broadcasts, messages of unknown senders and those that reached nobody neither wait nor reply.
     thread_events as (select * from unioned where event is not null and occurred_at <= {{ as_of() }}),
 
     -- A span lasts from one opening or closing to the next.
@@ -166,11 +168,19 @@ with
     taken as (
         select
             *,
-            count(case when event = 'answered_by_bot' then 1 end) over (
+            count(case when event = 'answered_by_bot' then 1 end) over so_far as bot_answers,
+            max(case when event = 'answered_by_bot' then occurred_at end) over before as answered_by_bot_at,
+            max(case when event = 'received' then occurred_at end) over before as asked_at
+        from turned
+        window
+            so_far as (
                 partition by thread_id, span_number, turn_number {{ in_order }}
                 rows between unbounded preceding and current row
-            ) as bot_answers
-        from turned
+            ),
+            before as (
+                partition by thread_id, span_number, turn_number {{ in_order }}
+                rows between unbounded preceding and 1 preceding
+            )
     ),
 
     handed_over as (
@@ -178,11 +188,23 @@ with
             *,
             min(case when event = 'assigned' and bot_answers > 0 then occurred_at end) over (
                 partition by thread_id, span_number, turn_number
-            ) as handed_off_at
+            ) as handed_off_at,
+            -- A bot's last word that nobody answered for so long had settled the matter: what is asked after it is new.
+            max(
+                case
+                    when
+                        event = 'received'
+                        and answered_by_bot_at >= asked_at
+                        and occurred_at
+                        > {{ dbt.dateadd("hour", var("bot_answer_settles_hours"), "answered_by_bot_at") }}
+                    then occurred_at
+                end
+            ) over (partition by thread_id, span_number, turn_number) as asked_again_at
         from taken
     ),
 
-    -- The messages that wait for a person: those since the hand-off, or those before it where none followed.
+    -- The messages that wait for a person: those since the hand-off, or those before it where none followed; without a
+    -- hand-off those since the contact asked again.
     waiting as (
         select
             *,
@@ -192,7 +214,9 @@ with
                     row_number() over (
                         partition by thread_id, span_number, turn_number, event
                         order by
-                            case when occurred_at < handed_off_at then 1 else 0 end asc nulls last,
+                            case
+                                when occurred_at < coalesce(handed_off_at, asked_again_at) then 1 else 0
+                            end asc nulls last,
                             occurred_at asc nulls last,
                             event_id asc nulls last
                     )
@@ -211,6 +235,7 @@ with
             max(case when waiting_position = 1 then channel end) as channel,
             max(case when waiting_position = 1 then occurred_at end) as received_at,
             max(handed_off_at) as handed_off_at,
+            max(asked_again_at) as asked_again_at,
             min(case when event = 'replied' then occurred_at end) as replied_at,
             max(case when event = 'replied' then user_id end) as replied_by_user_id,
             max(case when event = 'replied' then loaded_at end) as reply_loaded_at,
@@ -241,7 +266,7 @@ with
                 then 'hand_off'
                 when numbered.wait_number > 1
                 then 'follow_up'
-                when spans.is_reopened
+                when spans.is_reopened or numbered.asked_again_at is not null
                 then 'reopening'
                 else 'opening'
             end as kind,

@@ -11,6 +11,7 @@ with
             tag,
             tag_action,
             conversation_id,
+            {{ utc_timestamp("conversation_opened_at") }} as conversation_opened_at,
             conversation_source,
             channel_id,
             ad_id,

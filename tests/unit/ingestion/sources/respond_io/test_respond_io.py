@@ -3,21 +3,26 @@ from __future__ import annotations
 import json
 import os
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import responses
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingestion import pipelines
 from ingestion.http import Client, VendorError
+from ingestion.intake import Intake
 from ingestion.sources import respond_io
 from ingestion.sources.respond_io import Workspace, contact_row, event_row, judge, message_row, next_cursor
 from ingestion.sources.respond_io.inbox import Position, read
+from ingestion.sources.respond_io.models import WEBHOOK_EVENTS
 
 BASE = "https://respond.example/v2"
 CREATED = 1_790_000_000  # 2026-09-21T14:13:20Z
+NOW = datetime(2026, 10, 31, 6, tzinfo=UTC)  # what the settings of these tests call now
 
 
 class FakeRespondIo:
@@ -84,9 +89,11 @@ class Inbox:
         about = {"event_type": "message.received", "event_id": event_id, "timestamp": CREATED}
         return {**about, "contact": {"id": contact_id}, **fields}
 
-    def drop(self, name: str, *events: object) -> None:
+    def drop(self, name: str, *events: object, at: datetime | None = None) -> None:
         text = "\n".join(event if isinstance(event, str) else json.dumps(event) for event in events)
         (self.folder / name).write_text(text)
+        written_at = (at or NOW).timestamp()
+        os.utime(self.folder / name, (written_at, written_at))
 
 
 @pytest.fixture
@@ -191,6 +198,111 @@ def test_a_contact_that_is_gone_is_a_rejection(workspace, inbox, monkeypatch, qu
     assert "the workspace has none" in query("select reason from raw_respond_io.rejected_records")[0]
 
 
+def test_all_contacts_are_listed_once_a_day_beside_what_events_say(workspace, inbox, query, monkeypatch):
+    monkeypatch.setattr(respond_io, "PAGE", 1)
+    for number in range(1, 6):
+        workspace.put(number, CREATED + number * 86_400, lifecycle="New Lead")
+    inbox.drop("1.json", inbox.event("e1", 1))
+    pipelines.run("respond_io")
+    workspace.contacts["3"]["lifecycle"] = "Customer"  # no event tells of it
+    stages = "select lifecycle from raw_respond_io.contacts where id = '3' and _dlt_valid_to is null"
+    for hours, seen in ((10, "New Lead"), (24, "Customer")):
+        later = NOW + timedelta(hours=hours)
+        monkeypatch.setenv("LIFECYCLE_AS_OF", later.isoformat())
+        inbox.drop(f"{hours}.json", inbox.event(f"e{hours}", 1), at=later)
+        pipelines.run("respond_io")
+        assert query(stages) == [seen]
+    seen_as_of = "select distinct loaded_as_of from raw_respond_io.load_audit where _dlt_load_id = "
+    assert query(f"{seen_as_of} (select _dlt_load_id from raw_respond_io.contacts where lifecycle = 'Customer')") == [
+        later
+    ]
+
+
+def test_after_a_day_without_any_event_the_messages_are_read_too(workspace, inbox, query, monkeypatch):
+    workspace.put(1, CREATED - 30 * 86_400)
+    workspace.put(2)
+    inbox.drop("1.json", inbox.event("e1", 1))
+    pipelines.run("respond_io")
+    workspace.say(1, 10)  # its event is lost
+    for hours, known in ((23, []), (25, ["10"])):
+        monkeypatch.setenv("LIFECYCLE_AS_OF", (NOW + timedelta(hours=hours)).isoformat())
+        pipelines.run("respond_io")
+        assert query("select message_id from raw_respond_io.messages") == known
+
+
+def test_receipts_that_were_still_to_come_are_followed_for_some_days(workspace, inbox, query, monkeypatch):
+    workspace.put(1, CREATED - 30 * 86_400)
+    workspace.put(2)
+    sent = int(NOW.timestamp()) - 60
+    receipt = {"value": "sent", "timestamp": sent}
+    for number, traffic in ((10, "outgoing"), (11, "incoming"), (12, "outgoing")):  # of 12 nothing more is ever heard
+        workspace.say(1, number, traffic=traffic, timestamp=sent, status=[receipt])
+    inbox.drop("1.json", inbox.event("e1", 1))
+    pipelines.run("respond_io")
+    latest = "select delivery_status from raw_respond_io.messages where message_id = '10' and _dlt_valid_to is null"
+    asked = "GET /contact/id:1/message/list"
+    for days in (1, 2, 4, 5):
+        workspace.asked.clear()
+        later = NOW + timedelta(days=days)
+        monkeypatch.setenv("LIFECYCLE_AS_OF", later.isoformat())
+        inbox.drop(f"{days}.json", inbox.event(f"e{days}", 2), at=later)
+        if days == 2:
+            workspace.messages["1"][0]["status"] = [receipt, {"value": "failed", "timestamp": sent + 2}]
+        pipelines.run("respond_io")
+        assert (asked in workspace.asked, query(latest)) == {
+            1: (True, ["sent"]),
+            2: (True, ["failed"]),
+            4: (True, ["failed"]),  # the last time: it was still young enough when it was read before
+            5: (False, ["failed"]),
+        }[days]
+
+
+def test_a_message_comes_back_under_the_contact_that_another_was_merged_into(workspace, inbox, query, monkeypatch):
+    workspace.put(1)
+    workspace.put(2)
+    workspace.say(2, 20)
+    pipelines.run("respond_io")
+    del workspace.contacts["2"]
+    workspace.say(1, 20)
+    inbox.drop("1.json", inbox.event("e1", 1))
+    for _ in range(2):
+        pipelines.run("respond_io")
+    versions = "select contact_id, _dlt_valid_to is null from raw_respond_io.messages order by _dlt_valid_from"
+    assert query(versions) == [("2", False), ("1", True)]
+
+
+def test_a_message_is_loaded_from_its_event_too(workspace, inbox, query):
+    workspace.put(1)
+    message = {"messageId": 20, "traffic": "outgoing", "timestamp": CREATED, "status": []}
+    sender = {"source": "echo", "teamId": 3}
+    inbox.drop("1.json", inbox.event("e1", 1, event_type="message.sent", message=message, sender=sender))
+    pipelines.run("respond_io")
+    told = "select message_id, contact_id, sender_source, sender_team_id, sent_at from raw_respond_io.messages"
+    assert query(told) == [("20", "1", "echo", "3", datetime.fromtimestamp(CREATED, UTC))]
+
+
+def test_the_list_of_messages_is_completed_by_what_events_tell(workspace, inbox, query):
+    """Of the list of messages only receipts are published: instant and sender stand in the event."""
+    workspace.put(1)
+    workspace.messages["1"] = [{"messageId": 20, "contactId": 1, "traffic": "incoming", "status": []}]
+    message = {"messageId": 20, "traffic": "incoming", "timestamp": CREATED}
+    inbox.drop("1.json", inbox.event("e1", 1, message=message, sender={"source": "contact"}))
+    pipelines.run("respond_io")
+    rows = "select message_id, sender_source, sent_at from raw_respond_io.messages"
+    assert query(rows) == [("20", "contact", datetime.fromtimestamp(CREATED, UTC))]
+    inbox.drop("2.json", inbox.event("e2", 1))
+    pipelines.run("respond_io")  # later the list alone is read again: another version, which nothing replaces
+    assert query("select count(*) from raw_respond_io.messages") == [2]
+
+
+def test_a_message_twice_on_shifting_pages_is_one_row(workspace, inbox, query):
+    workspace.put(1)
+    for number in (10, 11, 11, 12):
+        workspace.say(1, number)
+    pipelines.run("respond_io")
+    assert query("select message_id from raw_respond_io.messages order by 1") == ["10", "11", "12"]
+
+
 def test_without_an_inbox_every_contact_is_read_each_run(workspace, query):
     workspace.put(1)
     pipelines.run("respond_io")
@@ -224,6 +336,21 @@ def test_unreadable_lines_and_unfit_events_are_rejections_with_file_and_line(wor
         *[f"day.jsonl line {number}" for number in range(2, 8)],
         "single.json",
     ]
+
+
+def test_events_are_read_bare_and_in_the_envelope_of_the_receiver(workspace, inbox, query):
+    bare = inbox.event("e1", 1)
+    moved = {name: value for name, value in inbox.event("e2", 1, lifecycle="Hot Lead").items() if name != "timestamp"}
+    moved["event_type"] = "contact.lifecycle.updated"
+    enveloped = {"received_at": "2026-09-21T14:13:20Z", "headers": {"X-Webhook-Signature": "…"}, "event": moved}
+    inbox.drop("day.jsonl", bare, enveloped, {**moved, "event_id": "e3"}, {"received_at": "soon", "event": moved})
+    intake = pipelines.run("respond_io")
+    events = query("select event_id, occurred_at, lifecycle from raw_respond_io.webhook_events order by 1")
+    at = datetime.fromtimestamp(CREATED, UTC)
+    assert events == [("e1", at, None), ("e2", at, "Hot Lead")]
+    assert intake.rejected["webhook_events"] == 2
+    reasons = query("select reason from raw_respond_io.rejected_records where reason like '%line 3%'")
+    assert "let the receiver write when it arrived" in reasons[0]
 
 
 def test_an_event_delivered_twice_is_one_row_in_one_run_or_two(workspace, inbox, query):
@@ -331,7 +458,7 @@ def test_a_contact_row_takes_its_links_from_custom_fields():
 
 def test_a_message_without_timestamp_was_sent_when_first_receipted():
     receipts = [{"value": "read", "timestamp": 30}, {"value": "sent", "timestamp": 10}]
-    assert message_row({"messageId": 1, "status": receipts})["sent_at"] == 10
+    assert message_row({"messageId": 1, "status": receipts})["sent_at"] == datetime.fromtimestamp(10, UTC)
     assert message_row({"messageId": 1, "timestamp": 5, "status": receipts})["sent_at"] == 5
     assert message_row({"messageId": 1})["sent_at"] is None
 
@@ -344,6 +471,61 @@ def test_an_event_row_holds_the_whole_event_beside_its_columns():
     assert row["payload"]["novelty"] == 1
     assert row["tag_action"] is None
     assert event_row({"tag": "vip", "action": "add"})["tag_action"] == "add"
+
+
+@given(
+    opened=st.integers(min_value=1_600_000_000, max_value=1_780_000_000),
+    lasts=st.integers(min_value=0, max_value=10**7),
+    contact=st.integers(min_value=1, max_value=9),
+    in_milliseconds=st.booleans(),
+)
+def test_opening_and_closing_of_a_conversation_without_id_are_of_one_conversation(
+    opened, lasts, contact, in_milliseconds
+):
+    scale = 1000 if in_milliseconds else 1
+    about = {"event_id": "e", "contact": {"id": contact}}
+    opening = {"conversationOpenedAt": opened, "source": "contact"}
+    closing = {"openedTime": opened * scale, "closedTime": (opened + lasts) * scale}
+    rows = list(
+        Intake("respond_io").accept(
+            WEBHOOK_EVENTS,
+            [
+                event_row({**about, "event_type": "conversation.opened", "conversation": opening}),
+                event_row({**about, "event_id": "f", "event_type": "conversation.closed", "conversation": closing}),
+                event_row(
+                    {
+                        **about,
+                        "event_id": "g",
+                        "event_type": "conversation.opened",
+                        "conversation": {"conversationOpenedAt": opened + 1},
+                    }
+                ),
+            ],
+        )
+    )
+    at = datetime.fromtimestamp(opened, UTC)
+    assert rows[0]["conversation_id"] == rows[1]["conversation_id"] != rows[2]["conversation_id"]
+    assert rows[0]["conversation_id"].startswith(f"{contact}:")
+    assert [rows[0]["occurred_at"], rows[1]["occurred_at"]] == [at, at + timedelta(seconds=lasts)]
+    assert rows[1]["conversation_opened_at"] == at
+
+
+def test_a_closing_that_names_no_conversation_is_rejected_with_what_it_lacks():
+    intake = Intake("respond_io")
+    closed = {"event_id": "e", "event_type": "conversation.closed", "contact": {"id": 1}}
+    assert list(intake.accept(WEBHOOK_EVENTS, [event_row({**closed, "conversation": {"closedTime": CREATED}})])) == []
+    (rejection,) = intake.rejections()
+    assert "conversation.openedTime is missing" in rejection["reason"]
+
+
+def test_the_last_receipt_is_the_latest_and_of_one_second_the_one_listed_last():
+    def status(*receipts: tuple[str, int]) -> str:
+        listed = [{"value": value, "timestamp": at} for value, at in receipts]
+        return message_row({"messageId": 1, "status": listed})["delivery_status"]
+
+    assert status(("pending", 10), ("failed", 10)) == "failed"
+    assert status(("failed", 30), ("sent", 20)) == "failed"
+    assert status(("sent", 20), ("delivered", 21_000)) == "delivered"
 
 
 def test_an_assignment_names_the_agent_assigned_and_no_other_event_does():
