@@ -169,7 +169,7 @@ ORDER_TRANSACTIONS = RawTable("order_transactions", OrderTransaction, "versions"
 REFUNDS = RawTable("refunds", Refund, "versions", ("order_id",))
 REFUND_ITEMS = RawTable("refund_items", RefundItem, "versions", ("order_id",))
 ORDER_DISPUTES = RawTable("order_disputes", OrderDispute, "versions", ("order_id",))
-DELETIONS = RawTable("deletions", Deletion, "events", ("id",))
+DELETIONS = RawTable("deletions", Deletion, "events", ("id",), happened_at="created_at")
 ABANDONED_CHECKOUTS = RawTable("abandoned_checkouts", AbandonedCheckout, "versions", ("id",))
 TABLES = (
     CUSTOMERS,
