@@ -48,7 +48,7 @@ MANY_ITEMS_COUNT = 12
 TAKEN_OVER = 60  # of every hundred people: this one's subscription began in an earlier billing system
 # Of every twenty people these: who pay less for ever, whose bank takes a payment back, who get a credit, whose refund
 # does not arrive.
-DISCOUNTED, DISPUTED, CREDITED, REFUND_FAILED = 7, 3, 11, 17
+DISCOUNTED, DISPUTED, CREDITED, REFUND_FAILED = 7, 18, 11, 16
 PERCENT_OFF = 20
 DISPUTE_FEE = 1500  # minor units of the charge's currency
 TAKEN_OVER_MONTHS = (3, 30)  # so long before Stripe knew of it
