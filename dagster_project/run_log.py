@@ -125,7 +125,13 @@ class RunLog:
             source = schema.removeprefix("raw_")
             is_enabled = bool(metadata["is_enabled"])
             self.counts[source] = metadata["counts"] if is_enabled else None
-            status: Status = "skipped" if not is_enabled else "passed" if check.passed else "failed"
+            status: Status
+            if not is_enabled:
+                status = "skipped"
+            elif check.passed:
+                status = "passed"
+            else:  # every record is accounted for, but the load has something to say
+                status = "warned" if metadata["is_accounted_for"] else "failed"
             self.findings.append(
                 Finding("accounting", source, "received = loaded + rejected", status, check.description or "")
             )

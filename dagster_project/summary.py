@@ -135,6 +135,10 @@ def print_held_back(console: Console, warehouse: Path) -> None:
             select 'ops.account_parent_review', 'accounts without the parent they state', count(*), min(reason)
             from ops.account_parent_review
             union all
+            select 'ops.deal_stage_review', 'deal stages of another meaning', count(*),
+                min(coalesce(stage_label, stage_id) || ': ' || reason)
+            from ops.deal_stage_review
+            union all
             select 'ops.money_without_rate', 'amounts in no sum', count(*), min(reason) from ops.money_without_rate
             union all
             select 'ops.unmatched_keys', source_system || ' ' || row_kind || ' naming ' || named_kind, unmatched_count,

@@ -37,6 +37,8 @@ class Problem:
         advice: what a person can do about it.
         code: the vendor's own error code.
         cursor_expired: the page cursor is no longer known; the pages have to be started again.
+        too_much: the same request for less (fewer days, smaller pages) can succeed.
+        refused: what was asked about may not be read with this token; other accounts may.
     """
 
     reason: str
@@ -45,6 +47,8 @@ class Problem:
     advice: str = ""
     code: str = ""
     cursor_expired: bool = False
+    too_much: bool = False
+    refused: bool = False
 
 
 Judge = Callable[[requests.Response, Any], Problem | None]
@@ -59,6 +63,7 @@ class VendorError(RuntimeError):
     def __init__(self, message: str, *, status: int | None = None, problem: Problem | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.problem = problem
         self.code = problem.code if problem else ""
         self.may_pass = problem is None or problem.retry
         self.cursor_expired = bool(problem and problem.cursor_expired)

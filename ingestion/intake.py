@@ -1,24 +1,39 @@
 """The door: each record that arrives becomes a typed row or a rejection with its reason, and is counted.
 
-Belongs here: validation, counting, rejections. Does not: how records are fetched.
+Belongs here: validation, counting, rejections. Does not: how records are fetched, how a table is read.
+
+A rejection retires nothing. Where a unit of several rows replaces what was there (the lines of an order), a row that
+is rejected would be missing, and its last accepted version would end with it. So that version is handed on once more
+in its place: dlt finds it unchanged.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from ingestion import config
 from ingestion.tables import RawTable
 
 AHEAD_AT_MOST = timedelta(days=1)  # clocks and time zones differ; what lies further ahead has not happened
+
+log = logging.getLogger(__name__)
+
+# The current versions of a table that agree with one of the given keys (column to text) in each column that it names.
+CurrentVersions = Callable[[RawTable, Sequence[Mapping[str, str]]], Iterable[dict[str, Any]]]
+
+
+def _no_versions(table: RawTable, keys: Sequence[Mapping[str, str]]) -> Iterable[dict[str, Any]]:
+    return ()
 
 
 def _readable(error: ValidationError) -> str:
@@ -29,14 +44,40 @@ def _readable(error: ValidationError) -> str:
     )
 
 
+@cache
+def _key_readers(table: RawTable) -> dict[str, TypeAdapter[Any]]:
+    """What reads each column of the row's identity as the row model does."""
+    fields = table.row.model_fields
+    annotations: dict[str, Any] = {column: fields[column].annotation for column in table.identity}
+    return {name: TypeAdapter(annotation, config=table.row.model_config) for name, annotation in annotations.items()}
+
+
+def _key_of(table: RawTable, record: Any) -> dict[str, str]:
+    """The columns of the row's identity that a rejected record names in a readable way, as texts."""
+    found: dict[str, str] = {}
+    for column, reader in _key_readers(table).items() if isinstance(record, Mapping) else ():
+        try:
+            value = reader.validate_python(record.get(column))
+        except ValidationError:
+            continue
+        if value is not None:
+            found[column] = str(value)
+    return found
+
+
 class Intake:
     """Counts and judges the records of one run of one source."""
 
-    def __init__(self, source: str, tables: Iterable[RawTable] = ()) -> None:
+    def __init__(
+        self, source: str, tables: Iterable[RawTable] = (), current_versions: CurrentVersions = _no_versions
+    ) -> None:
         self.source = source
         self.received: Counter[str] = Counter()
         self.loaded: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
+        self.kept: Counter[str] = Counter()  # versions handed on again because a newer one was rejected
+        self.warnings: list[str] = []
+        self._current_versions = current_versions
         self._rejections: dict[str, dict[str, Any]] = {}
         self._keys: dict[str, set[bytes]] = {}
         self._resources = [table.name for table in tables]
@@ -46,13 +87,15 @@ class Intake:
     def accept(self, table: RawTable, records: Iterable[Any], origin: str = "") -> Iterator[dict[str, Any]]:
         """Yield the rows of `records` that fit the table's row model; the others become rejections.
 
-        An event that arrives again in the same run counts as loaded and is not yielded: it is in the table.
+        An event that arrives again in the same run counts as loaded and is not yielded: it is in the table. After the
+        rows come the accepted versions that the rejected records would have retired; these count as `kept`.
 
         Args:
             table: whose row model and key apply.
             records: mappings of field to value; anything else is rejected.
             origin: where the records are from (a file and line), for the reason of a rejection.
         """
+        rejected_keys: list[dict[str, str]] = []
         for record in records:
             self.received[table.name] += 1
             try:
@@ -63,10 +106,18 @@ class Intake:
             self._count_kind(table, record, is_loaded=problem is None)
             if problem is not None:
                 self._keep(table.name, record, f"{origin}: {problem}" if origin else problem)
+                if table.unit_has_rows:
+                    rejected_keys.append(_key_of(table, record))
                 continue
             self.loaded[table.name] += 1
             if table.history == "versions" or self._is_first(table, row):
                 yield row
+        # Without its unit a record cannot be one of those that are replaced.
+        known = [key for key in rejected_keys if key.keys() >= {*table.key}]
+        if known:
+            for version in self._current_versions(table, known):
+                self.kept[table.name] += 1
+                yield version
 
     def _ahead(self, table: RawTable, row: Mapping[str, Any]) -> str | None:
         """Why a fact cannot have happened yet; None where it can."""
@@ -97,6 +148,11 @@ class Intake:
             return False
         keys.add(key)
         return True
+
+    def warn(self, sentence: str) -> None:
+        """Say what this load could not do, though it ends well: it stands where a person reads of the load."""
+        log.warning("%s: %s", self.source, sentence)
+        self.warnings.append(sentence)
 
     def reject(self, resource: str, record: Any, reason: str) -> None:
         """Count a record as received and reject it: for what never takes the shape of a record (bad JSON)."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -21,7 +21,7 @@ import dlt
 from dlt.common.destination import TLoaderFileFormat
 from dlt.extract import DltResource, DltSource
 
-from ingestion import config
+from ingestion import config, warehouse
 from ingestion.config import SettingsError
 from ingestion.http import VendorError
 from ingestion.intake import Intake
@@ -35,13 +35,18 @@ def tables(name: str) -> tuple[RawTable, ...]:
     return (*import_module(f"ingestion.sources.{name}").TABLES, REJECTED_RECORDS, LOAD_AUDIT)
 
 
+def new_intake(name: str) -> Intake:
+    """The door of one run of the source `name`."""
+    return Intake(name, import_module(f"ingestion.sources.{name}").TABLES, warehouse.current_versions)
+
+
 def build_source(name: str, intake: Intake | None = None) -> DltSource:
     """The dlt source of `name`. Rejections and counts run last and land in the same load package as the data."""
     config.use_project_settings()
     # In order, one resource after the other: the audit has to see every count.
     os.environ.setdefault("EXTRACT__NEXT_ITEM_MODE", "fifo")
     module = import_module(f"ingestion.sources.{name}")
-    door = intake or Intake(name, module.TABLES)
+    door = intake or new_intake(name)
 
     @dlt.source(name=name)
     def source() -> Iterator[DltResource]:
@@ -69,32 +74,35 @@ def prepare(name: str, pipeline: dlt.Pipeline) -> None:
     """Drop what a crashed run left half-way (its cursors never moved) and create raw tables and columns not there yet.
 
     Every source has its raw tables, also a disabled one, with every declared column, also where an older version of
-    the project created them, so that every model always builds and every accepted row fits.
+    the project created them, so that every model always builds. A column that may be null now may be null there too.
     """
     pipeline.abort_packages()
     tables_then: Mapping[str, Any] = pipeline.default_schema.tables if pipeline.default_schema_name else {}
-    known = {table: {*tables_then[table]["columns"]} for table in tables_then}
-    missing = [table for table in tables(name) if not {*table.stored_columns()} <= known.get(table.name, set())]
-    if missing:
-        pipeline.run(_empty_source(name, missing, {*known}), loader_file_format=LOADER_FILE_FORMAT)
-    relaxed = list(_filled_by_an_older_version(tables(name), tables_then))
-    if not relaxed:
-        return
+    known = {table: tables_then[table]["columns"] for table in tables_then}
+    missing = [table for table in tables(name) if not table.stored_columns().keys() <= known.get(table.name, {}).keys()]
+    relaxed = {
+        (table.name, column)
+        for table in tables(name)
+        for column, hints in table.columns().items()
+        if hints["nullable"] and not known.get(table.name, {}).get(column, hints).get("nullable", True)
+    }
+    if relaxed:
+        _let_be_null(pipeline, relaxed)
+    if missing or relaxed:
+        changed = [table for table in tables(name) if table in missing or table.name in {each for each, _ in relaxed}]
+        pipeline.run(_empty_source(name, changed, {*known}), loader_file_format=LOADER_FILE_FORMAT)
+
+
+def _let_be_null(pipeline: dlt.Pipeline, columns: Collection[tuple[str, str]]) -> None:
+    """Take the constraint off columns that an older version of the project required, where loads pass them too."""
     with pipeline.sql_client() as client:
-        for table, column in relaxed:
-            # dlt loads through a table of the same name beside the raw one.
-            for stored in client.get_qualified_table_names(table):
-                name_of_column = client.escape_column_name(column)
-                client.execute_sql(f"alter table if exists {stored} alter column {name_of_column} drop not null")
-
-
-def _filled_by_an_older_version(now: tuple[RawTable, ...], then: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Table and name of each column that an older version of the project always filled and this one may leave empty."""
-    for table in now:
-        stored = then[table.name]["columns"] if table.name in then else {}
-        for name, column in table.columns().items():
-            if column["nullable"] and not stored.get(name, {}).get("nullable", True):
-                yield table.name, name
+        for table, column in sorted(columns):
+            if client.has_dataset():
+                name = client.make_qualified_table_name(table)
+                client.execute_sql(f"alter table {name} alter column {client.escape_column_name(column)} drop not null")
+        with client.with_staging_dataset():
+            if client.has_dataset():
+                client.drop_dataset()  # it is made again as the tables are now
 
 
 def _empty_source(name: str, missing: list[RawTable], known: set[str]) -> DltSource:
@@ -117,7 +125,7 @@ def run(name: str, progress: Any = None) -> Intake:
     """Load one source once and return its counts."""
     pipeline = build_pipeline(name, progress)
     prepare(name, pipeline)
-    intake = Intake(name, import_module(f"ingestion.sources.{name}").TABLES)
+    intake = new_intake(name)
     pipeline.run(build_source(name, intake), loader_file_format=LOADER_FILE_FORMAT)
     return intake
 
@@ -146,6 +154,8 @@ def main(name: str) -> int:
         print(f"failed: {reason if known else f'{name}: {type(reason).__name__}: {reason}'}", file=sys.stderr)
         return 1
     print(counts(intake))
+    for sentence in intake.warnings:
+        print(f"warning: {name}: {sentence}", file=sys.stderr)
     return 0
 
 

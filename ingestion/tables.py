@@ -59,6 +59,8 @@ class RawTable:
         key: for `events` the primary key; for `versions` the unit that arrives whole, so that rows of a unit that
             are missing from a new arrival are retired (one record's id, or an account and day of a report);
             empty where the source itself gives each load its scope (dlt's `destination_scope`).
+        row_key: of `versions` whose unit holds several rows, the columns that tell these apart; by default the key
+            and the row's `id`. By it a rejected row is known to be one that is already there.
         happened_at: the column that says when a fact happened, where it cannot lie ahead: a row that is more than a
             day ahead of its load is rejected.
         kind: the column that says of which kind a fact is, where a table holds several: a kind of which every row is
@@ -69,8 +71,20 @@ class RawTable:
     row: type[Row]
     history: Literal["versions", "events"]
     key: tuple[str, ...]
+    row_key: tuple[str, ...] = ()
     happened_at: str | None = None
     kind: str | None = None
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The columns by which two versions are known to be of one row."""
+        own = ("id",) if "id" in self.row.model_fields and "id" not in self.key else ()
+        return self.row_key or (*self.key, *own)
+
+    @property
+    def unit_has_rows(self) -> bool:
+        """Whether rows that do not arrive with the others of their unit are retired."""
+        return self.history == "versions" and bool(self.key) and self.identity != self.key
 
     def columns(self) -> dict[str, Any]:
         """dlt column hints of the row model."""

@@ -22,8 +22,10 @@ ACCOUNT_NAME = "Sandbox Company"
 CURRENCY = "USD"
 TIMEZONE = ZoneInfo("America/New_York")
 RESTATED_DAYS = 28
+FIRST_CAMPAIGN_ID = 120_200_000_000_000_000
 CAMPAIGN_EVERY_DAYS = 37
 CAMPAIGN_LASTS_DAYS = 96
+TIDIED_AFTER_DAYS = 5  # someone deletes ads and archives campaigns that have ended
 NAMES = ("Spring launch", "Chat with us", "Lookalike", "Retargeting", "Summer sale", "Brand", "New arrivals", "Winter")
 OBJECTIVES = ("OUTCOME_LEADS", "OUTCOME_ENGAGEMENT", "OUTCOME_SALES")
 
@@ -58,11 +60,21 @@ class Campaign:
     ad_sets: tuple[AdSet, ...]
     ads: tuple[Ad, ...]
 
+    @property
+    def tidied_at(self) -> int:
+        return self.ends_at + TIDIED_AFTER_DAYS * DAY
+
     def status(self, clock: int) -> str:
-        return "ACTIVE" if clock < self.ends_at else "PAUSED"
+        if clock < self.ends_at:
+            return "ACTIVE"
+        return "ARCHIVED" if self.number % 3 == 1 and clock >= self.tidied_at else "PAUSED"
+
+    def ad_status(self, ad: Ad, clock: int) -> str:
+        """The last ad of every campaign is deleted once the campaign is over, while its figures are still restated."""
+        return "DELETED" if ad is self.ads[-1] and clock >= self.tidied_at else self.status(clock)
 
     def updated_at(self, clock: int) -> int:
-        return self.starts_at if clock < self.ends_at else self.ends_at
+        return max(at for at in (self.starts_at, self.ends_at, self.tidied_at) if at <= clock or at == self.starts_at)
 
 
 @dataclass(frozen=True)
@@ -92,6 +104,14 @@ def day_start(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=TIMEZONE).timestamp())
 
 
+def campaign_number(campaign_id: str) -> int:
+    return (int(campaign_id) - FIRST_CAMPAIGN_ID) // 10_000
+
+
+def campaign_name(number: int) -> str:
+    return f"{NAMES[number % len(NAMES)]} {number + 1}"
+
+
 class Advertising:
     """Every campaign the company ever runs; campaign n starts `CAMPAIGN_EVERY_DAYS` after campaign n - 1."""
 
@@ -109,7 +129,7 @@ class Advertising:
 
     def _build(self, number: int) -> Campaign:
         rng = np.random.default_rng([self._seed, 3, number])
-        identity = 120_200_000_000_000_000 + number * 10_000
+        identity = FIRST_CAMPAIGN_ID + number * 10_000
         campaign_id = str(identity)
         kind = {4: "wasted", 2: "free"}.get(number % 7, "normal")
         ad_sets, ads = [], []
@@ -131,7 +151,7 @@ class Advertising:
         return Campaign(
             number,
             campaign_id,
-            f"{NAMES[number % len(NAMES)]} {number + 1}",
+            campaign_name(number),
             OBJECTIVES[number % len(OBJECTIVES)],
             kind,
             starts_at,

@@ -2,15 +2,16 @@
 
 Belongs here: HubSpot's records. Does not: when and why they change (`life`).
 
-Conventions of the company: `hs_analytics_source_data_1` of a paid-social contact is the Meta campaign id;
-`hs_analytics_source_data_2` is `form` for a submitted form and `integration` otherwise; a deal belongs to the
-contact labelled "Decision maker" and to the company labelled "Primary".
+Conventions of the company: the ads' links name their campaign in `utm_campaign`, some by its name and some by its id,
+which HubSpot shows as the second drill-down of paid social; a deal belongs to the contact labelled "Decision maker" and
+to the primary company; a parent company takes part as "Primary contractor", a label of the company's own.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from ingestion.sandbox.advertising import campaign_name, campaign_number
 from ingestion.sandbox.biography import HOUR, Biography
 from ingestion.sandbox.conversations import Agent
 from ingestion.sandbox.people import PLACEHOLDER_PHONES, spell_email, spell_phone
@@ -30,6 +31,13 @@ DEAL_STAGES = (
 DECISION_MAKER = "Decision maker"
 COLLEAGUES_ROLES = ("Champion", "Budget holder", "Influencer", "Blocker", "End user")
 PRIMARY = "Primary"
+PRIMARY_CONTRACTOR = "Primary contractor"
+PORTAL_CURRENCY = "EUR"  # deals in it name no currency, as in a portal with one currency
+DRILL_DOWNS = {
+    "ORGANIC_SEARCH": ("Unknown keywords (SSL)", "GOOGLE"),
+    "DIRECT_TRAFFIC": ("sandbox.example/", "sandbox.example/contact"),
+    "REFERRALS": ("partner.example", "partner.example/list"),
+}
 LOST_REASONS = ("Competitor", "Price", "No budget", "No decision", "Lost touch")
 # Stages between the appointment and the end of a deal, in order, and what it means to come there.
 CONSUMER_PATH: tuple[str, ...] = ("qualifiedtobuy", "contractsent")
@@ -99,8 +107,8 @@ class Crm:
             lifecyclestage="lead",
             hs_lead_status="OPEN",
             hs_analytics_source=source,
-            hs_analytics_source_data_1=campaign_id or source.lower().replace("_", " "),
-            hs_analytics_source_data_2="form" if form else "integration",
+            **self._drill_downs(source, campaign_id, form=form),
+            hs_object_source=origin,
             hs_facebook_click_id=f"fb.{person.index}.{at}" if campaign_id else None,
             hubspot_owner_id=str(self._agent.owner_id),
             associatedcompanyid=str(person.company_id) if person.company_id else None,
@@ -109,6 +117,18 @@ class Crm:
         if story.chance(0.08):
             self._opt_out(at)
         return contact
+
+    def _drill_downs(self, source: str, campaign_id: str | None, *, form: bool) -> dict[str, str]:
+        """As HubSpot documents them for each source."""
+        if campaign_id is not None:
+            by_name = self._story.person.index % 2 == 0
+            named = campaign_name(campaign_number(campaign_id)) if by_name else campaign_id
+            found = ("Facebook", named)
+        elif source == "OFFLINE":
+            found = ("FORM" if form else "INTEGRATION", "sandbox")
+        else:
+            found = DRILL_DOWNS.get(source, ("Unknown", "Unknown"))
+        return dict(zip(("hs_analytics_source_data_1", "hs_analytics_source_data_2"), found, strict=True))
 
     def _opt_out(self, at: int) -> None:
         """The contact takes no more e-mails; some come back later."""
@@ -132,7 +152,13 @@ class Crm:
             self._describe(double, owned, at, "INTEGRATION", with_phone=story.chance(0.5), tag="crm")
         else:
             self._describe(double, owned, at, "INTEGRATION", with_email=False)
-        double.set(at, "INTEGRATION", hs_analytics_source="OFFLINE", hs_analytics_source_data_2="integration")
+        double.set(
+            at,
+            "INTEGRATION",
+            hs_analytics_source="OFFLINE",
+            hs_object_source="INTEGRATION",
+            **self._drill_downs("OFFLINE", None, form=False),
+        )
         double.archived_at = merged_at
         self.contact.set(merged_at, "MERGE_OBJECTS", hs_merged_object_ids=str(double.id))
         story.shows(story.owned(self.reference), merged_at, ("hubspot_contact", str(double.id)))
@@ -176,7 +202,7 @@ class Crm:
             dealname=f"{kind} with {person.first_name} {person.last_name}",
             pipeline="default",
             amount=amount,
-            deal_currency_code=currency,
+            deal_currency_code=None if currency == PORTAL_CURRENCY else currency,
             hubspot_owner_id=str(self._agent.owner_id),
         )
         self._reach(deal, at, "appointmentscheduled")

@@ -18,7 +18,15 @@ import numpy as np
 from ingestion.sandbox.advertising import Advertising
 from ingestion.sandbox.biography import HOUR, Biography
 from ingestion.sandbox.conversations import Chat
-from ingestion.sandbox.crm import COLLEAGUES_ROLES, FIRST_COMPANY_ID, LOST_REASONS, Crm, company_domain, merge_delay
+from ingestion.sandbox.crm import (
+    COLLEAGUES_ROLES,
+    FIRST_COMPANY_ID,
+    LOST_REASONS,
+    PRIMARY_CONTRACTOR,
+    Crm,
+    company_domain,
+    merge_delay,
+)
 from ingestion.sandbox.exchange_rates import ExchangeRates
 from ingestion.sandbox.orders import Shop
 from ingestion.sandbox.people import (
@@ -307,7 +315,7 @@ class Life:
         company = self._world.companies[person.company_id - FIRST_COMPANY_ID]
         colleagues, parent_id = self._world.colleagues[company.id], company.state(since).get("hs_parent_company_id")
         if parent_id is not None and story.chance(0.3):
-            deal.companies.append(Association(int(parent_id), None, deal.created_at + HOUR))
+            deal.companies.append(Association(int(parent_id), PRIMARY_CONTRACTOR, deal.created_at + HOUR))
             colleagues = colleagues + self._world.colleagues.get(int(parent_id), [])[:2]
         roles = [COLLEAGUES_ROLES[place] for place in story.rng.permutation(len(COLLEAGUES_ROLES))]
         for colleague in colleagues:

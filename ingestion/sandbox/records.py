@@ -82,12 +82,10 @@ class Association:
 
 @dataclass(slots=True)
 class Deal(Record):
+    """A tie that comes later does not touch the deal."""
+
     contacts: list[Association] = field(default_factory=list)
     companies: list[Association] = field(default_factory=list)
-
-    def touched_at(self, clock: int) -> int:
-        ties = [tie.at for tie in (*self.contacts, *self.companies) if tie.at <= clock]
-        return max([Record.touched_at(self, clock), *ties])
 
 
 @dataclass(slots=True)

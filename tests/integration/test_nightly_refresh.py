@@ -71,6 +71,14 @@ def test_the_summary_answers_what_was_asked(company: Company, first_refresh: sub
     assert re.search(rf"^customer\s+{customers:,}\s*$", said, re.MULTILINE)
     revenue = company.rows("select sum(historic_value_amount_reporting) from marts.customer_value")[0][0]
     assert f"EUR; {revenue:,.2f} from" in said
+    rejections = "select source_system || '.' || resource, count(*) from ops.rejected_records group by 1"
+    for resource, rejected in company.rows(rejections):
+        assert re.search(rf"^ops\.rejected_records\s+{re.escape(resource)}\s+{rejected:,}\s", said, re.MULTILINE), (
+            resource
+        )
+    unmatched = "select sum(unmatched_count) from ops.unmatched_keys"
+    shown = re.findall(r"^ops\.unmatched_keys .*? naming \w+\s+([\d,]+) ", said, re.MULTILINE)
+    assert sum(int(count.replace(",", "")) for count in shown) == company.rows(unmatched)[0][0]
     for step in ("load_shopify", "gate_raw", "build_models", "gate_marts", "serving__lifecycle"):
         assert re.search(rf"^✓ {step}\s+\d+\.\d s$", said, re.MULTILINE), step
     assert str(link_path(company.serving)) in said

@@ -1,7 +1,8 @@
 """HubSpot CRM: contacts, companies and deals with property history, associations, owners, pipelines.
 
 Endpoints: POST /crm/v3/objects/{type}/search, GET /crm/v3/objects/{type}, POST /crm/v3/objects/{type}/batch/read,
-POST /crm/v4/associations/deals/{type}/batch/read, GET /crm/v3/pipelines/deals, GET /crm/v3/owners.
+POST /crm/v4/associations/deals/{type}/batch/read, GET /crm/v3/pipelines/deals, GET /crm/v3/owners,
+GET /account-info/v3/details.
 
 Not confirmed against the real API: that archived contacts include those merged away; the wording of a refused
 cursor; that a deal without associations is an error of a 207; `Retry-After` (given only by the fault of that name).
@@ -17,7 +18,14 @@ from typing import Any
 
 from ingestion.sandbox import malformed
 from ingestion.sandbox.conversations import AGENTS
-from ingestion.sandbox.crm import COLLEAGUES_ROLES, DEAL_STAGES, DECISION_MAKER, PRIMARY
+from ingestion.sandbox.crm import (
+    COLLEAGUES_ROLES,
+    DEAL_STAGES,
+    DECISION_MAKER,
+    PORTAL_CURRENCY,
+    PRIMARY,
+    PRIMARY_CONTRACTOR,
+)
 from ingestion.sandbox.records import Association, Deal, Record, iso
 from ingestion.sandbox.servers.base import (
     Call,
@@ -44,18 +52,19 @@ KNOWN = {
         "email", "hs_additional_emails", "firstname", "lastname", "phone", "mobilephone", "country",
         "customer_number", "lifecyclestage", "hs_lead_status", "hs_analytics_source", "hs_analytics_source_data_1",
         "hs_analytics_source_data_2", "hs_facebook_click_id", "hs_google_click_id", "associatedcompanyid",
-        "hubspot_owner_id", "hs_email_optout", "hs_merged_object_ids",
+        "hubspot_owner_id", "hs_email_optout", "hs_merged_object_ids", "hs_object_source",
     },
-    "companies": {"name", "domain", "industry", "country", "hs_parent_company_id"},
+    "companies": {"name", "domain", "industry", "country", "hs_parent_company_id", "hs_merged_object_ids"},
     "deals": {
         "dealname", "pipeline", "dealstage", "amount", "deal_currency_code", "closedate", "closed_lost_reason",
-        "hs_is_closed", "hs_is_closed_won", "hubspot_owner_id",
+        "hs_is_closed", "hs_is_closed_won", "hubspot_owner_id", "hs_merged_object_ids",
     },
 }  # fmt: skip
 TIMES = {"createdate", "lastmodifieddate", "hs_lastmodifieddate", "closedate"}
 PLAIN_TIES = {"contacts": 3, "companies": 341}
 LABELS = {PRIMARY: ("HUBSPOT_DEFINED", 5)} | {
-    role: ("USER_DEFINED", type_id) for type_id, role in enumerate((DECISION_MAKER, *COLLEAGUES_ROLES), start=27)
+    label: ("USER_DEFINED", type_id)
+    for type_id, label in enumerate((DECISION_MAKER, *COLLEAGUES_ROLES, PRIMARY_CONTRACTOR), start=27)
 }
 
 
@@ -110,6 +119,7 @@ class HubSpot(VendorServer):
         for kind in ("contacts", "companies"):
             yield "POST", f"/crm/v4/associations/deals/{kind}/batch/read", self._for(kind, self.associations)
         yield "GET", "/crm/v3/pipelines/deals", self.pipelines
+        yield "GET", "/account-info/v3/details", self.account
         yield "GET", "/crm/v3/owners", self.owners
 
     @staticmethod
@@ -290,6 +300,17 @@ class HubSpot(VendorServer):
         )
 
     # ---- what hardly changes
+
+    def account(self, call: Call) -> Reply:
+        return Reply(
+            {
+                "portalId": 1,
+                "accountType": "SANDBOX",
+                "timeZone": "Europe/Paris",
+                "companyCurrency": PORTAL_CURRENCY,
+                "additionalCurrencies": ["GBP", "USD"],
+            }
+        )
 
     def pipelines(self, call: Call) -> Reply:
         stages = [

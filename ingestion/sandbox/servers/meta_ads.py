@@ -3,6 +3,9 @@
 Endpoints: GET /{version}/act_{id}, /act_{id}/{campaigns|adsets|ads|insights}; POST /act_{id}/insights;
 GET /{report}, /{report}/insights. Insights are by ad and day (level=ad, time_increment=1) only.
 
+As documented: lists leave out archived and deleted objects, and insights those of deleted ads, unless the status is
+asked for; a report may not begin more than 37 months ago.
+
 Not confirmed against the real API: the wording of errors other than codes 17, 100/1487534 and 190, the exact score
 of a call in the rate limit (here: one point), the cursor's format.
 """
@@ -57,6 +60,14 @@ INSIGHT_FIELDS = {
     "spend", "impressions", "clicks", "reach", "attribution_setting", "actions", "action_values",
 }  # fmt: skip
 ATTRIBUTION = "7d_click_1d_view"
+RETENTION_MONTHS = 37
+STATUSES = {"ACTIVE", "PAUSED", "ARCHIVED", "DELETED", "IN_PROCESS", "WITH_ISSUES"}
+EFFECTIVE_STATUSES = {
+    "campaigns": STATUSES,
+    "adsets": STATUSES | {"CAMPAIGN_PAUSED"},
+    "ads": STATUSES | {"CAMPAIGN_PAUSED", "ADSET_PAUSED", "PENDING_REVIEW", "DISAPPROVED", "PREAPPROVED",
+                       "PENDING_BILLING_INFO"},
+}  # fmt: skip
 
 
 def local(at: int) -> str:
@@ -88,7 +99,8 @@ class MetaAds(VendorServer):
             "campaigns": [(c.updated_at(clock), _campaign(c, clock)) for c in campaigns],
             "adsets": [(c.updated_at(clock), {**_part(c, clock), "id": s.id, "name": s.name})
                        for c in campaigns for s in c.ad_sets],
-            "ads": [(c.updated_at(clock), {**_part(c, clock), "id": a.id, "adset_id": a.adset_id, "name": a.name})
+            "ads": [(c.updated_at(clock), {**_part(c, clock), "id": a.id, "adset_id": a.adset_id, "name": a.name,
+                                           "effective_status": c.ad_status(a, clock)})
                     for c in campaigns for a in c.ads],
         }  # fmt: skip
         self._days = lru_cache(maxsize=256)(self._insights_between)
@@ -200,21 +212,27 @@ class MetaAds(VendorServer):
         self._account(call)
         edge = call.path.rsplit("/", 1)[1]
         fields = self._fields(call, OBJECT_FIELDS[edge], {"id"})
-        after, statuses = -1, None
+        after, statuses = -1, EFFECTIVE_STATUSES[edge] - {"ARCHIVED", "DELETED"}
+        if "effective_status" in call.params:
+            statuses = self._statuses(edge, json.loads(call.params["effective_status"]))
         for condition in json.loads(call.params.get("filtering") or "[]"):
             name, operator, value = condition.get("field"), condition.get("operator"), condition.get("value")
             if (name, operator) == ("updated_time", "GREATER_THAN"):
                 after = max(after, int(value))
-            elif (name, operator) == ("effective_status", "IN"):
-                statuses = set(value)
+            elif (name, operator) == (f"{edge.removesuffix('s')}.effective_status", "IN"):
+                statuses = self._statuses(edge, value)
             else:
                 raise Refused(error(f"(#100) Filtering field {name} with operator {operator} is invalid", 100))
         rows = [
-            row
-            for updated_at, row in self._objects[edge]
-            if updated_at > after and (statuses is None or row["effective_status"] in statuses)
+            row for updated_at, row in self._objects[edge] if updated_at > after and row["effective_status"] in statuses
         ]
         return self._page(call, rows, fields, ("id",))
+
+    def _statuses(self, edge: str, asked: Any) -> set[str]:
+        unknown = [status for status in asked if status not in EFFECTIVE_STATUSES[edge]]
+        if unknown:
+            raise Refused(error(f"(#100) Param effective_status: {unknown[0]} is not one of the statuses", 100))
+        return set(asked)
 
     # ---- insights
 
@@ -261,6 +279,11 @@ class MetaAds(VendorServer):
             since, until = date.fromisoformat(span["since"]), date.fromisoformat(span["until"])
         except (KeyError, ValueError, TypeError):
             raise Refused(error("(#100) Must specify a valid time_range", 100)) from None
+        today = account_day(self.clock)
+        months = today.year * 12 + today.month - 1 - RETENTION_MONTHS
+        if (since.year * 12 + since.month - 1, since.day) < (months, today.day):
+            message = f"(#3018) The start date of the time range cannot be beyond {RETENTION_MONTHS} months"
+            raise Refused(error(f"{message} from the current date", 3018))
         if since > until:
             raise Refused(error("(#100) time_range: since is after until", 100))
         if (until - since).days + 1 > self.settings.meta_max_days:
@@ -270,16 +293,24 @@ class MetaAds(VendorServer):
 
     def _insights(self, call: Call, asked: dict[str, str]) -> Reply:
         fields = self._fields(Call("GET", call.path, "", asked, {}, None), INSIGHT_FIELDS, {"spend", "impressions"})
-        return self._page(call, self._days(*self._range(asked)), fields, ("date_start", "date_stop"))
+        statuses = EFFECTIVE_STATUSES["ads"] - {"DELETED"}
+        for condition in json.loads(asked.get("filtering") or "[]"):
+            if (condition.get("field"), condition.get("operator")) != ("ad.effective_status", "IN"):
+                raise Refused(error(f"(#100) Filtering field {condition.get('field')} is invalid", 100))
+            statuses = self._statuses("ads", condition.get("value"))
+        rows = self._days(*self._range(asked), frozenset(statuses))
+        return self._page(call, rows, fields, ("date_start", "date_stop"))
 
-    def _insights_between(self, since: date, until: date) -> list[Record]:
+    def _insights_between(self, since: date, until: date, statuses: frozenset[str]) -> list[Record]:
         clock, advertising = self.clock, self.company.advertising
         until = min(until, account_day(clock))
         rows = []
         for campaign in self._campaigns:
+            shown = {ad.id for ad in campaign.ads if campaign.ad_status(ad, clock) in statuses}
             for day in advertising.days(campaign, clock):
                 if since <= day <= until:
-                    rows += [_insight(campaign, found) for found in advertising.insights(campaign, day, clock)]
+                    found = advertising.insights(campaign, day, clock)
+                    rows += [_insight(campaign, each) for each in found if each.ad_id in shown]
         first_day = account_day(self.company.start)
         for days, overrides in malformed.INSIGHTS:
             day = first_day + timedelta(days=days)

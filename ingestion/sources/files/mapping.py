@@ -375,10 +375,11 @@ def read_mappings(location: Path) -> list[FileMapping]:
                 f"{file}: the name {mapping.name!r} is taken by {mappings[mapping.name].file}; choose another"
             )
         mappings[mapping.name] = mapping
-    # A company that states no name is called by the name of its first mapping, so that adding a second one to a single
-    # mapping renames no id. That name is then taken.
+    # A company that states no name is called by its first mapping that gives ids at all, so that adding a second one
+    # to a single mapping renames no id. That name is then taken.
     nameless = [name for name, mapping in mappings.items() if mapping.company is None]
-    first = min(nameless, default="")
+    with_ids = [name for name in nameless if any(len(ENTITIES[e].unique_by) == 1 for e in mappings[name].entities)]
+    first = min(with_ids or nameless, default="")
     for mapping in mappings.values():
         if mapping.company == first and mapping.name != first:
             problems.append(

@@ -3,7 +3,9 @@
 Belongs here: HubSpot's search, batch reads, limits and property names. Does not: what a stage or status means.
 
 Search tells which objects changed; a batch read of those ids is the one source of their rows and their history.
-Archived objects (deleted, or merged away) are not found by search and come from the archived list.
+Archived objects are not found by search and come from the archived list. What search cannot tell is read again: the
+last hour (its index is late), the associations of all deals (they change without the deal), and every few days
+everything. What is not confirmed of the API stands in README.md.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import dlt
 import requests
 from dlt.extract import DltResource
 
-from ingestion import config
+from ingestion import config, warehouse
 from ingestion.http import Client, Problem, VendorError, expect_list, judge_status, pages
 from ingestion.intake import Intake
 from ingestion.sources.hubspot.models import (
@@ -45,7 +47,9 @@ log = logging.getLogger(__name__)
 SOURCE = "hubspot"
 SEARCH_LIMIT = 10_000  # results that one search can page through
 SEARCH_PAGE = 200
-SEARCH_LAG = timedelta(seconds=60)  # the search index runs behind: changes of the last minute are looked for again
+SEARCH_LAG = timedelta(
+    hours=1
+)  # the search index runs behind by minutes: changes of the last hour are looked for again
 LIST_PAGE = 100
 BATCH_INPUTS = 100
 BATCH_INPUTS_WITH_HISTORY = 50
@@ -65,7 +69,7 @@ class Kind:
     @property
     def properties(self) -> list[str]:
         """The row model's columns, which bear HubSpot's property names."""
-        own = {"id", "archived", "archived_at"}
+        own = {"id", "archived", "archived_at", "portal_currency"}
         return [name for name in self.table.row.model_fields if name not in own]
 
 
@@ -76,11 +80,12 @@ DEAL = Kind("deals", DEALS, "hs_lastmodifieddate", ("dealstage",))
 
 @dataclass(frozen=True)
 class Changes:
-    """What one pass found: live and archived objects, and where the next pass begins (ISO instant)."""
+    """What one pass found: live and archived objects; where the next begins and when the last whole one was (ISO)."""
 
     objects: Spool
     archived: Spool
     modified_until: str | None
+    wholly_read_at: str | None
 
     @property
     def all(self) -> Iterator[Any]:
@@ -147,10 +152,17 @@ def association_rows(deal_id: str, targets: Iterable[Any], column: str) -> Itera
     empty = True
     for target in targets:
         empty = False
-        labels = sorted({str(label) for kind in at(target, "associationTypes") or [] if (label := at(kind, "label"))})
-        yield {"deal_id": deal_id, column: at(target, "toObjectId"), "label": ";".join(labels) or None}
+        kinds = at(target, "associationTypes") or []
+        labels = sorted({str(label) for kind in kinds if (label := at(kind, "label"))})
+        types = sorted({f"{at(kind, 'category')}:{at(kind, 'typeId')}" for kind in kinds})
+        yield {
+            "deal_id": deal_id,
+            column: at(target, "toObjectId"),
+            "label": ";".join(labels) or None,
+            "association_types": ";".join(types) or None,
+        }
     if empty:
-        yield {"deal_id": deal_id, column: None, "label": None}
+        yield {"deal_id": deal_id, column: None, "label": None, "association_types": None}
 
 
 def owner_row(record: Any) -> Any:
@@ -265,7 +277,7 @@ class Crm:
             for id_ in batch:
                 if id_ not in present:
                     reason = reasons.get(id_, "the batch read gave neither the object nor an error")
-                    intake.reject(kind.table.name, {"id": id_}, f"changed, but not readable: {reason}")
+                    intake.reject(kind.table.name, {"id": id_}, f"known or changed, but not readable: {reason}")
             yield from found
             log.info("hubspot: %s %s read", len(found), kind.path)
 
@@ -287,6 +299,11 @@ class Crm:
                 for record in page:
                     found.add(at(record, "id"), record)
         return found
+
+    def currency(self) -> str | None:
+        """The currency of the portal."""
+        found = at(self._client.get("/account-info/v3/details"), "companyCurrency")
+        return str(found) if found else None
 
     def pipelines(self) -> list[Any]:
         path = "/crm/v3/pipelines/deals"
@@ -347,24 +364,46 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
     # Tables made from the same objects share one pass; one that is run alone makes the pass from its own position.
     @cache
-    def changes(kind: Kind, modified_until: str | None) -> Changes:
-        watermark, ids = Watermark(modified_until), dict[str, None]()
-        since = _first_millisecond() if watermark.at is None else milliseconds(watermark.at - SEARCH_LAG)
+    def changes(kind: Kind, modified_until: str | None, wholly_read_at: str | None) -> Changes:
+        watermark, ids, since = Watermark(modified_until), dict[str, None](), _first_millisecond()
+        is_whole = _is_whole_read_due(wholly_read_at)
+        if watermark.at is not None and not is_whole:
+            since = milliseconds(watermark.at - SEARCH_LAG)
         for id_, modified in crm().changed_ids(kind, since):
             ids[str(id_)] = None
             watermark.see(modified)
+        if is_whole:
+            # Whatever search says: what was merged away answers with what it became.
+            wholly_read_at, archived = config.as_of().isoformat(), crm().archived(kind)
+            known = warehouse.current_values(kind.table, "id", "not archived")
+            ids.update((id_, None) for id_ in known if id_ not in archived)
         objects = Spool()
         for record in crm().objects(kind, ids, intake):
             objects.add(at(record, "id"), record)
-        return Changes(objects, crm().archived(kind), watermark.stored)
+        return Changes(objects, crm().archived(kind), watermark.stored, wholly_read_at)
+
+    @cache
+    def portal_currency() -> str | None:
+        try:
+            found = crm().currency()
+        except VendorError as error:
+            if error.may_pass:
+                raise
+            reason = str(error)
+        else:
+            if found:
+                return found
+            reason = "the answer names no companyCurrency."
+        intake.warn(f"deals without a currency of their own count nowhere: the portal's is not known: {reason}")
+        return None
 
     def from_changes(kind: Kind, table: RawTable, to_rows: Callable[[Changes], Iterable[Any]]) -> DltResource:
         def rows() -> Iterator[Any]:
             state = dlt.current.resource_state()
-            found = changes(kind, state.get("modified_until"))
+            found = changes(kind, state.get("modified_until"), state.get("wholly_read_at"))
             for batch in batches(to_rows(found)):
                 yield list(intake.accept(table, batch))
-            state["modified_until"] = found.modified_until
+            state["modified_until"], state["wholly_read_at"] = found.modified_until, found.wholly_read_at
 
         return dlt.resource(rows, **table.hints())
 
@@ -374,9 +413,17 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     def history(found: Changes) -> Iterator[Any]:
         return (row for record in found.objects for row in history_rows(record))
 
+    def deals(found: Changes) -> Iterator[Any]:
+        for row in objects(found):
+            if isinstance(row, dict) and row.get("amount") and not row.get("deal_currency_code"):
+                row["portal_currency"] = portal_currency()
+            yield row
+
     def associations(target: str, column: str) -> Callable[[Changes], Iterator[Any]]:
         def rows(found: Changes) -> Iterator[Any]:
-            for deal_id, targets in crm().associations(found.objects.keys(), target):
+            known = warehouse.current_values(DEALS, "id", "not archived")
+            ids = dict.fromkeys([*found.objects.keys(), *(id_ for id_ in known if id_ not in found.archived)])
+            for deal_id, targets in crm().associations(ids, target):
                 yield from association_rows(deal_id, targets, column)
 
         return rows
@@ -393,7 +440,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     yield from_changes(COMPANY, COMPANIES, objects)
     yield from_changes(CONTACT, CONTACTS, objects)
     yield from_changes(CONTACT, CONTACT_PROPERTY_HISTORY, history)
-    yield from_changes(DEAL, DEALS, objects)
+    yield from_changes(DEAL, DEALS, deals)
     yield from_changes(DEAL, DEAL_PROPERTY_HISTORY, history)
     yield from_changes(DEAL, DEAL_CONTACTS, associations("contacts", "contact_id"))
     yield from_changes(DEAL, DEAL_COMPANIES, associations("companies", "company_id"))
@@ -403,3 +450,17 @@ def _first_millisecond() -> int:
     """Where the first pass begins (epoch ms): the setting `initial_date`, or everything."""
     first = config.date_setting(SOURCE, "initial_date")
     return 0 if first is None else milliseconds(datetime.combine(first, time(), UTC))
+
+
+def _is_whole_read_due(wholly_read_at: str | None) -> bool:
+    """Whether everything is read again: the last whole read is `whole_read_days` ago.
+
+    Raises:
+        SettingsError: the setting is no number of days.
+    """
+    days = config.required_setting(SOURCE, "whole_read_days")
+    if not days.isdigit() or int(days) < 1:
+        variable = config.variable_name(SOURCE, "whole_read_days")
+        raise config.SettingsError(f"{variable}={days!r}: write whole days, 1 or more.")
+    last = instant(wholly_read_at)
+    return last is None or config.as_of() - last >= timedelta(days=int(days))

@@ -36,6 +36,7 @@ class Contact(HubSpotObject):
     hs_analytics_source: str | None = None
     hs_analytics_source_data_1: str | None = None
     hs_analytics_source_data_2: str | None = None
+    hs_object_source: str | None = None  # how the record was made: FORM, IMPORT, INTEGRATION, CRM_UI, …
     hs_facebook_click_id: str | None = None
     hs_google_click_id: str | None = None
     associatedcompanyid: str | None = None
@@ -54,6 +55,7 @@ class Company(HubSpotObject):
     industry: str | None = None
     country: str | None = None
     hs_parent_company_id: str | None = None
+    hs_merged_object_ids: str | None = None
     createdate: datetime
     hs_lastmodifieddate: datetime
     archived: bool = False
@@ -70,6 +72,8 @@ class Deal(HubSpotObject):
     closed_lost_reason: str | None = None
     hs_is_closed: bool | None = None
     hs_is_closed_won: bool | None = None
+    hs_merged_object_ids: str | None = None
+    portal_currency: str | None = None  # of the portal when the deal was read, where the deal names none of its own
     hubspot_owner_id: str | None = None
     createdate: datetime
     hs_lastmodifieddate: datetime
@@ -95,6 +99,7 @@ class DealContact(Row):
     deal_id: str
     contact_id: str | None = None
     label: str | None = None  # role of the contact in the deal, where one is set; several: semicolon separated
+    association_types: str | None = None
 
 
 class DealCompany(Row):
@@ -103,6 +108,7 @@ class DealCompany(Row):
     deal_id: str
     company_id: str | None = None
     label: str | None = None
+    association_types: str | None = None  # "category:type id" of each, semicolon separated
 
 
 class Owner(Row):
@@ -133,10 +139,10 @@ CONTACT_PROPERTY_HISTORY = RawTable(
 DEAL_PROPERTY_HISTORY = RawTable(
     "deal_property_history", PropertyChange, "events", HISTORY_KEY, happened_at="timestamp"
 )
-DEAL_CONTACTS = RawTable("deal_contacts", DealContact, "versions", ("deal_id",))
-DEAL_COMPANIES = RawTable("deal_companies", DealCompany, "versions", ("deal_id",))
+DEAL_CONTACTS = RawTable("deal_contacts", DealContact, "versions", ("deal_id",), ("deal_id", "contact_id"))
+DEAL_COMPANIES = RawTable("deal_companies", DealCompany, "versions", ("deal_id",), ("deal_id", "company_id"))
 OWNERS = RawTable("owners", Owner, "versions", ("id",))
-DEAL_STAGES = RawTable("deal_stages", DealStage, "versions", ("pipeline_id",))
+DEAL_STAGES = RawTable("deal_stages", DealStage, "versions", ("pipeline_id",), ("pipeline_id", "stage_id"))
 TABLES = (
     OWNERS,
     DEAL_STAGES,

@@ -1,6 +1,8 @@
 """Meta Marketing API: ad accounts, campaigns, ad sets, ads and daily insights.
 
 Belongs here: Meta's paging, throttling, reports and field names. Does not: what spend means, other platforms.
+
+What is not confirmed of the API stands in README.md.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -31,25 +34,32 @@ __all__ = ["TABLES", "resources"]
 
 log = logging.getLogger(__name__)
 
-THROTTLED = frozenset({4, 17, 32, 613, *range(80000, 80015)})
-TRANSIENT = frozenset({1, 2})
-TOKEN_INVALID = 190
-TOO_MUCH_DATA = "100/1487534"
-REPORT_FAILED = "report_failed"
+# What Meta documents of its codes ("Handle errors", Marketing API "Error reference", "Manage your ad object's status").
+THROTTLED = frozenset({4, 17, 32, 341, 613, *range(80000, 80015)})
+TRANSIENT = frozenset({1, 2, 2601})  # 2601: the report is complete, its rows cannot be read yet
+TOKEN_INVALID = frozenset({102, 190})
+PERMISSION_MISSING = frozenset({3, 10, *range(200, 300)})
+NOT_FOUND = frozenset({"100/33", "803"})  # also said of what the token may not see
+BEFORE_RETENTION = 3018
+TOO_MUCH_DATA = frozenset({"100/1487534", "1/1504018", "2/1504018"})
+PERHAPS_TOO_MUCH = frozenset({"1", "1/99"})  # "unknown error": where waiting did not help, fewer days often do
+TOO_MUCH_DATA_MESSAGE = "reduce the amount of data"  # comes with code 1 too, which otherwise only asks to wait
 
 PAGE = 500
+SMALLEST_PAGE = 5
 UPDATED_LAG = timedelta(seconds=60)
-RETENTION_MONTHS = 37  # insights older than this are not kept by the platform
+RETENTION_MONTHS = 37  # insights older than this are refused by the platform
 REPORT_FROM_DAYS = 8  # longer ranges are read as an asynchronous report
 POLL_SECONDS = (0.05, 30.0)  # first pause, longest pause; it doubles
 REPORT_TIMEOUT_SECONDS = 1800.0
 
-# Archived objects are left out of a list unless asked for, but their insights are not.
-STATUSES = ("ACTIVE", "PAUSED", "ARCHIVED", "IN_PROCESS", "WITH_ISSUES")
-MORE_STATUSES = {
-    "adsets": ("CAMPAIGN_PAUSED",),
+# Every status: lists leave out archived and deleted objects, and insights by ad those of deleted ads, unless asked for.
+STATUSES = ("ACTIVE", "PAUSED", "ARCHIVED", "DELETED", "IN_PROCESS", "WITH_ISSUES")
+EFFECTIVE_STATUSES = {
+    "campaigns": STATUSES,
+    "adsets": (*STATUSES, "CAMPAIGN_PAUSED"),
     "ads": (
-        *("CAMPAIGN_PAUSED", "ADSET_PAUSED", "PENDING_REVIEW", "DISAPPROVED", "PREAPPROVED"),
+        *(*STATUSES, "CAMPAIGN_PAUSED", "ADSET_PAUSED", "PENDING_REVIEW", "DISAPPROVED", "PREAPPROVED"),
         "PENDING_BILLING_INFO",
     ),
 }
@@ -76,26 +86,39 @@ INSIGHT_FIELDS = (
 
 
 def judge(response: requests.Response, body: Any) -> Problem | None:
-    """Meta words every error as `{"error": {code, error_subcode, message}}`, throttling as a 400."""
+    """Meta words every error as `{"error": {code, error_subcode, message, is_transient}}`, throttling as a 400."""
     error = at(body, "error")
     if not isinstance(error, Mapping):
         return judge_status(response, body)
     code, subcode = error.get("code"), error.get("error_subcode")
-    said = f"{error.get('message')} [code {code}{f'/{subcode}' if subcode else ''}]"
     full_code = f"{code}/{subcode}" if subcode else str(code)
+    message = str(error.get("message"))
+    said = f"{message} [code {full_code}]"
+    if full_code in TOO_MUCH_DATA or TOO_MUCH_DATA_MESSAGE in message.lower():
+        advice = "Even the smallest request is too much for the platform: run again later."
+        return Problem(said, advice=advice, code=full_code, too_much=True)
     if code in THROTTLED:
         advice = "The rate limit stayed exceeded: run again later, or ask for a higher access tier."
         return Problem(said, retry=True, wait_seconds=_wait_seconds(response), advice=advice, code=full_code)
-    if code in TRANSIENT or response.status_code >= 500:
-        return Problem(said, retry=True, advice="Run again later.", code=full_code)
-    if code == TOKEN_INVALID:
+    if code in TOKEN_INVALID:
         advice = f"The access token is invalid or expired: set {config.variable_name(SOURCE, 'access_token')}."
+        return Problem(said, advice=advice, code=full_code)
+    if error.get("is_transient") is True or code in TRANSIENT or response.status_code >= 500:
+        return Problem(said, retry=True, advice="Run again later.", code=full_code)
+    if code in PERMISSION_MISSING or full_code in NOT_FOUND:
+        advice = (
+            "The token lacks the permission ads_read on this account, or there is no such account: let its owner grant "
+            f"it, or take the account out of {config.variable_name(SOURCE, 'account_ids')}."
+        )
+        return Problem(said, advice=advice, code=full_code, refused=True)
+    if code == BEFORE_RETENTION:
+        advice = f"Set {config.variable_name(SOURCE, 'initial_date')} to a later day."
         return Problem(said, advice=advice, code=full_code)
     return Problem(
         said,
-        advice="Check the account ids, the token's ads_read permission and the API version.",
+        advice=f"The request was refused: check {config.variable_name(SOURCE, 'api_version')}.",
         code=full_code,
-        cursor_expired=code == 100 and "cursor" in str(error.get("message")).lower(),
+        cursor_expired=code == 100 and "cursor" in message.lower(),
     )
 
 
@@ -117,6 +140,12 @@ def account_row(record: Any) -> Any:
     return {**plain, "id": record.get("account_id") or str(record.get("id") or "").removeprefix("act_") or None}
 
 
+def every_status(edge: str) -> dict[str, Any]:
+    """The condition without which deleted and archived objects are left out."""
+    field = f"{edge.removesuffix('s')}.effective_status"
+    return {"field": field, "operator": "IN", "value": EFFECTIVE_STATUSES[edge]}
+
+
 def month_ranges(since: date, until: date) -> Iterator[tuple[date, date]]:
     """Calendar months from `since` to `until`, both included, the first and last one cut to size."""
     while since <= until:
@@ -126,9 +155,10 @@ def month_ranges(since: date, until: date) -> Iterator[tuple[date, date]]:
 
 
 def earliest_day(today: date) -> date:
-    """First day of the month in which the platform's retention ends."""
+    """First day that may be asked for: 37 months ago is refused where the platform's day is not the account's."""
     months = today.year * 12 + today.month - 1 - RETENTION_MONTHS
-    return date(months // 12, months % 12 + 1, 1)
+    first = date(months // 12, months % 12 + 1, 1)
+    return first + timedelta(days=min(today.day, monthrange(first.year, first.month)[1]))
 
 
 class Account:
@@ -143,14 +173,11 @@ class Account:
 
     def objects(self, edge: str, fields: str, since: datetime | None) -> Spool:
         """Campaigns, ad sets or ads updated since `since`, or all of them."""
-        params: dict[str, Any] = {
-            "fields": fields,
-            "limit": PAGE,
-            "effective_status": json.dumps([*STATUSES, *MORE_STATUSES.get(edge, ())]),
-        }
+        conditions = [every_status(edge)]
         if since is not None:
             after = int((since - UPDATED_LAG).timestamp())
-            params["filtering"] = json.dumps([{"field": "updated_time", "operator": "GREATER_THAN", "value": after}])
+            conditions.append({"field": "updated_time", "operator": "GREATER_THAN", "value": after})
+        params = {"fields": fields, "filtering": json.dumps(conditions)}
         found = Spool()
         for page in self._pages(f"/act_{self.account_id}/{edge}", params):
             for record in page:
@@ -166,7 +193,8 @@ class Account:
         try:
             found = self._insights(since, until)
         except VendorError as error:
-            if error.code not in (TOO_MUCH_DATA, REPORT_FAILED) or since == until:
+            is_too_much = error.problem is not None and (error.problem.too_much or error.code in PERHAPS_TOO_MUCH)
+            if not is_too_much or since == until:
                 raise
             middle = since + (until - since) // 2
             log.info("meta_ads: %s to %s is too much for one report: reading it in halves", since, until)
@@ -183,11 +211,12 @@ class Account:
             "time_increment": 1,
             "time_range": json.dumps({"since": since.isoformat(), "until": until.isoformat()}),
             "fields": INSIGHT_FIELDS,
+            "filtering": json.dumps([every_status("ads")]),
         }
         if (until - since).days + 1 >= REPORT_FROM_DAYS:
             path, params = self._report(path, params), {}
         found = Spool()
-        for page in self._pages(path, {**params, "limit": PAGE}):
+        for page in self._pages(path, params):
             for record in page:
                 key = [at(record, name) for name in ("ad_id", "date_start")]
                 found.add(None if None in key else "\x1f".join(map(str, key)), record)
@@ -208,7 +237,7 @@ class Account:
                 raise VendorError(
                     f"meta_ads: report {run_id} on {params['time_range']}: {status} "
                     f"({at(report, 'error_message') or 'no reason given'}). Run again later.",
-                    problem=Problem(str(status), code=REPORT_FAILED),
+                    problem=Problem(str(status), retry=True, too_much=True),  # documented: it may work for fewer days
                 )
             if waited >= REPORT_TIMEOUT_SECONDS:
                 raise VendorError(
@@ -219,9 +248,21 @@ class Account:
             waited, pause = waited + pause, min(pause * 2, POLL_SECONDS[1])
 
     def _pages(self, path: str, params: Mapping[str, Any]) -> Iterator[list[Any]]:
+        limit = PAGE
+
         def fetch(cursor: str | None) -> tuple[list[Any], str | None]:
             # The cursor rather than the vendor's `next` link: that one repeats the token in a URL.
-            body = self._client.get(path, {**params, "after": cursor} if cursor else params)
+            nonlocal limit
+            while True:
+                try:
+                    asked = {**params, "limit": limit}
+                    body = self._client.get(path, {**asked, "after": cursor} if cursor else asked)
+                    break
+                except VendorError as error:
+                    if not (error.problem and error.problem.too_much) or limit == SMALLEST_PAGE:
+                        raise
+                    limit = max(limit // 5, SMALLEST_PAGE)
+                    log.info("meta_ads: %s: asking for pages of %s", path, limit)
             items = expect_list(SOURCE, path, body, at(body, "data"))
             following = at(body, "paging", "cursors", "after") if at(body, "paging", "next") else None
             return items, following
@@ -238,8 +279,10 @@ def insights_range(info: Any, loaded_until: str | None, settings: Settings) -> t
         zone = UTC
     today = config.as_of().astimezone(zone).date()
     if loaded_until:
-        return date.fromisoformat(loaded_until) - timedelta(days=settings.insights_window_days - 1), today
-    return max(settings.initial_date or date.min, earliest_day(today)), today
+        first = date.fromisoformat(loaded_until) - timedelta(days=settings.insights_window_days - 1)
+    else:
+        first = settings.initial_date or date.min
+    return max(first, earliest_day(today)), today
 
 
 def resources(intake: Intake) -> Iterable[DltResource]:
@@ -261,32 +304,57 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     def info(account_id: str) -> Any:
         return accounts()[account_id].info()
 
+    # An account that the token may not read any more keeps what it has, and does not hold up the others.
+    refused: dict[str, VendorError] = {}
+
+    def each_account(read: Callable[[str, Account], Iterator[Any]]) -> Iterator[Any]:
+        for account_id, account in accounts().items():
+            if account_id in refused:
+                continue
+            try:
+                yield from read(account_id, account)
+            except VendorError as error:
+                if error.problem is None or not error.problem.refused:
+                    # the path of a report does not say whose it is
+                    message = f"account {account_id}: {error}"
+                    raise VendorError(message, status=error.status, problem=error.problem) from error
+                refused[account_id] = error
+                reason = f"account {account_id} could not be read: {error.problem.reason}. {error.problem.advice}"
+                intake.reject(AD_ACCOUNTS.name, {"id": account_id}, reason)
+                intake.warn(f"{reason} What is known of it stays.")
+        if len(refused) == len(accounts()):
+            raise next(iter(refused.values()))
+
     def ad_accounts() -> Iterator[Any]:
-        yield list(intake.accept(AD_ACCOUNTS, (account_row(info(account_id)) for account_id in accounts())))
+        def read(account_id: str, account: Account) -> Iterator[Any]:
+            yield list(intake.accept(AD_ACCOUNTS, [account_row(info(account_id))]))
+
+        yield from each_account(read)
 
     def updated(edge: str) -> Callable[[], Iterator[Any]]:
         table, fields = OBJECTS[edge]
 
-        def rows() -> Iterator[Any]:
-            for account_id, account in accounts().items():
-                state = dlt.current.resource_state().setdefault(account_id, {})
-                watermark = Watermark(state.get("updated_until"))
-                for batch in batches(account.objects(edge, fields, watermark.at)):
-                    yield list(intake.accept(table, batch))
-                    for record in batch:
-                        watermark.see(at(record, "updated_time"))
-                state["updated_until"] = watermark.stored
+        def read(account_id: str, account: Account) -> Iterator[Any]:
+            state = dlt.current.resource_state().setdefault(account_id, {})
+            watermark = Watermark(state.get("updated_until"))
+            for batch in batches(account.objects(edge, fields, watermark.at)):
+                yield list(intake.accept(table, batch))
+                for record in batch:
+                    watermark.see(at(record, "updated_time"))
+            state["updated_until"] = watermark.stored
 
-        return rows
+        return lambda: each_account(read)
 
     def ad_insights() -> Iterator[Any]:
-        for account_id, account in accounts().items():
+        def read(account_id: str, account: Account) -> Iterator[Any]:
             state = dlt.current.resource_state().setdefault(account_id, {})
             since, until = insights_range(info(account_id), state.get("loaded_until"), settings())
             for first, last in month_ranges(since, until):
                 for batch in batches(account.insights(first, last)):
                     yield list(intake.accept(AD_INSIGHTS, batch))
             state["loaded_until"] = max(until.isoformat(), state.get("loaded_until", ""))
+
+        yield from each_account(read)
 
     yield dlt.resource(ad_accounts, **AD_ACCOUNTS.hints())
     for edge, (table, _) in OBJECTS.items():

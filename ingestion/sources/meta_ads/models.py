@@ -53,7 +53,10 @@ class Ad(Row):
 
 
 class AdInsight(Row):
-    """Delivery of one ad on one day of the ad account's time zone."""
+    """Delivery of one ad on one day of the ad account's time zone.
+
+    Figures beside the spend may be left out; null is not 0 here: an earlier version may have told them.
+    """
 
     account_id: str
     campaign_id: str
@@ -63,8 +66,8 @@ class AdInsight(Row):
     date_stop: date
     account_currency: str
     spend: Decimal = Field(ge=0)
-    impressions: int = Field(ge=0)
-    clicks: int = Field(ge=0)
+    impressions: int | None = Field(None, ge=0)
+    clicks: int | None = Field(None, ge=0)
     reach: int | None = None
     attribution_setting: str | None = None
     # list of {"action_type", "value", ...}: what the platform claims, never summed with other platforms' claims
@@ -76,6 +79,6 @@ AD_ACCOUNTS = RawTable("ad_accounts", AdAccount, "versions", ("id",))
 CAMPAIGNS = RawTable("campaigns", Campaign, "versions", ("id",))
 AD_SETS = RawTable("ad_sets", AdSet, "versions", ("id",))
 ADS = RawTable("ads", Ad, "versions", ("id",))
-# A re-read window replaces whole account days, so that rows the vendor withdrew are retired too.
-AD_INSIGHTS = RawTable("ad_insights", AdInsight, "versions", ("account_id", "date_start"))
+# A row that does not come again retires nothing: Meta leaves out deleted ads, and what they cost was paid.
+AD_INSIGHTS = RawTable("ad_insights", AdInsight, "versions", ("account_id", "ad_id", "date_start"))
 TABLES = (AD_ACCOUNTS, CAMPAIGNS, AD_SETS, ADS, AD_INSIGHTS)

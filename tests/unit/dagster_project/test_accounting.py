@@ -50,6 +50,14 @@ def test_an_event_that_arrived_twice_is_one_row(rows: int, is_problem: bool) -> 
     assert bool(list(unaccounted(counted, {"contact_property_history": rows}))) is is_problem
 
 
+def test_a_version_kept_in_place_of_a_rejected_one_is_one_row_more() -> None:
+    counted = intake("deal_contacts", 3, 2, 1)
+    counted.kept["deal_contacts"] = 1
+
+    assert list(unaccounted(counted, {"deal_contacts": 3, "rejected_records": 1})) == []
+    assert list(unaccounted(counted, {"deal_contacts": 2, "rejected_records": 1}))
+
+
 def test_rejections_that_did_not_reach_their_table_are_found() -> None:
     counted = intake("contacts", 2, 0, 2)
 

@@ -122,3 +122,47 @@ def test_the_audit_has_a_row_for_each_resource_also_where_nothing_came():
     audit = {row["resource"]: (row["received"], row["loaded"], row["rejected"]) for row in intake.audit()}
     assert audit == {"happenings": (0, 0, 0), "things": (2, 1, 1)}
     assert intake.resources == ["happenings", "things"]
+
+
+class Part(Row):
+    thing: str
+    id: str
+    size: int
+
+
+PARTS = RawTable("parts", Part, "versions", ("thing",))
+parts = st.fixed_dictionaries(
+    {"thing": st.sampled_from("ab"), "size": st.integers(0, 3) | st.just("large")},
+    optional={"id": st.sampled_from("123")},
+)
+
+
+@given(st.lists(st.lists(parts, max_size=6), max_size=5), st.integers(1, 3))
+def test_only_what_does_not_arrive_is_retired_never_what_is_rejected(loads, batch):
+    """The whole-unit replacement of scd2, redone in memory: what is current after any loads."""
+    current: dict[tuple[str, str], int] = {}
+
+    def versions(table, keys):
+        assert table is PARTS
+        for (thing, id_), size in current.items():
+            if any(key["thing"] == thing and key.get("id", id_) == id_ for key in keys):
+                yield {"thing": thing, "id": id_, "size": size}
+
+    for records in loads:
+        before, intake, rows = dict(current), Intake("vendor", current_versions=versions), []
+        for start in range(0, len(records), batch):
+            rows += list(intake.accept(PARTS, records[start : start + batch]))
+        good = {(r["thing"], r["id"]): r["size"] for r in records if "id" in r and r["size"] != "large"}
+        bad = [r for r in records if "id" not in r or r["size"] == "large"]
+        staged = {(row["thing"], row["id"]): row["size"] for row in rows} | good
+        units = {row["thing"] for row in rows}
+        current = {key: size for key, size in before.items() if key[0] not in units} | staged
+        for key, size in before.items():
+            may_be_rejected = any(r["thing"] == key[0] and r.get("id", key[1]) == key[1] for r in bad)
+            if key in good:
+                assert current[key] == good[key]
+            elif may_be_rejected or key[0] not in units:  # a unit of which nothing is accepted is not replaced
+                assert current[key] == size
+            else:
+                assert key not in current
+        assert len(rows) == intake.loaded["parts"] + intake.kept["parts"]

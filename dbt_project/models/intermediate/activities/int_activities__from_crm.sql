@@ -1,10 +1,99 @@
 with
     contacts as (select * from {{ ref("stg_hubspot__contacts") }}),
     contact_history as (select * from {{ ref("stg_hubspot__contact_property_history") }}),
+    merges as (select * from {{ ref("int_crm_merges__followed") }}),
+    campaigns as (select * from {{ ref("int_campaigns__unioned") }}),
     file_leads as (select * from {{ ref("stg_files__leads") }}),
     deals as (select * from {{ ref("int_deals__unioned") }}),
     deal_changes as (select * from {{ ref("int_deal_changes__unioned") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
+
+    -- A contact names its campaign by name or id; the platform of the site goes before others. Where several bear the
+    -- name, none of them is known to be meant.
+    campaign_names as (
+        select campaign_id, platform, lower(trim(platform_campaign_id)) as campaign_name, 0 as place
+        from campaigns
+        union all
+        select campaign_id, platform, lower(trim(campaign_name)), 1
+        from campaigns
+        where lower(trim(campaign_name)) <> lower(trim(platform_campaign_id))
+    ),
+
+    named_campaigns as (
+        select
+            contacts.contact_id,
+            campaign_names.campaign_id,
+            rank() over (
+                partition by contacts.contact_id
+                order by
+                    campaign_names.place asc nulls last,
+                    case
+                        when contacts.paid_site in ('facebook', 'instagram') and campaign_names.platform = 'meta_ads'
+                        then 0
+                        when replace(lower(campaign_names.platform), '_ads', '') = contacts.paid_site
+                        then 0
+                        else 1
+                    end asc nulls last
+            ) as place
+        from contacts
+        inner join campaign_names on campaign_names.campaign_name = lower(contacts.paid_campaign)
+    ),
+
+    contact_campaigns as (
+        select contact_id, min(campaign_id) as campaign_id
+        from named_campaigns
+        where place = 1
+        group by contact_id
+        having count(*) = 1
+    ),
+
+    -- What a contact was merged into tells the stages of both.
+    stage_history as (
+        select contact_history.*
+        from contact_history
+        left join merges on merges.record_type = 'contact' and merges.merged_id = contact_history.contact_id
+        where contact_history.property_name = 'lifecyclestage' and merges.merged_id is null
+    ),
+
+    latest_stages as (
+        select stage_history.contact_id, stage_history.changed_at, stage_history.property_value as crm_stage
+        from stage_history
+        inner join contacts on contacts.contact_id = stage_history.contact_id
+        qualify
+            row_number() over (
+                partition by stage_history.contact_id
+                order by
+                    stage_history.changed_at desc nulls last,
+                    case
+                        when stage_history.property_value = coalesce(contacts.crm_stage, '') then 0 else 1
+                    end asc nulls last,
+                    stage_history.property_value desc nulls last
+            )
+            = 1
+    ),
+
+    -- The contact itself decides where it is now. Where its history ends elsewhere, it came there after that.
+    stage_changes as (
+        select contact_id, property_value as crm_stage, changed_by_source, changed_at, loaded_at
+        from stage_history
+        union all
+        select
+            contacts.contact_id,
+            coalesce(contacts.crm_stage, ''),
+            null,
+            greatest(
+                contacts.crm_stage_seen_at,
+                coalesce(latest_stages.changed_at + interval 1 second, contacts.crm_stage_seen_at)
+            ),
+            contacts.crm_stage_loaded_at
+        from contacts
+        left join latest_stages on latest_stages.contact_id = contacts.contact_id
+        left join merges on merges.record_type = 'contact' and merges.merged_id = contacts.contact_id
+        where
+            not contacts.is_archived
+            and merges.merged_id is null
+            and coalesce(contacts.crm_stage, '') <> coalesce(latest_stages.crm_stage, '')
+    ),
 
     -- A change of an e-mail preference says what was before: who never left cannot come back.
     email_preferences as (
@@ -40,20 +129,21 @@ with
 
     unioned as (
         select
-            case when is_from_form then 'form_submitted' else 'lead_created' end as activity,
+            case when contacts.is_from_form then 'form_submitted' else 'lead_created' end as activity,
             'hubspot' as source_system,
-            contact_id as source_record_id,
-            {{ record_key("'hubspot'", "'contact'", "contact_id") }} as record_key,
-            created_at as occurred_at,
-            case when is_from_form then 'form' else 'crm' end as channel,
-            campaign_id,
+            contacts.contact_id as source_record_id,
+            {{ record_key("'hubspot'", "'contact'", "contacts.contact_id") }} as record_key,
+            contacts.created_at as occurred_at,
+            case when contacts.is_from_form then 'form' else 'crm' end as channel,
+            contact_campaigns.campaign_id,
             cast(null as {{ dbt.type_string() }}) as ad_id,
             cast(null as decimal(18, 4)) as amount,
             cast(null as {{ dbt.type_string() }}) as currency,
             cast(null as {{ dbt.type_string() }}) as attributes,
             cast(null as {{ dbt.type_string() }}) as account_id,
-            loaded_at
+            contacts.loaded_at
         from contacts
+        left join contact_campaigns on contact_campaigns.contact_id = contacts.contact_id
         union all
         select
             'crm_stage_changed',
@@ -66,11 +156,10 @@ with
             null,
             null,
             null,
-            {{ json_attributes({"stage": "property_value", "changed_by": "changed_by_source"}) }},
+            {{ json_attributes({"stage": "crm_stage", "changed_by": "changed_by_source"}) }},
             null,
             loaded_at
-        from contact_history
-        where property_name = 'lifecyclestage'
+        from stage_changes
         union all
         select
             vocabulary.meaning,

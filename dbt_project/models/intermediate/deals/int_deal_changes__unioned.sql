@@ -2,30 +2,110 @@ with
     deals as (select * from {{ ref("stg_hubspot__deals") }}),
     deal_history as (select * from {{ ref("stg_hubspot__deal_property_history") }}),
     deal_stages as (select * from {{ ref("stg_hubspot__deal_stages") }}),
+    merges as (select * from {{ ref("int_crm_merges__followed") }}),
     file_deals as (select * from {{ ref("stg_files__deals") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
 
-    -- What the portal says of its own stages, for those that the vocabulary does not name.
+    -- Deals that were merged into another one, or deleted, never were.
+    live_deals as (
+        select deals.*
+        from deals
+        left join merges on merges.record_type = 'deal' and merges.merged_id = deals.deal_id
+        where not deals.is_archived and merges.merged_id is null
+    ),
+
     portal_stages as (
-        select
-            stage_id,
-            case
-                when not is_closed then 'open' when win_rate = 1 then 'deal_won' when win_rate = 0 then 'deal_lost'
-            end as meaning
+        select stage_id, crm_meaning
         from deal_stages
-        where is_closed is not null
-        qualify row_number() over (partition by stage_id order by pipeline_id asc nulls last) = 1
+        qualify
+            row_number() over (
+                partition by stage_id
+                order by case when is_deleted then 1 else 0 end asc nulls last, pipeline_id asc nulls last
+            )
+            = 1
+    ),
+
+    -- Whether a stage ends a deal is said by the portal; what a stage on the way stands for, by the vocabulary.
+    stage_meanings as (
+        select
+            coalesce(portal_stages.stage_id, stated.value) as stage_id,
+            case
+                when portal_stages.crm_meaning = 'open' and stated.meaning in ('deal_won', 'deal_lost')
+                then 'open'
+                when portal_stages.crm_meaning in ('deal_won', 'deal_lost')
+                then portal_stages.crm_meaning
+                else coalesce(stated.meaning, portal_stages.crm_meaning)
+            end as meaning
+        from portal_stages
+        full outer join
+            (select * from vocabulary where source_system = 'hubspot' and kind = 'deal_stage') as stated
+            on stated.value = portal_stages.stage_id
+    ),
+
+    -- Newest first; of two at one instant the one that the deal is in is the newer one.
+    stage_history as (
+        select
+            deal_history.deal_id,
+            deal_history.property_value as stage_id,
+            deal_history.changed_at,
+            deal_history.loaded_at,
+            row_number() over (
+                partition by deal_history.deal_id
+                order by
+                    deal_history.changed_at desc nulls last,
+                    case when deal_history.property_value = live_deals.stage_id then 0 else 1 end asc nulls last,
+                    deal_history.property_value desc nulls last
+            ) as place
+        from deal_history
+        inner join live_deals on live_deals.deal_id = deal_history.deal_id
+        where deal_history.property_name = 'dealstage' and deal_history.property_value <> ''
     ),
 
     -- A stage that is set to what it already is, is no change.
     stage_changes as (
-        select deal_id, property_value as stage_id, changed_at, loaded_at
-        from deal_history
-        where property_name = 'dealstage' and property_value <> ''
-        qualify
-            property_value is distinct from lag(property_value) over (
-                partition by deal_id order by changed_at asc nulls last, property_value asc nulls last
+        select *
+        from stage_history
+        qualify stage_id is distinct from lead(stage_id) over (partition by deal_id order by place asc nulls last)
+    ),
+
+    latest_stages as (select * from stage_history where place = 1),
+
+    -- The deal itself decides where it is now. Where its history ends elsewhere, it came there after that.
+    moves as (
+        select stage_changes.deal_id, stage_changes.stage_id, stage_changes.changed_at, stage_changes.loaded_at
+        from stage_changes
+        union all
+        select
+            live_deals.deal_id,
+            live_deals.stage_id,
+            greatest(
+                live_deals.stage_seen_at,
+                coalesce(latest_stages.changed_at + interval 1 second, live_deals.stage_seen_at)
+            ),
+            live_deals.stage_loaded_at
+        from live_deals
+        left join latest_stages on latest_stages.deal_id = live_deals.deal_id
+        where live_deals.stage_id <> '' and live_deals.stage_id is distinct from latest_stages.stage_id
+    ),
+
+    crm_changes as (
+        select
+            moves.*,
+            live_deals.lost_reason,
+            live_deals.is_closed,
+            live_deals.is_won,
+            stage_meanings.meaning as stage_meaning,
+            row_number() over (
+                partition by moves.deal_id
+                order by
+                    moves.changed_at desc nulls last,
+                    case when moves.stage_id = live_deals.stage_id then 0 else 1 end asc nulls last,
+                    moves.stage_id desc nulls last
             )
+            = 1 as is_current
+        from moves
+        inner join live_deals on live_deals.deal_id = moves.deal_id
+        left join stage_meanings on stage_meanings.stage_id = moves.stage_id
     ),
 
     file_stages as (
@@ -65,25 +145,26 @@ with
         from read_deals
     ),
 
-    -- A deal that was deleted in the CRM never was.
     unioned as (
         select
             'hubspot' as source_system,
-            stage_changes.deal_id as source_record_id,
-            stage_changes.stage_id,
-            coalesce(stage_meanings.meaning, portal_stages.meaning) as meaning,
-            deals.lost_reason as stated_lost_reason,
-            stage_changes.changed_at,
-            stage_changes.loaded_at
-        from stage_changes
-        inner join deals on deals.deal_id = stage_changes.deal_id
-        left join
-            vocabulary as stage_meanings
-            on stage_meanings.source_system = 'hubspot'
-            and stage_meanings.kind = 'deal_stage'
-            and stage_meanings.value = stage_changes.stage_id
-        left join portal_stages on portal_stages.stage_id = stage_changes.stage_id
-        where not deals.is_archived
+            deal_id as source_record_id,
+            stage_id,
+            -- How the deal stands now it says itself, whatever became of its stage.
+            case
+                when is_current and is_won
+                then 'deal_won'
+                when is_current and is_closed and not is_won
+                then 'deal_lost'
+                when is_current and not is_closed and stage_meaning in ('deal_won', 'deal_lost')
+                then 'open'
+                else stage_meaning
+            end as meaning,
+            lost_reason as stated_lost_reason,
+            changed_at,
+            is_current,
+            loaded_at
+        from crm_changes
         union all
         select
             'files',
@@ -92,6 +173,7 @@ with
             case when not is_decided then coalesce(open_meaning, 'open') else 'open' end,
             null,
             opened_at,
+            not is_decided,
             loaded_at
         from told_deals
         union all
@@ -102,6 +184,7 @@ with
             case when is_won then 'deal_won' else 'deal_lost' end,
             lost_reason,
             decided_at,
+            true,
             loaded_at
         from told_deals
         where is_decided
@@ -124,6 +207,7 @@ with
                     )
             end as lost_reason,
             unioned.changed_at,
+            unioned.is_current,
             unioned.loaded_at
         from unioned
         left join

@@ -1,6 +1,7 @@
 with
     deals as (select * from {{ ref("stg_hubspot__deals") }}),
     deal_companies as (select * from {{ ref("stg_hubspot__deal_companies") }}),
+    merges as (select * from {{ ref("int_crm_merges__followed") }}),
     owners as (select * from {{ ref("stg_hubspot__owners") }}),
     file_deals as (select * from {{ ref("stg_files__deals") }}),
     deal_roles as (select * from {{ ref("int_deal_roles__unioned") }}),
@@ -20,16 +21,19 @@ with
             = 1
     ),
 
-    -- The deal is its primary company's; without a primary one, that of the smallest id.
+    -- The deal is its primary company's; without a primary one, that of the smallest id. A company that was merged is
+    -- the one it was merged into.
     deal_accounts as (
         select deal_companies.deal_id, accounts.account_id
         from deal_companies
-        inner join accounts on accounts.account_id = 'hubspot:' || deal_companies.company_id
+        left join merges on merges.record_type = 'company' and merges.merged_id = deal_companies.company_id
+        inner join
+            accounts on accounts.account_id = 'hubspot:' || coalesce(merges.survivor_id, deal_companies.company_id)
         qualify
             row_number() over (
                 partition by deal_companies.deal_id
                 order by
-                    case when deal_companies.role like '%Primary%' then 0 else 1 end asc nulls last,
+                    case when deal_companies.is_primary then 0 else 1 end asc nulls last,
                     accounts.account_id asc nulls last
             )
             = 1
@@ -47,13 +51,15 @@ with
             deals.deal_amount,
             deals.currency,
             deals.lost_reason as stated_lost_reason,
+            deals.closed_at as stated_closed_at,
             deals.created_at,
             deals.loaded_at
         from deals
         left join deal_accounts on deal_accounts.deal_id = deals.deal_id
         left join main_contacts on main_contacts.deal_id = 'hubspot:' || deals.deal_id
         left join owners on owners.owner_id = deals.owner_id
-        where not deals.is_archived
+        left join merges on merges.record_type = 'deal' and merges.merged_id = deals.deal_id
+        where not deals.is_archived and merges.merged_id is null
         union all
         select
             'files:' || deal_id,
@@ -66,6 +72,7 @@ with
             deal_amount,
             currency,
             lost_reason,
+            null,
             created_at,
             loaded_at
         from file_deals
@@ -80,40 +87,56 @@ with
             row_number() over (
                 partition by deal_id
                 order by
+                    case when is_current then 0 else 1 end asc nulls last,
                     changed_at desc nulls last,
-                    -- What decides a deal comes after what happens in the same instant.
-                    case when meaning in ('deal_won', 'deal_lost') then 1 else 0 end desc nulls last,
                     stage_id desc nulls last
             )
             = 1
     ),
 
-    final as (
+    -- Of a decided deal the CRM states the day, if it is not still to come.
+    dated as (
         select
-            unioned.deal_id,
-            unioned.source_system,
-            unioned.source_record_id,
-            unioned.deal_name,
-            unioned.account_id,
-            unioned.record_key,
-            unioned.owner_name,
+            unioned.*,
             latest_changes.stage_id,
             latest_changes.meaning,
-            coalesce(opened.opened_at, unioned.created_at) as opened_at,
-            case
-                when latest_changes.meaning in ('deal_won', 'deal_lost') then latest_changes.changed_at
-            end as closed_at,
-            coalesce(latest_changes.meaning, 'open') not in ('deal_won', 'deal_lost') as is_open,
-            coalesce(latest_changes.meaning = 'deal_won', false) as is_won,
             latest_changes.lost_reason,
-            case when latest_changes.meaning = 'deal_lost' then unioned.stated_lost_reason end as stated_lost_reason,
-            unioned.deal_amount,
-            unioned.currency,
-            unioned.loaded_at
+            coalesce(opened.opened_at, unioned.created_at) as first_changed_at,
+            case
+                when latest_changes.meaning in ('deal_won', 'deal_lost')
+                then
+                    coalesce(
+                        case when unioned.stated_closed_at <= {{ as_of() }} then unioned.stated_closed_at end,
+                        latest_changes.changed_at
+                    )
+            end as closed_at
         from unioned
         left join opened on opened.deal_id = unioned.deal_id
         left join latest_changes on latest_changes.deal_id = unioned.deal_id
-        where coalesce(opened.opened_at, unioned.created_at) <= {{ as_of() }}
+    ),
+
+    final as (
+        select
+            deal_id,
+            source_system,
+            source_record_id,
+            deal_name,
+            account_id,
+            record_key,
+            owner_name,
+            stage_id,
+            meaning,
+            least(first_changed_at, coalesce(closed_at, first_changed_at)) as opened_at,
+            closed_at,
+            coalesce(meaning, 'open') not in ('deal_won', 'deal_lost') as is_open,
+            coalesce(meaning = 'deal_won', false) as is_won,
+            lost_reason,
+            case when meaning = 'deal_lost' then stated_lost_reason end as stated_lost_reason,
+            deal_amount,
+            currency,
+            loaded_at
+        from dated
+        where first_changed_at <= {{ as_of() }}
     )
 
 select *

@@ -10,6 +10,7 @@ with
             campaign_id,
             cast({{ dbt.date_trunc("month", "spent_on") }} as date) as cohort_month,
             sum(spend_amount_reporting) as spend_amount_reporting,
+            count(case when spend_amount_reporting is null then 1 end) as unconverted_spend_count,
             sum(impressions) as impressions,
             sum(clicks) as clicks
         from ad_spend
@@ -57,7 +58,12 @@ with
         select
             coalesce(acquired.campaign_id, spend.campaign_id) as campaign_id,
             coalesce(acquired.cohort_month, spend.cohort_month) as cohort_month,
-            {{ money("coalesce(spend.spend_amount_reporting, 0)") }} as spend_amount_reporting,
+            -- A sum without what no rate converts would look like a cheap campaign.
+            case
+                when coalesce(spend.unconverted_spend_count, 0) = 0
+                then {{ money("coalesce(spend.spend_amount_reporting, 0)") }}
+            end as spend_amount_reporting,
+            coalesce(spend.unconverted_spend_count, 0)::bigint as unconverted_spend_count,
             coalesce(spend.impressions, 0)::bigint as impressions,
             coalesce(spend.clicks, 0)::bigint as clicks,
             coalesce(acquired.person_count, 0)::bigint as person_count,
@@ -77,6 +83,7 @@ with
             campaigns.campaign_name,
             {{ reporting_currency() }} as reporting_currency,
             joined.spend_amount_reporting,
+            joined.unconverted_spend_count,
             joined.impressions,
             joined.clicks,
             joined.person_count,

@@ -232,7 +232,9 @@ with
             joined.campaign_id,
             campaigns.campaign_name,
             {{ reporting_currency() }} as reporting_currency,
-            {{ money("joined.spend_amount") }} as spend_amount_reporting,
+            case
+                when joined.unconverted_spend_count = 0 then {{ money("joined.spend_amount") }}
+            end as spend_amount_reporting,
             joined.unconverted_spend_count::bigint as unconverted_spend_count,
             joined.customer_count::bigint as customer_count,
             joined.acquisition_cost as customer_acquisition_cost_reporting,

@@ -23,6 +23,7 @@ with
             industry,
             country,
             hs_parent_company_id as parent_company_id,
+            hs_merged_object_ids as merged_company_ids,
             archived as is_archived,
             {{ utc_timestamp("createdate") }} as created_at,
             {{ load_instant("first_load_id") }} as loaded_at

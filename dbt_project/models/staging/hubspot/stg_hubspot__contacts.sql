@@ -1,6 +1,11 @@
 with
     source as (
-        select *, min(_dlt_load_id) over (partition by id) as first_load_id from {{ source("raw_hubspot", "contacts") }}
+        select
+            *,
+            min(_dlt_load_id) over (partition by id) as first_load_id,
+            min(lastmodifieddate) over (partition by id, lifecyclestage) as crm_stage_seen_at,
+            min(_dlt_load_id) over (partition by id, lifecyclestage) as crm_stage_load_id
+        from {{ source("raw_hubspot", "contacts") }}
     ),
 
     -- An archived contact may come back without its properties: the last full version holds them.
@@ -34,9 +39,24 @@ with
             hubspot_owner_id as owner_id,
             hs_merged_object_ids as merged_contact_ids,
             hs_analytics_source as first_source,
-            case when hs_analytics_source = 'PAID_SOCIAL' then hs_analytics_source_data_1 end as campaign_id,
-            coalesce(hs_analytics_source_data_2 = 'form', false) as is_from_form,
+            -- What the drill-downs hold depends on the source: of the paid ones, these name the campaign.
+            nullif(
+                trim(
+                    case
+                        hs_analytics_source
+                        when 'PAID_SOCIAL'
+                        then hs_analytics_source_data_2
+                        when 'PAID_SEARCH'
+                        then hs_analytics_source_data_1
+                    end
+                ),
+                ''
+            ) as paid_campaign,
+            case when hs_analytics_source = 'PAID_SOCIAL' then lower(trim(hs_analytics_source_data_1)) end as paid_site,
+            coalesce(hs_object_source = 'FORM', false) as is_from_form,
             is_archived,
+            {{ utc_timestamp("crm_stage_seen_at") }} as crm_stage_seen_at,
+            {{ load_instant("crm_stage_load_id") }} as crm_stage_loaded_at,
             {{ utc_timestamp("createdate") }} as created_at,
             {{ load_instant("first_load_id") }} as loaded_at
         from latest_versions

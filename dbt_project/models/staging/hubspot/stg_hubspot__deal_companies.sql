@@ -14,7 +14,15 @@ with
             = 1
     ),
 
-    renamed as (select deal_id, company_id, label as role from current_versions)
+    -- The portal's own labels may say anything: HubSpot's primary company is known by the id of the type alone.
+    renamed as (
+        select
+            deal_id,
+            company_id,
+            label as role,
+            coalesce(';' || association_types || ';' like '%;HUBSPOT_DEFINED:5;%', false) as is_primary
+        from current_versions
+    )
 
 select *
 from renamed

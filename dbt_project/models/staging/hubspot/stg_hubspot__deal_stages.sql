@@ -1,13 +1,17 @@
 with
     source as (select * from {{ source("raw_hubspot", "deal_stages") }}),
 
-    current_versions as (
+    -- A stage that was deleted keeps what it meant: deals are still in it.
+    latest_versions as (
         select *
         from source
-        where _dlt_valid_to is null
         qualify
             row_number() over (
-                partition by pipeline_id, stage_id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+                partition by pipeline_id, stage_id
+                order by
+                    case when _dlt_valid_to is null then 0 else 1 end asc nulls last,
+                    _dlt_valid_from desc nulls last,
+                    _dlt_id desc nulls last
             )
             = 1
     ),
@@ -20,8 +24,17 @@ with
             label as stage_label,
             display_order as stage_order,
             is_closed,
-            probability::double as win_rate
-        from current_versions
+            probability::double as win_rate,
+            case
+                when not is_closed
+                then 'open'
+                when probability = 1
+                then 'deal_won'
+                when probability = 0
+                then 'deal_lost'
+            end as crm_meaning,
+            _dlt_valid_to is not null as is_deleted
+        from latest_versions
     )
 
 select *

@@ -1,6 +1,11 @@
 with
     source as (
-        select *, min(_dlt_load_id) over (partition by id) as first_load_id from {{ source("raw_hubspot", "deals") }}
+        select
+            *,
+            min(_dlt_load_id) over (partition by id) as first_load_id,
+            min(hs_lastmodifieddate) over (partition by id, dealstage) as stage_seen_at,
+            min(_dlt_load_id) over (partition by id, dealstage) as stage_load_id
+        from {{ source("raw_hubspot", "deals") }}
     ),
 
     latest_versions as (
@@ -21,12 +26,15 @@ with
             pipeline as pipeline_id,
             dealstage as stage_id,
             {{ money("amount") }} as deal_amount,
-            upper(deal_currency_code) as currency,
+            upper(coalesce(nullif(deal_currency_code, ''), portal_currency)) as currency,
             closed_lost_reason as lost_reason,
             hs_is_closed as is_closed,
             hs_is_closed_won as is_won,
             hubspot_owner_id as owner_id,
+            hs_merged_object_ids as merged_deal_ids,
             archived as is_archived,
+            {{ utc_timestamp("stage_seen_at") }} as stage_seen_at,
+            {{ load_instant("stage_load_id") }} as stage_loaded_at,
             {{ utc_timestamp("createdate") }} as created_at,
             {{ utc_timestamp("closedate") }} as closed_at,
             {{ load_instant("first_load_id") }} as loaded_at

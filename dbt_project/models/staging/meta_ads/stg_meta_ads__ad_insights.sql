@@ -1,9 +1,22 @@
 with
     source as (select * from {{ source("raw_meta_ads", "ad_insights") }}),
 
+    -- A figure that the current version leaves out is the one that was told last.
+    completed as (
+        select
+            *,
+            max_by(impressions, case when impressions is not null then _dlt_valid_from end) over (
+                partition by account_id, ad_id, date_start
+            ) as latest_impressions,
+            max_by(clicks, case when clicks is not null then _dlt_valid_from end) over (
+                partition by account_id, ad_id, date_start
+            ) as latest_clicks
+        from source
+    ),
+
     current_versions as (
         select *
-        from source
+        from completed
         where _dlt_valid_to is null
         qualify
             row_number() over (
@@ -22,8 +35,8 @@ with
             date_start as spent_on,
             upper(account_currency) as currency,
             {{ money("spend") }} as spend_amount,
-            impressions,
-            clicks
+            coalesce(latest_impressions, 0) as impressions,
+            coalesce(latest_clicks, 0) as clicks
         from current_versions
     )
 

@@ -29,6 +29,11 @@ def span(since: date, until: date) -> str:
     return json.dumps({"since": since.isoformat(), "until": until.isoformat()})
 
 
+def every_ad() -> str:
+    statuses = ["ACTIVE", "PAUSED", "ARCHIVED", "DELETED"]
+    return json.dumps([{"field": "ad.effective_status", "operator": "IN", "value": statuses}])
+
+
 @pytest.fixture
 def meta(api: Callable[[str], Any]) -> Any:
     return api("meta_ads")
@@ -54,7 +59,12 @@ def test_pages_of_objects_hold_everything_once(meta: Any, edge: str) -> None:
         "adsets": [s.id for c in campaigns for s in c.ad_sets],
         "ads": [a.id for c in campaigns for a in c.ads],
     }[edge]
-    found = read_all(meta, f"{ACCOUNT}/{edge}", fields="id,name,updated_time", limit=3)
+    everything = json.dumps(["ACTIVE", "PAUSED", "ARCHIVED", "DELETED"])
+    params = {"fields": "id,name,effective_status,updated_time", "limit": 3}
+    listed = read_all(meta, f"{ACCOUNT}/{edge}", **params)
+    found = read_all(meta, f"{ACCOUNT}/{edge}", effective_status=everything, **params)
+    hidden = {row["id"] for row in found if row["effective_status"] in ("ARCHIVED", "DELETED")}
+    assert hidden and {row["id"] for row in listed} == {row["id"] for row in found} - hidden
     assert sorted(row["id"] for row in found) == sorted(expected)
     assert found[0]["updated_time"][-5:] in ("-0400", "-0500")
 
@@ -64,7 +74,9 @@ def test_objects_are_filtered_by_update(meta: Any) -> None:
             meta.sandbox.company.advertising.campaigns(meta.sandbox.state.clock)]  # fmt: skip
     cut = sorted(rows)[len(rows) // 2]
     condition = [{"field": "updated_time", "operator": "GREATER_THAN", "value": cut}]
-    found = read_all(meta, f"{ACCOUNT}/campaigns", fields="id", filtering=json.dumps(condition))
+    statuses = json.dumps(["ACTIVE", "PAUSED", "ARCHIVED"])
+    params = {"fields": "id", "filtering": json.dumps(condition), "effective_status": statuses}
+    found = read_all(meta, f"{ACCOUNT}/campaigns", **params)
     assert len(found) == sum(at > cut for at in rows)
 
 
@@ -83,6 +95,7 @@ def test_insights_equal_the_simulation(meta: Any) -> None:
     until = account_day(sandbox.state.clock)
     since = until - timedelta(days=30)
     params = {"level": "ad", "time_increment": 1, "time_range": span(since, until), "fields": FIELDS, "limit": 50}
+    params["filtering"] = every_ad()
     found = read_all(meta, f"{ACCOUNT}/insights", **params)
     advertising = sandbox.company.advertising
     expected = [
@@ -98,6 +111,24 @@ def test_insights_equal_the_simulation(meta: Any) -> None:
     assert all(isinstance(row[name], str) for row in found for name in ("spend", "impressions", "clicks"))
     claimed = sum(int(a["value"]) for row in found for a in row.get("actions", []) if a["action_type"] == "purchase")
     assert claimed == sum(row.purchases for row in expected)
+
+
+def test_insights_leave_out_deleted_ads_unless_they_are_asked_for(meta: Any) -> None:
+    clock = meta.sandbox.state.clock
+    campaigns = meta.sandbox.company.advertising.campaigns(clock)
+    deleted = {ad.id for each in campaigns for ad in each.ads if each.ad_status(ad, clock) == "DELETED"}
+    ended = next(each for each in campaigns if each.kind != "free" and deleted & {ad.id for ad in each.ads})
+    day = account_day(ended.ends_at) - timedelta(days=2)
+    params = {"level": "ad", "time_increment": 1, "time_range": span(day, day), "fields": "ad_id", "limit": 500}
+    shown = {row["ad_id"] for row in read_all(meta, f"{ACCOUNT}/insights", **params)}
+    every = {row["ad_id"] for row in read_all(meta, f"{ACCOUNT}/insights", filtering=every_ad(), **params)}
+    assert every - shown == every & deleted != set()
+
+
+def test_a_report_may_not_begin_more_than_37_months_ago(meta: Any) -> None:
+    today = account_day(meta.sandbox.state.clock)
+    params = {"level": "ad", "time_increment": 1, "time_range": span(today - timedelta(days=37 * 31), today)}
+    assert meta.get(f"{ACCOUNT}/insights", fields="ad_id", **params).json()["error"]["code"] == 3018
 
 
 def test_a_report_tells_the_same_as_the_direct_way() -> None:

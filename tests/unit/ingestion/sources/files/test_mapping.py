@@ -27,6 +27,16 @@ entities:
       is_test: false
 """
 
+RATES = """
+name: rates
+inputs:
+  rates: {path: rates.csv}
+entities:
+  exchange_rates:
+    from: rates
+    columns: {rate_date: day, base_currency: base, quote_currency: quote, rate: rate}
+"""
+
 
 def write(folder: Path, text: str, name: str = "shop.yml") -> Path:
     file = folder / name
@@ -138,8 +148,8 @@ def test_no_mapping_at_all_says_which_setting_to_change(tmp_path: Path) -> None:
 
 def test_mappings_without_a_company_are_one_that_bears_the_name_of_the_first(tmp_path: Path) -> None:
     def companies(**stated: str) -> dict[str, str | None]:
-        for file in tmp_path.glob("*.yml"):
-            file.unlink()
+        for name in ("shop", "till", "app"):
+            (tmp_path / f"{name}.yml").unlink(missing_ok=True)
         for name, company in stated.items():
             text = GOOD.replace("name: shop", f"name: {name}" + (f"\ncompany: {company}" if company else ""))
             (tmp_path / f"{name}.yml").write_text(text)
@@ -148,6 +158,10 @@ def test_mappings_without_a_company_are_one_that_bears_the_name_of_the_first(tmp
     # the first one's own name says it all: its ids are what they were when it was alone
     assert companies(shop="") == {"shop": None}
     assert companies(shop="", till="", app="north") == {"shop": None, "till": "shop", "app": "north"}
+    rates = RATES.replace("name: rates", "name: a_list_without_ids")
+    (tmp_path / "a.yml").write_text(rates)
+    assert companies(shop="", till="") == {"a_list_without_ids": "shop", "shop": None, "till": "shop"}
+    (tmp_path / "a.yml").unlink()
     with pytest.raises(MappingError, match="'shop' is the name of a mapping that states no company"):
         companies(shop="", app="shop")
     assert companies(shop="shop", app="shop") == {"shop": "shop", "app": "shop"}

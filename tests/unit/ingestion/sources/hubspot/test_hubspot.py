@@ -36,6 +36,8 @@ class FakeHubSpot:
         self.extra: dict[str, dict[str, object]] = {}
         self.archived: list[dict] = []
         self.associations: dict[str, list[dict]] = {}
+        self.not_in_search: set[str] = set()
+        self.account: dict = {"portalId": 1, "timeZone": "Europe/Paris", "companyCurrency": "SEK"}
         self.batch_errors: list[dict] = []
         self.faults: list[tuple[int, dict]] = []
         self.expire_cursors = 0
@@ -72,6 +74,8 @@ class FakeHubSpot:
             return 200, {"results": [each for each in self.archived if each["kind"] == found[1]]}
         if found := re.fullmatch(r"/crm/v4/associations/deals/(\w+)/batch/read", path):
             return self.associated(found[1], body)
+        if path == "/account-info/v3/details":
+            return (200 if "status" not in self.account else 403), self.account
         if path == "/crm/v3/owners":
             former = params["archived"] == "true"
             owner = {"id": "2" if former else "1", "email": "a@x.io", "firstName": "Ana", "archived": former}
@@ -83,7 +87,8 @@ class FakeHubSpot:
         return 404, {"status": "error", "message": path}
 
     def search(self, kind: str, body: dict) -> tuple[int, dict]:
-        rows = sorted(self.modified[kind].items(), key=lambda item: (item[1], int(item[0])))
+        indexed = ((id_, at) for id_, at in self.modified[kind].items() if id_ not in self.not_in_search)
+        rows = sorted(indexed, key=lambda item: (item[1], int(item[0])))
         for each in body["filterGroups"][0]["filters"]:
             value = int(each["value"])
             test = {"GTE": lambda a, b: a >= b, "EQ": lambda a, b: a == b, "GT": lambda a, b: a > b}[each["operator"]]
@@ -154,6 +159,7 @@ def crm(web, monkeypatch) -> FakeHubSpot:
         web.add_callback(method, re.compile(f"{BASE}/.*"), answer)
     monkeypatch.setenv("SOURCES__HUBSPOT__BASE_URL", BASE)
     monkeypatch.setenv("SOURCES__HUBSPOT__ACCESS_TOKEN", "hubspot-token")
+    monkeypatch.setenv("SOURCES__HUBSPOT__WHOLE_READ_DAYS", "7")
     return fake
 
 
@@ -189,15 +195,15 @@ def test_a_run_loads_objects_history_associations_owners_and_stages(crm, query):
 
 
 def test_a_second_run_reads_what_changed_since_with_a_lag_and_replays_add_nothing(crm, query):
-    crm.put("contacts", "1", NOON - 120_000)
-    crm.put("contacts", "2", NOON - 30_000)
+    crm.put("contacts", "1", NOON - 2 * 3_600_000)
+    crm.put("contacts", "2", NOON - 1_800_000)
     crm.put("contacts", "3", NOON)
     pipelines.run("hubspot")
     crm.asked.clear()
     crm.put("contacts", "1", SOON, email="new@x.io")
     intake = pipelines.run("hubspot")
     search = next(body for path, body in crm.asked if path == "POST /crm/v3/objects/contacts/search")
-    assert search["filterGroups"][0]["filters"][0]["value"] == str(NOON - 60_000)
+    assert search["filterGroups"][0]["filters"][0]["value"] == str(NOON - 3_600_000)
     assert intake.received["contacts"] == 3  # the changed one, and two within the lag
     versions = "select id, count(*), count(*) filter (where _dlt_valid_to is null) from raw_hubspot.contacts"
     assert query(f"{versions} group by 1 order by 1") == [("1", 2, 1), ("2", 1, 1), ("3", 1, 1)]
@@ -212,6 +218,103 @@ def test_a_removed_association_is_retired(crm, query):
     crm.put("deals", "701", SOON)
     pipelines.run("hubspot")
     assert query("select contact_id from raw_hubspot.deal_contacts where _dlt_valid_to is null") == [None]
+
+
+def test_an_association_that_changes_without_its_deal_is_read_again(crm, query):
+    for deal in ("701", "702", "703"):
+        crm.put("deals", deal, NOON - 9 * 3_600_000)
+    crm.put("deals", "704", NOON)
+    ends = {"createdate": iso(NOON), "hs_lastmodifieddate": iso(NOON)}
+    crm.associations = {f"companies/{deal}": [{"toObjectId": 1, "associationTypes": []}] for deal in ("701", "702")}
+    pipelines.run("hubspot")
+    crm.associations = {"companies/702": [{"toObjectId": 2, "associationTypes": []}]}
+    crm.archived = [{"id": "703", "kind": "deals", "archived": True, "properties": ends}]
+    del crm.modified["deals"]["703"]
+    crm.asked.clear()
+    pipelines.run("hubspot")
+    current = (
+        "select deal_id, company_id from raw_hubspot.deal_companies where _dlt_valid_to is null and deal_id < '703'"
+    )
+    assert sorted(query(current)) == [("701", None), ("702", "2")]
+    (asked,) = (body for path, body in crm.asked if path == "POST /crm/v4/associations/deals/companies/batch/read")
+    assert {each["id"] for each in asked["inputs"]} == {"701", "702", "704"}
+    before = query("select count(*) from raw_hubspot.deal_companies")
+    pipelines.run("hubspot")
+    assert query("select count(*) from raw_hubspot.deal_companies") == before  # only what differs is written
+
+
+def test_an_object_that_the_index_shows_late_is_found(crm, query):
+    crm.put("deals", "1", NOON - 1_800_000)
+    crm.put("deals", "2", NOON)
+    crm.not_in_search = {"1"}
+    pipelines.run("hubspot")
+    crm.not_in_search.clear()
+    pipelines.run("hubspot")
+    assert sorted(query("select id from raw_hubspot.deals")) == ["1", "2"]
+
+
+def test_everything_is_read_again_when_it_is_due_and_only_what_differs_is_written(crm, query, monkeypatch):
+    crm.put("deals", "1", NOON - 90 * 86_400_000)
+    crm.put("deals", "2", NOON)
+    crm.not_in_search = {"1"}
+    monkeypatch.setenv("LIFECYCLE_AS_OF", "2026-10-01T02:00:00Z")
+    pipelines.run("hubspot")
+    crm.not_in_search.clear()
+    for day, found in (("2026-10-07T02:00:00Z", ["2"]), ("2026-10-08T02:00:00Z", ["1", "2"])):
+        monkeypatch.setenv("LIFECYCLE_AS_OF", day)
+        pipelines.run("hubspot")
+        assert sorted(query("select id from raw_hubspot.deals")) == found
+    monkeypatch.setenv("SOURCES__HUBSPOT__WHOLE_READ_DAYS", "often")
+    with pytest.raises(Exception) as raised:
+        pipelines.run("hubspot")
+    assert "SOURCES__HUBSPOT__WHOLE_READ_DAYS" in str(pipelines.cause(raised.value))
+
+
+def test_a_whole_read_finds_what_known_objects_became_though_search_does_not_show_it(crm, query, monkeypatch):
+    crm.put("deals", "1", NOON)
+    crm.put("deals", "2", NOON)
+    monkeypatch.setenv("LIFECYCLE_AS_OF", "2026-10-01T02:00:00Z")
+    pipelines.run("hubspot")
+    crm.put("deals", "3", NOON - 90 * 86_400_000, hs_merged_object_ids="1;2")
+    merged = crm.record("deals", "3")
+    crm.modified["deals"].clear()
+    read = crm.batch_read
+    crm.batch_read = lambda kind, body: (200, {"results": [merged]}) if kind == "deals" else read(kind, body)
+    monkeypatch.setenv("LIFECYCLE_AS_OF", "2026-10-09T02:00:00Z")
+    intake = pipelines.run("hubspot")
+    assert query("select hs_merged_object_ids from raw_hubspot.deals where id = '3'") == ["1;2"]
+    assert not intake.rejected
+
+
+def test_a_portal_with_one_currency_is_asked_for_it_once(crm, query):
+    crm.put("deals", "1", NOON, amount="5")
+    crm.put("deals", "2", NOON, amount="5", deal_currency_code="")
+    crm.put("deals", "3", NOON, amount="5", deal_currency_code="EUR")
+    pipelines.run("hubspot")
+    assert sorted(query("select id, portal_currency from raw_hubspot.deals")) == [
+        ("1", "SEK"),
+        ("2", "SEK"),
+        ("3", None),
+    ]
+    assert [path for path, _ in crm.asked].count("GET /account-info/v3/details") == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [{"portalId": 1}, {"status": "error", "category": "MISSING_SCOPES", "message": "no"}]
+)
+def test_a_currency_that_cannot_be_asked_for_is_a_warning(crm, query, answer):
+    crm.put("deals", "1", NOON, amount="5")
+    crm.account = answer
+    (warning,) = pipelines.run("hubspot").warnings
+    assert "currency" in warning
+    assert query("select portal_currency from raw_hubspot.deals") == [None]
+
+
+def test_a_portal_whose_deals_all_name_a_currency_is_not_asked(crm):
+    crm.put("deals", "1", NOON, amount="5", deal_currency_code="EUR")
+    crm.put("deals", "2", NOON)  # without an amount
+    crm.account = {"status": "error", "category": "MISSING_SCOPES", "message": "no"}
+    assert pipelines.run("hubspot").warnings == []
 
 
 def test_archived_objects_are_known_and_stay_one_version_a_run(crm, query):
@@ -235,7 +338,7 @@ def test_an_object_that_vanished_after_the_search_is_a_rejection_with_its_reason
     intake = pipelines.run("hubspot")
     assert (intake.received["contacts"], intake.loaded["contacts"], intake.rejected["contacts"]) == (3, 2, 1)
     assert query("select record, reason from raw_hubspot.rejected_records") == [
-        ('{"id": "2"}', "changed, but not readable: Could not get some CONTACT objects [OBJECT_NOT_FOUND]")
+        ('{"id": "2"}', "known or changed, but not readable: Could not get some CONTACT objects [OBJECT_NOT_FOUND]")
     ]
 
 
@@ -345,7 +448,8 @@ def test_history_without_a_value_is_a_cleared_value():
 
 
 def test_a_deal_without_associations_is_one_row_without_a_target():
-    assert list(association_rows("7", [], "contact_id")) == [{"deal_id": "7", "contact_id": None, "label": None}]
+    nothing = {"deal_id": "7", "contact_id": None, "label": None, "association_types": None}
+    assert list(association_rows("7", [], "contact_id")) == [nothing]
 
 
 def test_stages_bear_their_pipeline():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -31,6 +32,9 @@ class FakeMeta:
         self.faults: list[tuple[int, dict[str, str], str]] = []
         self.reports: list[dict[str, str]] = []
         self.report_status = "Job Completed"
+        self.refused: set[str] = set()  # accounts that the token may not read
+        self.others: set[str] = set()  # accounts beside the first one, without anything in them
+        self.page_limit = 500  # records that a page may ask for
         self.expire_cursors = 0  # how many more requests with a cursor are refused
         web.add_callback(responses.GET, re.compile(f"{BASE}/.*"), self.answer)
         web.add_callback(responses.POST, re.compile(f"{BASE}/.*"), self.answer)
@@ -59,6 +63,21 @@ class FakeMeta:
         if "after" in params and self.expire_cursors:
             self.expire_cursors -= 1
             return self.error(100, message="(#100) The after cursor specified is invalid")
+        if found := re.match(r"/act_(\d+)", path):
+            if found[1] in self.refused:
+                refusal = {"message": "(#200) no grant", "code": 200, "fbtrace_id": str(len(self.asked))}
+                return 403, {}, json.dumps({"error": refusal})
+            if found[1] in self.others and request.method == "POST":
+                return 200, {}, json.dumps({"report_run_id": "61"})
+            if found[1] in self.others and path == f"/act_{found[1]}":
+                info = {"id": path[1:], "account_id": found[1], "currency": "EUR", "timezone_name": "Europe/Paris"}
+                return 200, {}, json.dumps(info)
+            if found[1] in self.others:
+                return self.page([], params)
+        if path == "/61":
+            return 200, {}, json.dumps({"id": "61", "async_status": "Job Completed"})
+        if path == "/61/insights":
+            return self.page([], params)
         if path == "/act_7":
             info = {"id": "act_7", "account_id": "7", "name": "Shop", "currency": "USD"}
             return 200, {}, json.dumps({**info, "timezone_name": "America/New_York"})
@@ -78,7 +97,8 @@ class FakeMeta:
         return self.error(2500, status=404)
 
     def updated(self, params: dict[str, str]) -> list[dict]:
-        after = max((each["value"] for each in json.loads(params.get("filtering", "[]"))), default=0)
+        conditions = json.loads(params.get("filtering", "[]"))
+        after = max((each["value"] for each in conditions if each["field"] == "updated_time"), default=0)
         return [ad for ad in self.ads if datetime.fromisoformat(ad["updated_time"]).timestamp() > after]
 
     def page_of_insights(self, asked: dict[str, str], params: dict[str, str]) -> tuple[int, dict, str]:
@@ -90,6 +110,8 @@ class FakeMeta:
         return self.page(rows, params)
 
     def page(self, rows: list[dict], params: dict[str, str], size: int = 2) -> tuple[int, dict, str]:
+        if int(params["limit"]) > self.page_limit:
+            return self.error(1, status=500, message="Please reduce the amount of data you're asking for, then retry")
         start = int(params.get("after", 0))
         end = start + size
         paging = {"cursors": {"before": str(start), "after": str(end)}}  # the cursors stay on the last page
@@ -137,7 +159,7 @@ def test_a_run_loads_typed_rows_and_a_second_one_asks_only_for_what_may_have_cha
 
     meta.asked.clear()
     pipelines.run("meta_ads")
-    filters = [json.loads(params["filtering"]) for path, params in meta.asked if path == "GET /act_7/ads"]
+    filters = [json.loads(params["filtering"])[1:] for path, params in meta.asked if path == "GET /act_7/ads"]
     newest = datetime(2026, 10, 2, 8, tzinfo=UTC)
     minute_before = int((newest - timedelta(seconds=60)).timestamp())
     assert filters == [[{"field": "updated_time", "operator": "GREATER_THAN", "value": minute_before}]]
@@ -145,13 +167,55 @@ def test_a_run_loads_typed_rows_and_a_second_one_asks_only_for_what_may_have_cha
     assert query("select count(*) from raw_meta_ads.ad_insights") == [2]
 
 
-def test_a_restated_day_retires_what_it_replaces(meta, query):
+def test_a_restated_day_is_a_new_version_and_what_a_deleted_ad_cost_stays(meta, query):
     pipelines.run("meta_ads")
-    meta.insights = [meta.insight("ad-1", "2026-10-29", spend="33.90")]  # corrected; ad-2 was withdrawn
+    meta.insights = [meta.insight("ad-1", "2026-10-29", spend="33.90")]  # corrected; ad-2 was deleted
     pipelines.run("meta_ads")
-    current = "select ad_id, spend::varchar from raw_meta_ads.ad_insights where _dlt_valid_to is null"
-    assert query(current) == [("ad-1", "33.900000000")]
+    current = "select ad_id, spend::varchar from raw_meta_ads.ad_insights where _dlt_valid_to is null order by 1"
+    assert query(current) == [("ad-1", "33.900000000"), ("ad-2", "34.100000000")]
     assert query("select count(*) from raw_meta_ads.ad_insights") == [3]
+
+
+def test_deleted_and_archived_objects_are_asked_for(meta):
+    pipelines.run("meta_ads")
+    for path, params in meta.asked:
+        kind = {"campaigns": "campaign", "adsets": "adset", "ads": "ad"}.get(path.rsplit("/", 1)[1])
+        if kind or "time_range" in params:
+            (condition,) = json.loads(params["filtering"])
+            assert (condition["field"], condition["operator"]) == (f"{kind or 'ad'}.effective_status", "IN")
+            assert {"ARCHIVED", "DELETED"} <= {*condition["value"]}
+
+
+@pytest.mark.parametrize("field", ["spend", "impressions", "clicks", "account_currency", "campaign_id"])
+def test_a_row_that_comes_again_without_a_field_keeps_what_was_spent(meta, query, field):
+    pipelines.run("meta_ads")
+    del meta.insights[1][field]
+    intake = pipelines.run("meta_ads")
+    assert intake.received["ad_insights"] == 2
+    current = "select ad_id, spend::double from raw_meta_ads.ad_insights where _dlt_valid_to is null order by 1"
+    assert query(current) == [("ad-1", 34.1), ("ad-2", 34.1)]
+
+
+def test_an_account_that_is_refused_keeps_what_it_has_and_does_not_hold_up_the_others(meta, query, monkeypatch):
+    monkeypatch.setenv("SOURCES__META_ADS__ACCOUNT_IDS", "8,7")
+    meta.others = {"8"}
+    pipelines.run("meta_ads")
+    before = query("select id from raw_meta_ads.ad_accounts order by 1"), query("select count(*) from raw_meta_ads.ads")
+    meta.refused = {"8"}
+    meta.ads.append(meta.ad("ad-3", "2026-10-20T08:00:00+0000"))
+    for _ in range(2):
+        intake = pipelines.run("meta_ads")
+        (warning,) = intake.warnings
+        assert warning.startswith("account 8 could not be read: (#200) no grant")
+        assert "ads_read" in warning and "SOURCES__META_ADS__ACCOUNT_IDS" in warning
+    current = "select id from raw_meta_ads.ad_accounts where _dlt_valid_to is null order by 1"
+    assert (query(current), [query("select count(*) from raw_meta_ads.ads")[0] - 1]) == before
+    rejected = "select resource, record from raw_meta_ads.rejected_records"
+    assert query(rejected) == [("ad_accounts", '{"id": "8"}')]  # one row, however often
+    meta.refused = {"7", "8"}
+    with pytest.raises(Exception) as raised:
+        pipelines.run("meta_ads")
+    assert "act_8" in str(pipelines.cause(raised.value))
 
 
 def test_the_window_reaches_back_from_the_last_day_loaded(meta, monkeypatch):
@@ -237,6 +301,72 @@ def test_too_much_data_is_read_in_halves_without_losing_or_doubling_a_day(web, m
     assert [row["date_start"] for row in found] == [f"2026-10-{day:02}" for day in range(1, 32)]
 
 
+@pytest.mark.parametrize("page_limit", [5, 40, 499])
+def test_pages_that_are_too_much_are_asked_for_smaller(meta, pauses, page_limit):
+    meta.page_limit = page_limit
+    meta.ads = [meta.ad(f"ad-{number}", "2026-10-01T08:00:00+0000") for number in range(5)]
+    meta.insights = [meta.insight("ad-1", f"2026-10-{day:02}") for day in range(1, 32)]
+    assert len(account(meta).objects("ads", "id", None)) == 5
+    assert len(list(account(meta).insights(date(2026, 10, 1), date(2026, 10, 31)))) == 31
+    assert pauses == []  # waiting would not help
+
+
+def test_a_report_whose_rows_cannot_be_read_yet_is_asked_again(meta, pauses):
+    not_yet = {"message": "Error accessing adreport job.", "code": 2601, "error_subcode": 1815107, "is_transient": True}
+    answer, faults = meta.page_of_insights, [(400, {}, json.dumps({"error": not_yet}))]
+    meta.page_of_insights = lambda *asked: faults.pop() if faults else answer(*asked)
+    assert len(list(account(meta).insights(date(2026, 10, 1), date(2026, 10, 31)))) == 2
+    assert pauses == [1]
+
+
+@pytest.mark.parametrize(
+    ("error", "done"),
+    [
+        ({"code": 1}, "wait"),
+        ({"code": 2, "error_subcode": 1504044}, "wait"),
+        ({"code": 368, "is_transient": True}, "wait"),
+        ({"code": 80004, "error_subcode": 2446079}, "wait"),
+        ({"code": 341}, "wait"),
+        ({"code": 100, "error_subcode": 1487534, "is_transient": True}, "less"),
+        ({"code": 2, "error_subcode": 1504018}, "less"),
+        ({"code": 1, "message": "Please reduce the amount of data you're asking for"}, "less"),
+        ({"code": 10}, "account"),
+        ({"code": 200}, "account"),
+        ({"code": 294}, "account"),
+        ({"code": 100, "error_subcode": 33}, "account"),
+        ({"code": 190, "error_subcode": 463}, "ACCESS_TOKEN"),
+        ({"code": 3018}, "INITIAL_DATE"),
+        ({"code": 100, "message": "(#100) Tried accessing nonexisting field (nonsense)"}, "API_VERSION"),
+    ],
+)
+def test_an_error_is_judged_by_what_the_platform_documents_of_it(error, done):
+    answer = SimpleNamespace(status_code=400, headers={})
+    problem = judge(answer, {"error": {"message": "said", **error}})
+    assert (problem.retry, problem.too_much, problem.refused) == (done == "wait", done == "less", done == "account")
+    assert done.islower() or f"SOURCES__META_ADS__{done}" in problem.advice
+
+
+def test_where_waiting_does_not_help_fewer_days_are_asked_for(meta, pauses):
+    meta.insights = [meta.insight("ad-1", f"2026-10-{day:02}") for day in range(1, 32)]
+    answer = meta.page_of_insights
+
+    def unknown_error(asked, params):
+        span = json.loads(asked["time_range"])
+        days = (date.fromisoformat(span["until"]) - date.fromisoformat(span["since"])).days + 1
+        return meta.error(1, 99, status=500) if days > 20 else answer(asked, params)
+
+    meta.page_of_insights = unknown_error
+    assert len(list(account(meta).insights(date(2026, 10, 1), date(2026, 10, 31)))) == 31
+    assert pauses == [1, 2, 4]  # the attempts of the first report
+
+
+def test_an_error_names_the_account_also_where_the_path_does_not(meta):
+    meta.page_of_insights = lambda *_: meta.error(100, message="(#100) Tried accessing nonexisting field")
+    with pytest.raises(Exception) as raised:
+        pipelines.run("meta_ads")
+    assert str(pipelines.cause(raised.value)).startswith("account 7: meta_ads: GET /v25.0/600/insights: (#100)")
+
+
 def test_a_single_day_that_is_too_much_is_an_error(meta):
     meta.days_at_once = 0
     with pytest.raises(VendorError, match="Please reduce the amount"):
@@ -287,9 +417,19 @@ def test_an_invalid_token_fails_at_once_and_names_the_setting(meta, monkeypatch,
 # ---- settings and small functions
 
 
-def test_the_platform_keeps_37_months():
-    assert earliest_day(date(2026, 10, 31)) == date(2023, 9, 1)
-    assert earliest_day(date(2026, 2, 1)) == date(2023, 1, 1)
+@given(st.dates(date(2024, 1, 1), date(2090, 12, 31)), st.integers(-1, 1))
+def test_the_first_load_begins_within_the_37_months_wherever_it_is_today(today, offset):
+    first = earliest_day(today)
+    platform_today = today + timedelta(days=offset)  # the platform's day may be another than the account's
+    months_before = (platform_today.year - first.year) * 12 + platform_today.month - first.month
+    assert (months_before, platform_today.day) <= (37, first.day) or months_before < 37
+    assert first - timedelta(days=4) < today - timedelta(days=37 * 30.4) + timedelta(days=4)
+
+
+def test_a_window_that_reaches_further_back_than_the_platform_keeps_is_cut():
+    settings = Settings(BASE, "v25.0", "t", ("7",), 28, date(2015, 1, 1))
+    for loaded_until in (None, "2020-01-01"):
+        assert insights_range({"timezone_name": "UTC"}, loaded_until, settings)[0] == date(2023, 10, 1)
 
 
 def test_today_is_that_of_the_account(monkeypatch):

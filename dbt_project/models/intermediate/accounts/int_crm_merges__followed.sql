@@ -1,0 +1,40 @@
+with recursive
+    contacts as (select * from {{ ref("stg_hubspot__contacts") }}),
+    companies as (select * from {{ ref("stg_hubspot__companies") }}),
+    deals as (select * from {{ ref("stg_hubspot__deals") }}),
+
+    merging as (
+        select 'contact' as record_type, contact_id as survivor_id, merged_contact_ids as merged_ids
+        from contacts
+        union all
+        select 'company', company_id, merged_company_ids
+        from companies
+        union all
+        select 'deal', deal_id, merged_deal_ids
+        from deals
+    ),
+
+    listed as ({{ split_rows("merging", ["record_type", "survivor_id"], "merged_ids", ";") }}),
+
+    merged as (select record_type, part as merged_id, survivor_id from listed where part <> '' and part <> survivor_id),
+
+    -- What became of it may have been merged again. Each pair is found once, so that a cycle comes to an end.
+    followed as (
+        select record_type, merged_id, survivor_id
+        from merged
+        union
+        select followed.record_type, followed.merged_id, merged.survivor_id
+        from followed
+        inner join merged on merged.record_type = followed.record_type and merged.merged_id = followed.survivor_id
+    ),
+
+    final as (
+        select followed.record_type, followed.merged_id, min(followed.survivor_id) as survivor_id
+        from followed
+        left join merged on merged.record_type = followed.record_type and merged.merged_id = followed.survivor_id
+        where merged.merged_id is null
+        group by followed.record_type, followed.merged_id
+    )
+
+select *
+from final
