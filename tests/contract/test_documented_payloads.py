@@ -44,7 +44,7 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[responses.RequestsMock]:
         "SOURCES__SHOPIFY__UNIT_COSTS": "true",
         "SOURCES__SHOPIFY__DISPUTES": "true",
         "LIFECYCLE_PROFILE": "test",
-        "LIFECYCLE_AS_OF": "2026-01-20T00:00:00Z",
+        "LIFECYCLE_AS_OF": "2026-06-01T00:00:00Z",
     }.items():
         monkeypatch.setenv(name, value)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
