@@ -17,6 +17,8 @@
     ),
     ("deals", "record_key", "persons", "persons", "record_key", "is a deal without a person"),
     ("deal_roles", "record_key", "persons", "persons", "record_key", "names nobody"),
+    ("contacts", "account_id", "accounts", "accounts", "account_id", "is of no company"),
+    ("deal_companies", "account_id", "accounts", "accounts", "account_id", "adds no company to its deal"),
     (
         "invoices",
         "subscription_id",
@@ -49,6 +51,23 @@ with
     deals as (select * from {{ ref("int_deals__unioned") }}),
     deal_roles as (
         select record_key, split_part(deal_id, ':', 1) as source_system from {{ ref("int_deal_roles__unioned") }}
+    ),
+    contacts as (
+        select 'hubspot' as source_system, 'hubspot:' || company_id as account_id
+        from {{ ref("stg_hubspot__contacts") }}
+    ),
+    deal_companies as (
+        select 'hubspot' as source_system, 'hubspot:' || company_id as account_id
+        from {{ ref("stg_hubspot__deal_companies") }}
+    ),
+    -- A company that was merged away is found in what it became.
+    accounts as (
+        select account_id
+        from {{ ref("int_accounts__unioned") }}
+        union all
+        select 'hubspot:' || merged_id
+        from {{ ref("int_crm_merges__followed") }}
+        where record_type = 'company'
     ),
     invoices as (select * from {{ ref("int_subscription_invoices__unioned") }}),
     activities as (select * from {{ ref("int_activities__identified") }}),

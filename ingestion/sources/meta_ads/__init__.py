@@ -155,10 +155,12 @@ def month_ranges(since: date, until: date) -> Iterator[tuple[date, date]]:
 
 
 def earliest_day(today: date) -> date:
-    """First day that may be asked for: 37 months ago is refused where the platform's day is not the account's."""
-    months = today.year * 12 + today.month - 1 - RETENTION_MONTHS
+    """First day that may be asked for: 37 months before tomorrow, since the platform's day may be ahead of ours."""
+    tomorrow = today + timedelta(days=1)
+    months = tomorrow.year * 12 + tomorrow.month - 1 - RETENTION_MONTHS
     first = date(months // 12, months % 12 + 1, 1)
-    return first + timedelta(days=min(today.day, monthrange(first.year, first.month)[1]))
+    # of a shorter month it is the first day after it
+    return first + timedelta(days=min(tomorrow.day - 1, monthrange(first.year, first.month)[1]))
 
 
 class Account:

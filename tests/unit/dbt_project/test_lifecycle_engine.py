@@ -28,6 +28,7 @@ from tests.unit.dbt_project.reference_engine import Candidate, Episode, Event, c
 from tests.unit.dbt_project.test_lifecycle_measures import Fact, expected_measures
 
 # Winter and summer time change in it, in Europe on 29 March and 25 October.
+BY_CONTACT = {"begun_by": "contact"}
 START = datetime(2026, 1, 1)
 AS_OF = START + timedelta(days=500)
 # The tables that increments keep, and the model whose configuration says how; every stage model has the same.
@@ -331,7 +332,7 @@ def test_episodes_tile_time_without_gap_or_overlap(name: str, engines: dict[str,
 
 
 def test_a_timer_fires_at_its_exact_instant_and_not_before(engines: dict[str, str]) -> None:
-    opened = Event("1", "conversation_opened", START)
+    opened = Event("1", "conversation_opened", START, BY_CONTACT)
     sent = Event("2", "message_sent", START + timedelta(hours=1))
     deadline = sent.occurred_at + timedelta(days=14)
     in_time = Event("3", "message_received", deadline)
@@ -350,7 +351,10 @@ def test_a_timer_fires_at_its_exact_instant_and_not_before(engines: dict[str, st
 
 
 def test_a_timer_is_not_due_before_the_refresh(engines: dict[str, str]) -> None:
-    history = [Event("1", "conversation_opened", START), Event("2", "message_sent", START + timedelta(hours=1))]
+    history = [
+        Event("1", "conversation_opened", START, BY_CONTACT),
+        Event("2", "message_sent", START + timedelta(hours=1)),
+    ]
     deadline = START + timedelta(days=14, hours=1)
     for as_of, stages in [(deadline - timedelta(microseconds=1), ["new_lead"]), (deadline, ["new_lead", "cold_lead"])]:
         (found,) = run_engine(engines["conversation"], [history], "person", as_of)
@@ -500,7 +504,7 @@ def test_increments_equal_a_rebuild(name: str, engines: dict[str, str], incremen
 def test_who_merges_or_is_erased_leaves_nothing_behind(engines: dict[str, str], increments: dict[str, str]) -> None:
     def buys(owner: int) -> list[Event]:
         return [
-            Event(f"{owner}-1", "conversation_opened", START + timedelta(days=owner)),
+            Event(f"{owner}-1", "conversation_opened", START + timedelta(days=owner), BY_CONTACT),
             Event(f"{owner}-2", "order_paid", START + timedelta(days=owner, hours=1)),
         ]
 
@@ -520,7 +524,7 @@ def test_who_merges_or_is_erased_leaves_nothing_behind(engines: dict[str, str], 
 def test_an_increment_evaluates_only_whom_it_has_to(engines: dict[str, str], increments: dict[str, str]) -> None:
     def asked(day: int) -> list[Event]:
         return [
-            Event(f"{day}-1", "conversation_opened", START),
+            Event(f"{day}-1", "conversation_opened", START, BY_CONTACT),
             Event(f"{day}-2", "message_sent", START + timedelta(day)),
         ]
 
@@ -543,7 +547,7 @@ def test_an_increment_evaluates_only_whom_it_has_to(engines: dict[str, str], inc
 
 
 def test_another_engine_evaluates_everyone(engines: dict[str, str], increments: dict[str, str]) -> None:
-    told = {owner: [Event(f"{owner}", "conversation_opened", START)] for owner in range(3)}
+    told = {owner: [Event(f"{owner}", "conversation_opened", START, BY_CONTACT)] for owner in range(3)}
     with duckdb.connect(config={"threads": 1}) as connection:
         load(connection, told, "person", AS_OF)
         refresh(connection, increments, engines, Night(AS_OF, told, ["conversation"]))
