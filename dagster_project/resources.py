@@ -5,6 +5,7 @@ Belongs here: what more than one folder of `defs/` needs. Does not: assets and c
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -133,28 +134,32 @@ def dbt_cli() -> Dbt:
 
 
 def dbt_manifest() -> Path:
-    """dbt's manifest; parsed first when it is missing or older than a file of the project."""
+    """dbt's manifest; parsed first when it is missing or was made from other files than those of the project."""
     project = dbt_project()
-    _parse_if_changed(project.manifest_path, _last_change(project.project_dir))
+    _parse_if_changed(project.manifest_path, _content(project.project_dir))
     return project.manifest_path
 
 
 @cache
-def _parse_if_changed(manifest: Path, changed_at: float) -> None:
-    if manifest.exists() and manifest.stat().st_mtime >= changed_at:
+def _parse_if_changed(manifest: Path, content: str) -> None:
+    # By content, not by time: a data folder may have been filled by another checkout, or restored.
+    parsed_from = manifest.with_name("parsed_from.sha256")
+    if manifest.exists() and parsed_from.exists() and parsed_from.read_text() == content:
         return
     dbt_cli().cli(["parse"], target_path=manifest.parent).wait()
+    parsed_from.write_text(content)
 
 
-def _last_change(folder: Path) -> float:
-    """Instant of the last change of a file or of a folder's entries; what tools generate does not count."""
-    generated = {"target", "logs", "dbt_packages"}
-    newest = 0.0
+def _content(folder: Path) -> str:
+    """Hash of the names and contents of a folder's files; what tools generate does not count."""
+    generated = {"target", "logs", "dbt_packages", "__pycache__"}
+    digest = hashlib.sha256()
     for path, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if name not in generated]
-        names = [path, *(os.path.join(path, name) for name in files if name != ".user.yml")]
-        newest = max(newest, *(os.stat(name).st_mtime for name in names if name != str(folder)), 0.0)
-    return newest
+        folders[:] = sorted(name for name in folders if name not in generated)
+        for name in sorted(name for name in files if name != ".user.yml"):
+            file = Path(path, name)
+            digest.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def all_sources() -> tuple[str, ...]:

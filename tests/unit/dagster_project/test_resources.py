@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus, asset, in_process_executor, materialize
 
+from dagster_project import resources
 from dagster_project.lock import writer_lock
 from dagster_project.resources import Refresh
 from ingestion import config
@@ -100,3 +101,19 @@ def test_the_executor_of_the_project_runs_in_one_process(data_dir: Path) -> None
 
     assert definitions.resolve_job_def("nightly_refresh").executor_def is in_process_executor
     assert defs() is definitions, "loaded twice"
+
+
+def test_the_project_is_parsed_anew_when_its_content_is_another_whatever_the_times_say(tmp_path: Path) -> None:
+    model = tmp_path / "models" / "one.sql"
+    model.parent.mkdir()
+    model.write_text("select 1")
+    (tmp_path / "target").mkdir()
+    before = resources._content(tmp_path)
+    (tmp_path / "target" / "manifest.json").write_text("{}")
+    os.utime(model, (2_000_000_000, 2_000_000_000))
+    assert resources._content(tmp_path) == before
+    model.write_text("select 2")
+    os.utime(model, (0, 0))
+    edited = resources._content(tmp_path)
+    model.rename(model.with_name("two.sql"))
+    assert len({before, edited, resources._content(tmp_path)}) == 3
