@@ -1,6 +1,8 @@
 """Builders of the expectations that suites share: each says in one sentence what it holds.
 
-Severity: `fail` stops the line, `warn` is reported and lets the refresh go on.
+Severity: `fail` stops the line, `warn` is reported and lets the refresh go on. What stops the line is a batch,
+never one record: a record that cannot be is rejected where it arrives (`ingestion`). So a share (`filled`, `between`,
+`known`, …) stops it only in a batch of at least `MIN_ROWS` rows, and leaves room for a few odd ones.
 """
 
 from __future__ import annotations
@@ -15,23 +17,26 @@ from expectations.batch import Batch
 
 Severity = Literal["warn", "fail"]
 GX_SEVERITY = {"warn": "warning", "fail": "critical"}
+MIN_ROWS = 20  # below it, one row is a large share of a raw batch
 
 
-def _common(sentence: str, severity: Severity) -> dict[str, Any]:
-    return {"meta": {"sentence": sentence}, "severity": GX_SEVERITY[severity]}
+def _common(sentence: str, severity: Severity, *, is_share: bool = False) -> dict[str, Any]:
+    return {"meta": {"sentence": sentence, "is_share": is_share}, "severity": GX_SEVERITY[severity]}
 
 
-def no_rows(sentence: str, sql: str, severity: Severity = "fail") -> Expectation:
+def no_rows(sentence: str, sql: str, severity: Severity = "fail", *, is_share: bool = False) -> Expectation:
     """No row may be returned by `sql`; `{batch}` stands for the rows under judgement."""
     # Great Expectations puts an alias behind the batch in some queries and none in others.
     query = sql.replace("{batch}", "(select * from {batch})")
-    return gxe.UnexpectedRowsExpectation(unexpected_rows_query=query, **_common(sentence, severity))
+    return gxe.UnexpectedRowsExpectation(unexpected_rows_query=query, **_common(sentence, severity, is_share=is_share))
 
 
 def filled(column: str, at_least: float, severity: Severity = "fail") -> Expectation:
     """`column` is not null in a share of rows of `at_least`."""
     sentence = f"{column} is filled in at least {at_least:.0%} of rows"
-    return gxe.ExpectColumnValuesToNotBeNull(column=column, mostly=at_least, **_common(sentence, severity))
+    return gxe.ExpectColumnValuesToNotBeNull(
+        column=column, mostly=at_least, **_common(sentence, severity, is_share=True)
+    )
 
 
 def any_filled(columns: Iterable[str], at_least: float, severity: Severity = "fail") -> Expectation:
@@ -43,6 +48,7 @@ def any_filled(columns: Iterable[str], at_least: float, severity: Severity = "fa
         f"select count(*) as row_count, count({any_of_them}) as filled_count from {{batch}} "
         f"having count({any_of_them}) < {at_least} * count(*)",
         severity,
+        is_share=True,
     )
 
 
@@ -69,8 +75,19 @@ def between(
         min_value=lowest,
         max_value=highest,
         mostly=mostly,
-        **_common(f"{column} is {bounds}{share}", severity),
+        **_common(f"{column} is {bounds}{share}", severity, is_share=True),
     )
+
+
+def within(column: str, limit: float) -> list[Expectation]:
+    """Hardly any value of `column` is larger than `limit`, with either sign; each one that is larger is shown.
+
+    A limit is no rule: currencies of small units have large amounts. In 5% of the rows it is another unit or column.
+    """
+    return [
+        between(column, -limit, limit, severity="warn"),
+        between(column, -limit, limit, mostly=0.95),
+    ]
 
 
 def known(column: str, values: Iterable[str], *, mostly: float = 1.0, severity: Severity = "warn") -> Expectation:
@@ -80,23 +97,25 @@ def known(column: str, values: Iterable[str], *, mostly: float = 1.0, severity: 
         column=column,
         value_set=listed,
         mostly=mostly,
-        **_common(f"{column} is one of {', '.join(listed)}", severity),
+        **_common(f"{column} is one of {', '.join(listed)}", severity, is_share=True),
     )
 
 
 def not_ahead(batch: Batch, column: str) -> Expectation:
-    """Nothing happened more than a day after "now": an account's clock or time zone is wrong."""
+    """No record says that it was made more than a day after "now": an account's clock or time zone is wrong."""
     return no_rows(
         f"no {column} is more than a day ahead of the refresh",
         f"select * from {{batch}} where {column}::timestamptz > {batch.as_of_sql} + interval 1 day",
+        "warn",
     )
 
 
 def fresh(batch: Batch, column: str, days: int, severity: Severity = "warn") -> Expectation:
-    """The newest row of the table, whenever it was loaded, is at most `days` old."""
+    """The newest row of the table, whenever it was loaded, is at most `days` old; one from the future is not news."""
     return no_rows(
         f"the newest {column} is at most {days} days old",
         f"select max({column}) as newest from {batch.relation} "
+        f"where {column}::timestamptz <= {batch.as_of_sql} + interval 1 day "
         f"having max({column}::timestamptz) < {batch.as_of_sql} - interval {days} day",
         severity,
     )

@@ -24,6 +24,7 @@ from great_expectations.core.expectation_validation_result import ExpectationVal
 from sqlalchemy.dialects import registry
 
 from expectations.batch import Batch
+from expectations.plausibility import MIN_ROWS
 from expectations.suites import Suite
 
 Status = Literal["passed", "warned", "failed", "skipped"]
@@ -41,7 +42,7 @@ class Result:
     Attributes:
         suite: `<schema>.<table>`.
         expectation: what was expected, in one sentence; for a skipped suite, `all expectations`.
-        status: `warned` is a failure that lets the refresh go on.
+        status: `warned` is a failure that lets the refresh go on; so is a failed share of a small batch.
         observed: the value seen, or why the suite was skipped.
         samples: at most five offending rows, as text.
     """
@@ -96,7 +97,9 @@ class Runner:
         observed = _observed(found.result)
         if found.success:
             return Result(suite.name, sentence, "passed", observed)
-        status: Status = "warned" if configuration.severity == "warning" else "failed"
+        # a mart is judged whole, however small
+        is_too_small = suite.source is not None and batch.rows < MIN_ROWS and (configuration.meta or {})["is_share"]
+        status: Status = "warned" if configuration.severity == "warning" or is_too_small else "failed"
         return Result(suite.name, sentence, status, observed, tuple(self._samples(batch, condition, found)))
 
     def _samples(self, batch: Batch, condition: str, found: ExpectationValidationResult) -> Iterator[str]:

@@ -27,6 +27,7 @@ from ingestion.tables import RawTable
 log = logging.getLogger(__name__)
 
 AHEAD_AT_MOST = timedelta(days=1)  # clocks and time zones differ; what lies further ahead has not happened
+IS_AHEAD = "is more than a day ahead of the load: correct the record, or the clock that wrote it"
 
 # The current versions of a table that agree with one of the given keys (column to text) in each column that it names.
 CurrentVersions = Callable[[RawTable, Sequence[Mapping[str, str]]], Iterable[dict[str, Any]]]
@@ -122,12 +123,11 @@ class Intake:
     def _ahead(self, table: RawTable, row: Mapping[str, Any]) -> str | None:
         """Why a fact cannot have happened yet; None where it can."""
         moment = row.get(table.happened_at) if table.happened_at else None
-        if moment is None or moment <= self.as_of + AHEAD_AT_MOST:
+        latest = self.as_of + AHEAD_AT_MOST
+        if moment is None or (moment <= latest if isinstance(moment, datetime) else moment <= latest.date()):
             return None
-        return (
-            f"{table.happened_at}: {moment.isoformat()} is more than a day ahead of this load "
-            f"({self.as_of.isoformat()}): the clock of whoever wrote it is wrong"
-        )
+        # without the instant of the load: the same record rejected again is the same rejection
+        return f"{table.happened_at}: {moment.isoformat()} {IS_AHEAD}"
 
     def _count_kind(self, table: RawTable, record: Any, *, is_loaded: bool) -> None:
         kind = record.get(table.kind) if table.kind and isinstance(record, Mapping) else None

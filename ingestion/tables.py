@@ -61,8 +61,9 @@ class RawTable:
             empty where the source itself gives each load its scope (dlt's `destination_scope`).
         row_key: of `versions` whose unit holds several rows, the columns that tell these apart; by default the key
             and the row's `id`. By it a rejected row is known to be one that is already there.
-        happened_at: the column that says when a fact happened, where it cannot lie ahead: a row that is more than a
-            day ahead of its load is rejected.
+        happened_at: the column that says when a fact happened, or on which day, where that cannot lie ahead: a row that
+            is more than a day ahead of its load is rejected. None for people, whose records are worth more than their
+            dates, and for what may be planned (a subscription that starts next month).
         kind: the column that says of which kind a fact is, where a table holds several: a kind of which every row is
             rejected is told apart from a few bad rows.
     """

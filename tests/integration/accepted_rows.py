@@ -192,7 +192,7 @@ def _through_mappings(
             entities += [f"      {field}: {field}" for field in fields]
         mapping = folder / f"{name}.yml"
         mapping.write_text("\n".join([*lines, *entities]) + "\n")
-        evaluations.append((name, company, Evaluation(read_mapping(mapping), folder)))
+        evaluations.append((name, company, Evaluation(read_mapping(mapping), folder, AS_OF)))
     for table in tables:
         rows = []
         for _, company, evaluation in evaluations:

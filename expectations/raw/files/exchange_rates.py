@@ -5,12 +5,11 @@ from __future__ import annotations
 from great_expectations.expectations.expectation import Expectation
 
 from expectations.batch import Batch
-from expectations.plausibility import fresh, no_rows, not_ahead
+from expectations.plausibility import fresh, no_rows
 
 
 def expectations(batch: Batch) -> list[Expectation]:
     return [
-        not_ahead(batch, "rate_date"),
         fresh(batch, "rate_date", days=10),
         no_rows(
             "no rate moves by more than 20% from one day to the next",

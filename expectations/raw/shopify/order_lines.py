@@ -5,15 +5,15 @@ from __future__ import annotations
 from great_expectations.expectations.expectation import Expectation
 
 from expectations.batch import Batch
-from expectations.plausibility import between, mostly_below_price, steady_mean
+from expectations.plausibility import mostly_below_price, steady_mean, within
 
 
 def expectations(batch: Batch) -> list[Expectation]:
     return [
-        between("quantity", 0, 1e6, mostly=0.999),
-        between("unit_price", 0, 1e8, mostly=0.999),
+        *within("quantity", 1e6),
+        *within("unit_price", 1e8),
         steady_mean(batch, "unit_price", by="currency_code"),
-        between("unit_cost", 0, 1e8, mostly=0.999),
+        *within("unit_cost", 1e8),
         # The cost of a pack at the price of a piece. A cost in another currency than the price is not compared.
         mostly_below_price("unit_cost", "unit_price", where="unit_cost_currency_code = currency_code"),
     ]

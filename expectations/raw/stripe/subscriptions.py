@@ -5,12 +5,11 @@ from __future__ import annotations
 from great_expectations.expectations.expectation import Expectation
 
 from expectations.batch import Batch
-from expectations.plausibility import known, not_ahead
+from expectations.plausibility import known
 
 
 def expectations(batch: Batch) -> list[Expectation]:
     return [
-        not_ahead(batch, "created"),
         known(
             "status",
             ["active", "canceled", "incomplete", "incomplete_expired", "past_due", "paused", "trialing", "unpaid"],

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from dlt.common.schema.typing import TScd2StrategyDict
 from dlt.extract import DltResource
 
 from ingestion import config
-from ingestion.intake import Intake
+from ingestion.intake import AHEAD_AT_MOST, Intake
 from ingestion.sources.files.canonical import columns, entity_row
 from ingestion.sources.files.evaluation import Evaluation, no_rows
 from ingestion.sources.files.inputs import find_files
@@ -62,12 +63,18 @@ class _Load:
         """The entity's rows of every mapping that changed, at most one Arrow table.
 
         What is read replaces the mapping's rows; the state of the resource remembers what was read, so that it
-        moves together with the data.
+        moves together with the data. It remembers, too, when the first of the facts that were turned away because they
+        lay ahead happens: from then on the files are read again, though nobody changed them.
         """
         mappings = {mapping.name: mapping for mapping in self._all() if table.name in mapping.entities}
         state = dlt.current.resource_state(table.name).setdefault("mappings", {})
+        next_at = dlt.current.resource_state(table.name).setdefault("next_at", {})
         prints = {name: self._fingerprint(table, mapping) for name, mapping in mappings.items()}
-        changed = [name for name, fingerprint in prints.items() if state.get(name) != fingerprint]
+        changed = [
+            name
+            for name, fingerprint in prints.items()
+            if state.get(name) != fingerprint or (name in next_at and self._has_come(next_at[name]))
+        ]
         gone = sorted(state.keys() - mappings.keys())
         tables = []
         for name in changed:
@@ -76,11 +83,15 @@ class _Load:
             tables.append(result.rows)
             self._done(name, table)
             state[name] = prints[name]
+            next_at.pop(name, None)
+            if result.next_at:
+                next_at[name] = result.next_at.isoformat()
         for name in (name for name in prints if name not in changed):
             self._done(name, table)
         for name in gone:
             logger.warning("files: no mapping named %s fills %s any more; its rows are retired", name, table.name)
             del state[name]
+            next_at.pop(name, None)
         if changed or gone:
             # The scope is what the new rows replace. A merge key would not do: where a mapping has no row left, it
             # retires none.
@@ -92,6 +103,9 @@ class _Load:
             }
             rows = pa.concat_tables(tables) if tables else no_rows(table.name)  # the merge runs, and retires
             yield dlt.mark.with_hints(rows, dlt.mark.make_hints(write_disposition=disposition))
+
+    def _has_come(self, instant: str) -> bool:
+        return datetime.fromisoformat(instant) <= self._intake.as_of + AHEAD_AT_MOST
 
     def _all(self) -> list[FileMapping]:
         if self._mappings is None:
@@ -117,7 +131,7 @@ class _Load:
 
     def _evaluation(self, mapping: FileMapping) -> Evaluation:
         if mapping.name not in self._evaluations:
-            evaluation = self._evaluations[mapping.name] = Evaluation(mapping, self._data_path)
+            evaluation = self._evaluations[mapping.name] = Evaluation(mapping, self._data_path, self._intake.as_of)
             for rows in evaluation.inputs:
                 resource = f"inputs.{mapping.name}.{rows.name}"
                 self._intake.count_set(resource, loaded=rows.taken, rejections=rows.rejections)

@@ -86,3 +86,4 @@ def entity_row(table: RawTable) -> type[Entity]:
 
 
 ENTITIES: dict[str, type[Entity]] = {table.name: entity_row(table) for table in TABLES}
+HAPPENED_AT: dict[str, str | None] = {table.name: table.happened_at for table in TABLES}

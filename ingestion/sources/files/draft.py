@@ -25,6 +25,7 @@ from typing import Any
 
 import duckdb
 
+from ingestion import config
 from ingestion.sources.files.canonical import ENTITIES, columns
 from ingestion.sources.files.dialect import read_dialect
 from ingestion.sources.files.evaluation import Evaluation
@@ -956,7 +957,7 @@ def report(file: Path, folder: Path) -> list[str]:
     Raises:
         MappingError: the draft does not load.
     """
-    evaluation = Evaluation(read_mapping(file), folder)
+    evaluation = Evaluation(read_mapping(file), folder, config.as_of())
     try:
         lines = []
         for rows in evaluation.inputs:

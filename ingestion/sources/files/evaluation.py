@@ -13,12 +13,14 @@ import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from ingestion.sources.files.canonical import ENTITIES, Column, columns
+from ingestion.intake import AHEAD_AT_MOST, IS_AHEAD
+from ingestion.sources.files.canonical import ENTITIES, HAPPENED_AT, Column, columns
 from ingestion.sources.files.inputs import ROW, Rejection, column_names, find_files, literal, load_input, quoted
 from ingestion.sources.files.mapping import EntityMapping, FileMapping, Input, MappingError, sql_words, suggestion
 from ingestion.sources.files.models import RowRule
@@ -39,21 +41,34 @@ class InputRows:
 
 @dataclass(frozen=True)
 class EntityRows:
-    """Rows of one entity (`mapping`, `company`, the canonical columns, `_dlt_id`) and candidates that did not fit."""
+    """What became of the candidates of one entity.
+
+    Attributes:
+        rows: those that fit: `mapping`, `company`, the canonical columns, `_dlt_id`.
+        rejections: the others.
+        next_at: when the first of those that had not happened yet happens, UTC; None where there are none.
+    """
 
     rows: pa.Table
     rejections: list[Rejection]
+    next_at: datetime | None
 
 
 class Evaluation:
     """One mapping, its files read, the rows that no entity may take set aside, every expression checked.
 
+    Args:
+        mapping: what to read, and as what.
+        data_path: the folder of the files.
+        as_of: the instant that this load calls now; a fact more than a day ahead of it is turned away.
+
     Raises:
         MappingError: an input cannot be read, or an expression cannot work; one problem a line.
     """
 
-    def __init__(self, mapping: FileMapping, data_path: Path) -> None:
+    def __init__(self, mapping: FileMapping, data_path: Path, as_of: datetime) -> None:
         self.mapping = mapping
+        self._latest = as_of + AHEAD_AT_MOST
         self._spill = tempfile.TemporaryDirectory(prefix="mapping-")
         self._connection = duckdb.connect(
             config={"temp_directory": self._spill.name, "autoinstall_known_extensions": False}
@@ -169,6 +184,7 @@ class Evaluation:
         """
         entity = self.mapping.entities[name]
         canonical = columns(ENTITIES[name])
+        happened = [(number, column) for number, column in enumerate(canonical) if column.name == HAPPENED_AT[name]]
         types = self._compute_values(entity, canonical)
         source = self.mapping.inputs[entity.input]
         reading = Reading(self.mapping.timezone, source.decimal, source.date_formats)
@@ -181,6 +197,7 @@ class Evaluation:
                     if column.name in types
                 ),
                 *(_row_problem(rule, canonical) for rule in ENTITIES[name].row_rules),
+                *(_ahead_problem(number, column, self._is_ahead(column)) for number, column in happened),
             ]
         )
         keys = ", ".join(quoted(column) for column in ENTITIES[name].unique_by)
@@ -224,11 +241,25 @@ class Evaluation:
             "FROM _judged "
             "WHERE problem IS NULL AND turn = 1"
         ).to_arrow_table()
+        next_at = self._next_at(happened[0][1]) if happened else None
         self._set_timezone()
         self._connection.execute("DROP TABLE _judged")
         self._connection.execute("DROP TABLE _candidates")
         rows = rows.cast(_obligations(rows.schema, canonical))
-        return EntityRows(rows, number_copies([{"record": record, "reason": reason} for record, reason in rejected]))
+        rejections = number_copies([{"record": record, "reason": reason} for record, reason in rejected])
+        return EntityRows(rows, rejections, next_at)
+
+    def _is_ahead(self, column: Column) -> str:
+        """SQL of whether a fact with this instant or day has not happened yet."""
+        # a day is compared with a day: as an instant it would depend on the session's zone
+        latest = self._latest.date() if column.sql_type == "DATE" else self._latest
+        return f"{quoted(column.name)} > {column.sql_type} {literal(latest.isoformat())}"
+
+    def _next_at(self, happened: Column) -> datetime | None:
+        """When the first of the judged facts that lie ahead happens; of a day its start in UTC."""
+        query = f"SELECT min({quoted(happened.name)})::TIMESTAMPTZ FROM _judged WHERE {self._is_ahead(happened)}"
+        found = self._connection.execute(query).fetchone()
+        return found[0] if found else None
 
     def _compute_values(self, entity: EntityMapping, canonical: tuple[Column, ...]) -> dict[str, str]:
         """Create `_candidates`, each row or group with its values as they come.
@@ -485,6 +516,11 @@ def _row_problem(rule: RowRule, canonical: tuple[Column, ...]) -> str:
     numbers = {column.name: number for number, column in enumerate(canonical)}
     shown = " || ', ' || ".join(_shown(canonical[numbers[name]], numbers[name]) for name in rule.columns)
     return f"CASE WHEN NOT ({rule.sql}) THEN {shown} || {literal(', but ' + rule.words)} END"
+
+
+def _ahead_problem(number: int, column: Column, is_ahead: str) -> str:
+    """SQL of what is wrong with the instant of a fact that has not happened yet, null where it has."""
+    return f"CASE WHEN {is_ahead} THEN {_shown(column, number)} || {literal(f' {IS_AHEAD}')} END"
 
 
 def _first_lines(error: Exception) -> str:

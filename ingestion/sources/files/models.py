@@ -332,20 +332,21 @@ class ExchangeRate(Entity):
     rate: Rate
 
 
-def _table(name: str, row: type[Row]) -> RawTable:
-    return RawTable(name, row, "versions", ())  # no merge key: what a load replaces is the scope that the source gives
+def _table(name: str, row: type[Row], happened_at: str | None = None) -> RawTable:
+    # no merge key: what a load replaces is the scope that the source gives
+    return RawTable(name, row, "versions", (), happened_at=happened_at)
 
 
 CUSTOMERS = _table("customers", Customer)
-ORDERS = _table("orders", Order)
+ORDERS = _table("orders", Order, "ordered_at")
 ORDER_LINES = _table("order_lines", OrderLine)
-REFUNDS = _table("refunds", Refund)
-LEADS = _table("leads", Lead)
-DEALS = _table("deals", Deal)
-AD_SPEND = _table("ad_spend", AdSpend)
-CONVERSATIONS = _table("conversations", Conversation)
-MESSAGES = _table("messages", Message)
-SURVEYS = _table("surveys", Survey)
+REFUNDS = _table("refunds", Refund, "refunded_at")
+LEADS = _table("leads", Lead, "created_at")
+DEALS = _table("deals", Deal, "created_at")
+AD_SPEND = _table("ad_spend", AdSpend, "spent_on")
+CONVERSATIONS = _table("conversations", Conversation, "opened_at")
+MESSAGES = _table("messages", Message, "sent_at")
+SURVEYS = _table("surveys", Survey, "responded_at")
 SUBSCRIPTIONS = _table("subscriptions", Subscription)
 EXCHANGE_RATES = _table("exchange_rates", ExchangeRate)
 TABLES = (

@@ -131,7 +131,7 @@ class DealStage(Row):
 
 CONTACTS = RawTable("contacts", Contact, "versions", ("id",))
 COMPANIES = RawTable("companies", Company, "versions", ("id",))
-DEALS = RawTable("deals", Deal, "versions", ("id",))
+DEALS = RawTable("deals", Deal, "versions", ("id",), happened_at="createdate")
 HISTORY_KEY = ("object_id", "property", "timestamp", "value")
 CONTACT_PROPERTY_HISTORY = RawTable(
     "contact_property_history", PropertyChange, "events", HISTORY_KEY, happened_at="timestamp"

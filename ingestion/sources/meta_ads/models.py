@@ -80,5 +80,7 @@ CAMPAIGNS = RawTable("campaigns", Campaign, "versions", ("id",))
 AD_SETS = RawTable("ad_sets", AdSet, "versions", ("id",))
 ADS = RawTable("ads", Ad, "versions", ("id",))
 # A row that does not come again retires nothing: Meta leaves out deleted ads, and what they cost was paid.
-AD_INSIGHTS = RawTable("ad_insights", AdInsight, "versions", ("account_id", "ad_id", "date_start"))
+AD_INSIGHTS = RawTable(
+    "ad_insights", AdInsight, "versions", ("account_id", "ad_id", "date_start"), happened_at="date_start"
+)
 TABLES = (AD_ACCOUNTS, CAMPAIGNS, AD_SETS, ADS, AD_INSIGHTS)

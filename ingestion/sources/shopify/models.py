@@ -163,10 +163,10 @@ class AbandonedCheckout(Row):
 
 
 CUSTOMERS = RawTable("customers", Customer, "versions", ("id",))
-ORDERS = RawTable("orders", Order, "versions", ("id",))
+ORDERS = RawTable("orders", Order, "versions", ("id",), happened_at="processed_at")
 ORDER_LINES = RawTable("order_lines", OrderLine, "versions", ("order_id",))
 ORDER_TRANSACTIONS = RawTable("order_transactions", OrderTransaction, "versions", ("order_id",))
-REFUNDS = RawTable("refunds", Refund, "versions", ("order_id",))
+REFUNDS = RawTable("refunds", Refund, "versions", ("order_id",), happened_at="created_at")
 REFUND_ITEMS = RawTable("refund_items", RefundItem, "versions", ("order_id",))
 ORDER_DISPUTES = RawTable("order_disputes", OrderDispute, "versions", ("order_id",))
 DELETIONS = RawTable("deletions", Deletion, "events", ("id",), happened_at="created_at")

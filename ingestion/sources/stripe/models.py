@@ -266,7 +266,7 @@ PRODUCTS = RawTable("products", Product, "versions", ("id",))
 PRICES = RawTable("prices", Price, "versions", ("id",))
 PRICE_TIERS = RawTable("price_tiers", PriceTier, "versions", ("price",))
 CUSTOMERS = RawTable("customers", Customer, "versions", ("id",))
-SUBSCRIPTIONS = RawTable("subscriptions", Subscription, "versions", ("id",))
+SUBSCRIPTIONS = RawTable("subscriptions", Subscription, "versions", ("id",), happened_at="created")
 SUBSCRIPTION_ITEMS = RawTable("subscription_items", SubscriptionItem, "versions", ("subscription",))
 SUBSCRIPTION_DISCOUNTS = RawTable("subscription_discounts", SubscriptionDiscount, "versions", ("subscription",))
 SUBSCRIPTION_EVENTS = RawTable(
@@ -275,11 +275,11 @@ SUBSCRIPTION_EVENTS = RawTable(
 SUBSCRIPTION_EVENT_ITEMS = RawTable(
     "subscription_event_items", SubscriptionEventItem, "events", ("event", "is_previous", "id")
 )
-INVOICES = RawTable("invoices", Invoice, "versions", ("id",))
+INVOICES = RawTable("invoices", Invoice, "versions", ("id",), happened_at="created")
 INVOICE_LINES = RawTable("invoice_lines", InvoiceLine, "versions", ("invoice",))
 INVOICE_PAYMENTS = RawTable("invoice_payments", InvoicePayment, "versions", ("id",))
-CHARGES = RawTable("charges", Charge, "versions", ("id",))
-REFUNDS = RawTable("refunds", Refund, "versions", ("id",))
+CHARGES = RawTable("charges", Charge, "versions", ("id",), happened_at="created")
+REFUNDS = RawTable("refunds", Refund, "versions", ("id",), happened_at="created")
 DISPUTE_TRANSACTIONS = RawTable("dispute_transactions", DisputeTransaction, "versions", ("dispute",))
 CREDIT_NOTES = RawTable("credit_notes", CreditNote, "versions", ("id",))
 TABLES = (

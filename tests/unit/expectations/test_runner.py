@@ -27,6 +27,7 @@ from expectations.plausibility import (
     not_ahead,
     rows_kept,
     steady_mean,
+    within,
 )
 from expectations.runner import Result, open_runner
 from expectations.suites import Suite
@@ -181,19 +182,50 @@ def test_the_warehouse_is_free_for_another_process_afterwards(judge, warehouse: 
     subprocess.run([sys.executable, "-c", code, str(warehouse)], check=True)
 
 
-def test_a_clock_ahead_of_the_refresh_fails(judge, warehouse: Path) -> None:
+@pytest.mark.parametrize(("rows", "status"), [(19, "warned"), (20, "failed")])
+def test_a_share_of_a_small_batch_does_not_stop_the_line(judge, warehouse: Path, rows: int, status: str) -> None:
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(f"delete from raw_shop.orders where id >= {rows}")
+    results, _ = judge(lambda batch: [any_filled(["currency"], 0.9), known("currency", ["USD"], severity="fail")])
+
+    assert [result.status for result in results] == [status, status]
+
+
+def test_a_share_of_a_small_mart_fails(judge) -> None:
+    assert only(judge(lambda batch: filled("nullif(worth, 0)", 1.0), "marts.people")).status == "failed"
+
+
+def test_one_value_beyond_a_limit_is_shown_and_many_stop_the_line(judge, warehouse: Path) -> None:
+    outcomes = {}
+    for beyond in (0, 1, 4, 5):
+        with duckdb.connect(str(warehouse)) as connection:
+            connection.execute("update raw_shop.orders set amount = case when id < ? then -1000 else 10 end", [beyond])
+        results, _ = judge(lambda batch: within("amount", 200))
+        outcomes[beyond] = [result.status for result in results]
+
+    assert outcomes == {
+        0: ["passed", "passed"],
+        1: ["warned", "passed"],
+        4: ["warned", "passed"],
+        5: ["warned", "failed"],
+    }
+
+
+def test_a_clock_ahead_of_the_refresh_warns(judge, warehouse: Path) -> None:
     assert only(judge(lambda batch: not_ahead(batch, "ordered_at"))).status == "passed"
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("update raw_shop.orders set ordered_at = timestamptz '2026-11-02 00:00:00+00' where id = 7")
 
     result = only(judge(lambda batch: not_ahead(batch, "ordered_at")))
-    assert result.status == "failed"
+    assert result.status == "warned"
     assert result.samples[0].startswith("id=7,")
 
 
-def test_a_table_that_nothing_new_reached_is_stale(judge) -> None:
+def test_a_table_that_nothing_new_reached_is_stale(judge, warehouse: Path) -> None:
     assert only(judge(lambda batch: fresh(batch, "ordered_at", days=2))).status == "passed"
 
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("update raw_shop.orders set ordered_at = timestamptz '2026-12-24 00:00:00+00' where id = 7")
     stale = only(judge(lambda batch: fresh(batch, "ordered_at", days=0)))
     assert (stale.status, stale.samples) == ("warned", ("newest=2026-10-30 12:00:00+00:00",))
 

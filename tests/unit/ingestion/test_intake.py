@@ -85,7 +85,7 @@ def test_what_lies_more_than_a_day_ahead_of_the_load_is_rejected_with_its_reason
     records = [{"id": f"{n}", "at": NOW + timedelta(hours=hours)} for n, hours in enumerate(hours_ahead)]
     rows = list(intake.accept(FACTS, records, origin="day.jsonl"))
     assert [row["id"] for row in rows] == [f"{n}" for n, hours in enumerate(hours_ahead) if hours <= 24]
-    assert all("ahead of this load" in rejection["reason"] for rejection in intake.rejections())
+    assert all("ahead of the load" in rejection["reason"] for rejection in intake.rejections())
     assert intake.received["facts"] == intake.loaded["facts"] + intake.rejected["facts"]
 
 

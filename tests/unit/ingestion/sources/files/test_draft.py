@@ -27,6 +27,7 @@ from ingestion.sources.files.draft import main, write_draft
 from ingestion.sources.files.evaluation import Evaluation
 from ingestion.sources.files.mapping import read_mapping
 from ingestion.sources.files.vocabulary import ROLES
+from tests.unit.ingestion.sources.files.evaluating import AFTER_ALL
 
 Record = dict[str, Any]
 
@@ -61,7 +62,7 @@ def load(folder: Path) -> dict[str, list[Record]]:
     """What the draft of a folder loads; nothing may be rejected."""
     file = folder / "mapping.yml"
     file.write_text(write_draft(folder), encoding="utf-8")
-    evaluation = Evaluation(read_mapping(file), folder)
+    evaluation = Evaluation(read_mapping(file), folder, AFTER_ALL)
     try:
         loaded = {}
         for name in evaluation.mapping.entities:

@@ -108,6 +108,35 @@ def test_a_changed_file_replaces_its_rows_and_leaves_the_others_untouched(folder
     assert query("SELECT count(*) FROM raw_files.exchange_rates WHERE rate::DOUBLE = 1.1") == [2]
 
 
+def test_a_fact_that_lies_ahead_is_turned_away_until_it_happens(
+    folder: Path, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A typing error stays a rejection; a fact that only came early is loaded when it happens, from the same file."""
+    (folder / "mappings" / "shop.yml").write_text(
+        "name: shop\ninputs: {orders: {path: orders.csv}}\nentities:\n  orders:\n    from: orders\n"
+        "    columns: {order_id: id, ordered_at: at, currency: \"'EUR'\"}\n"
+    )
+    (folder / "files" / "orders.csv").write_text("id,at\na,2026-03-01\nb,2026-03-09\nc,2062-03-01\n")
+
+    def orders_as_of(day: str) -> tuple[list[Any], tuple[int, int, int]]:
+        monkeypatch.setenv("LIFECYCLE_AS_OF", f"{day}T06:00:00Z")
+        intake = load()
+        return query("SELECT order_id FROM raw_files.orders WHERE _dlt_valid_to IS NULL ORDER BY 1"), counts(
+            intake, "orders"
+        )
+
+    assert orders_as_of("2026-03-02") == (["a"], (3, 1, 2))
+    assert orders_as_of("2026-03-03") == (["a"], (0, 0, 0))  # nothing has come: the file is not read again
+    assert orders_as_of("2026-03-08") == (["a", "b"], (3, 2, 1))  # a day ahead is another time zone
+    assert orders_as_of("2026-03-09") == (["a", "b"], (0, 0, 0))
+    reasons = query("SELECT reason FROM raw_files.rejected_records ORDER BY 1")
+    assert len(reasons) == 2 and all("ordered_at: '20" in reason and "ahead" in reason for reason in reasons)
+
+    # corrected
+    (folder / "files" / "orders.csv").write_text("id,at\na,2026-03-01\nb,2026-03-09\nc,2026-03-05 10:00\n")
+    assert orders_as_of("2026-03-09") == (["a", "b", "c"], (3, 3, 0))
+
+
 def test_mappings_do_not_touch_each_other_and_one_that_goes_takes_its_rows(folder: Path, query: Query) -> None:
     mapping(folder, "ecb", "2025-03-01,EUR,USD,1.1")
     mapping(folder, "bank", "2025-03-01,EUR,USD,1.3")
@@ -179,7 +208,7 @@ def test_a_warehouse_from_before_companies_goes_on(folder: Path, query: Query, m
 
         def rows_then(evaluation: Evaluation, name: str) -> EntityRows:
             found = evaluated(evaluation, name)
-            return EntityRows(found.rows.drop_columns(["company"]), found.rejections)
+            return EntityRows(found.rows.drop_columns(["company"]), found.rejections, found.next_at)
 
         before.setattr(RawTable, "columns", columns_then)
         before.setattr(Evaluation, "entity", rows_then)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from ingestion import limits
-from ingestion.sources.files.canonical import ENTITIES, columns
-from tests.unit.ingestion.sources.files.evaluating import evaluate, reasons
+from ingestion.sources.files.canonical import ENTITIES, HAPPENED_AT, columns
+from tests.unit.ingestion.sources.files.evaluating import AFTER_ALL, evaluate, reasons
 
 ORDER = {"order_id": "1", "ordered_at": "2026-03-01 10:00", "currency": "EUR"}
 LINE = {"order_line_id": "1", "order_id": "1", "quantity": "2", "unit_price": "19.99"}
@@ -46,7 +46,7 @@ GOOD: dict[str, dict[str, str]] = {
 }
 
 
-def judged(folder: Path, entity: str, *rows: dict[str, str]) -> list[str]:
+def judged(folder: Path, entity: str, *rows: dict[str, str], as_of: datetime = AFTER_ALL) -> list[str]:
     """Why rows are turned away, in their order; nothing: all of them are loaded."""
     filled = sorted({column for row in rows for column in row})
     with (folder / "rows.csv").open("w", newline="") as file:
@@ -58,7 +58,7 @@ def judged(folder: Path, entity: str, *rows: dict[str, str]) -> list[str]:
         "inputs": {"rows": {"path": "rows.csv"}},
         "entities": {entity: {"from": "rows", "columns": {column: column for column in filled}}},
     }
-    found = evaluate(folder, yaml.safe_dump(mapping))[0][entity]
+    found = evaluate(folder, yaml.safe_dump(mapping), as_of)[0][entity]
     assert found.rows.num_rows + len(found.rejections) == len(rows)
     return reasons(found)
 
@@ -170,6 +170,19 @@ def test_what_lies_beyond_them_is_rejected_with_its_reason(
 ) -> None:
     found = judged(tmp_path, entity, GOOD[entity] | changes)
     assert len(found) == 1 and reason in found[0], found
+
+
+@pytest.mark.parametrize("entity", sorted(name for name, column in HAPPENED_AT.items() if column))
+def test_what_lies_more_than_a_day_ahead_of_the_load_is_rejected(tmp_path: Path, entity: str) -> None:
+    """A day is compared with a day: it may be tomorrow's somewhere."""
+    column = HAPPENED_AT[entity]
+    assert column is not None
+    days = ["2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04", "2062-03-01"]
+    keys = ENTITIES[entity].unique_by[0]
+    rows = [GOOD[entity] | {column: day} | ({} if keys == column else {keys: day}) for day in days]
+    found = judged(tmp_path, entity, *rows, as_of=datetime(2026, 3, 2, 12, tzinfo=UTC))
+    ahead = "is more than a day ahead of the load: correct the record, or the clock that wrote it"
+    assert found == [f"{column}: '2026-03-04' {ahead}", f"{column}: '2062-03-01' {ahead}"]
 
 
 def test_a_reason_of_several_columns_shows_their_values(tmp_path: Path) -> None:
