@@ -1,5 +1,6 @@
 with
     persons as (select * from {{ ref("dim_persons") }}),
+    customers as (select * from {{ ref("dim_customers") }}),
     campaigns as (select * from {{ ref("dim_campaigns") }}),
     ad_spend as (select * from {{ ref("fct_ad_spend") }}),
     revenue_entries as (select * from {{ ref("fct_revenue_entries") }}),
@@ -21,8 +22,7 @@ with
         select
             person_id,
             sum(amount_reporting) as revenue_amount_reporting,
-            count(distinct case when entry_type = 'sale' then order_id end) as paid_order_count,
-            count(case when entry_type in ('sale', 'subscription_payment') then 1 end) as payment_count
+            count(distinct case when entry_type = 'sale' then order_id end) as paid_order_count
         from revenue_entries
         where person_id is not null
         group by person_id
@@ -42,11 +42,12 @@ with
                 {{ dbt.date_trunc("month", "coalesce(persons.first_touched_at, persons.created_at)") }} as date
             ) as cohort_month,
             count(*) as person_count,
-            count(case when person_revenue.payment_count > 0 then 1 end) as customer_count,
+            count(customers.person_id) as customer_count,
             sum(person_revenue.paid_order_count) as paid_order_count,
             sum(won_deals.won_deal_count) as won_deal_count,
             sum(person_revenue.revenue_amount_reporting) as revenue_amount_reporting
         from persons
+        left join customers on customers.person_id = persons.person_id
         left join person_revenue on person_revenue.person_id = persons.person_id
         left join won_deals on won_deals.person_id = persons.person_id
         group by
