@@ -13,7 +13,8 @@ with
             sum(spend_amount_reporting) as spend_amount_reporting,
             count(case when spend_amount_reporting is null then 1 end) as unconverted_spend_count,
             sum(impressions) as impressions,
-            sum(clicks) as clicks
+            sum(clicks) as clicks,
+            sum(claimed_conversion_count) as claimed_conversion_count
         from ad_spend
         group by campaign_id, cast({{ dbt.date_trunc("month", "spent_on") }} as date)
     ),
@@ -67,6 +68,7 @@ with
             coalesce(spend.unconverted_spend_count, 0)::bigint as unconverted_spend_count,
             coalesce(spend.impressions, 0)::bigint as impressions,
             coalesce(spend.clicks, 0)::bigint as clicks,
+            {{ money("spend.claimed_conversion_count") }} as claimed_conversion_count,
             coalesce(acquired.person_count, 0)::bigint as person_count,
             coalesce(acquired.customer_count, 0)::bigint as customer_count,
             coalesce(acquired.paid_order_count, 0)::bigint as paid_order_count,
@@ -87,6 +89,7 @@ with
             joined.unconverted_spend_count,
             joined.impressions,
             joined.clicks,
+            joined.claimed_conversion_count,
             joined.person_count,
             joined.customer_count,
             joined.paid_order_count,
