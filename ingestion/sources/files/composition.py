@@ -21,6 +21,7 @@ from ingestion.sources.files.recognition import (
     Link,
     Match,
     Reading,
+    looks_like_id,
     match_columns,
     named,
     outcomes,
@@ -217,7 +218,7 @@ class Composer:
             column in lines and named(lines[column].profile.words, ROLES["order_lines"][column]) >= 0.5
             for column in ("quantity", "unit_price")
         )
-        if order.profile.is_unique and not named_lines:
+        if order.profile.is_unique and not (named_lines or self._is_line_a_row(table, order.profile, lines)):
             return None
         of_order, of_line = self._split_columns(table, order.profile)
         lines = match_columns("order_lines", of_line, self._links, self._claimed)
@@ -241,6 +242,14 @@ class Composer:
         if lines:
             lines["order_id"] = order
         return self._book_claims(table, orders, lines, of_order)
+
+    def _is_line_a_row(self, table: Table, order: Profile, lines: Mapping[str, Match]) -> bool:
+        """Whether rows are lines though no order has two: a second key, pieces and a price say so."""
+        return (
+            all(column in lines for column in ("quantity", "unit_price"))
+            and lines["unit_price"].profile.is_money
+            and any(column.is_unique and looks_like_id(column) for column in table.profiles if column is not order)
+        )
 
     def _split_columns(self, table: Table, order: Profile) -> tuple[list[Profile], list[Profile]]:
         """The columns that are one for all lines of an order, and those that may differ, without the order's own."""
@@ -424,7 +433,7 @@ class Composer:
             return f"CASE lower({name}) {cases} END"
         if kind in ("flag", "outcome") and not column.values <= _PLAIN_FLAGS:
             return f"lower({name}) IN ({', '.join(literal(value) for value in sorted(column.values & _YES))})"
-        if kind in ("country", "text", "wording", "category", "name", "id"):
+        if kind in ("country", "company", "person", "text", "wording", "category", "name", "id"):
             for placeholder in column.placeholders:
                 name = f"nullif({name}, {literal(placeholder)})"
         return name

@@ -25,6 +25,7 @@ from ingestion.sources.files.profiles import Profile, profile
 from ingestion.sources.files.recognition import (
     Link,
     looks_like_id,
+    looks_like_title,
     named,
 )
 from ingestion.sources.files.vocabulary import (
@@ -178,17 +179,15 @@ def _choose_keys(table: Table) -> None:
 def find_links(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> list[Link]:
     """Columns whose values are keys of another input."""
     links = []
-    keys = [column for table in tables for column in table.profiles if column.is_unique and looks_like_id(column)]
-    for table in tables:
-        for column in table.profiles:
-            if not looks_like_id(column):
+    columns = [column for table in tables for column in table.profiles]
+    shared = [column for column in columns if looks_like_id(column) or looks_like_title(column)]
+    for column in shared:
+        for key in shared:
+            if not key.is_unique or key.table == column.table or _chance(column, key):
                 continue
-            for key in keys:
-                if key.table == table.name or _chance(column, key):
-                    continue
-                held = _held(connection, column, key)
-                if held >= 0.9:
-                    links.append(Link(table.name, column.name, key.table, key.name, held))
+            held = _held(connection, column, key)
+            if held >= 0.9:
+                links.append(Link(column.table, column.name, key.table, key.name, held, not column.is_unique))
     return links
 
 
@@ -202,7 +201,9 @@ def _chance(column: Profile, key: Profile) -> bool:
         for role in roles.values()
         if role.kind in ("id", "label")
     )
-    return not points and (column.distinct < 10 or column.distinct < 0.2 * key.distinct)
+    low, high = key.minimum or 0.0, key.maximum or 0.0
+    far_from_zero = low >= 1000 and high - low < low  # as numbers that begin at 1001: no other numbers lie there
+    return not points and not far_from_zero and (column.distinct < 10 or column.distinct < 0.2 * key.distinct)
 
 
 def _held(connection: duckdb.DuckDBPyConnection, column: Profile, key: Profile) -> float:

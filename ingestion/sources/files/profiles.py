@@ -49,6 +49,7 @@ _SHAPES = {
     "country": f"upper(t) {_one_of(COUNTRY_CODES)} OR lower(strip_accents(t)) {_one_of(COUNTRY_NAMES)}",
     "castable": r"regexp_full_match(t, '[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?')",
     "whole": r"regexp_full_match(t, '[-+]?\d+([.,]0+)?')",
+    "money": r"regexp_full_match(t, '[-+]?[\d.,'' ]*\d[.,]\d{2}')",
     "point": f"regexp_full_match(t, {literal(_POINT)})",
     "comma": f"regexp_full_match(t, {literal(_COMMA)})",
     "comma_fraction": r"regexp_matches(t, ',\d{1,2}$|,\d{4,}$')",
@@ -60,6 +61,7 @@ _SHAPES = {
     "flag": "lower(t) in ('true', 'false', 'yes', 'no', 't', 'f', 'y', 'n', 'ja', 'nein', 'oui', 'non', 'si', 'sí')",
     "spaced": "contains(t, ' ')",
     "lettered": r"regexp_matches(t, '^\pL') and not regexp_matches(t, '\d')",
+    "person": r"regexp_full_match(t, '\p{Lu}\p{Ll}+[ -]?(\p{Lu}\p{Ll}+|\p{Lu}\.)?,? \p{Lu}[''’\pL-]*\p{Ll}')",
     "placeholder": "lower(t) in ('unspecified', 'unknown', 'n/a', 'na', 'none', 'null', '-', 'not set', '(not set)')",
 }
 
@@ -77,6 +79,7 @@ class Profile:
         is_ambiguous: day and month could change places in each of its dates.
         mean_epoch: the middle of its dates in seconds, which tells an earlier event from a later one.
         is_group: rows with the same value share their instant, as the lines of an order do.
+        has_other_addresses: rows with the same value have different e-mail addresses, as those of no person do.
     """
 
     table: str
@@ -98,6 +101,7 @@ class Profile:
     is_ambiguous: bool = False
     mean_epoch: float | None = None
     is_group: bool = False
+    has_other_addresses: bool = False
 
     @property
     def words(self) -> str:
@@ -115,6 +119,10 @@ class Profile:
     @property
     def is_whole(self) -> bool:
         return self.shapes["whole"] >= 0.95
+
+    @property
+    def is_money(self) -> bool:
+        return self.shapes["money"] >= 0.95
 
     @property
     def is_instant(self) -> bool:
@@ -141,10 +149,17 @@ def profile(connection: duckdb.DuckDBPyConnection, table: str) -> list[Profile]:
     result = [_with_mean(connection, column) for column in _with_shared_order(found)]
     connection.execute("DROP TABLE _sample")
     instants = [column for column in result if column.is_instant]
-    if not instants:
-        return result
-    clock = max(instants, key=lambda column: (column.filled, column.distinct, column.name))
-    return [_with_group(connection, column, clock) for column in result]
+    addresses = [column for column in result if column.shapes["email"] >= 0.7]
+    clock = max(instants, key=lambda column: (column.filled, column.distinct, column.name), default=None)
+    address = max(addresses, key=lambda column: (column.filled, column.distinct, column.name), default=None)
+    return [
+        replace(
+            column,
+            is_group=clock is not None and _agrees(connection, column, clock) is True,
+            has_other_addresses=address is not None and _agrees(connection, column, address) is False,
+        )
+        for column in result
+    ]
 
 
 def _profile(connection: duckdb.DuckDBPyConnection, table: str, name: str, position: int, rows: int) -> Profile:
@@ -218,18 +233,19 @@ def _with_mean(connection: duckdb.DuckDBPyConnection, column: Profile) -> Profil
     return replace(column, mean_epoch=mean)
 
 
-def _with_group(connection: duckdb.DuckDBPyConnection, column: Profile, clock: Profile) -> Profile:
-    if column.is_unique or column.filled == 0 or column.is_instant or column.distinct < 2:
-        return column
+def _agrees(connection: duckdb.DuckDBPyConnection, column: Profile, other: Profile) -> bool | None:
+    """Whether rows with the same value have one value in the other column, too; None where no rows have the same."""
+    if column.is_unique or column.filled == 0 or column.is_instant or column.distinct < 2 or column.name == other.name:
+        return None
     query = f"""
-        SELECT count(*), count(*) FILTER (instants = 1)
+        SELECT count(*), count(*) FILTER (others <= 1)
         FROM (
-            SELECT count(DISTINCT {quoted(clock.name)}) AS instants FROM {quoted(column.table)}
+            SELECT count(DISTINCT {quoted(other.name)}) AS others FROM {quoted(column.table)}
             WHERE {quoted(column.name)} IS NOT NULL GROUP BY {quoted(column.name)} HAVING count(*) > 1
         )
     """
     groups, agreeing = connection.execute(query).fetchone() or (0, 0)
-    return replace(column, is_group=groups > 0 and agreeing >= 0.95 * groups)
+    return bool(agreeing >= 0.95 * groups) if groups else None
 
 
 def _formats(connection: duckdb.DuckDBPyConnection, name: str) -> tuple[tuple[str, ...], bool]:

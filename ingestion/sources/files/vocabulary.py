@@ -229,6 +229,16 @@ IGNORED = phrases(
 )
 
 
+# Names of records that systems put in front of a column (`Deal - Value`, `billing_country`, `Product.Name`).
+OBJECTS = _words(
+    "person contact customer client requester organization organisation account billing profile user buyer purchaser"
+    " order invoice deal opportunity opp lead ticket case conversation product item lineitem rating survey subscription"
+    " message refund event kunden kunde kontakt rechnung auftrag pedido cliente commande facture"
+)
+# What follows the name of an amount or a time: a unit, the zone, the mark of a custom field.
+UNITS = frozenset((*(code.lower() for code in CURRENCIES), "utc", "gmt", "c", "converted"))
+
+
 @dataclass(frozen=True)
 class Role:
     """A canonical column as exports have it.
@@ -250,9 +260,10 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         "first_name": Role("name", _FIRST),
         "last_name": Role("name", _LAST),
         "company_name": Role(
-            "text",
+            "company",
             "company|company name|firma|unternehmen|societe|entreprise|raison sociale|empresa|organization"
-            "|account|account name|default address company",
+            "|account|account name|default address company|organization name|organisation|organisation name|firmenname"
+            "|razon social|compte|cuenta",
         ),
         "country": Role(
             "country",
@@ -408,7 +419,7 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         "account_name": Role(
             "text",
             "account|account name|company|company name|associated company|firma|unternehmen|kunde name|societe"
-            "|entreprise|empresa|cuenta",
+            "|entreprise|empresa|cuenta|organization|organisation|compte",
         ),
         "name": Role(
             "text",
@@ -420,7 +431,7 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
             "|pipeline stage",
         ),
         "owner": Role(
-            "text",
+            "person",
             "deal owner|owner|sales agent|sales rep|salesperson|opportunity owner|verantwortlich|zustandig"
             "|besitzer|vertreter|proprietaire|commercial|propietario|vendedor",
         ),
