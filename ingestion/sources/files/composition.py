@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
@@ -21,6 +21,7 @@ from ingestion.sources.files.recognition import (
     Link,
     Match,
     Reading,
+    file_entity,
     looks_like_id,
     match_columns,
     named,
@@ -43,7 +44,7 @@ from ingestion.sources.files.vocabulary import (
 _EXACT = "DECIMAL(19, 4)"  # numbers that are multiplied: from 19 digits on the product has room for both
 _PLAIN_FLAGS = frozenset(("true", "false", "t", "f", "yes", "no", "y", "n", "1", "0"))
 _YES = frozenset(("ja", "oui", "si", "sí", "true", "t", "yes", "y", "1"))
-_OTHER_KEYS = ("email", "company_name")  # of people and companies without a number
+_OTHER_KEYS = ("customer_number", "email", "company_name")  # of people and companies without a number
 _SCALES = {"csat": (1, 5), "ces": (1, 7), "review": (1, 5)}
 
 
@@ -97,16 +98,53 @@ def choose_entities(tables: Sequence[Table], links: Sequence[Link]) -> tuple[dic
             holders[reading.entity] = table.name
     for table in tables:
         reading = best.get(table.name)
-        if reading and holders[reading.entity] != table.name:
-            left_out.append(
-                LeftOut(
-                    table.path,
-                    f"it looks like {reading.entity} too, and {holders[reading.entity]} fills them; a mapping has one "
-                    "input an entity, so give this file a mapping of its own",
-                )
+        if reading is None or holders[reading.entity] == table.name:
+            continue
+        holder = holders[reading.entity]
+        other = _other_reading(table, reading, links, claimed, holders)
+        if other:
+            best[table.name] = other
+            holders[other.entity] = table.name
+            continue
+        left_out.append(
+            LeftOut(
+                table.path,
+                f"it looks like {reading.entity} too, and {holder} fills them; a mapping has one "
+                "input an entity, so give this file a mapping of its own",
             )
-            del best[table.name]
+        )
+        del best[table.name]
     return best, left_out
+
+
+def _other_reading(
+    table: Table, reading: Reading, links: Sequence[Link], claimed: Mapping[str, str], holders: Mapping[str, str]
+) -> Reading | None:
+    """What else a file may be whose entity another file fills; nothing where its name says that it is the same.
+
+    Money back needs an order that it belongs to: a second file of sales would turn into losses.
+    """
+    if file_entity(table.path):
+        return None
+    found = [
+        other
+        for entity in ROLES
+        if entity not in holders
+        and (other := read_as(entity, table.profiles, links, claimed, table.path, needs_sign=False))
+        and (
+            entity != "refunds"
+            or any(link.table == table.name and link.other_table in holders.values() for link in links)
+        )
+    ]
+    other = max(found, key=lambda other: other.score, default=None)
+    if other is None:
+        return None
+    holder = holders[reading.entity]
+    question = (
+        f"does {table.path} hold {other.entity}? Its columns fit {reading.entity} better, which {holder} fills. If it "
+        "holds more of these, give it a mapping of its own."
+    )
+    return replace(other, question=question)
 
 
 def _no_entity(table: Table) -> str:
@@ -138,7 +176,7 @@ class Composer:
         for name, reading in self._readings.items():
             table = self._tables[name]
             book = self._order_book(table, reading) if reading.entity in ("orders", "order_lines") else None
-            found += book if book is not None else [self._claim(table, reading.entity, dict(reading.matches))]
+            found += book if book is not None else [self._claim(table, reading)]
         if not any(claim.entity == "customers" for claim in found):
             found += self._customers_of_others(found)
         order = list(ENTITIES)
@@ -146,12 +184,14 @@ class Composer:
 
     # ---- one row a row
 
-    def _claim(self, table: Table, entity: str, matches: dict[str, Match]) -> Claim:
+    def _claim(self, table: Table, reading: Reading) -> Claim:
+        entity, matches = reading.entity, reading.matches
         expressions = {
             column: Expression(self._sql(table, ROLES[entity][column].kind, match.profile), _says(match))
             for column, match in matches.items()
         }
-        decisions = self._complete(table, entity, matches, expressions)
+        decisions = [reading.question] if reading.question else []
+        decisions += self._complete(table, entity, matches, expressions)
         return Claim(
             entity,
             table,
@@ -244,12 +284,13 @@ class Composer:
         return self._book_claims(table, orders, lines, of_order)
 
     def _is_line_a_row(self, table: Table, order: Profile, lines: Mapping[str, Match]) -> bool:
-        """Whether rows are lines though no order has two: a second key, pieces and a price say so."""
-        return (
-            all(column in lines for column in ("quantity", "unit_price"))
-            and lines["unit_price"].profile.is_money
-            and any(column.is_unique and looks_like_id(column) for column in table.profiles if column is not order)
-        )
+        """Whether rows are lines though no order has two: a second key, a few pieces and a price say so."""
+        if not {"quantity", "unit_price"} <= lines.keys():
+            return False
+        pieces, price = lines["quantity"].profile, lines["unit_price"].profile
+        is_few = pieces.distinct <= pieces.filled / 10 and pieces.top[0][0] in ("1", "2", "3")
+        keys = [column for column in table.profiles if column.is_unique and looks_like_id(column)]
+        return is_few and price.is_money and any(key.top != order.top for key in keys)
 
     def _split_columns(self, table: Table, order: Profile) -> tuple[list[Profile], list[Profile]]:
         """The columns that are one for all lines of an order, and those that may differ, without the order's own."""

@@ -23,6 +23,7 @@ from ingestion.sources.files.vocabulary import (
     FILE_WORDS,
     IGNORED,
     OBJECTS,
+    OPEN,
     OUTCOMES,
     PLATFORMS,
     ROLES,
@@ -77,6 +78,8 @@ _NEEDS: Mapping[str, tuple[frozenset[str], ...]] = {
     "subscriptions": (frozenset(("mrr_amount",)), frozenset(("started_at", "trial_started_at"))),
     "exchange_rates": tuple(frozenset((column,)) for column in ROLES["exchange_rates"]),
 }
+# Moments that most rows of an entity do not have: another date is as likely.
+_NEED_NAME = frozenset(("trial_started_at", "trial_ended_at"))
 _MANY = 30  # people, among whom some bear the same first name
 # Entities whose columns alone could be another's: the file's name, a header or another file has to say so.
 _NEEDS_SIGN = frozenset(("ad_spend", "refunds", "leads", "conversations", "surveys", "subscriptions"))
@@ -105,11 +108,12 @@ class Match:
 
 @dataclass(frozen=True)
 class Reading:
-    """A table read as one entity."""
+    """A table read as one entity; `question`: what a person has to decide before it is one."""
 
     entity: str
     score: float
     matches: Mapping[str, Match]
+    question: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,8 @@ def named(header: str, role: Role) -> float:
     phrases_of_role = role.words.split("|")
     if header in phrases_of_role or _joined(header) in map(_joined, phrases_of_role):
         return 1.0
+    if sorted(header.split()) in (sorted(phrase.split()) for phrase in phrases_of_role):
+        return 1.0  # `tax total`
     core = bare(header)
     if core != header and core not in _NEED_THEIR_OBJECT and core in phrases_of_role:
         return 0.9
@@ -155,7 +161,7 @@ def _joined(phrase: str) -> str:
 @cache
 def bare(header: str) -> str:
     """A header without the names of records before it and the units behind it."""
-    words = header.split()
+    words = re.sub(r"(?<=[a-z])1$", "", header).split()  # the first of several, as `Name1`
     while len(words) > 1 and words[-1] in UNITS:
         words.pop()
     while len(words) > 1 and words[0] in OBJECTS:
@@ -197,6 +203,20 @@ def outcomes(profile: Profile) -> dict[str, str]:
     return {value: OUTCOMES[plain(value)] for value in sorted(profile.values) if plain(value) in OUTCOMES}
 
 
+def possible(entity: str, profile: Profile, without: Collection[str]) -> list[str]:
+    """The columns of an entity, those `without` left out, that could hold a column's values; the likeliest first."""
+    if profile.filled == 0 or profile.words in IGNORED or bare(profile.words) in IGNORED:
+        return []
+    fits = {column: _fit(role.kind, profile) for column, role in ROLES[entity].items() if column not in without}
+    found = {column: fit for column, fit in fits.items() if fit is not None and fit >= 0}
+    return sorted(found, key=lambda column: -found[column])
+
+
+def _is_outcome(profile: Profile) -> bool:
+    """Whether the values say no more than how a deal ended, or that it is open."""
+    return bool(outcomes(profile)) and _mapped(profile, (*OUTCOMES, *OPEN))
+
+
 def _fit(kind: str, profile: Profile) -> float | None:
     """What the values alone say for a kind: None where they contradict, else 0 (nothing) to 1 (nothing else).
 
@@ -211,7 +231,7 @@ def _fit(kind: str, profile: Profile) -> float | None:
             return 1.0 if share["email"] >= 0.7 else None
         case "phone":
             if share["phone"] >= 0.7:
-                return 0.8
+                return 0.8 if share["parted"] >= 0.5 else 0.5
             return 0.0 if share["email"] < 0.1 and profile.length >= 5 and not profile.is_instant else None
         case "currency":
             return 0.9 if share["currency"] >= 0.9 else None
@@ -224,7 +244,11 @@ def _fit(kind: str, profile: Profile) -> float | None:
         case "number":
             if not number:
                 return None
-            return 0.6 if not profile.is_whole or profile.is_money else 0.3 if not profile.is_unique else 0.1
+            if profile.is_product:
+                return 0.15  # of a line: what one piece costs stands beside it
+            if not profile.is_whole or profile.is_money:
+                return 0.6
+            return 0.1 if profile.is_unique or (profile.maximum or 0) <= 20 else 0.3
         case "part":  # of an amount: its values could be those of any other amount
             return 0.0 if number else None
         case "quantity":
@@ -236,6 +260,8 @@ def _fit(kind: str, profile: Profile) -> float | None:
         case "count":
             if not number or not profile.is_whole or profile.negative:
                 return None
+            if (profile.minimum or 0) >= 1000 and profile.distinct <= profile.filled / 10:
+                return 0.1  # large numbers that come again and again are those of something
             return 0.0 if profile.is_money else 0.3 if profile.is_unique else 0.5
         case "score":
             if not number:
@@ -247,7 +273,7 @@ def _fit(kind: str, profile: Profile) -> float | None:
             is_bit = profile.values <= {"0", "1"}
             return 0.0 if share["flag"] >= 0.95 or is_bit else None
         case "outcome":
-            if share["flag"] >= 0.95 or (outcomes(profile) and _mapped(profile, OUTCOMES)):
+            if share["flag"] >= 0.95 or _is_outcome(profile):
                 return 0.8
             return 0.0 if profile.values <= {"0", "1"} else None
         case "direction":
@@ -261,7 +287,9 @@ def _fit(kind: str, profile: Profile) -> float | None:
         case "stage":
             if number or profile.is_instant or share["flag"] >= 0.9:
                 return None
-            return 0.9 if outcomes(profile) and not _mapped(profile, OUTCOMES) else 0.8 if outcomes(profile) else 0.0
+            if _is_outcome(profile):
+                return -0.5  # the stage may stand beside it
+            return 0.9 if outcomes(profile) else 0.0
         case "category":
             if number or profile.is_instant or share["email"] > 0.5:
                 return None
@@ -280,7 +308,7 @@ def _fit(kind: str, profile: Profile) -> float | None:
         case "company" | "person" | "text" | "wording":
             if profile.is_instant or share["email"] > 0.5:
                 return None
-            wordy = share["spaced"] >= 0.6 and share["lettered"] >= 0.3 and share["country"] < 0.5 and not number
+            wordy = share["wordy"] >= 0.6 and share["country"] < 0.5 and not number
             if kind == "person":  # few write many rows
                 return 0.5 if share["person"] >= 0.8 and profile.distinct <= profile.filled / 3 else 0.0
             if kind == "company":  # each once, and not the words of everyone, such as countries
@@ -363,30 +391,36 @@ def match_columns(
 
 def _part_campaigns(profiles: Sequence[Profile], matches: dict[str, Match]) -> None:
     """Tell ads from campaigns and campaigns from accounts where no header does: the one holds several of the other."""
-    levels = ("account_id", "campaign_id", "campaign_name", "ad_id")
-    unnamed = [column for column in levels if column not in matches or matches[column].score < 1]
-    taken = {match.profile.name for column, match in matches.items() if column not in unnamed}
+    for column in ("account_id", "campaign_id", "campaign_name", "ad_id"):
+        if column in matches and matches[column].score < 1:
+            del matches[column]
+    taken = {match.profile.name for match in matches.values()}
     free = [
         profile
         for profile in profiles
         if profile.name not in taken
-        and profile.filled
         and not profile.is_instant
         and (looks_like_id(profile) or looks_like_title(profile))
-        and not (profile.is_money or _names_another(profile, "", ROLES["ad_spend"]["ad_id"]))
+        and not (profile.is_number and (profile.is_money or profile.length < 5))
+        and not _names_another(profile, "ad_id", ROLES["ad_spend"]["ad_id"])
     ]
-    if "campaign_id" not in unnamed or not free:
-        return
-    for column in unnamed:
-        matches.pop(column, None)
-    free.sort(key=lambda profile: (profile.distinct, profile.shapes["lettered"], profile.length, profile.position))
-    if "ad_id" in unnamed and len({profile.distinct for profile in free}) > 1:
-        matches["ad_id"] = _by_size(free.pop())
-    matches["campaign_id"] = _by_size(free.pop())
-    if "campaign_name" in unnamed and free and free[-1].distinct == matches["campaign_id"].profile.distinct:
-        matches["campaign_name"], matches["campaign_id"] = matches["campaign_id"], _by_size(free.pop())
-    if "account_id" in unnamed and free:
-        matches["account_id"] = _by_size(free.pop())
+    free.sort(key=lambda profile: (profile.distinct, profile.shapes["wordy"], profile.length, profile.position))
+    if "campaign_id" not in matches and free:
+        several = len({profile.distinct for profile in free}) > 1
+        if "ad_id" not in matches and several:
+            matches["ad_id"] = _by_size(free.pop())
+        matches["campaign_id"] = _by_size(free.pop())
+        if "campaign_name" not in matches and free and free[-1].distinct == matches["campaign_id"].profile.distinct:
+            matches["campaign_name"], matches["campaign_id"] = matches["campaign_id"], _by_size(free.pop())
+    size = matches["campaign_id"].profile.distinct if "campaign_id" in matches else 0
+    places = {
+        "ad_id": [profile for profile in free if profile.distinct > size],
+        "campaign_name": [profile for profile in free if profile.distinct == size],
+        "account_id": [profile for profile in free if profile.distinct < size],
+    }
+    for column, found in places.items():
+        if column not in matches and found:
+            matches[column] = _by_size(found[-1])
 
 
 def _by_size(profile: Profile) -> Match:
@@ -394,9 +428,17 @@ def _by_size(profile: Profile) -> Match:
 
 
 def read_as(
-    entity: str, profiles: Sequence[Profile], links: Sequence[Link], claimed: Mapping[str, str], file: str
+    entity: str,
+    profiles: Sequence[Profile],
+    links: Sequence[Link],
+    claimed: Mapping[str, str],
+    file: str,
+    needs_sign: bool = True,
 ) -> Reading | None:
-    """The table read as an entity, or None where a column that the entity cannot be without is not there."""
+    """The table read as an entity, or None where a column that the entity cannot be without is not there.
+
+    Without `needs_sign` it may be one whose columns alone could be another's.
+    """
     matches = match_columns(entity, profiles, links, claimed)
     if not all(needed & matches.keys() for needed in _NEEDS[entity]):
         return None
@@ -413,7 +455,7 @@ def read_as(
     if entity == "ad_spend" and "platform" in matches and _mapped(matches["platform"].profile, PLATFORMS):
         by_values = 2.0
     by_link = _LINK_SCORE * _speaks_for(entity, profiles, links, claimed)
-    if entity in _NEEDS_SIGN and not (by_file or by_header or by_values or by_link):
+    if needs_sign and entity in _NEEDS_SIGN and not (by_file or by_header or by_values or by_link):
         return None
     score = by_file + min(by_header, 2.0) + by_values + by_link + sum(match.score for match in matches.values())
     return Reading(entity, score, matches)
@@ -447,6 +489,8 @@ def _match(
     if fit is None:
         return None
     header = named(profile.words, role)
+    if profile.words == "name" and role.kind == "company" and profile.shapes["person"] >= 0.5:
+        return None
     if header == 1.0 and profile.words == "name" and role.kind == "key" and profile.shapes["lettered"] > 0.5:
         return None  # names of people or things, not the `#1001` that a shop calls the name of an order
     if role.kind == "key" and not profile.is_unique:
@@ -475,7 +519,8 @@ def _match(
         fit += 0.3
     strength = fit
     if not header and not link:
-        if fit == 0 or (role.kind not in _UNMISTAKABLE and _names_another(profile, column, role)):
+        shows = role.kind in _UNMISTAKABLE or (role.kind == "outcome" and _is_outcome(profile))
+        if fit <= 0 or (not shows and _names_another(profile, column, role)):
             return None
         if entity == "order_lines" and column == "order_id" and not link and not profile.is_group:
             return None  # a customer's number repeats too, but not with one date
@@ -487,8 +532,10 @@ def _match(
             return None  # a customer has one address, and some come back
         if role.kind == "key" and not pointed_at and any(link.other_table == profile.table for link in many):
             return None  # the other files know these rows by another column
-        if role.kind == "company" and not pointed_at:
+        if role.kind == "company" and not any(link.other_table == profile.table for link in many):
             return None  # it could be any title
+        if column in _NEED_NAME:
+            return None
         fit *= 1.0 if is_nameless(profile) else 0.6
     score = 2 * header + fit + (_LINK_SCORE if link else 0.0)
     if header == 1.0 and (fit > 0 or role.kind in ("text", "wording", "category", "stage", "flag", "name", "label")):
