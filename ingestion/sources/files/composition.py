@@ -22,10 +22,12 @@ from ingestion.sources.files.recognition import (
     Match,
     Reading,
     file_entity,
+    is_alike,
     looks_like_id,
     match_columns,
     named,
     outcomes,
+    possible,
     read_as,
 )
 from ingestion.sources.files.vocabulary import (
@@ -45,6 +47,7 @@ _EXACT = "DECIMAL(19, 4)"  # numbers that are multiplied: from 19 digits on the 
 _PLAIN_FLAGS = frozenset(("true", "false", "t", "f", "yes", "no", "y", "n", "1", "0"))
 _YES = frozenset(("ja", "oui", "si", "sí", "true", "t", "yes", "y", "1"))
 _OTHER_KEYS = ("customer_number", "email", "company_name")  # of people and companies without a number
+_OTHERS_SHOWN = 4
 _SCALES = {"csat": (1, 5), "ces": (1, 7), "review": (1, 5)}
 
 
@@ -54,6 +57,15 @@ class Expression:
 
     sql: str
     comment: str
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A column that the draft leaves out, the columns of an entity that could hold it, and the SQL for the first."""
+
+    profile: Profile
+    columns: tuple[str, ...]
+    sql: str
 
 
 @dataclass(frozen=True)
@@ -182,12 +194,34 @@ class Composer:
         order = list(ENTITIES)
         return sorted(found, key=lambda claim: order.index(claim.entity))
 
+    def left_out(self, claims: Sequence[Claim], table: Table) -> tuple[Claim, list[Offer]]:
+        """The columns of an input that no entity holds, and the entity that may take them: that of its single rows."""
+        of_table = [claim for claim in claims if claim.table is table]
+        taker = next((claim for claim in of_table if not claim.group_by), of_table[0])
+        expressions = [expression.sql for claim in of_table for expression in claim.columns.values()]
+        offers = []
+        for profile in table.profiles:
+            if any(profile.name == sql or quoted(profile.name) in sql for sql in expressions):
+                continue
+            columns = possible(taker.entity, profile, taker.columns)
+            sql = self._offered(taker, columns[0], profile) if columns else ""
+            offers.append(Offer(profile, tuple(columns), sql))
+        return taker, offers
+
+    def _offered(self, claim: Claim, column: str, profile: Profile) -> str:
+        kind = ROLES[claim.entity][column].kind
+        if not claim.group_by:
+            return self._sql(claim.table, kind, profile)
+        return f"max({_text_instant(profile) if kind == 'instant' else self._inside(claim.table, kind, profile)})"
+
     # ---- one row a row
 
     def _claim(self, table: Table, reading: Reading) -> Claim:
         entity, matches = reading.entity, reading.matches
         expressions = {
-            column: Expression(self._sql(table, ROLES[entity][column].kind, match.profile), _says(match))
+            column: Expression(
+                self._sql(table, ROLES[entity][column].kind, match.profile), _says(match, table, matches)
+            )
             for column, match in matches.items()
         }
         decisions = [reading.question] if reading.question else []
@@ -323,16 +357,17 @@ class Composer:
         differing = []
         for column, match in orders.items():
             kind = ROLES["orders"][column].kind
+            says = _says(match, table, orders)
             if column == "order_id":
-                grouped[column] = Expression(self._sql(table, "id", match.profile), _says(match))
+                grouped[column] = Expression(self._sql(table, "id", match.profile), says)
             elif kind == "instant":
-                grouped[column] = Expression(f"min({_text_instant(match.profile)})", _says(match))
+                grouped[column] = Expression(f"min({_text_instant(match.profile)})", says)
             elif column == "total_amount" and match.profile not in of_order:
-                grouped[column] = Expression(f"sum({self._exact(table, match.profile)})", f"{_says(match)}; added up")
+                grouped[column] = Expression(f"sum({self._exact(table, match.profile)})", f"{says}; added up")
                 differing.append(match.profile.name)
             else:
                 value = self._inside(table, kind, match.profile)
-                grouped[column] = Expression(f"max({value})", f"{_says(match)}; one for all rows of an order")
+                grouped[column] = Expression(f"max({value})", f"{says}; one for all rows of an order")
         decisions = self._complete(table, "orders", orders, grouped)
         decisions += [
             f"an order has several rows; are they parts of it? Their {name} is added up." for name in differing
@@ -342,7 +377,9 @@ class Composer:
         if not lines:
             return [Claim("orders", table, _in_order("orders", grouped), customer, None, group, tuple(decisions))]
         by_line = {
-            column: Expression(self._sql(table, ROLES["order_lines"][column].kind, match.profile), _says(match))
+            column: Expression(
+                self._sql(table, ROLES["order_lines"][column].kind, match.profile), _says(match, table, lines)
+            )
             for column, match in lines.items()
         }
         line_decisions = self._complete(table, "order_lines", lines, by_line)
@@ -537,8 +574,18 @@ class Composer:
         return "EUR", "nothing in the files hints at it"
 
 
-def _says(match: Match) -> str:
-    return f"{match.sure}: {match.why}"
+def _says(match: Match, table: Table | None = None, matches: Mapping[str, Match] | None = None) -> str:
+    """How sure a column is and why; of a guess also what it could be instead: a column of its kind that is as free."""
+    said = f"{match.sure}: {match.why}"
+    if match.sure != "guess" or table is None or not matches:
+        return said
+    settled = {other.profile.name for other in matches.values() if other.sure != "guess"}
+    others = [
+        profile.name
+        for profile in table.profiles
+        if profile.name not in settled and profile.name != match.profile.name and is_alike(match.profile, profile)
+    ]
+    return said + (f"; or {', '.join(others[:_OTHERS_SHOWN])}" if others else "")
 
 
 def _text_instant(column: Profile) -> str:

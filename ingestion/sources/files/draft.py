@@ -20,7 +20,7 @@ from pathlib import Path
 import duckdb
 
 from ingestion.sources.files.canonical import ENTITIES, columns
-from ingestion.sources.files.composition import Claim, Composer, choose_entities
+from ingestion.sources.files.composition import Claim, Composer, Offer, choose_entities
 from ingestion.sources.files.evaluation import Evaluation
 from ingestion.sources.files.folder import (
     DraftError,
@@ -33,7 +33,7 @@ from ingestion.sources.files.folder import (
     option_lines,
     scalar,
 )
-from ingestion.sources.files.inputs import Rejection, quoted
+from ingestion.sources.files.inputs import Rejection
 from ingestion.sources.files.mapping import MappingError, read_mapping
 from ingestion.sources.files.profiles import SAMPLE_ROWS
 from ingestion.sources.files.recognition import (
@@ -46,6 +46,7 @@ from ingestion.sources.files.vocabulary import (
 )
 
 _REASONS_SHOWN = 5
+_OTHERS_SHOWN = 3
 
 
 def write_draft(folder: Path) -> str:
@@ -80,7 +81,8 @@ def _text(
     name = stem if re.match(r"[a-z]", stem) else f"files_{stem}".rstrip("_")
     lines = [
         "# A first mapping, written from the files. Beside each column stands what it was taken for: certain, likely",
-        "# or guess, and why. Answer each line that begins with DECIDE, then take it out.",
+        "# or guess, and why; behind a guess, what it could be instead. Answer each line that begins with DECIDE, then",
+        "# take it out. A column that was left out is a line with its likeliest place: take the mark off to load it.",
         "# The format is in ingestion/sources/files/README.md.",
         f"name: {name}",
     ]
@@ -89,7 +91,7 @@ def _text(
     used = {claim.table.name: claim.table for claim in claims}
     joins = _joins(claims)
     for table in used.values():
-        lines += _input_lines(table, [claim for claim in claims if claim.table is table])
+        lines += _input_lines(table)
         lines += [
             f"    # joins: {link.column} is {link.other_column} of {link.other_table} ({link.held:.0%} of the values)"
             for link in links
@@ -102,8 +104,11 @@ def _text(
         for table_name, when, reason in composer.rejects:
             lines += [f"  - input: {table_name}", f"    when: {scalar(when)}", f"    reason: {scalar(reason)}"]
     lines += ["", "entities:"]
+    left_out_columns = [composer.left_out(claims, table) for table in used.values()]
     for claim in claims:
         lines += _claim_lines(claim)
+        for taker, offers in left_out_columns:
+            lines += _left_out_lines(offers) if taker is claim else []
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -137,7 +142,7 @@ def _zone_lines(composer: Composer, claims: Sequence[Claim]) -> list[str]:
     ]
 
 
-def _input_lines(table: Table, claims: Sequence[Claim]) -> list[str]:
+def _input_lines(table: Table) -> list[str]:
     lines = option_lines(table)
     if table.decimal_key:
         lines.append('    decimal: ","')
@@ -148,15 +153,6 @@ def _input_lines(table: Table, claims: Sequence[Claim]) -> list[str]:
     is_sampled = table.rows >= 2 * SAMPLE_ROWS
     looked_at = f"{table.rows} rows" + (f", their shapes in a sample of about {SAMPLE_ROWS}" if is_sampled else "")
     lines.append(f"    # looked at: {looked_at}")
-    expressions = " ".join(expression.sql for claim in claims for expression in claim.columns.values())
-    names = {expression.sql for claim in claims for expression in claim.columns.values()}
-    unused = [
-        column.name for column in table.profiles if column.name not in names and quoted(column.name) not in expressions
-    ]
-    if unused:
-        lines.append(
-            f"    # left out, no column of an entity holds it for sure enough: {', '.join(map(one_line, unused))}"
-        )
     return lines
 
 
@@ -171,6 +167,23 @@ def _claim_lines(claim: Claim) -> list[str]:
     lines.append("    columns:")
     for column, expression in claim.columns.items():
         lines.append(f"      {column}: {scalar(expression.sql)}  # {one_line(expression.comment)}")
+    return lines
+
+
+def _left_out_lines(offers: Sequence[Offer]) -> list[str]:
+    """Columns of the input that nothing holds: as lines that only have to lose their mark where a column could."""
+    lines = []
+    for offer in offers:
+        if offer.columns:
+            first, *others = offer.columns
+            instead = f"; or as {', '.join(others[:_OTHERS_SHOWN])}" if others else ""
+            values = ", ".join(value for value, _ in offer.profile.top[:2])
+            lines.append(
+                f"      # {first}: {scalar(offer.sql)}  # left out, not sure enough: {one_line(values)} …{instead}"
+            )
+    nowhere = [one_line(offer.profile.name) for offer in offers if not offer.columns]
+    if nowhere:
+        lines.append(f"      # left out, no column of the entity holds it: {', '.join(nowhere)}")
     return lines
 
 

@@ -207,9 +207,24 @@ def possible(entity: str, profile: Profile, without: Collection[str]) -> list[st
     """The columns of an entity, those `without` left out, that could hold a column's values; the likeliest first."""
     if profile.filled == 0 or profile.words in IGNORED or bare(profile.words) in IGNORED:
         return []
-    fits = {column: _fit(role.kind, profile) for column, role in ROLES[entity].items() if column not in without}
-    found = {column: fit for column, fit in fits.items() if fit is not None and fit >= 0}
-    return sorted(found, key=lambda column: -found[column])
+    found = {}
+    for column, role in ROLES[entity].items():
+        fit = _fit(role.kind, profile)
+        if column in without or fit is None or fit < 0 or (fit == 0 and role.kind in ("phone", "outcome")):
+            continue
+        if profile.is_number and role.kind in ("company", "person", "text", "wording"):
+            continue
+        found[column] = (-fit, role.kind == "label")  # what has a name of its own before what is only a mark
+    return sorted(found, key=lambda column: found[column])
+
+
+def is_alike(one: Profile, other: Profile) -> bool:
+    """Whether two columns hold values of one sort, moments, numbers or texts, so that either could be the other."""
+    if not one.filled or not other.filled or one.is_instant or other.is_instant:
+        return one.is_instant and other.is_instant
+    if one.is_number or other.is_number:
+        return one.is_number and other.is_number and one.is_unique == other.is_unique
+    return one.is_unique == other.is_unique and (one.shapes["email"] < 0.5) == (other.shapes["email"] < 0.5)
 
 
 def _is_outcome(profile: Profile) -> bool:
@@ -270,7 +285,7 @@ def _fit(kind: str, profile: Profile) -> float | None:
                 return 0.1  # people repeat each other's scores
             return 0.7 if profile.is_whole and (profile.maximum or 0) <= 10 and profile.negative == 0 else 0.2
         case "flag":
-            is_bit = profile.values <= {"0", "1"}
+            is_bit = bool(profile.values) and profile.values <= {"0", "1"}
             return 0.0 if share["flag"] >= 0.95 or is_bit else None
         case "outcome":
             if share["flag"] >= 0.95 or _is_outcome(profile):
