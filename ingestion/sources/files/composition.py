@@ -67,6 +67,16 @@ class Offer:
     columns: tuple[str, ...]
     sql: str
 
+    @property
+    def values(self) -> str:
+        """What its values are, without any of them: a draft is kept where personal data is not."""
+        column = self.profile
+        if column.is_instant:
+            return "dates"
+        if column.is_number:
+            return f"numbers from {column.minimum:.10g} to {column.maximum:.10g}"
+        return f"{column.distinct} different values"
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -199,11 +209,12 @@ class Composer:
         of_table = [claim for claim in claims if claim.table is table]
         taker = next((claim for claim in of_table if not claim.group_by), of_table[0])
         expressions = [expression.sql for claim in of_table for expression in claim.columns.values()]
-        offers = []
+        offers: list[Offer] = []
         for profile in table.profiles:
             if any(profile.name == sql or quoted(profile.name) in sql for sql in expressions):
                 continue
             columns = possible(taker.entity, profile, taker.columns)
+            columns.sort(key=lambda column: any(offer.columns[:1] == (column,) for offer in offers))  # each place once
             sql = self._offered(taker, columns[0], profile) if columns else ""
             offers.append(Offer(profile, tuple(columns), sql))
         return taker, offers

@@ -177,10 +177,7 @@ def _left_out_lines(offers: Sequence[Offer]) -> list[str]:
         if offer.columns:
             first, *others = offer.columns
             instead = f"; or as {', '.join(others[:_OTHERS_SHOWN])}" if others else ""
-            values = ", ".join(value for value, _ in offer.profile.top[:2])
-            lines.append(
-                f"      # {first}: {scalar(offer.sql)}  # left out, not sure enough: {one_line(values)} …{instead}"
-            )
+            lines.append(f"      # {first}: {scalar(offer.sql)}  # left out, not sure enough: {offer.values}{instead}")
     nowhere = [one_line(offer.profile.name) for offer in offers if not offer.columns]
     if nowhere:
         lines.append(f"      # left out, no column of the entity holds it: {', '.join(nowhere)}")
