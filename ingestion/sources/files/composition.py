@@ -48,6 +48,7 @@ _PLAIN_FLAGS = frozenset(("true", "false", "t", "f", "yes", "no", "y", "n", "1",
 _YES = frozenset(("ja", "oui", "si", "sí", "true", "t", "yes", "y", "1"))
 _OTHER_KEYS = ("customer_number", "email", "company_name")  # of people and companies without a number
 _OTHERS_SHOWN = 4
+_WITHOUT_MONEY = frozenset(("customers", "leads", "conversations", "messages"))
 _SCALES = {"csat": (1, 5), "ces": (1, 7), "review": (1, 5)}
 
 
@@ -144,19 +145,17 @@ def _other_reading(
 ) -> Reading | None:
     """What else a file may be whose entity another file fills; nothing where its name says that it is the same.
 
-    Money back needs an order that it belongs to: a second file of sales would turn into losses.
+    Where money is counted, a link has to say so: a second file of sales would become losses, or income each month.
     """
     if file_entity(table.path):
         return None
+    is_linked = any(link.table == table.name and link.other_table in holders.values() for link in links)
     found = [
         other
         for entity in ROLES
         if entity not in holders
         and (other := read_as(entity, table.profiles, links, claimed, table.path, needs_sign=False))
-        and (
-            entity != "refunds"
-            or any(link.table == table.name and link.other_table in holders.values() for link in links)
-        )
+        and (is_linked or {entity, reading.entity} <= _WITHOUT_MONEY)
     ]
     other = max(found, key=lambda other: other.score, default=None)
     if other is None:

@@ -254,15 +254,19 @@ def draft(folder: Path) -> dict[str, Any]:
     return mapping
 
 
+def put(folder: Path, name: str, rows: Rows) -> None:
+    with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as text:
+        writer = csv.DictWriter(text, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def write(folder: Path, system: str, style: str) -> dict[str, dict[str, str]]:
     """The files of an export with other headers, and the column that each canonical column is."""
     export = EXPORTS[system]()
     right = {}
     for file, rows in renamed(export, style).files.items():
-        with (folder / f"{file}.csv").open("w", newline="", encoding="utf-8") as text:
-            writer = csv.DictWriter(text, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
+        put(folder, file, rows)
         pairs = zip(export.files[file][0], rows[0], strict=True)
         right[export.entities[file]] = {column: name for column, name in pairs if not column.startswith("other")}
     return right
@@ -292,6 +296,17 @@ def test_values_and_links_alone_tell_columns(tmp_path: Path, system: str, entity
     assert edits(drafted, {entity: {column: right[entity][column] for column in told}}) == []
 
 
+def test_the_key_is_the_column_that_other_files_repeat(tmp_path: Path) -> None:
+    write(tmp_path, "crm", "numbers")
+    assert draft(tmp_path)["entities"]["customers"]["columns"]["customer_id"] == "c1"
+
+
+def of_one_file(folder: Path, name: str, rows: Rows) -> dict[str, Any]:
+    put(folder, name, rows)
+    entities: dict[str, Any] = draft(folder)["entities"]
+    return {entity: block["columns"] for entity, block in entities.items()}
+
+
 def test_who_has_two_addresses_under_one_number_is_no_customer(tmp_path: Path) -> None:
     rows = [
         {
@@ -303,11 +318,29 @@ def test_who_has_two_addresses_under_one_number_is_no_customer(tmp_path: Path) -
         }
         for number in range(40)
     ]
-    with (tmp_path / "orders.csv").open("w", newline="", encoding="utf-8") as text:
-        writer = csv.DictWriter(text, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    assert "customer_id" not in draft(tmp_path)["entities"]["orders"]["columns"]
+    assert "customer_id" not in of_one_file(tmp_path, "orders", rows)["orders"]
+
+
+def test_numbers_that_come_once_are_no_scores(tmp_path: Path) -> None:
+    rows = [
+        {"c1": str(number), "c2": "nps", "c3": str(10 + number % 2 * -3), "c4": stamp(number)} for number in range(1, 9)
+    ]
+    assert of_one_file(tmp_path, "survey", rows)["surveys"]["score"] == "c3"
+
+
+def test_a_status_that_says_only_the_end_is_no_stage(tmp_path: Path) -> None:
+    rows = [
+        {
+            "Deal ID": str(number),
+            "Status": ("won", "lost", "open")[number % 3],
+            "Pipeline Stage": ("Offer", "Talk")[number % 2],
+            "Created": stamp(number),
+        }
+        for number in range(1, 30)
+    ]
+    deals = of_one_file(tmp_path, "deals", rows)["deals"]
+    assert deals["stage"] == "Pipeline Stage"
+    assert "WHEN 'won' THEN true" in deals["is_won"]
 
 
 # Real exports with the columns that they are; None: a column that no entity has.
@@ -362,10 +395,7 @@ def test_a_guess_and_a_column_left_out_offer_their_other_places(tmp_path: Path) 
         }
         for number in range(1, 40)
     ]
-    with (tmp_path / "orders.csv").open("w", newline="", encoding="utf-8") as text:
-        writer = csv.DictWriter(text, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    put(tmp_path, "orders", rows)
     written = write_draft(tmp_path)
     assert "total_amount: c3  # guess: numbers from 101.25 to 139.25; or c2\n" in written
     line = "      # tax_amount: c2  # left out, not sure enough: numbers from 1.5 to 39.5; or as shipping_amount"
@@ -375,14 +405,25 @@ def test_a_guess_and_a_column_left_out_offer_their_other_places(tmp_path: Path) 
     assert read_mapping(tmp_path / "mapping.yml").entities["orders"].columns["tax_amount"] == "c2"
 
 
-def test_a_second_list_without_a_name_is_what_else_it_can_be_and_a_question(tmp_path: Path) -> None:
-    shop_export = shop()
-    for name, file in (("a", "orders"), ("b", "refunds")):
-        rows = shop_export.files[file]
-        with (tmp_path / f"{name}.csv").open("w", newline="", encoding="utf-8") as text:
-            writer = csv.writer(text)
-            writer.writerow([f"c{number}" for number in range(1, len(rows[0]) + 1)])
-            writer.writerows(row.values() for row in rows)
-    mapping = draft(tmp_path)
-    assert mapping["entities"].keys() >= {"orders", "refunds"}
-    assert mapping["entities"]["refunds"]["columns"]["order_id"] == "c2"
+def test_a_second_file_without_a_name_is_what_else_it_can_be_and_a_question(tmp_path: Path) -> None:
+    people = [
+        {"c1": f"K{number}", "c2": f"+43 660 {1000000 + number}", "c3": "AT", "c4": stamp(number)}
+        for number in range(30)
+    ]
+    talks = [{"c1": f"T{number}", "c2": f"+43 660 {1000000 + number}", "c3": stamp(number)} for number in range(30)]
+    put(tmp_path, "a", people)
+    put(tmp_path, "b", talks)
+    entities = draft(tmp_path)["entities"]
+    (second,) = entities.keys() - {"customers"}
+    assert entities[second]["from"] == "b"
+    assert f"# DECIDE: does b.csv hold {second}?" in (tmp_path / "mapping.yml").read_text()
+
+
+def test_a_second_file_of_sales_does_not_become_losses(tmp_path: Path) -> None:
+    for file in ("a", "b"):
+        rows = [
+            {"c1": f"{file}{number}", "c2": f"p{number % 9}@mail.invalid", "c3": stamp(number), "c4": f"{number}.10"}
+            for number in range(1, 40)
+        ]
+        put(tmp_path, file, rows)
+    assert draft(tmp_path)["entities"].keys() == {"orders"}
