@@ -486,7 +486,8 @@ class Composer:
                     expressions[column] = Expression(f"max({value})", _says(match))
                 else:
                     tie = claim.columns.get("order_id")
-                    last = [_text_instant(clock)] + ([quoted(tie.sql)] if tie else []) + [value]
+                    names = {column.name for column in claim.table.profiles}  # a key made of the row is none of them
+                    last = [_text_instant(clock)] + ([quoted(tie.sql)] if tie and tie.sql in names else []) + [value]
                     expressions[column] = Expression(
                         f"max_by({value}, ({', '.join(last)}))", f"{_says(match)}; of the customer's last row"
                     )

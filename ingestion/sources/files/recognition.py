@@ -263,7 +263,7 @@ def _fit(kind: str, profile: Profile) -> float | None:
                 return 0.15  # of a line: what one piece costs stands beside it
             if not profile.is_whole or profile.is_money:
                 return 0.6
-            return 0.1 if profile.is_unique or (profile.maximum or 0) <= 20 else 0.3
+            return 0.05 if profile.is_unique else 0.1 if (profile.maximum or 0) <= 20 else 0.3
         case "part":  # of an amount: its values could be those of any other amount
             return 0.0 if number else None
         case "quantity":
