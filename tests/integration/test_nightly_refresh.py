@@ -307,7 +307,10 @@ def test_an_implausible_batch_stops_before_the_models_and_shows_its_rows(company
 
     assert done.returncode == 1, done.stdout
     assert company.published() == before
-    assert "failed: raw gate, raw_shopify.orders: total_price is at least -1e+09 and at most 1e+09 in 95.0% of rows" in done.stdout
+    assert (
+        "failed: raw gate, raw_shopify.orders: total_price is at least -1e+09 and at most 1e+09 in 95.0% of rows"
+        in done.stdout
+    )
     assert "id=planted" in done.stdout
     assert "build_models" not in done.stdout
     assert "Published data left as it was" in done.stdout

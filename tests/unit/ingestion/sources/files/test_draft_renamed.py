@@ -19,6 +19,7 @@ import yaml
 from ingestion.sources.files.draft import write_draft
 from ingestion.sources.files.evaluation import Evaluation
 from ingestion.sources.files.mapping import read_mapping
+from tests.unit.ingestion.sources.files.evaluating import AFTER_ALL
 
 DATA = Path(os.environ.get("EXAMPLE_DATA") or Path(__file__).resolve().parents[6] / "shared" / "data")
 START = datetime(2026, 1, 5, 8, 0)
@@ -244,7 +245,7 @@ def draft(folder: Path) -> dict[str, Any]:
     """The draft of a folder, which loads rows of each of its entities."""
     file = folder / "mapping.yml"
     file.write_text(write_draft(folder), encoding="utf-8")
-    evaluation = Evaluation(read_mapping(file), folder)
+    evaluation = Evaluation(read_mapping(file), folder, AFTER_ALL)
     try:
         for entity in evaluation.mapping.entities:
             assert evaluation.entity(entity).rows.num_rows, entity
