@@ -153,6 +153,7 @@ def user_row(record: Any) -> Any:
         **unknown(record, ("firstName", "lastName")),
         "first_name": record.get("firstName"),
         "last_name": record.get("lastName"),
+        "team_id": at(record, "team", "id"),
     }
 
 

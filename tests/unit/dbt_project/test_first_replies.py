@@ -32,6 +32,7 @@ MESSAGE = {
     "direction": pa.string(),
     "sender_kind": pa.string(),
     "sender_user_id": pa.string(),
+    "sender_team_id": pa.string(),
     "has_failed": pa.bool_(),
     "sent_at": pa.timestamp("us"),
     "loaded_at": pa.timestamp("us"),

@@ -3,10 +3,10 @@ with
     crm_owners as (select * from {{ ref("stg_hubspot__owners") }}),
 
     unioned as (
-        select 'respond_io' as source_system, user_id, email, user_name as agent_name
+        select 'respond_io' as source_system, user_id, email, user_name as agent_name, team_id
         from inbox_users
         union all
-        select 'hubspot', owner_id, email, owner_name
+        select 'hubspot', owner_id, email, owner_name, null
         from crm_owners
     ),
 
@@ -15,7 +15,8 @@ with
             source_system,
             user_id,
             coalesce(lower(nullif(trim(email), '')), source_system || ':' || user_id) as agent_id,
-            coalesce(nullif(agent_name, ''), email, source_system || ':' || user_id) as agent_name
+            coalesce(nullif(agent_name, ''), email, source_system || ':' || user_id) as agent_name,
+            team_id
         from unioned
     )
 

@@ -15,6 +15,7 @@ with
             inbox_messages.direction,
             inbox_messages.sender_kind,
             inbox_messages.sender_user_id,
+            inbox_messages.sender_team_id,
             inbox_messages.has_failed,
             inbox_messages.sent_at,
             inbox_messages.loaded_at
@@ -44,6 +45,7 @@ with
             coalesce(file_messages.channel, file_conversations.channel, 'unknown'),
             file_messages.direction,
             file_messages.sender_kind,
+            null,
             null,
             false,
             file_messages.sent_at,

@@ -26,6 +26,7 @@ with
             conversation_id,
             channel,
             sender_user_id as user_id,
+            sender_team_id as team_id,
             sent_at as occurred_at,
             loaded_at
         from messages
@@ -40,6 +41,7 @@ with
             conversation_id,
             null as channel,
             assigned_user_id as user_id,
+            null as team_id,
             occurred_at,
             null as loaded_at
         from conversation_events
@@ -53,6 +55,7 @@ with
             conversation_id,
             null as channel,
             assigned_user_id as user_id,
+            null as team_id,
             occurred_at,
             null as loaded_at
         from conversation_events
@@ -118,6 +121,7 @@ with
             record_key,
             channel,
             user_id,
+            team_id,
             loaded_at,
             occurred_at,
             case
@@ -127,7 +131,7 @@ with
         from thread_events
         where event not in ('opened', 'closed')
         union all
-        select thread_id, event_id, event, null, null, null, null, null, started_at, event_order, 1
+        select thread_id, event_id, event, null, null, null, null, null, null, started_at, event_order, 1
         from span_starts
     ),
 
@@ -238,6 +242,7 @@ with
             max(asked_again_at) as asked_again_at,
             min(case when event = 'replied' then occurred_at end) as replied_at,
             max(case when event = 'replied' then user_id end) as replied_by_user_id,
+            max(case when event = 'replied' then team_id end) as replied_by_team_id,
             max(case when event = 'replied' then loaded_at end) as reply_loaded_at,
             min_by(user_id, occurred_at) filter (
                 where event = 'assigned' and occurred_at = handed_off_at
@@ -274,6 +279,7 @@ with
             numbered.replied_at,
             coalesce(numbered.replied_at, following_spans.started_at) as ended_at,
             coalesce(numbered.replied_by_user_id, numbered.assigned_user_id) as user_id,
+            numbered.replied_by_team_id,
             numbered.reply_loaded_at
         from numbered
         left join spans on spans.thread_id = numbered.thread_id and spans.span_number = numbered.span_number
