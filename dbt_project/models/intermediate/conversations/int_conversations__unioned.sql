@@ -91,6 +91,8 @@ with
 
     keyed as (select source_system || ':' || source_record_id as conversation_id, unioned.* from unioned),
 
+    spam as (select distinct conversation_id from conversation_events where is_spam),
+
     final as (
         select
             keyed.conversation_id,
@@ -119,6 +121,7 @@ with
             on vocabulary.source_system = keyed.source_system
             and vocabulary.kind = 'closing_category'
             and vocabulary.value = closings.closing_category
+        where keyed.conversation_id not in (select conversation_id from spam)
     )
 
 select *

@@ -4,6 +4,7 @@ with
     blocked_contacts as (select contact_id from {{ ref("stg_respond_io__contacts") }} where is_blocked),
     file_messages as (select * from {{ ref("stg_files__messages") }}),
     file_conversations as (select * from {{ ref("stg_files__conversations") }}),
+    conversation_events as (select * from {{ ref("int_conversation_events__unioned") }}),
 
     unioned as (
         select
@@ -54,7 +55,36 @@ with
         left join file_conversations on file_conversations.conversation_id = file_messages.conversation_id
     ),
 
-    final as (select source_system || ':' || source_record_id as message_id, unioned.* from unioned)
+    spam as (
+        select
+            conversation_id,
+            record_key,
+            min(occurred_at) as opened_at,
+            max(occurred_at) as closed_at,
+            max(is_spam_contact) as is_spam_contact
+        from conversation_events
+        where is_spam
+        group by conversation_id, record_key
+    ),
+
+    -- What is said in a conversation that is spam is no message, and nothing that a contact says who sends spam only.
+    final as (
+        select source_system || ':' || source_record_id as message_id, unioned.*
+        from unioned
+        where
+            not exists (select 1 from spam where spam.conversation_id = unioned.conversation_id)
+            and not exists (
+                select 1
+                from spam
+                where
+                    spam.record_key = unioned.record_key
+                    and unioned.conversation_id is null
+                    and (
+                        spam.is_spam_contact
+                        or unioned.sent_at between {{ dbt.dateadd("minute", -5, "spam.opened_at") }} and spam.closed_at
+                    )
+            )
+    )
 
 select *
 from final

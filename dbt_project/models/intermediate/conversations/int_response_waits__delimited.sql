@@ -4,7 +4,9 @@
 
 with
     messages as (select * from {{ ref("int_messages__unioned") }}),
-    conversation_events as (select * from {{ ref("int_conversation_events__unioned") }}),
+    conversation_events as (
+        select * from {{ ref("int_conversation_events__unioned") }} where not coalesce(is_spam, false)
+    ),
 
     -- A thread is what follows one another: a conversation where messages state theirs, all of a contact elsewhere.
     unioned as (
