@@ -264,7 +264,7 @@ class CreditNote(StripeObject):
 
 PRODUCTS = RawTable("products", Product, "versions", ("id",))
 PRICES = RawTable("prices", Price, "versions", ("id",))
-PRICE_TIERS = RawTable("price_tiers", PriceTier, "versions", ("price",))
+PRICE_TIERS = RawTable("price_tiers", PriceTier, "versions", ("price",), ("price", "currency", "tier"))
 CUSTOMERS = RawTable("customers", Customer, "versions", ("id",))
 SUBSCRIPTIONS = RawTable("subscriptions", Subscription, "versions", ("id",))
 SUBSCRIPTION_ITEMS = RawTable("subscription_items", SubscriptionItem, "versions", ("subscription",))

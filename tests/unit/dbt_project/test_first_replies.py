@@ -87,7 +87,8 @@ def first_replies(models: dict[str, str], said: Said, *, stated: bool) -> tuple[
             "create table given_int_conversation_events__unioned as select conversation_id || ':opened' as event_id, "
             "source_system, record_key, conversation_id, 'opened' as event, null::text as assigned_user_id, "
             "null::text as closing_category, null::text as closed_by_source, "
-            "opened_at as occurred_at, loaded_at, false as is_spam, false as is_spam_contact from given_int_conversations__unioned"
+            "opened_at as occurred_at, loaded_at, false as is_spam, false as is_spam_contact "
+            "from given_int_conversations__unioned"
         )
         for name, columns in EMPTY.items():
             connection.execute(f"create table given_{name} ({columns})")
