@@ -245,8 +245,16 @@ class Order:
     @property
     def paid_at(self) -> int | None:
         """The first successful payment."""
-        payments = [t.at for t in self.transactions if t.kind in ("SALE", "CAPTURE") and t.status == "SUCCESS"]
-        return min(payments, default=None)
+        return min((payment.at for payment in self.payments), default=None)
+
+    @property
+    def settled_at(self) -> int | None:
+        """The last successful payment."""
+        return max((payment.at for payment in self.payments), default=None)
+
+    @property
+    def payments(self) -> list[Transaction]:
+        return [t for t in self.transactions if t.kind in ("SALE", "CAPTURE") and t.status == "SUCCESS"]
 
     def refunded(self, clock: int) -> Decimal:
         return sum((refund.amount for refund in self.refunds if refund.at <= clock), Decimal(0))
@@ -282,7 +290,8 @@ class Order:
         if refunded:
             return "PARTIALLY_REFUNDED"
         if paid:
-            return "PAID"
+            is_settled = self.settled_at is not None and self.settled_at <= clock
+            return "PAID" if is_settled else "PARTIALLY_PAID"
         return "VOIDED" if any(t.kind == "VOID" and t.at <= clock for t in self.transactions) else "PENDING"
 
 

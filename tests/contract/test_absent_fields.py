@@ -34,6 +34,7 @@ VENDORS = ("stripe", "shopify", "hubspot", "meta_ads", "respond_io")
 # Columns that a newer version may leave out, or whose absence is a value: why nothing is undone.
 LEGITIMATE = {
     ("stripe", "customers", "metadata_customer_number"): "metadata is a map: a key that is not there was taken out",
+    ("stripe", "refunds", "failed_at"): "the first version that tells it counts",
     ("hubspot", "contacts", "archived_at"): "objects that are not archived have none",
     ("hubspot", "companies", "archived_at"): "objects that are not archived have none",
     ("hubspot", "deals", "archived_at"): "objects that are not archived have none",

@@ -57,6 +57,7 @@ log = logging.getLogger(__name__)
 
 SOURCE = "stripe"
 PAGE = 100
+TOLD_AT = "_told_at"  # when an event told of an object
 EVENTS_KEPT = timedelta(days=30)
 EVENTS_LAG = timedelta(hours=1)  # events of the last hour are read again: they may be listed late, clocks may differ
 
@@ -153,7 +154,7 @@ INVOICE_PAYMENT = Kind(
     needs=(("payment",),),
 )
 CHARGE = Kind("charge", "/charges", "charge.*")
-REFUND = Kind("refund", "/refunds", "refund.*")
+REFUND = Kind("refund", "/refunds", "refund.*", expand=("failure_balance_transaction",))
 DISPUTE = Kind("dispute", "/disputes", "charge.dispute.*", needs=(("balance_transactions",),))
 CREDIT_NOTE = Kind(
     "credit_note", "/credit_notes", "credit_note.*", needs=(("pre_payment_amount",), ("post_payment_amount",))
@@ -222,7 +223,7 @@ class Billing:
             if not is_deleted and not (is_shown and kind.is_whole(record)):
                 record = self._object(kind, str(_told_id(kind, record)), at(event, "api_version"))
             if record is not None:
-                found.add(at(record, "id"), {**record, "deleted": is_deleted})
+                found.add(at(record, "id"), {**record, "deleted": is_deleted, TOLD_AT: at(event, "created")})
         return found
 
     def _object(self, kind: Kind, identifier: str, told_in: Any) -> Any:
@@ -565,7 +566,11 @@ def charge_row(record: Any) -> dict[str, Any]:
 
 
 def refund_row(record: Any) -> dict[str, Any]:
-    return _fields(record, "charge", "payment_intent", "currency", "amount", "status", "reason")
+    failed_at = at(record, "failure_balance_transaction", "created") or at(record, TOLD_AT)
+    return {
+        **_fields(record, "charge", "payment_intent", "currency", "amount", "status", "reason"),
+        "failed_at": failed_at if at(record, "status") == "failed" else None,
+    }
 
 
 def dispute_rows(record: Any) -> Iterator[dict[str, Any]]:

@@ -224,6 +224,7 @@ class Refund(StripeObject):
     amount: int = Field(ge=0)
     status: str | None = None
     reason: str | None = None
+    failed_at: datetime | None = None  # when the money came back on the balance, or as an event told that it failed
 
 
 class DisputeTransaction(Row):
