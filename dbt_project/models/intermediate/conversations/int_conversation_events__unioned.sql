@@ -4,6 +4,13 @@ with
     loads as (select * from {{ ref("stg_respond_io__loads") }}),
     file_conversations as (select * from {{ ref("stg_files__conversations") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
+    merged_contacts as (
+        select
+            {{ record_key("'respond_io'", "'contact'", "merged_id") }} as record_key,
+            {{ record_key("'respond_io'", "'contact'", "survivor_id") }} as surviving_record_key
+        from {{ ref("int_crm_merges__followed") }}
+        where record_type = 'inbox_contact'
+    ),
 
     inbox_conversation_events as (
         select
@@ -185,18 +192,19 @@ with
     -- What is open already is not opened again, and what is closed not closed.
     told as (
         select
-            source_system || ':' || source_record_id as event_id,
-            source_system,
-            record_key,
-            conversation_id,
-            event,
-            assigned_user_id,
-            closing_category,
-            closed_by_source,
-            closed_by_user_id,
-            occurred_at,
-            loaded_at
+            followed.source_system || ':' || followed.source_record_id as event_id,
+            followed.source_system,
+            coalesce(merged_contacts.surviving_record_key, followed.record_key) as record_key,
+            followed.conversation_id,
+            followed.event,
+            followed.assigned_user_id,
+            followed.closing_category,
+            followed.closed_by_source,
+            followed.closed_by_user_id,
+            followed.occurred_at,
+            followed.loaded_at
         from followed
+        left join merged_contacts on merged_contacts.record_key = followed.record_key
         where event = 'assigned' or event <> coalesce(previous_event, 'none')
     ),
 

@@ -5,12 +5,22 @@ with
     file_messages as (select * from {{ ref("stg_files__messages") }}),
     file_conversations as (select * from {{ ref("stg_files__conversations") }}),
     conversation_events as (select * from {{ ref("int_conversation_events__unioned") }}),
+    merged_contacts as (
+        select
+            {{ record_key("'respond_io'", "'contact'", "merged_id") }} as record_key,
+            {{ record_key("'respond_io'", "'contact'", "survivor_id") }} as surviving_record_key
+        from {{ ref("int_crm_merges__followed") }}
+        where record_type = 'inbox_contact'
+    ),
 
     unioned as (
         select
             'respond_io' as source_system,
             inbox_messages.message_id as source_record_id,
-            {{ record_key("'respond_io'", "'contact'", "inbox_messages.contact_id") }} as record_key,
+            coalesce(
+                merged_contacts.surviving_record_key,
+                {{ record_key("'respond_io'", "'contact'", "inbox_messages.contact_id") }}
+            ) as record_key,
             cast(null as {{ dbt.type_string() }}) as conversation_id,
             coalesce(inbox_channels.channel, 'unknown') as channel,
             inbox_messages.direction,
@@ -22,6 +32,9 @@ with
             inbox_messages.loaded_at
         from inbox_messages
         left join inbox_channels on inbox_channels.channel_id = inbox_messages.channel_id
+        left join
+            merged_contacts
+            on merged_contacts.record_key = {{ record_key("'respond_io'", "'contact'", "inbox_messages.contact_id") }}
         where
             inbox_messages.sent_at is not null
             and inbox_messages.contact_id not in (select contact_id from blocked_contacts)

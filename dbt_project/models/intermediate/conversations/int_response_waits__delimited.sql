@@ -112,6 +112,11 @@ with
                 else 0
             end as event_order
         from boundaries
+        -- Two conversations of contacts that were merged may both be open: the closing of one does not end the other.
+        where
+            not coalesce(
+                event = 'closed' and previous_event = 'opened' and previous_conversation_id <> conversation_id, false
+            )
     ),
 
     positioned as (
