@@ -454,6 +454,7 @@ class Person:
     alive_until: int | None = None  # instant of the last purchase the person will ever make
     hubspot: list[Record] = field(default_factory=list)
     deals: list[Deal] = field(default_factory=list)
+    merged_deals: list[Record] = field(default_factory=list)
     respond: list[RespondContact] = field(default_factory=list)
     shop_customers: list[Record] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
