@@ -5,6 +5,9 @@ Belongs here: validation, counting, rejections. Does not: how records are fetche
 A rejection retires nothing. Where a unit of several rows replaces what was there (the lines of an order), a row that
 is rejected would be missing, and its last accepted version would end with it. So that version is handed on once more
 in its place: dlt finds it unchanged.
+
+What is absent is not null. A record that no longer tells what the version before it told is rejected: it does not say
+that the value is gone, and loading it would undo what stands on it.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ingestion import config
 from ingestion.tables import RawTable
+from ingestion.wire import ABSENT, AbsentRows
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +70,37 @@ def _key_of(table: RawTable, record: Any) -> dict[str, str]:
     return found
 
 
+_ABSENT = "Absent is not null: what was loaded before stays"
+
+
+def _told(table: RawTable, record: Any) -> tuple[Any, frozenset[str]]:
+    """The record without what it does not tell, and the columns that it does not tell though it was asked for them."""
+    if not isinstance(record, Mapping):
+        return record, frozenset()
+    if ABSENT in record.values():
+        record = {name: value for name, value in record.items() if value is not ABSENT}
+    if table.history != "versions" or not table.key:
+        return record, frozenset()
+    return record, frozenset(table.row.model_fields.keys() - record.keys() - table.row.left_out.keys())
+
+
+def _agrees(row: Mapping[str, Any], with_columns: Mapping[str, Any]) -> bool:
+    return all(str(row.get(column)) == str(value) for column, value in with_columns.items())
+
+
+def _identity(table: RawTable, row: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(row.get(column)) for column in table.identity)
+
+
+def _undone(
+    table: RawTable, row: Mapping[str, Any], absent: Iterable[str], before: Iterable[Mapping[str, Any]]
+) -> list[str]:
+    """The columns that a row does not tell and an earlier version of it does."""
+    known = {column: row[column] for column in table.identity if row[column] is not None}
+    versions = [version for version in before if _agrees(version, known)]
+    return sorted(name for name in absent if any(each.get(name) not in (None, row[name]) for each in versions))
+
+
 class Intake:
     """Counts and judges the records of one run of one source."""
 
@@ -97,28 +132,65 @@ class Intake:
             origin: where the records are from (a file and line), for the reason of a rejection.
         """
         rejected_keys: list[dict[str, str]] = []
-        for record in records:
+        lists: list[AbsentRows] = []
+        silent: list[tuple[Any, dict[str, Any], frozenset[str]]] = []
+        arrived: list[dict[str, Any]] = []
+
+        def reject(record: Any, problem: str) -> None:
+            self._count_kind(table, record, is_loaded=False)
+            self._keep(table.name, record, f"{origin}: {problem}" if origin else problem)
+            if table.unit_has_rows:
+                rejected_keys.append(_key_of(table, record))
+
+        def load(record: Any, row: dict[str, Any]) -> bool:
+            self._count_kind(table, record, is_loaded=True)
+            self.loaded[table.name] += 1
+            return table.history == "versions" or self._is_first(table, row)
+
+        for each in records:
+            if isinstance(each, AbsentRows):
+                lists.append(each)
+                continue
             self.received[table.name] += 1
+            record, absent = _told(table, each)
             try:
                 row = table.row.model_validate(record).model_dump()
                 problem = self._ahead(table, row)
             except ValidationError as error:
                 row, problem = {}, _readable(error)
-            self._count_kind(table, record, is_loaded=problem is None)
             if problem is not None:
-                self._keep(table.name, record, f"{origin}: {problem}" if origin else problem)
-                if table.unit_has_rows:
-                    rejected_keys.append(_key_of(table, record))
-                continue
-            self.loaded[table.name] += 1
-            if table.history == "versions" or self._is_first(table, row):
+                reject(record, problem)
+            elif absent:
+                silent.append((record, row, absent))
+            elif load(record, row):
+                arrived.append(row)
                 yield row
+        before = self._before(table, [*(row for _, row, _ in silent), *(each.unit for each in lists)])
+        for record, row, absent in silent:
+            undone = _undone(table, row, absent, before)
+            if undone:
+                reject(record, f"{', '.join(undone)}: absent, but the version before has it. {_ABSENT}")
+            elif load(record, row):
+                arrived.append(row)
+                yield row
+        identities = {_identity(table, row) for row in arrived} if lists else set()
+        for each in lists:
+            if any(_agrees(row, each.unit) and _identity(table, row) not in identities for row in before):
+                self.received[table.name] += 1
+                self._keep(table.name, each.record, f"{each.path}: absent, but rows of it are known. {_ABSENT}")
+                rejected_keys.append({column: str(value) for column, value in each.unit.items()})
         # Without its unit a record cannot be one of those that are replaced.
         known = [key for key in rejected_keys if key.keys() >= {*table.key}]
         if known:
             for version in self._current_versions(table, known):
                 self.kept[table.name] += 1
                 yield version
+
+    def _before(self, table: RawTable, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The current versions of the units of some rows."""
+        units = {tuple(str(row[column]) for column in table.key) for row in rows}
+        keys = [dict(zip(table.key, unit, strict=True)) for unit in sorted(units)]
+        return list(self._current_versions(table, keys)) if keys else []
 
     def _ahead(self, table: RawTable, row: Mapping[str, Any]) -> str | None:
         """Why a fact cannot have happened yet; None where it can."""

@@ -9,10 +9,11 @@ cannot change is inserted once (`events`). Loading the same records again adds n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from dlt.common.libs.pydantic import pydantic_to_table_schema_columns
 from pydantic import BaseModel, ConfigDict, field_validator
@@ -24,7 +25,12 @@ class Row(BaseModel):
     """Base of every row model: unknown fields are kept (they become new columns), naive instants are UTC.
 
     What no model behind the raw table could carry is refused: see `limits`.
+
+    A record that does not say what an optional column holds would take back what an earlier version said: absent is not
+    null. `Intake` refuses it, but for the columns that the vendor leaves out by design (`left_out`, column to reason).
     """
+
+    left_out: ClassVar[Mapping[str, str]] = {}
 
     model_config = ConfigDict(extra="allow", str_strip_whitespace=True, coerce_numbers_to_str=True)
 

@@ -9,6 +9,7 @@ import json
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -16,6 +17,42 @@ T = TypeVar("T")
 
 BATCH_ROWS = 1000  # rows handed to dlt at once: a list costs it far less than as many single rows
 SPOOL_MEMORY_BYTES = 8_000_000
+
+
+class _Absent:
+    """Says that a record does not tell a value. Null is a value: it tells that there is none."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+
+ABSENT: Any = _Absent()
+
+
+@dataclass(frozen=True)
+class AbsentRows:
+    """A list that a record was asked for and does not show: it would have given rows of a unit.
+
+    Attributes:
+        unit: columns of those rows, by which they are known.
+        path: of the list.
+        record: what was to show it.
+    """
+
+    unit: Mapping[str, Any]
+    path: str
+    record: Any
+
+
+def told(record: Any, *path: str) -> Any:
+    """The value at `path`: None where null stands on the way, `ABSENT` where the record does not say."""
+    for step in path:
+        if record is None:
+            return None
+        if not isinstance(record, Mapping):
+            return ABSENT
+        record = record.get(step, ABSENT)
+    return record
 
 
 def at(record: Any, *path: str) -> Any:

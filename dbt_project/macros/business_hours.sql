@@ -1,16 +1,46 @@
 {#-
-    The setting `business_hours`, as a list of openings: `day` (0 = Monday), `opens` and `closes` ("HH:MM"). Refuses a
+    Whose hours there are: the company's, whose `team_id` is empty, and those of each team that states its own. What a
+    team does not state is as the company has it; what it states takes the place of that as a whole.
+-#}
+{% macro business_hours_teams(business_hours=none) -%}
+    {%- set setting = business_hours or var("business_hours") -%}
+    {%- set company = {} -%}
+    {%- for key in setting if key != "teams" -%} {%- do company.update({key: setting[key]}) -%} {%- endfor -%}
+    {%- set teams = [{"team_id": "", "hours": company}] -%}
+    {%- set stated = setting.get("teams") or {} -%}
+    {%- if stated is not mapping -%}
+        {%- do business_hours_error("teams", "names no team", 'write {"3": {time_zone: Asia/Tokyo}}, by the id') -%}
+    {%- endif -%}
+    {%- for team_id, own in stated.items() -%}
+        {%- if not modules.re.fullmatch("[A-Za-z0-9_.:-]+", team_id ~ "") or own is not mapping or not own -%}
+            {%- do business_hours_error(
+                "teams." ~ team_id,
+                "is no team with hours",
+                'write the id of a team and what differs, such as "3": {time_zone: Asia/Tokyo}',
+            ) -%}
+        {%- endif -%}
+        {%- set hours = dict(company, **own) -%}
+        {%- do teams.append({"team_id": team_id ~ "", "hours": hours}) -%}
+    {%- endfor -%}
+    {%- for team in teams -%}
+        {%- set place = "teams." ~ team.team_id ~ "." if team.team_id else "" -%}
+        {%- do team.update({"openings": business_hours_openings(team.hours, place)}) -%}
+    {%- endfor -%}
+    {{ return(teams) }}
+{%- endmacro %}
+
+{#-
+    Opening hours of one team or the company, as a list of openings: `day` (0 = Monday), `opens` and `closes` ("HH:MM"). Refuses a
     setting that cannot mean what it says, naming where and the fix, before any SQL runs.
 -#}
-{% macro business_hours_openings(business_hours=none) -%}
-    {%- set setting = business_hours or var("business_hours") -%}
+{% macro business_hours_openings(setting, of="") -%}
     {%- set days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] -%}
     {%- for key in setting if key not in ["time_zone", "weekly", "holidays"] -%}
-        {%- do business_hours_error(key, "is unknown", "write time_zone, weekly or holidays") -%}
+        {%- do business_hours_error(of ~ key, "is unknown", "write time_zone, weekly or holidays") -%}
     {%- endfor -%}
     {%- if setting.get("time_zone") not in modules.pytz.all_timezones -%}
         {%- do business_hours_error(
-            "time_zone",
+            of ~ "time_zone",
             "`" ~ setting.get("time_zone") ~ "` is no IANA time zone",
             "write one such as Europe/Paris",
         ) -%}
@@ -25,14 +55,14 @@
         {%- endif -%}
         {%- if not is_day or counted.month != parts[1] | int -%}
             {%- do business_hours_error(
-                "holidays", "`" ~ holiday ~ "` is no day", 'write days such as "2026-12-25"'
+                of ~ "holidays", "`" ~ holiday ~ "` is no day", 'write days such as "2026-12-25"'
             ) -%}
         {%- endif -%}
     {%- endfor -%}
 
     {%- set openings = [] -%}
     {%- for day, texts in (setting.get("weekly") or {}).items() -%}
-        {%- set place = "weekly." ~ day -%}
+        {%- set place = of ~ "weekly." ~ day -%}
         {%- if day not in days -%}
             {%- do business_hours_error(place, "is no day of the week", "write one of " ~ days | join(", ")) -%}
         {%- endif -%}
@@ -68,7 +98,7 @@
         {%- endfor -%}
     {%- endfor -%}
     {%- if not openings -%}
-        {%- do business_hours_error("weekly", "has no opening", 'write one such as monday: ["09:00-18:00"]') -%}
+        {%- do business_hours_error(of ~ "weekly", "has no opening", 'write one such as monday: ["09:00-18:00"]') -%}
     {%- endif -%}
     {{ return(openings) }}
 {%- endmacro %}
@@ -80,34 +110,39 @@
 {%- endmacro %}
 
 {#-
-    The openings of the days of a relation (column `date_day`) as UTC instants: `opened_at`, `closed_at`. Each day's
+    The openings of the days of a relation (column `date_day`) as UTC instants: `team_id`, `opened_at`, `closed_at`. Each day's
     clock times become instants by that day's own offset, so that a day on which clocks change has its 23 or 25 hours.
     A clock time that is skipped or shown twice that day is the instant that the engine takes for it.
 -#}
 {% macro business_hours_intervals(relation, business_hours=none) -%}
-    {%- set setting = business_hours or var("business_hours") -%}
-    {%- set holidays = setting.get("holidays") or [] -%}
     {%- set next_day = "cast(" ~ dbt.dateadd("day", 1, "date_day") ~ " as date)" -%}
-    {%- for opening in business_hours_openings(setting) -%}
-        {%- set opens = "(date_day::string || ' " ~ opening.opens ~ ":00')::" ~ timestamp_type() -%}
-        {%- if opening.closes == "24:00" -%}
-            {%- set closes = "(" ~ next_day ~ "::string || ' 00:00:00')::" ~ timestamp_type() -%}
-        {%- else -%} {%- set closes = "(date_day::string || ' " ~ opening.closes ~ ":00')::" ~ timestamp_type() -%}
-        {%- endif %}
-        select
-            {{ utc_time(opens, setting.time_zone) }} as opened_at,
-            {{ utc_time(closes, setting.time_zone) }} as closed_at
-        from {{ relation }}
-        where
-            {{
-                days_between(
-                    dbt.date_trunc("week", "date_day") ~ "::" ~ timestamp_type(), "date_day::" ~ timestamp_type()
-                )
-            }} = {{ opening.day }}
-            {%- for holiday in holidays %} and date_day <> cast('{{ holiday }}' as date) {%- endfor %}
-        {%- if not loop.last %}
-            union all
-        {% endif %}
+    {%- for team in business_hours_teams(business_hours) -%}
+        {%- set is_last_team = loop.last -%}
+        {%- for opening in team.openings -%}
+            {%- set opens = "(date_day::string || ' " ~ opening.opens ~ ":00')::" ~ timestamp_type() -%}
+            {%- if opening.closes == "24:00" -%}
+                {%- set closes = "(" ~ next_day ~ "::string || ' 00:00:00')::" ~ timestamp_type() -%}
+            {%- else -%} {%- set closes = "(date_day::string || ' " ~ opening.closes ~ ":00')::" ~ timestamp_type() -%}
+            {%- endif %}
+            select
+                '{{ team.team_id }}' as team_id,
+                {{ utc_time(opens, team.hours.time_zone) }} as opened_at,
+                {{ utc_time(closes, team.hours.time_zone) }} as closed_at
+            from {{ relation }}
+            where
+                {{
+                    days_between(
+                        dbt.date_trunc("week", "date_day") ~ "::" ~ timestamp_type(),
+                        "date_day::" ~ timestamp_type(),
+                    )
+                }} = {{ opening.day }}
+                {%- for holiday in team.hours.holidays or [] %}
+                    and date_day <> cast('{{ holiday }}' as date)
+                {%- endfor %}
+            {%- if not (loop.last and is_last_team) %}
+                union all
+            {% endif %}
+        {%- endfor %}
     {%- endfor %}
 {%- endmacro %}
 

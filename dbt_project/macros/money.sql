@@ -8,3 +8,22 @@
 {% macro converted(amount, rate) -%}
     case when abs({{ amount }}::double * ({{ rate }})) < 1e13 then {{ money(amount ~ "::double * (" ~ rate ~ ")") }} end
 {%- endmacro %}
+
+{#-
+    The part of an amount of an order that was received up to a payment (a row of int_order_payments__split), or before
+    it, rounded on the running total; of an order that was paid at once all of it, and nothing before.
+-#}
+{% macro part_received(amount, payment, received) -%}
+    case
+        when {{ payment }}.order_id is null
+        then {{ money("0") if received == "received_before" else amount }}
+        when {{ payment }}.{{ received }} = {{ payment }}.total_amount
+        then {{ amount }}
+        else {{ converted(amount, payment ~ "." ~ received ~ "::double / " ~ payment ~ ".total_amount::double") }}
+    end
+{%- endmacro %}
+
+{#- The difference of two running totals after both were converted, so that parts add up to the converted whole. -#}
+{% macro converted_part(to_date, before, rate) -%}
+    {{ money(converted(to_date, rate) ~ " - " ~ converted(before, rate)) }}
+{%- endmacro %}

@@ -58,6 +58,7 @@ with
                     when
                         {{ local_time("revenue_entries.cash_view_at", var("reporting_time_zone")) }}
                         > members.observed_until
+                        or revenue_entries.cash_view_at is null
                     then revenue_entries.amount_reporting
                 end
             ) as cash_view_amount

@@ -16,7 +16,7 @@ from itertools import takewhile
 import numpy as np
 
 from ingestion.sandbox.advertising import Advertising
-from ingestion.sandbox.crm import new_company
+from ingestion.sandbox.crm import MERGED_OF_TEN, merged_double, new_company
 from ingestion.sandbox.exchange_rates import ExchangeRates
 from ingestion.sandbox.life import Life, Neighbours
 from ingestion.sandbox.people import BY_CODE
@@ -40,6 +40,7 @@ class Company:
         self.advertising = Advertising(settings.seed, self.start)
         self.rates = ExchangeRates(settings.seed, self.start)
         self._companies: list[Record] = []
+        self._merged_companies: list[Record] = []
         self._people: list[Person] = []
         self._arrivals = self._arrive()
         self._next = next(self._arrivals)
@@ -63,6 +64,8 @@ class Company:
         parent = self._companies[number - 1] if number % 5 in CHILDREN_OF_FIVE else None
         company = new_company(number, at, country, parent)
         self._companies.append(company)
+        if number % 10 == MERGED_OF_TEN:
+            self._merged_companies.append(merged_double(company, at))
         return company
 
     def people(self, clock: int) -> list[Person]:
@@ -77,7 +80,7 @@ class Company:
     def companies(self, clock: int) -> list[Record]:
         """Companies that the CRM knows at the clock."""
         self.people(clock)
-        return [company for company in self._companies if company.visible(clock)]
+        return [company for company in (*self._companies, *self._merged_companies) if company.visible(clock)]
 
     def billing(self, clock: int) -> list[BillingObject]:
         """Everything that the billing system ever knew up to the clock, also what it deleted since."""

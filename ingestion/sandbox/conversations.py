@@ -30,6 +30,7 @@ class Agent:
     first_name: str
     last_name: str
     minutes: float
+    team: dict[str, Any] | None = None
 
     @property
     def email(self) -> str:
@@ -50,7 +51,7 @@ AGENTS = (
     Agent(9002, 70002, "Tom", "Okafor", 9),
     Agent(9003, 70003, "Celia", "Roca", 22),
     Agent(9004, 70004, "Piotr", "Lis", 55),
-    Agent(9005, 70005, "Mina", "Aoki", 170),
+    Agent(9005, 70005, "Mina", "Aoki", 170, {"id": 3, "name": "Tokyo"}),
     Agent(9006, 70006, "Gil", "Serra", 560),
 )
 

@@ -9,6 +9,7 @@ to the primary company; a parent company takes part as "Primary contractor", a l
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ingestion.sandbox.advertising import campaign_name, campaign_number
@@ -48,6 +49,8 @@ ACTIVITIES = {
     "presentationscheduled": "meeting_booked",
     "contractsent": "quote_sent",
 }
+DOUBLES = 50_000_000  # between the id of a record and that of its double
+MERGED_AFTER, MERGED_OF_TEN = 60, 6  # seconds; of ten people and companies one has doubles
 INDUSTRIES = ("RETAIL", "HOSPITALITY", "CONSTRUCTION", "EDUCATION_MANAGEMENT")
 
 
@@ -64,6 +67,13 @@ def new_company(number: int, at: int, country: str, parent: Record | None) -> Re
         hs_parent_company_id=str(parent.id) if parent else None,
     )
     return company
+
+
+def merged_double(record: Record, at: int) -> Record:
+    """The same company or deal, typed in twice, and soon merged into the first: archived, and named by what is left."""
+    double = replace(record, id=record.id + DOUBLES, changes=list(record.changes), archived_at=at + MERGED_AFTER)
+    record.set(at + MERGED_AFTER, "MERGE_OBJECTS", hs_merged_object_ids=str(double.id))
+    return double
 
 
 def company_domain(company_id: int) -> str:
@@ -206,6 +216,8 @@ class Crm:
             hubspot_owner_id=str(self._agent.owner_id),
         )
         self._reach(deal, at, "appointmentscheduled")
+        if person.index % 10 == MERGED_OF_TEN:
+            person.merged_deals.append(merged_double(deal, at))
         if self.contact.state(at).get("lifecyclestage") != "customer":
             self.stage(at, "opportunity")
         path, pace = (CONSUMER_PATH, 2 * DAY) if person.company_id is None else (BUSINESS_PATH, 21 * DAY)

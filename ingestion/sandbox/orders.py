@@ -227,7 +227,13 @@ class Shop:
         if outcome == "captured_later":
             self._transaction(order, paid_at, "AUTHORIZATION", "SUCCESS", card, total)
             paid_at = story.tick(at + story.between(4 * HOUR, 40 * HOUR))
-            self._transaction(order, paid_at, "CAPTURE", "SUCCESS", card, total)
+            first = (total / 2).quantize(quantum(order.currency), ROUND_HALF_EVEN)
+            if lot(order) % 2 and 0 < first < total:  # sent in two parcels, and paid with each
+                self._transaction(order, paid_at, "CAPTURE", "SUCCESS", card, first)
+                rest_at = story.tick(paid_at + 20 * DAY)
+                self._transaction(order, rest_at, "CAPTURE", "SUCCESS", card, total - first)
+            else:
+                self._transaction(order, paid_at, "CAPTURE", "SUCCESS", card, total)
         elif outcome in ("paid_later", "never_paid"):
             self._transaction(order, paid_at, "SALE", "PENDING", transfer, total)
             later = story.tick(at + story.between(DAY, 5 * DAY))
@@ -258,7 +264,7 @@ class Shop:
 
     def _refund(self, order: Order, count: int) -> None:
         """Some orders are paid back, in part or whole, days or weeks later."""
-        story, paid_at = self._story, order.paid_at
+        story, paid_at = self._story, order.settled_at
         if paid_at is None or order.refunds:
             return
         smallest = quantum(order.currency)
@@ -285,7 +291,7 @@ class Shop:
 
     def _dispute(self, order: Order) -> None:
         """Some buyers ask their bank for the money."""
-        paid_at = order.paid_at
+        paid_at = order.settled_at
         if paid_at is None or order.refunds or order.is_test or lot(order) not in (LOST, WON):
             return
         at, decided_at = paid_at + DISPUTED_DAYS * DAY, paid_at + DECIDED_DAYS * DAY

@@ -245,8 +245,16 @@ class Order:
     @property
     def paid_at(self) -> int | None:
         """The first successful payment."""
-        payments = [t.at for t in self.transactions if t.kind in ("SALE", "CAPTURE") and t.status == "SUCCESS"]
-        return min(payments, default=None)
+        return min((payment.at for payment in self.payments), default=None)
+
+    @property
+    def settled_at(self) -> int | None:
+        """The last successful payment."""
+        return max((payment.at for payment in self.payments), default=None)
+
+    @property
+    def payments(self) -> list[Transaction]:
+        return [t for t in self.transactions if t.kind in ("SALE", "CAPTURE") and t.status == "SUCCESS"]
 
     def refunded(self, clock: int) -> Decimal:
         return sum((refund.amount for refund in self.refunds if refund.at <= clock), Decimal(0))
@@ -282,7 +290,8 @@ class Order:
         if refunded:
             return "PARTIALLY_REFUNDED"
         if paid:
-            return "PAID"
+            is_settled = self.settled_at is not None and self.settled_at <= clock
+            return "PAID" if is_settled else "PARTIALLY_PAID"
         return "VOIDED" if any(t.kind == "VOID" and t.at <= clock for t in self.transactions) else "PENDING"
 
 
@@ -445,6 +454,7 @@ class Person:
     alive_until: int | None = None  # instant of the last purchase the person will ever make
     hubspot: list[Record] = field(default_factory=list)
     deals: list[Deal] = field(default_factory=list)
+    merged_deals: list[Record] = field(default_factory=list)
     respond: list[RespondContact] = field(default_factory=list)
     shop_customers: list[Record] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)

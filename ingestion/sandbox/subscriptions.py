@@ -689,7 +689,26 @@ class _Contract:
             self._credit(invoice, at + 5 * DAY, total // 4)
         elif kind == REFUND_FAILED:
             refund = self._refund(charge, at + 5 * DAY, total, invoice.state(at))
-            refund.set(at + 9 * DAY, "refund.failed", status="failed", failure_reason="expired_or_canceled_card")
+            back = {
+                "id": f"txn_{refund.id[3:]}",
+                "object": "balance_transaction",
+                "amount": total,
+                "created": at + 9 * DAY,
+            }
+            refund.set(
+                at + 9 * DAY,
+                "refund.failed",
+                status="failed",
+                failure_reason="expired_or_canceled_card",
+                failure_balance_transaction={
+                    **back,
+                    "currency": self._told.currency.lower(),
+                    "fee": 0,
+                    "net": total,
+                    "reporting_category": "refund_failure",
+                    "type": "refund_failure",
+                },
+            )
             charge.set(at + 9 * DAY, "charge.updated", amount_refunded=0, refunded=False)
             self._told.payments.append((at + 9 * DAY, -self._told.payments[-1][1]))
 

@@ -92,7 +92,7 @@ def read_paths(kind: str) -> set[tuple[str, ...]]:
         found = to_rows(Noted(paths))
         if not isinstance(found, dict):
             list(found)
-    return {path for path in paths if path[-1] != "deleted"}  # which the connector adds itself
+    return {path for path in paths if path[-1] not in ("deleted", connector.TOLD_AT)}  # which the connector adds itself
 
 
 def alternatives(annotation: Any) -> list[Any]:

@@ -75,6 +75,14 @@ with
         group by order_id
     ),
 
+    -- An order that was paid in parts is one sale.
+    sales as (
+        select order_id, person_id, order_view_at
+        from revenue_entries
+        where entry_type = 'sale'
+        group by order_id, person_id, order_view_at
+    ),
+
     refunds as (
         select
             sales.person_id,
@@ -86,13 +94,12 @@ with
             max(
                 case when first_refunds.first_refunded_at < cutoffs.cutoff_at then first_refunds.first_refunded_at end
             ) as last_refunded_at
-        from revenue_entries as sales
+        from sales
         inner join
             cutoffs
             on sales.order_view_at < cutoffs.cutoff_at
             and sales.order_view_at >= cutoffs.cutoff_at - interval '365' day
         left join first_refunds on first_refunds.order_id = sales.order_id
-        where sales.entry_type = 'sale'
         group by sales.person_id, cutoffs.cutoff_at
     ),
 

@@ -13,7 +13,7 @@ with
         select
             person_id,
             'order' as view,
-            entry_type,
+            case when entry_type = 'sale' then order_id end as sold_order_id,
             {{ local_time("order_view_at", zone) }} as counted_at,
             amount_reporting,
             gross_margin_amount_reporting
@@ -22,11 +22,12 @@ with
         select
             person_id,
             'cash',
-            entry_type,
+            null,
             {{ local_time("cash_view_at", zone) }},
             amount_reporting,
             gross_margin_amount_reporting
         from revenue_entries
+        where cash_view_at is not null
     ),
 
     with_calendar_months as (
@@ -57,7 +58,7 @@ with
         select
             person_id,
             age_months,
-            count(case when entry_type = 'sale' then 1 end) as paid_order_count,
+            count(distinct sold_order_id) as paid_order_count,
             count(case when amount_reporting is null then 1 end) as unconverted_entry_count,
             sum(amount_reporting) as net_amount,
             sum(gross_margin_amount_reporting) as gross_margin_amount,

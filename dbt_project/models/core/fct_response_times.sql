@@ -5,50 +5,75 @@ with
     owners as (select * from {{ ref("int_contact_owners__unioned") }}),
     business_hours as (select * from {{ ref("int_business_hours__accumulated") }}),
 
-    -- Until it ends, a wait lasts to the instant of the refresh.
-    measured as (select *, coalesce(ended_at, {{ as_of() }}) as measured_until_at from waits),
+    hours_teams as (select distinct team_id from business_hours),
+
+    -- Until it ends, a wait lasts to the instant of the refresh. Its team is the one as which someone replied, else
+    -- that of who replied, to whom a bot handed over, or to whom the contact is assigned.
+    measured as (
+        select
+            waits.*,
+            coalesce(waits.ended_at, {{ as_of() }}) as measured_until_at,
+            case
+                when waits.user_id is not null
+                then coalesce(agents.agent_id, waits.source_system || ':' || waits.user_id)
+                when waits.ended_at is null
+                then owners.agent_id
+            end as agent_id,
+            coalesce(
+                waits.replied_by_team_id,
+                case
+                    when waits.user_id is not null then agents.team_id when waits.ended_at is null then owners.team_id
+                end
+            ) as team_id
+        from waits
+        left join agents on agents.source_system = waits.source_system and agents.user_id = waits.user_id
+        left join owners on owners.record_key = waits.record_key
+    ),
+
+    -- A team without hours of its own has the company's.
+    scheduled as (
+        select measured.*, coalesce(hours_teams.team_id, '') as hours_team_id
+        from measured
+        left join hours_teams on hours_teams.team_id = measured.team_id
+    ),
 
     final as (
         select
-            measured.wait_id,
-            measured.conversation_id,
+            scheduled.wait_id,
+            scheduled.conversation_id,
             person_records.person_id,
-            measured.source_system,
-            measured.channel,
-            measured.kind,
-            measured.kind <> 'follow_up' as is_first_response,
-            measured.waiting_since_at,
-            measured.replied_at,
-            measured.ended_at,
-            measured.replied_at is not null as is_answered,
-            case
-                when measured.user_id is not null
-                then coalesce(agents.agent_id, measured.source_system || ':' || measured.user_id)
-                when measured.ended_at is null
-                then owners.agent_id
-            end as agent_id,
-            {{ seconds_between("measured.waiting_since_at", "measured.measured_until_at") }} as response_seconds,
+            scheduled.source_system,
+            scheduled.channel,
+            scheduled.kind,
+            scheduled.kind <> 'follow_up' as is_first_response,
+            scheduled.waiting_since_at,
+            scheduled.replied_at,
+            scheduled.ended_at,
+            scheduled.replied_at is not null as is_answered,
+            scheduled.agent_id,
+            scheduled.team_id,
+            {{ seconds_between("scheduled.waiting_since_at", "scheduled.measured_until_at") }} as response_seconds,
             {{
                 as_seconds(
-                    business_microseconds_until("hours_until", "measured.measured_until_at")
+                    business_microseconds_until("hours_until", "scheduled.measured_until_at")
                     ~ " - "
-                    ~ business_microseconds_until("hours_since", "measured.waiting_since_at")
+                    ~ business_microseconds_until("hours_since", "scheduled.waiting_since_at")
                 )
             }} as business_response_seconds
-        from measured
-        left join person_records on person_records.record_key = measured.record_key
-        left join agents on agents.source_system = measured.source_system and agents.user_id = measured.user_id
-        left join owners on owners.record_key = measured.record_key
+        from scheduled
+        left join person_records on person_records.record_key = scheduled.record_key
         left join
             business_hours as hours_since
-            on hours_since.date_day = cast(measured.waiting_since_at as date)
-            and measured.waiting_since_at >= hours_since.starts_at
-            and measured.waiting_since_at < hours_since.ends_at
+            on hours_since.team_id = scheduled.hours_team_id
+            and hours_since.date_day = cast(scheduled.waiting_since_at as date)
+            and scheduled.waiting_since_at >= hours_since.starts_at
+            and scheduled.waiting_since_at < hours_since.ends_at
         left join
             business_hours as hours_until
-            on hours_until.date_day = cast(measured.measured_until_at as date)
-            and measured.measured_until_at >= hours_until.starts_at
-            and measured.measured_until_at < hours_until.ends_at
+            on hours_until.team_id = scheduled.hours_team_id
+            and hours_until.date_day = cast(scheduled.measured_until_at as date)
+            and scheduled.measured_until_at >= hours_until.starts_at
+            and scheduled.measured_until_at < hours_until.ends_at
     )
 
 select *

@@ -1,27 +1,39 @@
 with
     orders as (select * from {{ ref("fct_orders") }}),
+    payments as (select * from {{ ref("int_order_payments__split") }}),
     refunds as (select * from {{ ref("int_refunds__unioned") }}),
     subscription_revenue as (select * from {{ ref("int_subscription_revenue__unioned") }}),
     person_records as (select * from {{ ref("bridge_person_records") }}),
     exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
 
+    -- An order is sold at once, and paid when its parts are received: each is an entry of the cash view.
     sales as (
         select
-            order_id || ':sale' as revenue_entry_id,
+            orders.order_id || case
+                when payments.payment_number > 1 then ':sale:' || payments.payment_number else ':sale'
+            end as revenue_entry_id,
             'sale' as entry_type,
             cast(null as {{ dbt.type_string() }}) as payback_reason,
-            order_id,
+            orders.order_id,
             cast(null as {{ dbt.type_string() }}) as subscription_id,
-            person_id,
-            currency,
-            revenue_amount as amount,
-            rate_to_reporting,
-            cost_amount,
-            paid_at as order_view_at,
-            paid_at as cash_view_at,
-            loaded_at
+            orders.person_id,
+            orders.currency,
+            {{ part_received("orders.revenue_amount", "payments", "received_before") }} as amount_before,
+            {{ part_received("orders.revenue_amount", "payments", "received_to_date") }} as amount_to_date,
+            orders.rate_to_reporting,
+            {{ part_received("orders.cost_amount", "payments", "received_before") }} as cost_before,
+            {{ part_received("orders.cost_amount", "payments", "received_to_date") }} as cost_to_date,
+            orders.paid_at as order_view_at,
+            case
+                when payments.order_id is null
+                then orders.paid_at
+                when payments.received_at <= {{ as_of() }}
+                then payments.received_at
+            end as cash_view_at,
+            orders.loaded_at
         from orders
-        where paid_at <= {{ as_of() }}
+        left join payments on payments.order_id = orders.order_id
+        where orders.paid_at <= {{ as_of() }}
     ),
 
     -- A refund converts at the day of its order, so that paying back in full leaves nothing.
@@ -93,8 +105,10 @@ with
             null as subscription_id,
             person_id,
             currency,
-            amount,
+            {{ money("0") }} as amount_before,
+            amount as amount_to_date,
             rate_to_reporting,
+            {{ money("0") }} as cost_before,
             case
                 when order_revenue_refunded_amount is not null
                 then
@@ -104,7 +118,7 @@ with
                             ~ " refund_id asc nulls last), 0) - cost_to_date"
                         )
                     }}
-            end as cost_amount,
+            end as cost_to_date,
             order_view_at,
             cash_view_at,
             loaded_at
@@ -122,13 +136,15 @@ with
             subscription_revenue.subscription_id,
             person_records.person_id,
             subscription_revenue.currency,
-            subscription_revenue.amount,
+            {{ money("0") }} as amount_before,
+            subscription_revenue.amount as amount_to_date,
             exchange_rates.rate_to_reporting,
+            {{ money("0") }} as cost_before,
             case
                 when subscription_revenue.payback_reason = 'dispute'
                 then subscription_revenue.dispute_cost_amount
                 else {{ money("subscription_revenue.amount * " ~ subscription_cost_rate()) }}
-            end as cost_amount,
+            end as cost_to_date,
             subscription_revenue.order_view_at,
             subscription_revenue.cash_view_at,
             subscription_revenue.loaded_at
@@ -152,6 +168,7 @@ with
         from subscription_entries
     ),
 
+    -- Converted on the running total too, so that parts add up to the whole in both currencies.
     final as (
         select
             revenue_entry_id,
@@ -161,11 +178,15 @@ with
             subscription_id,
             person_id,
             currency,
-            amount,
+            {{ money("amount_to_date - amount_before") }} as amount,
             rate_to_reporting,
-            {{ converted("amount", "rate_to_reporting::double") }} as amount_reporting,
-            {{ converted("cost_amount", "rate_to_reporting::double") }} as cost_amount_reporting,
-            {{ converted("(amount - cost_amount)", "rate_to_reporting::double") }} as gross_margin_amount_reporting,
+            {{ converted_part("amount_to_date", "amount_before", "rate_to_reporting::double") }} as amount_reporting,
+            {{ converted_part("cost_to_date", "cost_before", "rate_to_reporting::double") }} as cost_amount_reporting,
+            {{
+                converted_part(
+                    "(amount_to_date - cost_to_date)", "(amount_before - cost_before)", "rate_to_reporting::double"
+                )
+            }} as gross_margin_amount_reporting,
             order_view_at,
             cash_view_at,
             loaded_at

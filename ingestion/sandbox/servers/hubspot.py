@@ -46,6 +46,7 @@ SEARCHES_PER_SECOND = 5
 SEARCH_MOST, LIST_MOST = 200, 100
 BATCH_MOST, BATCH_MOST_WITH_HISTORY = 100, 50
 GROUPS_MOST, FILTERS_MOST = 5, 25
+INDEX_LAG = 300  # seconds by which search runs behind
 MODIFIED = {"contacts": "lastmodifieddate", "companies": "hs_lastmodifieddate", "deals": "hs_lastmodifieddate"}
 KNOWN = {
     "contacts": {
@@ -101,7 +102,7 @@ class HubSpot(VendorServer):
             self._searches = TokenBucket(SEARCHES_PER_SECOND * scale, SEARCHES_PER_SECOND * scale)
         people, start = self.company.people(clock), self.company.start
         contacts = [contact for person in people for contact in person.hubspot]
-        deals = [deal for person in people for deal in person.deals]
+        deals = [deal for person in people for deal in (*person.deals, *person.merged_deals)]
         self._records: dict[str, dict[str, Record]] = {
             "contacts": _by_id([*contacts, *malformed.hubspot_contacts(start)], clock),
             "companies": _by_id(self.company.companies(clock), clock),
@@ -226,18 +227,19 @@ class HubSpot(VendorServer):
     def _search(self, kind: str, groups_text: str, sorts_text: str) -> list[str]:
         """Ids that match, in order. Kept, so that the pages of one search do not search again."""
         groups, sorts = json.loads(groups_text), json.loads(sorts_text)
-        live = [key for key, record in self._records[kind].items() if not record.is_archived(self.clock)]
+        indexed_at = self.clock - INDEX_LAG
+        live = {
+            key: {**self._properties(kind, key), MODIFIED[kind]: iso(record.touched_at(indexed_at))}
+            for key, record in self._records[kind].items()
+            if record.created_at <= indexed_at and not record.is_archived(self.clock)
+        }
         tests = [[_test(condition) for condition in group["filters"]] for group in groups]
-        found = [
-            key
-            for key in live
-            if not tests or any(all(test(self._properties(kind, key)) for test in group) for group in tests)
-        ]
+        found = [key for key in live if not tests or any(all(test(live[key]) for test in group) for group in tests)]
         sort = sorts[0] if sorts else {"propertyName": "hs_object_id"}
         name, backwards = sort["propertyName"], sort.get("direction") == "DESCENDING"
 
         def rank(key: str) -> tuple[bool, Any, int]:
-            value = self._properties(kind, key).get(name)
+            value = live[key].get(name)
             return (value is None, 0 if value is None else _comparable(name, value), int(key))
 
         return sorted(found, key=rank, reverse=backwards)

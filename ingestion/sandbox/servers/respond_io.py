@@ -233,7 +233,7 @@ class RespondIo(VendorServer):
 
     def users(self, call: Call) -> Reply:
         users: Sequence[Wire] = [
-            {**agent.wire(), "role": "agent", "team": None, "restrictions": []} for agent in AGENTS
+            {**agent.wire(), "role": "agent", "team": agent.team, "restrictions": []} for agent in AGENTS
         ]
         return self._space(call, users)
 

@@ -280,6 +280,8 @@ def _wire(record: BillingObject, state: Mapping[str, Any], expanded: frozenset[s
             wire[name] = _embed(wire[name], url)
     if "discounts" in wire and "discounts" not in expanded:
         wire["discounts"] = [discount["id"] for discount in wire["discounts"]]
+    if "failure_balance_transaction" in wire and "failure_balance_transaction" not in expanded:
+        wire["failure_balance_transaction"] = wire["failure_balance_transaction"]["id"]
     for name in ("tiers", "currency_options"):
         if name in wire and name not in expanded:
             del wire[name]

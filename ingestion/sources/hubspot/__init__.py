@@ -38,7 +38,7 @@ from ingestion.sources.hubspot.models import (
 )
 from ingestion.tables import RawTable
 from ingestion.watermark import Watermark, instant
-from ingestion.wire import Spool, at, batches, unknown
+from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, told, unknown
 
 __all__ = ["TABLES", "resources"]
 
@@ -127,7 +127,7 @@ def object_row(record: Any) -> Any:
         **unknown(record, OBJECT_FIELDS),
         **row,
         "id": record.get("id"),
-        "archived": record.get("archived") or False,
+        "archived": told(record, "archived") or False,
         "archived_at": record.get("archivedAt"),
     }
 
@@ -147,22 +147,36 @@ def history_rows(record: Any) -> Iterator[dict[str, Any]]:
             }
 
 
-def association_rows(deal_id: str, targets: Iterable[Any], column: str) -> Iterator[dict[str, Any]]:
+def association_rows(deal_id: str, targets: Iterable[Any], column: str) -> Iterator[Any]:
     """Associations of one deal -> rows. A deal without any is one row without a target: earlier ones are retired."""
     empty = True
     for target in targets:
         empty = False
-        kinds = at(target, "associationTypes") or []
-        labels = sorted({str(label) for kind in kinds if (label := at(kind, "label"))})
-        types = sorted({f"{at(kind, 'category')}:{at(kind, 'typeId')}" for kind in kinds})
+        if target is ABSENT:
+            yield AbsentRows({"deal_id": deal_id}, "to", {"deal_id": deal_id})
+            continue
+        kinds = told(target, "associationTypes")
+        shown = [] if kinds is ABSENT else kinds or []
+        labels = [told(kind, "label") for kind in shown]
+        types = [(told(kind, "category"), told(kind, "typeId")) for kind in shown]
         yield {
             "deal_id": deal_id,
-            column: at(target, "toObjectId"),
-            "label": ";".join(labels) or None,
-            "association_types": ";".join(types) or None,
+            column: told(target, "toObjectId"),
+            "label": ABSENT if ABSENT in (kinds, *labels) else ";".join(sorted({*filter(None, labels)})) or None,
+            "association_types": (
+                ABSENT
+                if kinds is ABSENT or any(ABSENT in kind for kind in types)
+                else ";".join(sorted({f"{category}:{number}" for category, number in types})) or None
+            ),
         }
     if empty:
         yield {"deal_id": deal_id, column: None, "label": None, "association_types": None}
+
+
+def associated(result: Any) -> list[Any]:
+    """What a result of an association read names; `ABSENT` where it does not say."""
+    to = told(result, "to")
+    return [ABSENT] if to is ABSENT else to or []
 
 
 def owner_row(record: Any) -> Any:
@@ -171,8 +185,8 @@ def owner_row(record: Any) -> Any:
         return record
     return {
         **unknown(record, ("firstName", "lastName", "createdAt", "updatedAt")),
-        "first_name": record.get("firstName"),
-        "last_name": record.get("lastName"),
+        "first_name": told(record, "firstName"),
+        "last_name": told(record, "lastName"),
     }
 
 
@@ -180,13 +194,13 @@ def stage_rows(pipeline: Any) -> Iterator[dict[str, Any]]:
     """Wire pipeline -> rows of `deal_stages`."""
     for stage in at(pipeline, "stages") or []:
         yield {
-            "pipeline_id": at(pipeline, "id"),
-            "pipeline_label": at(pipeline, "label"),
-            "stage_id": at(stage, "id"),
-            "label": at(stage, "label"),
-            "display_order": at(stage, "displayOrder"),
-            "is_closed": at(stage, "metadata", "isClosed"),
-            "probability": at(stage, "metadata", "probability"),
+            "pipeline_id": told(pipeline, "id"),
+            "pipeline_label": told(pipeline, "label"),
+            "stage_id": told(stage, "id"),
+            "label": told(stage, "label"),
+            "display_order": told(stage, "displayOrder"),
+            "is_closed": told(stage, "metadata", "isClosed"),
+            "probability": told(stage, "metadata", "probability"),
         }
 
 
@@ -329,7 +343,7 @@ class Crm:
                 _absent(path, answer)
                 for result in expect_list(SOURCE, path, answer, at(answer, "results")):
                     deal_id = str(at(result, "from", "id"))
-                    targets.setdefault(deal_id, []).extend(at(result, "to") or [])
+                    targets.setdefault(deal_id, []).extend(associated(result))
                     if after := at(result, "paging", "next", "after"):
                         inputs.append({"id": deal_id, "after": after})
             yield from targets.items()
@@ -415,8 +429,9 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
     def deals(found: Changes) -> Iterator[Any]:
         for row in objects(found):
-            if isinstance(row, dict) and row.get("amount") and not row.get("deal_currency_code"):
-                row["portal_currency"] = portal_currency()
+            if isinstance(row, dict):
+                is_unnamed = bool(row.get("amount")) and not row.get("deal_currency_code")
+                row["portal_currency"] = portal_currency() if is_unnamed else None
             yield row
 
     def associations(target: str, column: str) -> Callable[[Changes], Iterator[Any]]:

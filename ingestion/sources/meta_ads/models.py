@@ -58,6 +58,11 @@ class AdInsight(Row):
     Figures beside the spend may be left out; null is not 0 here: an earlier version may have told them.
     """
 
+    left_out = dict.fromkeys(
+        ("impressions", "clicks", "reach", "attribution_setting", "actions", "action_values"),
+        "the platform leaves out figures; what was told last counts",
+    )
+
     account_id: str
     campaign_id: str
     adset_id: str

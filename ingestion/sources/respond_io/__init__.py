@@ -39,7 +39,7 @@ from ingestion.sources.respond_io.models import (
     WEBHOOK_EVENTS,
 )
 from ingestion.watermark import Watermark
-from ingestion.wire import Spool, at, batches, unknown
+from ingestion.wire import ABSENT, Spool, at, batches, told, unknown
 
 __all__ = ["TABLES", "resources"]
 
@@ -119,7 +119,9 @@ def judge(response: requests.Response, body: Any) -> Problem | None:
 
 
 def _custom_field(record: Any, name: str) -> Any:
-    fields = at(record, "custom_fields")
+    fields = told(record, "custom_fields")
+    if fields is ABSENT:
+        return ABSENT
     for field in fields if isinstance(fields, list) else []:
         if at(field, "name") == name:
             return at(field, "value")
@@ -133,15 +135,15 @@ def contact_row(record: Any) -> Any:
     known = ("firstName", "lastName", "countryCode", "isBlocked", "assignee", "created_at")
     return {
         **unknown(record, known),
-        "first_name": record.get("firstName"),
-        "last_name": record.get("lastName"),
-        "country_code": record.get("countryCode"),
-        "is_blocked": record.get("isBlocked"),
-        "assignee_id": at(record, "assignee", "id"),
-        "assignee_email": at(record, "assignee", "email"),
+        "first_name": told(record, "firstName"),
+        "last_name": told(record, "lastName"),
+        "country_code": told(record, "countryCode"),
+        "is_blocked": told(record, "isBlocked"),
+        "assignee_id": told(record, "assignee", "id"),
+        "assignee_email": told(record, "assignee", "email"),
         "customer_number": _custom_field(record, "customer_number"),
         "hubspot_contact_id": _custom_field(record, "hubspot_contact_id"),
-        "created_at": record.get("created_at"),
+        "created_at": told(record, "created_at"),
     }
 
 
@@ -151,8 +153,9 @@ def user_row(record: Any) -> Any:
         return record
     return {
         **unknown(record, ("firstName", "lastName")),
-        "first_name": record.get("firstName"),
-        "last_name": record.get("lastName"),
+        "first_name": told(record, "firstName"),
+        "last_name": told(record, "lastName"),
+        "team_id": told(record, "team", "id"),
     }
 
 
@@ -443,22 +446,22 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         state = dlt.current.resource_state()
         position = Position(**state.get("position", {}))
         found = found_contacts(position)
-        told = told_messages(news(position.inbox))
+        in_events = told_messages(news(position.inbox))
         listed: set[str] = set()
         to_read = list(dict.fromkeys([*found.with_news, *state.get("receipts_to_come", [])]))
         receipts_to_come: list[str] = []
         for number, contact_id in enumerate(to_read, start=1):
             messages = workspace().messages(contact_id)
             listed.update(messages.keys())
-            completed = (completed_message(message, told.get(at(message, "messageId"))) for message in messages)
+            completed = (completed_message(message, in_events.get(at(message, "messageId"))) for message in messages)
             rows = list(intake.accept(MESSAGES, map(message_row, completed)))
             if any(has_receipts_to_come(row, intake.as_of) for row in rows):
                 receipts_to_come.append(contact_id)
             yield rows
             if number % CONTACTS_A_LOG_LINE == 0 or number == len(to_read):
                 log.info("respond_io: messages of %s of %s contacts read", number, len(to_read))
-        for batch in batches(sorted({*told.keys()} - listed)):
-            yield list(intake.accept(MESSAGES, (message_row(told.get(key)) for key in batch)))
+        for batch in batches(sorted({*in_events.keys()} - listed)):
+            yield list(intake.accept(MESSAGES, (message_row(in_events.get(key)) for key in batch)))
         state["position"], state["receipts_to_come"] = vars(found.position), receipts_to_come
 
     def told_messages(found: inbox.News | None) -> Spool:

@@ -45,6 +45,7 @@ class User(Row):
     first_name: str | None = None
     last_name: str | None = None
     role: str | None = None
+    team_id: str | None = None
 
 
 class Channel(Row):

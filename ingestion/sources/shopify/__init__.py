@@ -38,7 +38,7 @@ from ingestion.sources.shopify.models import (
 )
 from ingestion.tables import RawTable
 from ingestion.watermark import Watermark
-from ingestion.wire import Spool, at, batches, unknown
+from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, told, unknown
 
 __all__ = ["TABLES", "resources"]
 
@@ -138,7 +138,13 @@ def _wait_seconds(body: Any) -> float | None:
 
 
 def _amount(record: Any, field: str) -> Any:
-    return at(record, field, "presentmentMoney", "amount")
+    return told(record, field, "presentmentMoney", "amount")
+
+
+def _shown(record: Any, path: tuple[str, ...], unit: Mapping[str, Any]) -> list[Any]:
+    """The entries of a list; where the record does not show it, that its rows are absent."""
+    entries = told(record, *path)
+    return [AbsentRows(unit, ".".join(path), record)] if entries is ABSENT else entries or []
 
 
 def customer_row(record: Any) -> Any:
@@ -151,18 +157,18 @@ def customer_row(record: Any) -> Any:
     )
     return {
         **unknown(record, known),
-        "id": record.get("id"),
-        "legacy_resource_id": record.get("legacyResourceId"),
-        "first_name": record.get("firstName"),
-        "last_name": record.get("lastName"),
-        "email": at(record, "defaultEmailAddress", "emailAddress"),
-        "email_marketing_state": at(record, "defaultEmailAddress", "marketingState"),
-        "phone": at(record, "defaultPhoneNumber", "phoneNumber"),
-        "customer_number": at(record, "metafield", "value"),
-        "country_code": at(record, "defaultAddress", "countryCodeV2"),
-        "number_of_orders": record.get("numberOfOrders"),
-        "created_at": record.get("createdAt"),
-        "updated_at": record.get("updatedAt"),
+        "id": told(record, "id"),
+        "legacy_resource_id": told(record, "legacyResourceId"),
+        "first_name": told(record, "firstName"),
+        "last_name": told(record, "lastName"),
+        "email": told(record, "defaultEmailAddress", "emailAddress"),
+        "email_marketing_state": told(record, "defaultEmailAddress", "marketingState"),
+        "phone": told(record, "defaultPhoneNumber", "phoneNumber"),
+        "customer_number": told(record, "metafield", "value"),
+        "country_code": told(record, "defaultAddress", "countryCodeV2"),
+        "number_of_orders": told(record, "numberOfOrders"),
+        "created_at": told(record, "createdAt"),
+        "updated_at": told(record, "updatedAt"),
     }
 
 
@@ -170,7 +176,7 @@ def order_row(record: Any) -> Any:
     """Wire order -> row of `orders`."""
     if not isinstance(record, Mapping):
         return record
-    visit = at(record, "customerJourneySummary", "firstVisit")
+    visit = told(record, "customerJourneySummary", "firstVisit")
     known = (
         *("id", "legacyResourceId", "name", "email", "phone", "test", "customer", "presentmentCurrencyCode"),
         *("totalPriceSet", "subtotalPriceSet", "totalTaxSet", "totalShippingPriceSet", "totalDiscountsSet"),
@@ -181,13 +187,13 @@ def order_row(record: Any) -> Any:
     )
     return {
         **unknown(record, known),
-        "id": record.get("id"),
-        "legacy_resource_id": record.get("legacyResourceId"),
-        "name": record.get("name"),
-        "customer_id": at(record, "customer", "id"),
-        "email": record.get("email"),
-        "phone": record.get("phone"),
-        "currency_code": record.get("presentmentCurrencyCode"),
+        "id": told(record, "id"),
+        "legacy_resource_id": told(record, "legacyResourceId"),
+        "name": told(record, "name"),
+        "customer_id": told(record, "customer", "id"),
+        "email": told(record, "email"),
+        "phone": told(record, "phone"),
+        "currency_code": told(record, "presentmentCurrencyCode"),
         "total_price": _amount(record, "totalPriceSet"),
         "subtotal_price": _amount(record, "subtotalPriceSet"),
         "total_tax": _amount(record, "totalTaxSet"),
@@ -196,23 +202,23 @@ def order_row(record: Any) -> Any:
         "current_total_price": _amount(record, "currentTotalPriceSet"),
         "total_refunded": _amount(record, "totalRefundedSet"),
         "current_total_tax": _amount(record, "currentTotalTaxSet"),
-        "taxes_included": record.get("taxesIncluded"),
-        "edited": record.get("edited"),
-        "test": record.get("test"),
-        "display_financial_status": record.get("displayFinancialStatus"),
-        "display_fulfillment_status": record.get("displayFulfillmentStatus"),
-        "cancel_reason": record.get("cancelReason"),
-        "source_name": record.get("sourceName"),
-        "first_visit_source": at(visit, "source"),
-        "first_visit_landing_page": at(visit, "landingPage"),
-        "first_visit_utm_source": at(visit, "utmParameters", "source"),
-        "first_visit_utm_medium": at(visit, "utmParameters", "medium"),
-        "first_visit_utm_campaign": at(visit, "utmParameters", "campaign"),
-        "first_visit_occurred_at": at(visit, "occurredAt"),
-        "created_at": record.get("createdAt"),
-        "processed_at": record.get("processedAt"),
-        "cancelled_at": record.get("cancelledAt"),
-        "updated_at": record.get("updatedAt"),
+        "taxes_included": told(record, "taxesIncluded"),
+        "edited": told(record, "edited"),
+        "test": told(record, "test"),
+        "display_financial_status": told(record, "displayFinancialStatus"),
+        "display_fulfillment_status": told(record, "displayFulfillmentStatus"),
+        "cancel_reason": told(record, "cancelReason"),
+        "source_name": told(record, "sourceName"),
+        "first_visit_source": told(visit, "source"),
+        "first_visit_landing_page": told(visit, "landingPage"),
+        "first_visit_utm_source": told(visit, "utmParameters", "source"),
+        "first_visit_utm_medium": told(visit, "utmParameters", "medium"),
+        "first_visit_utm_campaign": told(visit, "utmParameters", "campaign"),
+        "first_visit_occurred_at": told(visit, "occurredAt"),
+        "created_at": told(record, "createdAt"),
+        "processed_at": told(record, "processedAt"),
+        "cancelled_at": told(record, "cancelledAt"),
+        "updated_at": told(record, "updatedAt"),
     }
 
 
@@ -227,14 +233,14 @@ def line_row(order_id: Any, record: Any) -> Any:
     unit_cost = at(record, "variant", "inventoryItem", "unitCost")
     return {
         **unknown(record, known),
-        "id": record.get("id"),
+        "id": told(record, "id"),
         "order_id": order_id,
-        "sku": record.get("sku"),
-        "title": record.get("title"),
-        "quantity": record.get("quantity"),
-        "current_quantity": record.get("currentQuantity"),
-        "is_gift_card": record.get("isGiftCard"),
-        "currency_code": at(record, "originalUnitPriceSet", "presentmentMoney", "currencyCode"),
+        "sku": told(record, "sku"),
+        "title": told(record, "title"),
+        "quantity": told(record, "quantity"),
+        "current_quantity": told(record, "currentQuantity"),
+        "is_gift_card": told(record, "isGiftCard"),
+        "currency_code": told(record, "originalUnitPriceSet", "presentmentMoney", "currencyCode"),
         "unit_price": _amount(record, "originalUnitPriceSet"),
         "discounted_total": _amount(record, "discountedTotalSet"),
         "unit_cost": at(unit_cost, "amount"),
@@ -250,8 +256,8 @@ def transaction_row(order_id: Any, record: Any) -> Any:
         **unknown(record, ("processedAt", "amountSet")),
         "order_id": order_id,
         "amount": _amount(record, "amountSet"),
-        "currency_code": at(record, "amountSet", "presentmentMoney", "currencyCode"),
-        "processed_at": record.get("processedAt"),
+        "currency_code": told(record, "amountSet", "presentmentMoney", "currencyCode"),
+        "processed_at": told(record, "processedAt"),
     }
 
 
@@ -259,15 +265,23 @@ def refund_row(order_id: Any, record: Any) -> Any:
     """Wire refund of an order -> row of `refunds`."""
     if not isinstance(record, Mapping):
         return record
-    attempts = [at(attempt, "status") for attempt in at(record, "transactions", "nodes") or []]
+    attempts = told(record, "transactions", "nodes")
+    statuses = attempts if attempts is ABSENT else [told(attempt, "status") for attempt in attempts or []]
     return {
         **unknown(record, ("createdAt", "totalRefundedSet", "duties", *queries.REFUND_LISTS)),
         "order_id": order_id,
         "total_refunded": _amount(record, "totalRefundedSet"),
-        "currency_code": at(record, "totalRefundedSet", "presentmentMoney", "currencyCode"),
-        "has_failed": all(status in ("FAILURE", "ERROR") for status in attempts) if attempts else None,
-        "created_at": record.get("createdAt"),
+        "currency_code": told(record, "totalRefundedSet", "presentmentMoney", "currencyCode"),
+        "has_failed": _have_failed(statuses),
+        "created_at": told(record, "createdAt"),
     }
+
+
+def _have_failed(statuses: Any) -> Any:
+    """Whether each attempt to pay back has failed; None where no attempt is shown."""
+    if statuses is ABSENT or ABSENT in statuses:
+        return ABSENT
+    return all(status in ("FAILURE", "ERROR") for status in statuses) if statuses else None
 
 
 @dataclass(frozen=True)
@@ -283,7 +297,7 @@ class RefundEntries:
 REFUND_ENTRIES = (
     RefundEntries("line", ("refundLineItems", "nodes"), "subtotalSet", "totalTaxSet"),
     RefundEntries("shipping", ("refundShippingLines", "nodes"), "subtotalAmountSet", "taxAmountSet"),
-    RefundEntries("duty", ("duties",), "amountSet", "taxAmountSet"),
+    RefundEntries("duty", ("duties",), "amountSet", ""),
     RefundEntries("adjustment", ("orderAdjustments", "nodes"), "amountSet", "taxAmountSet"),
 )
 
@@ -291,19 +305,21 @@ REFUND_ENTRIES = (
 def refund_item_rows(order_id: Any, record: Any) -> Iterator[Any]:
     """Wire refund of an order -> rows of what it was of."""
     for entries in REFUND_ENTRIES:
-        for number, entry in enumerate(at(record, *entries.path) or []):
+        unit = {"order_id": order_id, "refund_id": told(record, "id"), "kind": entries.kind}
+        for number, entry in enumerate(_shown(record, entries.path, unit)):
+            if isinstance(entry, AbsentRows):
+                yield entry
+                continue
             yield {
-                "order_id": order_id,
-                "refund_id": at(record, "id"),
-                "kind": entries.kind,
+                **unit,
                 "number": number,
-                "id": at(entry, "id"),
+                "id": at(entry, "id"),  # each kind of entry has some of these
                 "line_item_id": at(entry, "lineItem", "id"),
                 "quantity": at(entry, "quantity"),
                 "reason": at(entry, "reason"),
                 "amount": _amount(entry, entries.amount),
-                "tax": _amount(entry, entries.tax),
-                "currency_code": at(entry, entries.amount, "presentmentMoney", "currencyCode"),
+                "tax": _amount(entry, entries.tax) if entries.tax else None,
+                "currency_code": told(entry, entries.amount, "presentmentMoney", "currencyCode"),
             }
 
 
@@ -313,13 +329,13 @@ def dispute_row(order: Any, record: Any) -> Any:
         return record
     return {
         **unknown(record, ("initiatedAs", "dispute")),
-        "order_id": at(order, "id"),
-        "initiated_as": record.get("initiatedAs"),
-        "amount": at(record, "dispute", "amount", "amount"),
-        "currency_code": at(record, "dispute", "amount", "currencyCode"),
-        "initiated_at": at(record, "dispute", "initiatedAt"),
-        "finalized_on": at(record, "dispute", "finalizedOn"),
-        "order_updated_at": at(order, "updatedAt"),
+        "order_id": told(order, "id"),
+        "initiated_as": told(record, "initiatedAs"),
+        "amount": told(record, "dispute", "amount", "amount"),
+        "currency_code": told(record, "dispute", "amount", "currencyCode"),
+        "initiated_at": told(record, "dispute", "initiatedAt"),
+        "finalized_on": told(record, "dispute", "finalizedOn"),
+        "order_updated_at": told(order, "updatedAt"),
     }
 
 
@@ -329,9 +345,9 @@ def deletion_row(record: Any) -> Any:
         return record
     return {
         **unknown(record, ("subjectId", "subjectType", "createdAt", "action")),
-        "subject_id": record.get("subjectId"),
-        "subject_type": record.get("subjectType"),
-        "created_at": record.get("createdAt"),
+        "subject_id": told(record, "subjectId"),
+        "subject_type": told(record, "subjectType"),
+        "created_at": told(record, "createdAt"),
     }
 
 
@@ -341,15 +357,45 @@ def checkout_row(record: Any) -> Any:
         return record
     return {
         **unknown(record, ("createdAt", "completedAt", "updatedAt", "totalPriceSet", "customer")),
-        "customer_id": at(record, "customer", "id"),
-        "email": at(record, "customer", "defaultEmailAddress", "emailAddress"),
-        "phone": at(record, "customer", "defaultPhoneNumber", "phoneNumber"),
+        "customer_id": told(record, "customer", "id"),
+        "email": told(record, "customer", "defaultEmailAddress", "emailAddress"),
+        "phone": told(record, "customer", "defaultPhoneNumber", "phoneNumber"),
         "total_price": _amount(record, "totalPriceSet"),
-        "currency_code": at(record, "totalPriceSet", "presentmentMoney", "currencyCode"),
-        "created_at": record.get("createdAt"),
-        "completed_at": record.get("completedAt"),
-        "updated_at": record.get("updatedAt"),
+        "currency_code": told(record, "totalPriceSet", "presentmentMoney", "currencyCode"),
+        "created_at": told(record, "createdAt"),
+        "completed_at": told(record, "completedAt"),
+        "updated_at": told(record, "updatedAt"),
     }
+
+
+def _nested(to_row: Callable[[Any, Any], Any], *path: str) -> Callable[[Any], Iterator[Any]]:
+    def rows(order: Any) -> Iterator[Any]:
+        for record in _shown(order, path, {"order_id": at(order, "id")}):
+            yield record if isinstance(record, AbsentRows) else to_row(at(order, "id"), record)
+
+    return rows
+
+
+def _refund_items(order: Any) -> Iterator[Any]:
+    for refund in at(order, "refunds") or []:
+        yield from refund_item_rows(at(order, "id"), refund)
+
+
+def _order_disputes(order: Any) -> Iterator[Any]:
+    return (dispute_row(order, dispute) for dispute in at(order, "disputes") or [])
+
+
+# In the order in which they are loaded: the list, the table, and the rows of a record of the list.
+ROWS: tuple[tuple[Connection, RawTable, Callable[[Any], Iterable[Any]]], ...] = (
+    (CUSTOMER_LIST, CUSTOMERS, lambda record: [customer_row(record)]),
+    (ORDER_LIST, ORDERS, lambda record: [order_row(record)]),
+    (ORDER_LIST, ORDER_LINES, _nested(line_row, "lineItems", "nodes")),
+    (ORDER_LIST, ORDER_TRANSACTIONS, _nested(transaction_row, "transactions")),
+    (ORDER_LIST, REFUNDS, _nested(refund_row, "refunds")),
+    (ORDER_LIST, REFUND_ITEMS, _refund_items),
+    (ORDER_LIST, ORDER_DISPUTES, _order_disputes),
+    (CHECKOUT_LIST, ABANDONED_CHECKOUTS, lambda record: [checkout_row(record)]),
+)
 
 
 class Shop:
@@ -515,15 +561,6 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
         return dlt.resource(rows, **table.hints())
 
-    def nested(to_row: Callable[[Any, Any], Any], *path: str) -> Callable[[Any], Iterable[Any]]:
-        return lambda order: [to_row(at(order, "id"), record) for record in at(order, *path) or []]
-
-    def refund_items(order: Any) -> Iterable[Any]:
-        return [row for refund in at(order, "refunds") or [] for row in refund_item_rows(at(order, "id"), refund)]
-
-    def order_disputes(order: Any) -> Iterable[Any]:
-        return [dispute_row(order, dispute) for dispute in at(order, "disputes") or []]
-
     def deletions() -> Iterator[Any]:
         state = dlt.current.resource_state()
         found = shop().deletions(state.get("created_until"))
@@ -531,12 +568,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
             yield list(intake.accept(DELETIONS, batch))
         state["created_until"] = found.updated_until
 
-    yield from_changes(CUSTOMER_LIST, CUSTOMERS, lambda record: [customer_row(record)])
-    yield from_changes(ORDER_LIST, ORDERS, lambda record: [order_row(record)])
-    yield from_changes(ORDER_LIST, ORDER_LINES, nested(line_row, "lineItems", "nodes"))
-    yield from_changes(ORDER_LIST, ORDER_TRANSACTIONS, nested(transaction_row, "transactions"))
-    yield from_changes(ORDER_LIST, REFUNDS, nested(refund_row, "refunds"))
-    yield from_changes(ORDER_LIST, REFUND_ITEMS, refund_items)
-    yield from_changes(ORDER_LIST, ORDER_DISPUTES, order_disputes)
-    yield dlt.resource(deletions, **DELETIONS.hints())
-    yield from_changes(CHECKOUT_LIST, ABANDONED_CHECKOUTS, lambda record: [checkout_row(record)])
+    for connection, table, to_rows in ROWS:
+        yield from_changes(connection, table, to_rows)
+        if table is ORDER_DISPUTES:
+            yield dlt.resource(deletions, **DELETIONS.hints())

@@ -66,6 +66,11 @@ class Order(Row):
 
 
 class OrderLine(Row):
+    left_out = {
+        "unit_cost": "a setting leaves costs out, and the first cost of a line counts",
+        "unit_cost_currency_code": "as unit_cost",
+    }
+
     id: str
     order_id: str
     sku: str | None = None
@@ -167,7 +172,9 @@ ORDERS = RawTable("orders", Order, "versions", ("id",), happened_at="processed_a
 ORDER_LINES = RawTable("order_lines", OrderLine, "versions", ("order_id",))
 ORDER_TRANSACTIONS = RawTable("order_transactions", OrderTransaction, "versions", ("order_id",))
 REFUNDS = RawTable("refunds", Refund, "versions", ("order_id",), happened_at="created_at")
-REFUND_ITEMS = RawTable("refund_items", RefundItem, "versions", ("order_id",))
+REFUND_ITEMS = RawTable(
+    "refund_items", RefundItem, "versions", ("order_id",), ("order_id", "refund_id", "kind", "number")
+)
 ORDER_DISPUTES = RawTable("order_disputes", OrderDispute, "versions", ("order_id",))
 DELETIONS = RawTable("deletions", Deletion, "events", ("id",), happened_at="created_at")
 ABANDONED_CHECKOUTS = RawTable("abandoned_checkouts", AbandonedCheckout, "versions", ("id",))

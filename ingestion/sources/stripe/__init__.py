@@ -49,7 +49,7 @@ from ingestion.sources.stripe.models import (
 )
 from ingestion.tables import RawTable
 from ingestion.watermark import instant
-from ingestion.wire import Spool, at, batches, missing
+from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, missing, told
 
 __all__ = ["TABLES", "resources"]
 
@@ -57,6 +57,7 @@ log = logging.getLogger(__name__)
 
 SOURCE = "stripe"
 PAGE = 100
+TOLD_AT = "_told_at"  # when an event told of an object
 EVENTS_KEPT = timedelta(days=30)
 EVENTS_LAG = timedelta(hours=1)  # events of the last hour are read again: they may be listed late, clocks may differ
 
@@ -84,6 +85,10 @@ class Kind:
     told_by: tuple[str, ...] = ()
     needs: tuple[tuple[str, ...], ...] = ()
 
+    def lacking(self, record: Any) -> list[tuple[str, ...]]:
+        """What a record needs and does not have."""
+        return [path for path in self.needs if isinstance(record, Mapping) and missing(record, path)]
+
 
 def _discounts_are_shown(record: Any) -> bool:
     holders = [record, *(at(record, "items", "data") or [])]
@@ -109,7 +114,13 @@ CUSTOMER = Kind(
 )
 PRODUCT = Kind("product", "/products", "product.*", "product.deleted")
 PRICE = Kind(
-    "price", "/prices", "price.*", "price.deleted", expand=("tiers", "currency_options"), is_whole=_prices_are_shown
+    "price",
+    "/prices",
+    "price.*",
+    "price.deleted",
+    expand=("tiers", "currency_options"),
+    is_whole=_prices_are_shown,
+    needs=(("currency",),),
 )
 # Its end is an event `….deleted` too, but no deletion: the subscription stays in the list as canceled.
 SUBSCRIPTION = Kind(
@@ -120,14 +131,19 @@ SUBSCRIPTION = Kind(
     expand=("discounts.coupon.applies_to", "items.data.discounts"),
     is_whole=_discounts_are_shown,
     told_by=("discount",),
-    needs=(("items",), ("discounts", "[]", "coupon"), ("items", "data", "[]", "discounts", "[]", "coupon")),
+    needs=(
+        ("items",),
+        ("items", "data"),
+        ("discounts", "[]", "coupon"),
+        ("items", "data", "[]", "discounts", "[]", "coupon"),
+    ),
 )
 INVOICE = Kind(
     "invoice",
     "/invoices",
     "invoice.*",
     "invoice.deleted",
-    needs=(("parent",), ("status_transitions",), ("total_excluding_tax",), ("lines",)),
+    needs=(("parent",), ("status_transitions",), ("total_excluding_tax",), ("lines",), ("lines", "data")),
 )
 # No event tells of a payment before it is made.
 INVOICE_PAYMENT = Kind(
@@ -138,7 +154,7 @@ INVOICE_PAYMENT = Kind(
     needs=(("payment",),),
 )
 CHARGE = Kind("charge", "/charges", "charge.*")
-REFUND = Kind("refund", "/refunds", "refund.*")
+REFUND = Kind("refund", "/refunds", "refund.*", expand=("failure_balance_transaction",))
 DISPUTE = Kind("dispute", "/disputes", "charge.dispute.*", needs=(("balance_transactions",),))
 CREDIT_NOTE = Kind(
     "credit_note", "/credit_notes", "credit_note.*", needs=(("pre_payment_amount",), ("post_payment_amount",))
@@ -207,7 +223,7 @@ class Billing:
             if not is_deleted and not (is_shown and kind.is_whole(record)):
                 record = self._object(kind, str(_told_id(kind, record)), at(event, "api_version"))
             if record is not None:
-                found.add(at(record, "id"), {**record, "deleted": is_deleted})
+                found.add(at(record, "id"), {**record, "deleted": is_deleted, TOLD_AT: at(event, "created")})
         return found
 
     def _object(self, kind: Kind, identifier: str, told_in: Any) -> Any:
@@ -293,59 +309,66 @@ def _told_id(kind: Kind, record: Any) -> Any:
 
 def _price(price: Any) -> dict[str, Any]:
     return {
-        "product": at(price, "product"),
-        "currency": at(price, "currency"),
+        "product": told(price, "product"),
+        "currency": told(price, "currency"),
         "unit_amount_decimal": _decimal(price, "unit_amount"),
-        "billing_scheme": at(price, "billing_scheme"),
-        "tiers_mode": at(price, "tiers_mode"),
-        "transform_divide_by": at(price, "transform_quantity", "divide_by"),
-        "transform_round": at(price, "transform_quantity", "round"),
-        "recurring_interval": at(price, "recurring", "interval"),
-        "recurring_interval_count": at(price, "recurring", "interval_count"),
-        "recurring_usage_type": at(price, "recurring", "usage_type"),
+        "billing_scheme": told(price, "billing_scheme"),
+        "tiers_mode": told(price, "tiers_mode"),
+        "transform_divide_by": told(price, "transform_quantity", "divide_by"),
+        "transform_round": told(price, "transform_quantity", "round"),
+        "recurring_interval": told(price, "recurring", "interval"),
+        "recurring_interval_count": told(price, "recurring", "interval_count"),
+        "recurring_usage_type": told(price, "recurring", "usage_type"),
     }
 
 
 def _fields(record: Any, *names: str) -> dict[str, Any]:
     """The named fields and those that every object has."""
-    common = {"id": at(record, "id"), "created": at(record, "created"), "deleted": at(record, "deleted") or False}
-    return {**common, **{name: at(record, name) for name in names}}
+    common = {"id": told(record, "id"), "created": told(record, "created"), "deleted": at(record, "deleted") or False}
+    return {**common, **{name: told(record, name) for name in names}}
 
 
 def customer_row(record: Any) -> dict[str, Any]:
     discount = {
-        f"discount_{name.removeprefix('discount_')}": v for name, v in _discount(at(record, "discount")).items()
+        f"discount_{name.removeprefix('discount_')}": v for name, v in _discount(told(record, "discount")).items()
     }
+    metadata = told(record, "metadata")
     return {
         **_fields(record, "email", "name", "phone"),
-        "address_country": at(record, "address", "country"),
-        "metadata_customer_number": at(record, "metadata", "customer_number"),
+        "address_country": told(record, "address", "country"),
+        "metadata_customer_number": metadata if metadata is ABSENT else at(metadata, "customer_number"),
         **{f"discount_{name.removeprefix('discount_')}": value for name, value in discount.items()},
     }
 
 
 def _discount(discount: Any) -> dict[str, Any]:
-    coupon = at(discount, "coupon")
+    coupon = told(discount, "coupon")
+    products = told(coupon, "applies_to", "products")
     return {
-        "id": at(discount, "id"),
-        "discount_start": at(discount, "start"),
-        "discount_end": at(discount, "end"),
-        "coupon": at(coupon, "id"),
-        "duration": at(coupon, "duration"),
-        "percent_off": at(coupon, "percent_off"),
-        "amount_off": at(coupon, "amount_off"),
-        "currency": at(coupon, "currency"),
-        "applies_to_products": ",".join(map(str, at(coupon, "applies_to", "products") or [])) or None,
+        "id": told(discount, "id"),
+        "discount_start": told(discount, "start"),
+        "discount_end": told(discount, "end"),
+        "coupon": told(coupon, "id"),
+        "duration": told(coupon, "duration"),
+        "percent_off": told(coupon, "percent_off"),
+        "amount_off": told(coupon, "amount_off"),
+        "currency": told(coupon, "currency"),
+        "applies_to_products": products if products is ABSENT else ",".join(map(str, products or [])) or None,
     }
 
 
-def discount_rows(record: Any) -> Iterator[dict[str, Any]]:
+def discount_rows(record: Any) -> Iterator[Any]:
     """Wire subscription -> rows of its discounts and its items'; one row without a discount where it has none."""
-    own = [(None, discount) for discount in at(record, "discounts") or []]
-    items = at(record, "items", "data") or []
-    of_items = [(at(item, "id"), discount) for item in items for discount in at(item, "discounts") or []]
-    for item_id, discount in [*own, *of_items] or [(None, None)]:
-        yield {"subscription": at(record, "id"), "subscription_item": item_id, **_discount(discount)}
+    holders = [(None, record), *((told(item, "id"), item) for item in at(record, "items", "data") or [])]
+    found = [(item_id, told(holder, "discounts")) for item_id, holder in holders]
+    shown = [
+        (item_id, discount) for item_id, discounts in found if discounts is not ABSENT for discount in discounts or []
+    ]
+    absent = [item_id for item_id, discounts in found if discounts is ABSENT]
+    for item_id in absent:
+        yield AbsentRows({"subscription": at(record, "id"), "subscription_item": item_id}, "discounts", record)
+    for item_id, discount in shown or [(None, None)] * (not absent):
+        yield {"subscription": told(record, "id"), "subscription_item": item_id, **_discount(discount)}
 
 
 def product_row(record: Any) -> dict[str, Any]:
@@ -356,29 +379,46 @@ def price_row(record: Any) -> dict[str, Any]:
     return {**_fields(record, "nickname", "active"), **_price(record)}
 
 
-def tier_rows(record: Any) -> Iterator[dict[str, Any]]:
+def tier_rows(record: Any) -> Iterator[Any]:
     """Wire price -> what a unit costs, by currency and tier; one row without a currency where nothing says so."""
-    options = {str(at(record, "currency")): record, **(at(record, "currency_options") or {})}
+    others = told(record, "currency_options")
+    if others is ABSENT:
+        yield AbsentRows({"price": at(record, "id")}, "currency_options", record)
+    options = {str(at(record, "currency")): record, **({} if others is ABSENT else others or {})}
+    for currency, option in options.items():
+        unit = {"price": at(record, "id"), "currency": currency}
+        if at(record, "billing_scheme") == "tiered" and told(option, "tiers") is ABSENT:
+            yield AbsentRows(unit, "tiers", record)
+        elif not at(option, "tiers") and _decimal(option, "unit_amount") is ABSENT:
+            yield AbsentRows(unit, "unit_amount_decimal", record)
     tiers = [
         {
-            "price": at(record, "id"),
+            "price": told(record, "id"),
             "currency": currency,
             "tier": number,
-            "up_to": at(tier, "up_to"),
+            "up_to": told(tier, "up_to") if tier is not option else None,
             "unit_amount_decimal": _decimal(tier, "unit_amount"),
-            "flat_amount_decimal": _decimal(tier, "flat_amount"),
+            "flat_amount_decimal": _decimal(tier, "flat_amount") if tier is not option else None,
         }
         for currency, option in options.items()
         for number, tier in enumerate(at(option, "tiers") or [option])
-        if at(option, "tiers") or _decimal(option, "unit_amount") is not None
+        if at(option, "tiers") or _decimal(option, "unit_amount") not in (None, ABSENT)
     ]
-    yield from tiers or [{"price": at(record, "id")}]
+    # What says no amount may be one whose amount or tiers are not shown.
+    is_tiered = at(record, "billing_scheme") == "tiered"
+    are_shown = (told(record, "tiers") if is_tiered else _decimal(record, "unit_amount")) is not ABSENT
+    nothing = dict.fromkeys(PRICE_TIERS.row.model_fields if are_shown else ())
+    yield from tiers or [{**nothing, "price": told(record, "id")}]
 
 
 def _decimal(record: Any, name: str) -> Any:
     """An amount that Stripe shows as a whole number of the smallest unit, or only as a decimal where it is none."""
-    exact, whole = at(record, f"{name}_decimal"), at(record, name)
-    return whole if exact is None else exact
+    exact, whole = told(record, f"{name}_decimal"), told(record, name)
+    if exact is None:
+        return None if whole is ABSENT else whole
+    if exact is ABSENT:
+        return ABSENT if whole is None else whole
+    return exact
 
 
 def subscription_row(record: Any) -> dict[str, Any]:
@@ -396,20 +436,20 @@ def subscription_row(record: Any) -> dict[str, Any]:
             "canceled_at",
             "ended_at",
         ),
-        "pause_collection_behavior": at(record, "pause_collection", "behavior"),
-        "pause_collection_resumes_at": at(record, "pause_collection", "resumes_at"),
-        "cancellation_reason": at(record, "cancellation_details", "reason"),
-        "cancellation_feedback": at(record, "cancellation_details", "feedback"),
+        "pause_collection_behavior": told(record, "pause_collection", "behavior"),
+        "pause_collection_resumes_at": told(record, "pause_collection", "resumes_at"),
+        "cancellation_reason": told(record, "cancellation_details", "reason"),
+        "cancellation_feedback": told(record, "cancellation_details", "feedback"),
     }
 
 
 def _item(item: Any) -> dict[str, Any]:
     return {
-        **_price(at(item, "price")),
-        "id": at(item, "id"),
-        "price": at(item, "price", "id"),
-        "quantity": at(item, "quantity"),
-        "created": at(item, "created"),
+        **_price(told(item, "price")),
+        "id": told(item, "id"),
+        "price": told(item, "price", "id"),
+        "quantity": told(item, "quantity"),
+        "created": told(item, "created"),
     }
 
 
@@ -418,9 +458,9 @@ def item_rows(record: Any) -> Iterator[dict[str, Any]]:
     for item in at(record, "items", "data") or [None]:
         yield {
             **_item(item),
-            "subscription": at(record, "id"),
-            "current_period_start": at(item, "current_period_start"),
-            "current_period_end": at(item, "current_period_end"),
+            "subscription": told(record, "id"),
+            "current_period_start": told(item, "current_period_start"),
+            "current_period_end": told(item, "current_period_end"),
         }
 
 
@@ -483,9 +523,9 @@ def invoice_row(record: Any) -> dict[str, Any]:
             "amount_paid",
             "attempt_count",
         ),
-        "subscription": at(record, "parent", "subscription_details", "subscription"),
+        "subscription": told(record, "parent", "subscription_details", "subscription"),
         **{
-            name: at(record, "status_transitions", name)
+            name: told(record, "status_transitions", name)
             for name in ("finalized_at", "paid_at", "voided_at", "marked_uncollectible_at")
         },
     }
@@ -494,29 +534,29 @@ def invoice_row(record: Any) -> dict[str, Any]:
 def line_rows(record: Any) -> Iterator[dict[str, Any]]:
     """Wire invoice -> rows of its lines; one row without a line where it has none."""
     for line in at(record, "lines", "data") or [None]:
-        details = at(line, "parent", "subscription_item_details")
+        details = told(line, "parent", "subscription_item_details")
         yield {
-            "invoice": at(record, "id"),
-            "id": at(line, "id"),
-            "subscription": at(details, "subscription"),
-            "subscription_item": at(details, "subscription_item"),
-            "price": at(line, "pricing", "price_details", "price"),
-            "currency": at(line, "currency"),
-            "amount": at(line, "amount"),
-            "quantity": at(line, "quantity"),
-            "proration": at(details, "proration"),
-            "period_start": at(line, "period", "start"),
-            "period_end": at(line, "period", "end"),
+            "invoice": told(record, "id"),
+            "id": told(line, "id"),
+            "subscription": told(details, "subscription"),
+            "subscription_item": told(details, "subscription_item"),
+            "price": told(line, "pricing", "price_details", "price"),
+            "currency": told(line, "currency"),
+            "amount": told(line, "amount"),
+            "quantity": told(line, "quantity"),
+            "proration": told(details, "proration"),
+            "period_start": told(line, "period", "start"),
+            "period_end": told(line, "period", "end"),
         }
 
 
 def invoice_payment_row(record: Any) -> dict[str, Any]:
     return {
         **_fields(record, "invoice", "status", "currency", "amount_paid"),
-        "payment_type": at(record, "payment", "type"),
-        "payment_intent": at(record, "payment", "payment_intent"),
-        "charge": at(record, "payment", "charge"),
-        "paid_at": at(record, "status_transitions", "paid_at"),
+        "payment_type": told(record, "payment", "type"),
+        "payment_intent": told(record, "payment", "payment_intent"),
+        "charge": told(record, "payment", "charge"),
+        "paid_at": told(record, "status_transitions", "paid_at"),
     }
 
 
@@ -526,35 +566,40 @@ def charge_row(record: Any) -> dict[str, Any]:
 
 
 def refund_row(record: Any) -> dict[str, Any]:
-    return _fields(record, "charge", "payment_intent", "currency", "amount", "status", "reason")
+    failed_at = at(record, "failure_balance_transaction", "created") or at(record, TOLD_AT)
+    return {
+        **_fields(record, "charge", "payment_intent", "currency", "amount", "status", "reason"),
+        "failed_at": failed_at if at(record, "status") == "failed" else None,
+    }
 
 
 def dispute_rows(record: Any) -> Iterator[dict[str, Any]]:
     """Wire dispute -> rows of what it moved on the balance; one row without a movement where it moved none."""
     for moved in at(record, "balance_transactions") or [None]:
         yield {
-            "dispute": at(record, "id"),
-            "created": at(record, "created"),
-            "charge": at(record, "charge"),
-            "payment_intent": at(record, "payment_intent"),
-            "status": at(record, "status"),
-            "reason": at(record, "reason"),
-            "currency": at(record, "currency"),
-            "amount": at(record, "amount"),
-            "id": at(moved, "id"),
-            "moved_at": at(moved, "created"),
-            "moved_amount": at(moved, "amount"),
-            "moved_fee": at(moved, "fee"),
-            "moved_currency": at(moved, "currency"),
+            "dispute": told(record, "id"),
+            "created": told(record, "created"),
+            "charge": told(record, "charge"),
+            "payment_intent": told(record, "payment_intent"),
+            "status": told(record, "status"),
+            "reason": told(record, "reason"),
+            "currency": told(record, "currency"),
+            "amount": told(record, "amount"),
+            "id": told(moved, "id"),
+            "moved_at": told(moved, "created"),
+            "moved_amount": told(moved, "amount"),
+            "moved_fee": told(moved, "fee"),
+            "moved_currency": told(moved, "currency"),
         }
 
 
 def credit_note_row(record: Any) -> dict[str, Any]:
     names = ("invoice", "customer", "currency", "status", "type", "reason", "total", "total_excluding_tax", "voided_at")
-    refunds = at(record, "refunds")
+    refunds = told(record, "refunds")
+    refunded = [ABSENT] if refunds is ABSENT else [told(refund, "amount_refunded") for refund in refunds or []]
     return {
         **_fields(record, *names, "pre_payment_amount", "post_payment_amount"),
-        "refunded_amount": sum(int(at(refund, "amount_refunded") or 0) for refund in refunds or []),
+        "refunded_amount": ABSENT if ABSENT in refunded else sum(int(amount or 0) for amount in refunded),
     }
 
 
@@ -611,7 +656,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     def shaped(kind: Kind, table: RawTable, read_until: str | None) -> Iterator[Any]:
         """What changed of a kind, but for objects that lack what numbers depend on."""
         for record in changes(kind, read_until):
-            lacking = [path for path in kind.needs if isinstance(record, Mapping) and missing(record, path)]
+            lacking = kind.lacking(record)
             if not lacking:
                 yield record
                 continue

@@ -224,6 +224,7 @@ class Refund(StripeObject):
     amount: int = Field(ge=0)
     status: str | None = None
     reason: str | None = None
+    failed_at: datetime | None = None  # when the money came back on the balance, or as an event told that it failed
 
 
 class DisputeTransaction(Row):
@@ -264,7 +265,7 @@ class CreditNote(StripeObject):
 
 PRODUCTS = RawTable("products", Product, "versions", ("id",))
 PRICES = RawTable("prices", Price, "versions", ("id",))
-PRICE_TIERS = RawTable("price_tiers", PriceTier, "versions", ("price",))
+PRICE_TIERS = RawTable("price_tiers", PriceTier, "versions", ("price",), ("price", "currency", "tier"))
 CUSTOMERS = RawTable("customers", Customer, "versions", ("id",))
 SUBSCRIPTIONS = RawTable("subscriptions", Subscription, "versions", ("id",), happened_at="created")
 SUBSCRIPTION_ITEMS = RawTable("subscription_items", SubscriptionItem, "versions", ("subscription",))

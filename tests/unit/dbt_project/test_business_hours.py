@@ -90,12 +90,15 @@ def response_times_sql(folder: Path) -> str:
 
 
 def response_times(
-    response_times_sql: str, setting: Mapping[str, Any], waits: list[tuple[datetime, datetime]]
+    response_times_sql: str,
+    setting: Mapping[str, Any],
+    waits: list[tuple[datetime, datetime]],
+    teams: list[str | None] | None = None,
 ) -> list[tuple[float, float]]:
-    """Wall-clock and business seconds of waits, as fct_response_times publishes them."""
+    """Wall-clock and business seconds of waits, as fct_response_times publishes them. `teams`: who replied to each."""
     hours = model_sql("int_business_hours__accumulated")
     given_setting = json.dumps(setting)
-    hours = hours.replace('business_hours_intervals("days")', f'business_hours_intervals("days", {given_setting})')
+    hours = hours.replace('var("business_hours")', given_setting)
     assert given_setting in hours
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute(
@@ -109,6 +112,7 @@ def response_times(
                 "wait_id": [str(number) for number in range(len(waits))],
                 "waiting_since_at": [since.replace(tzinfo=None) for since, _ in waits],
                 "ended_at": [until.replace(tzinfo=None) for _, until in waits],
+                "replied_by_team_id": pa.array(teams or [None] * len(waits), pa.string()),
             }
         )
         connection.register("rows", rows)
@@ -119,8 +123,8 @@ def response_times(
         )
         for table, columns in {
             "bridge_person_records": "record_key text, person_id text",
-            "int_agents__unioned": "source_system text, user_id text, agent_id text",
-            "int_contact_owners__unioned": "record_key text, agent_id text",
+            "int_agents__unioned": "source_system text, user_id text, agent_id text, team_id text",
+            "int_contact_owners__unioned": "record_key text, agent_id text, team_id text",
         }.items():
             connection.execute(f"create table given_{table} ({columns})")
         return connection.execute(
@@ -146,6 +150,29 @@ def test_business_time_equals_interval_arithmetic(name: str, response_times_sql:
         ((until - since).total_seconds(), business_time(opened, since, until).total_seconds()) for since, until in waits
     ]
     assert len({business for _, business in found}) > 10
+
+
+def test_each_team_answers_by_its_own_hours_and_all_others_by_the_companys(response_times_sql: str) -> None:
+    company, *of_teams = SETTINGS.values()
+    setting = {**company, "teams": {f"team-{number}": own for number, own in enumerate(of_teams)}}
+    # What a team leaves out is the company's: its holidays, or its openings on another clock.
+    setting["teams"]["7"] = {"time_zone": "Asia/Tokyo"}
+    hours: dict[str | None, dict[str, Any]] = {team: {**company, **own} for team, own in setting["teams"].items()}
+    rng = random.Random(11)
+    one, other = instants(rng, 600), instants(rng, 600)
+    waits = [(min(pair), max(pair)) for pair in zip(one, other, strict=True)]
+    teams = [rng.choice([*hours, "unheard of", None]) for _ in waits]
+    opened = {team: openings(own) for team, own in hours.items()}
+
+    found = response_times(response_times_sql, setting, waits, teams)
+
+    assert found == [
+        (
+            (until - since).total_seconds(),
+            business_time(opened.get(team) or openings(company), since, until).total_seconds(),
+        )
+        for (since, until), team in zip(waits, teams, strict=True)
+    ]
 
 
 @st.composite
@@ -204,13 +231,20 @@ def test_a_reply_within_business_hours_takes_the_same_by_both_clocks(
         ({"holidays": ["25.12.2026"]}, "holidays: `25.12.2026` is no day"),
         ({"holidays": ["2026-02-29"]}, "holidays: `2026-02-29` is no day"),
         ({"zone": "UTC"}, "zone: is unknown"),
+        ({"teams": {"3": {"time_zone": "Tokyo"}}}, "teams.3.time_zone: `Tokyo` is no IANA time zone"),
+        ({"teams": {"3": {"teams": {}}}}, "teams.3.teams: is unknown"),
+        ({"teams": {"3": {"weekly": {"monday": ["9-18"]}}}}, "teams.3.weekly.monday: `9-18` is no opening"),
+        ({"teams": {"3": "09:00-18:00"}}, "teams.3: is no team with hours"),
+        ({"teams": ["3"]}, "teams: names no team"),
     ],
 )
 def test_a_setting_that_means_nothing_is_refused(
     change: dict[str, Any], message: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     setting = {"time_zone": "Europe/Paris", "weekly": {"monday": ["09:00-18:00"]}, **change}
-    result = invoke("{% do business_hours_openings(" + json.dumps(setting) + ") %} select 1")
+    result = invoke("{% do business_hours_teams(" + json.dumps(setting) + ") %} select 1")
 
     assert not result.success
-    assert re.search(r"dbt_project\.yml, vars\.business_hours\.(\w+\.)?" + re.escape(message), capfd.readouterr().out)
+    assert re.search(
+        r"dbt_project\.yml, vars\.business_hours\.(weekly\.)?" + re.escape(message), capfd.readouterr().out
+    )

@@ -32,6 +32,7 @@ MESSAGE = {
     "direction": pa.string(),
     "sender_kind": pa.string(),
     "sender_user_id": pa.string(),
+    "sender_team_id": pa.string(),
     "has_failed": pa.bool_(),
     "sent_at": pa.timestamp("us"),
     "loaded_at": pa.timestamp("us"),
@@ -40,6 +41,7 @@ EMPTY = {
     "vendor_vocabulary": "source_system text, kind text, value text, meaning text, reason text",
     "stg_respond_io__webhook_events": "event_id text, event_type text, contact_id text, inbox_stage text, tag text, "
     "tag_action text, occurred_at timestamp, loaded_at timestamp",
+    "stg_respond_io__contacts": "contact_id text, is_blocked boolean",
     "int_inbox_stages__followed": "contact_id text, source_record_id text, inbox_stage text, changed_by text, "
     "changed_at timestamp, loaded_at timestamp",
 }
@@ -85,7 +87,8 @@ def first_replies(models: dict[str, str], said: Said, *, stated: bool) -> tuple[
             "create table given_int_conversation_events__unioned as select conversation_id || ':opened' as event_id, "
             "source_system, record_key, conversation_id, 'opened' as event, null::text as assigned_user_id, "
             "null::text as closing_category, null::text as closed_by_source, "
-            "opened_at as occurred_at, loaded_at from given_int_conversations__unioned"
+            "opened_at as occurred_at, loaded_at, false as is_spam, false as is_spam_contact "
+            "from given_int_conversations__unioned"
         )
         for name, columns in EMPTY.items():
             connection.execute(f"create table given_{name} ({columns})")

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.intake import Intake
 from ingestion.tables import RawTable, Row
+from ingestion.wire import ABSENT, AbsentRows
 
 
 class Sample(Row):
@@ -166,3 +168,90 @@ def test_only_what_does_not_arrive_is_retired_never_what_is_rejected(loads, batc
             else:
                 assert key not in current
         assert len(rows) == intake.loaded["parts"] + intake.kept["parts"]
+
+
+class Figure(Row):
+    left_out = {"reach": "the vendor leaves it out"}
+
+    id: str
+    amount: int | None = None
+    reach: int | None = None
+
+
+class Entry(Row):
+    thing: str
+    id: str | None = None
+    kind: str | None = None
+    amount: int | None = None
+
+
+FIGURES = RawTable("figures", Figure, "versions", ("id",))
+ENTRIES = RawTable("entries", Entry, "versions", ("thing",))
+
+
+def held(*rows):
+    """The current versions of a warehouse that holds these rows."""
+
+    def versions(table, keys):
+        for row in rows:
+            if any(all(str(row[column]) == value for column, value in key.items()) for key in keys):
+                yield row
+
+    return versions
+
+
+@pytest.mark.parametrize(
+    ("arrives", "is_loaded"),
+    [
+        ({"id": "1", "amount": ABSENT, "reach": 2}, False),
+        ({"id": "1", "reach": 2}, False),
+        ({"id": "1", "amount": None, "reach": 2}, True),
+        ({"id": "1", "amount": 0, "reach": 2}, True),
+        ({"id": "1", "amount": 7}, True),  # what may be left out
+        ({"id": "2", "reach": 2}, True),  # nothing is known of it
+    ],
+)
+def test_what_a_record_no_longer_tells_is_not_taken_back(arrives, is_loaded):
+    intake = Intake("vendor", current_versions=held({"id": "1", "amount": 7, "reach": 9}))
+    rows = list(intake.accept(FIGURES, [arrives]))
+    assert [row["id"] for row in rows] == [arrives["id"]] * is_loaded
+    assert (intake.received["figures"], intake.loaded["figures"]) == (1, int(is_loaded))
+    assert [reason["reason"].split(":")[0] for reason in intake.rejections()] == ["amount"] * (not is_loaded)
+
+
+def test_what_was_never_told_may_stay_absent_and_what_is_required_is_rejected():
+    intake = Intake("vendor", current_versions=held({"id": "1", "amount": None, "reach": None}))
+    assert list(intake.accept(FIGURES, [{"id": "1"}])) == [{"id": "1", "amount": None, "reach": None}]
+    assert list(intake.accept(FIGURES, [{"id": ABSENT}])) == []
+    assert [each["record"] for each in intake.rejections()] == ["{}"]
+
+
+def test_an_entry_that_no_longer_tells_its_amount_stays_as_it_was_among_those_that_arrive():
+    before = [{"thing": "a", "id": id_, "kind": "x", "amount": 1} for id_ in "12"]
+    intake = Intake("vendor", current_versions=held(*before))
+    arriving = [{"thing": "a", "id": "1", "kind": "x"}, {"thing": "a", "id": "2", "kind": "x", "amount": 5}]
+    rows = list(intake.accept(ENTRIES, arriving))
+    assert sorted((row["id"], row["amount"]) for row in rows) == [("1", 1), ("2", 5)]
+    assert intake.kept["entries"] == 1
+
+
+def test_a_row_that_stands_for_none_takes_none_back_where_the_list_is_absent():
+    intake = Intake("vendor", current_versions=held({"thing": "a", "id": "1", "kind": "x", "amount": 1}))
+    assert [row["id"] for row in intake.accept(ENTRIES, [{"thing": "a", "id": ABSENT, "kind": ABSENT}])] == ["1"]
+    none = {"thing": "a", "id": None, "kind": None, "amount": None}
+    assert [row["id"] for row in intake.accept(ENTRIES, [none])] == [None]
+
+
+def test_a_list_that_is_not_shown_keeps_what_it_gave():
+    before = [{"thing": "a", "id": id_, "kind": kind, "amount": 1} for id_, kind in (("1", "x"), ("2", "y"))]
+    intake = Intake("vendor", current_versions=held(*before))
+    arriving = [{"thing": "a", "id": "1", "kind": "x", "amount": 2}, AbsentRows({"thing": "a", "kind": "y"}, "ys", {})]
+    assert sorted((row["id"], row["amount"]) for row in intake.accept(ENTRIES, arriving)) == [("1", 2), ("2", 1)]
+    (rejection,) = intake.rejections()
+    assert rejection["reason"].startswith("ys: absent")
+    # Where nothing of it is known, nothing is lost; and what has arrived is there.
+    unknown = [AbsentRows({"thing": "a", "kind": "z"}, "zs", {}), AbsentRows({"thing": "b"}, "bs", {})]
+    assert list(intake.accept(ENTRIES, [*unknown, before[0], AbsentRows({"thing": "a", "kind": "x"}, "xs", {})])) == [
+        before[0]
+    ]
+    assert intake.rejected["entries"] == 1

@@ -218,7 +218,7 @@ def test_facts_that_turn_out_to_change_become_versions_and_may_lack_what_they_al
     vendor.TABLES = (THINGS, happenings)
     pipelines.prepare("vendor", pipelines.build_pipeline("vendor"))
     assert query("select count(*) from raw_vendor.happenings where _dlt_valid_from is null") == [2]
-    vendor.happenings = [{"id": "e"}]
+    vendor.happenings = [{"id": "e", "at": None}]
     for _ in range(2):
         pipelines.run("vendor")
     versions = 'select id, "at" is null, _dlt_valid_to is null from raw_vendor.happenings'

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion import wire
-from ingestion.wire import Spool, at, batches, missing, unknown
+from ingestion.wire import ABSENT, Spool, at, batches, missing, told, unknown
 
 
 def test_a_path_ends_in_none_where_a_step_is_missing_or_no_object():
@@ -77,3 +77,13 @@ def test_a_spool_can_be_read_several_times_and_grows_after_a_reading():
     assert list(spool) == list(spool) == ["a"]
     spool.add(2, "b")
     assert list(spool) == ["a", "b"]
+
+
+def test_absent_is_told_from_null():
+    record = {"price": None, "customer": {"id": "1", "name": None}, "text": "t"}
+    assert told(record, "customer", "id") == "1"
+    assert told(record, "customer", "name") is None
+    assert told(record, "price", "amount") is None
+    assert told(record, "customer", "email") is ABSENT
+    assert told(record, "currency", "code") is ABSENT
+    assert told(record, "text", "length") is ABSENT

@@ -5,7 +5,19 @@ with
     inbox_stages as (select * from {{ ref("int_inbox_stages__followed") }}),
     waits as (select * from {{ ref("int_response_waits__delimited") }}),
     inbox_events as (select * from {{ ref("stg_respond_io__webhook_events") }}),
+    inbox_contacts as (select * from {{ ref("stg_respond_io__contacts") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
+
+    -- Whoever is blocked or sends spam only.
+    left_out as (
+        select {{ record_key("'respond_io'", "'contact'", "contact_id") }} as record_key
+        from inbox_contacts
+        where is_blocked
+        union
+        select record_key
+        from conversation_events
+        where is_spam_contact
+    ),
 
     -- The first reply is that of the response times: a person's, in the conversation that asked for it.
     first_replies as (
@@ -194,7 +206,11 @@ with
             and vocabulary.kind = 'tag'
             and vocabulary.value = inbox_events.tag
         where inbox_events.event_type = 'contact.tag.updated' and inbox_events.tag_action = 'add'
+    ),
+
+    final as (
+        select * from unioned where not exists (select 1 from left_out where left_out.record_key = unioned.record_key)
     )
 
 select *
-from unioned
+from final

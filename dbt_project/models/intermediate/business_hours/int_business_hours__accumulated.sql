@@ -1,3 +1,5 @@
+{% set business_hours = var("business_hours") %}
+
 with
     calendar_days as (select * from {{ ref("int_calendar__days") }}),
 
@@ -12,7 +14,16 @@ with
         from last_days
     ),
 
-    openings as ({{ business_hours_intervals("days") }}),
+    teams as (
+        {% for team in business_hours_teams(business_hours) %}
+            select '{{ team.team_id }}' as team_id
+            {% if not loop.last %}
+                union all
+            {% endif %}
+        {% endfor %}
+    ),
+
+    openings as ({{ business_hours_intervals("days", business_hours) }}),
 
     -- An opening that lasts past midnight UTC is cut there; one local day touches three UTC days at most.
     day_offsets as (
@@ -25,6 +36,7 @@ with
 
     opening_days as (
         select
+            openings.team_id,
             openings.opened_at,
             openings.closed_at,
             case
@@ -41,6 +53,7 @@ with
 
     pieces as (
         select
+            team_id,
             date_day,
             greatest(opened_at, date_day::{{ timestamp_type() }}) as starts_at,
             least(closed_at, cast({{ dbt.dateadd("day", 1, "date_day") }} as date)::{{ timestamp_type() }}) as closes_at
@@ -49,25 +62,33 @@ with
     ),
 
     unioned as (
-        select date_day, starts_at, {{ microseconds_between("starts_at", "closes_at") }} as open_microseconds
+        select team_id, date_day, starts_at, {{ microseconds_between("starts_at", "closes_at") }} as open_microseconds
         from pieces
         where closes_at > starts_at
         union all
-        select date_day, date_day::{{ timestamp_type() }} as starts_at, 0::bigint as open_microseconds
+        select
+            teams.team_id,
+            days.date_day,
+            days.date_day::{{ timestamp_type() }} as starts_at,
+            0::bigint as open_microseconds
         from days
+        cross join teams
     ),
 
     segments as (
-        select date_day, starts_at, max(open_microseconds) as open_microseconds
+        select team_id, date_day, starts_at, max(open_microseconds) as open_microseconds
         from unioned
-        group by date_day, starts_at
+        group by team_id, date_day, starts_at
     ),
 
-    followed as (select *, lead(starts_at) over (order by starts_at asc nulls last) as ends_at from segments),
+    followed as (
+        select *, lead(starts_at) over (partition by team_id order by starts_at asc nulls last) as ends_at from segments
+    ),
 
     -- Openings that meet on the day when clocks go forward count once.
     bounded as (
         select
+            team_id,
             date_day,
             starts_at,
             ends_at,
@@ -82,7 +103,9 @@ with
             *,
             coalesce(
                 sum(open_microseconds) over (
-                    order by starts_at asc nulls last rows between unbounded preceding and 1 preceding
+                    partition by team_id
+                    order by starts_at asc nulls last
+                    rows between unbounded preceding and 1 preceding
                 ),
                 0
             )::bigint as open_microseconds_before

@@ -4,17 +4,18 @@ with
     file_messages as (select * from {{ ref("stg_files__messages") }}),
 
     unioned as (
-        select 'respond_io' as source_system, user_id, email, user_name as agent_name
+        select 'respond_io' as source_system, user_id, email, user_name as agent_name, team_id
         from inbox_users
         union all
-        select 'hubspot', owner_id, email, owner_name
+        select 'hubspot', owner_id, email, owner_name, null
         from crm_owners
         union all
         select distinct
             'files',
             agent_key,
             case when agent_key like '%@%' then agent_key end,
-            case when agent_key not like '%@%' then agent_key end
+            case when agent_key not like '%@%' then agent_key end,
+            null
         from file_messages
         where agent_key is not null
     ),
@@ -24,7 +25,8 @@ with
             source_system,
             user_id,
             coalesce(lower(nullif(trim(email), '')), source_system || ':' || user_id) as agent_id,
-            coalesce(nullif(agent_name, ''), email, source_system || ':' || user_id) as agent_name
+            coalesce(nullif(agent_name, ''), email, source_system || ':' || user_id) as agent_name,
+            team_id
         from unioned
     )
 

@@ -21,7 +21,8 @@ with
         select
             unioned.record_key,
             unioned.source_system,
-            coalesce(agents.agent_id, unioned.source_system || ':' || unioned.user_id) as agent_id
+            coalesce(agents.agent_id, unioned.source_system || ':' || unioned.user_id) as agent_id,
+            agents.team_id
         from unioned
         left join agents on agents.source_system = unioned.source_system and agents.user_id = unioned.user_id
     )

@@ -3,6 +3,14 @@ with
     contact_versions as (select * from {{ ref("stg_respond_io__contact_versions") }}),
     loads as (select * from {{ ref("stg_respond_io__loads") }}),
     file_conversations as (select * from {{ ref("stg_files__conversations") }}),
+    vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
+    merged_contacts as (
+        select
+            {{ record_key("'respond_io'", "'contact'", "merged_id") }} as record_key,
+            {{ record_key("'respond_io'", "'contact'", "survivor_id") }} as surviving_record_key
+        from {{ ref("int_crm_merges__followed") }}
+        where record_type = 'inbox_contact'
+    ),
 
     inbox_conversation_events as (
         select
@@ -182,21 +190,50 @@ with
     ),
 
     -- What is open already is not opened again, and what is closed not closed.
-    final as (
+    told as (
         select
-            source_system || ':' || source_record_id as event_id,
-            source_system,
-            record_key,
-            conversation_id,
-            event,
-            assigned_user_id,
-            closing_category,
-            closed_by_source,
-            closed_by_user_id,
-            occurred_at,
-            loaded_at
+            followed.source_system || ':' || followed.source_record_id as event_id,
+            followed.source_system,
+            coalesce(merged_contacts.surviving_record_key, followed.record_key) as record_key,
+            followed.conversation_id,
+            followed.event,
+            followed.assigned_user_id,
+            followed.closing_category,
+            followed.closed_by_source,
+            followed.closed_by_user_id,
+            followed.occurred_at,
+            followed.loaded_at
         from followed
+        left join merged_contacts on merged_contacts.record_key = followed.record_key
         where event = 'assigned' or event <> coalesce(previous_event, 'none')
+    ),
+
+    -- A conversation is spam while the last that happened to it is a closing that says so.
+    judged as (
+        select
+            told.*,
+            told.event <> 'assigned'
+            and coalesce(
+                first_value(vocabulary.meaning) over (
+                    partition by told.conversation_id, told.event = 'assigned'
+                    order by told.occurred_at desc nulls last, told.event_id desc nulls last
+                ),
+                ''
+            )
+            = 'spam' as is_spam
+        from told
+        left join
+            vocabulary
+            on vocabulary.source_system = told.source_system
+            and vocabulary.kind = 'closing_category'
+            and vocabulary.value = told.closing_category
+    ),
+
+    -- Of whom every conversation is spam, nothing else is news either.
+    final as (
+        select *, max(is_spam) over of_contact and min(event = 'assigned' or is_spam) over of_contact as is_spam_contact
+        from judged
+        window of_contact as (partition by record_key)
     )
 
 select *

@@ -7,6 +7,13 @@ with
     campaigns as (select * from {{ ref("int_campaigns__unioned") }}),
     file_conversations as (select * from {{ ref("stg_files__conversations") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
+    merged_contacts as (
+        select
+            {{ record_key("'respond_io'", "'contact'", "merged_id") }} as record_key,
+            {{ record_key("'respond_io'", "'contact'", "survivor_id") }} as surviving_record_key
+        from {{ ref("int_crm_merges__followed") }}
+        where record_type = 'inbox_contact'
+    ),
 
     -- A closing tells of its opening too, whose own event may have been lost.
     tellings as (
@@ -52,7 +59,10 @@ with
         select
             'respond_io' as source_system,
             openings.conversation_id as source_record_id,
-            {{ record_key("'respond_io'", "'contact'", "openings.contact_id") }} as record_key,
+            coalesce(
+                merged_contacts.surviving_record_key,
+                {{ record_key("'respond_io'", "'contact'", "openings.contact_id") }}
+            ) as record_key,
             coalesce(inbox_channels.channel, 'unknown') as channel,
             openings.ad_id,
             coalesce(campaigns.campaign_id, ads.campaign_id) as campaign_id,
@@ -61,6 +71,9 @@ with
             openings.loaded_at
         from openings
         left join inbox_channels on inbox_channels.channel_id = openings.channel_id
+        left join
+            merged_contacts
+            on merged_contacts.record_key = {{ record_key("'respond_io'", "'contact'", "openings.contact_id") }}
         left join ads on ads.ad_id = openings.ad_id
         left join
             campaigns
@@ -91,6 +104,8 @@ with
 
     keyed as (select source_system || ':' || source_record_id as conversation_id, unioned.* from unioned),
 
+    spam as (select distinct conversation_id from conversation_events where is_spam),
+
     final as (
         select
             keyed.conversation_id,
@@ -119,6 +134,7 @@ with
             on vocabulary.source_system = keyed.source_system
             and vocabulary.kind = 'closing_category'
             and vocabulary.value = closings.closing_category
+        where keyed.conversation_id not in (select conversation_id from spam)
     )
 
 select *

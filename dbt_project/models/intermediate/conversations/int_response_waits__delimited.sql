@@ -4,7 +4,9 @@
 
 with
     messages as (select * from {{ ref("int_messages__unioned") }}),
-    conversation_events as (select * from {{ ref("int_conversation_events__unioned") }}),
+    conversation_events as (
+        select * from {{ ref("int_conversation_events__unioned") }} where not coalesce(is_spam, false)
+    ),
 
     -- A thread is what follows one another: a conversation where messages state theirs, all of a contact elsewhere.
     unioned as (
@@ -26,6 +28,7 @@ with
             conversation_id,
             channel,
             sender_user_id as user_id,
+            sender_team_id as team_id,
             sent_at as occurred_at,
             loaded_at
         from messages
@@ -40,6 +43,7 @@ with
             conversation_id,
             null as channel,
             assigned_user_id as user_id,
+            null as team_id,
             occurred_at,
             null as loaded_at
         from conversation_events
@@ -53,6 +57,7 @@ with
             conversation_id,
             null as channel,
             assigned_user_id as user_id,
+            null as team_id,
             occurred_at,
             null as loaded_at
         from conversation_events
@@ -107,6 +112,11 @@ with
                 else 0
             end as event_order
         from boundaries
+        -- Two conversations of contacts that were merged may both be open: the closing of one does not end the other.
+        where
+            not coalesce(
+                event = 'closed' and previous_event = 'opened' and previous_conversation_id <> conversation_id, false
+            )
     ),
 
     positioned as (
@@ -118,6 +128,7 @@ with
             record_key,
             channel,
             user_id,
+            team_id,
             loaded_at,
             occurred_at,
             case
@@ -127,7 +138,7 @@ with
         from thread_events
         where event not in ('opened', 'closed')
         union all
-        select thread_id, event_id, event, null, null, null, null, null, started_at, event_order, 1
+        select thread_id, event_id, event, null, null, null, null, null, null, started_at, event_order, 1
         from span_starts
     ),
 
@@ -238,6 +249,7 @@ with
             max(asked_again_at) as asked_again_at,
             min(case when event = 'replied' then occurred_at end) as replied_at,
             max(case when event = 'replied' then user_id end) as replied_by_user_id,
+            max(case when event = 'replied' then team_id end) as replied_by_team_id,
             max(case when event = 'replied' then loaded_at end) as reply_loaded_at,
             min_by(user_id, occurred_at) filter (
                 where event = 'assigned' and occurred_at = handed_off_at
@@ -274,6 +286,7 @@ with
             numbered.replied_at,
             coalesce(numbered.replied_at, following_spans.started_at) as ended_at,
             coalesce(numbered.replied_by_user_id, numbered.assigned_user_id) as user_id,
+            numbered.replied_by_team_id,
             numbered.reply_loaded_at
         from numbered
         left join spans on spans.thread_id = numbered.thread_id and spans.span_number = numbered.span_number

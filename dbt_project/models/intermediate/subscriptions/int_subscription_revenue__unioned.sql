@@ -8,8 +8,9 @@ with
 
     paid as (select * from invoices where is_paid and paid_at is not null and revenue_amount <> 0),
 
-    -- A refund that failed, even after it had succeeded, left the money where it was. A dispute takes money when it
-    -- moves on the balance, and gives it back the same way.
+    -- A refund takes money when it is made, and gives it back when it fails; one of which nobody says when left it
+    -- where
+    -- it was. A dispute takes money when it moves on the balance, and gives it back the same way.
     moved as (
         select
             'stripe:' || refund_id || ':refund' as revenue_entry_id,
@@ -22,7 +23,20 @@ with
             refunded_at as paid_back_at,
             loaded_at
         from refunds
-        where refund_status = 'succeeded'
+        where refund_status = 'succeeded' or failed_at is not null
+        union all
+        select
+            'stripe:' || refund_id || ':refund_failed',
+            'refund',
+            coalesce(payment_intent_id, charge_id),
+            currency,
+            {{ money("-refund_amount") }},
+            null,
+            {{ money("0") }},
+            failed_at,
+            loaded_at
+        from refunds
+        where failed_at is not null
         union all
         select
             'stripe:' || dispute_transaction_id || ':dispute',

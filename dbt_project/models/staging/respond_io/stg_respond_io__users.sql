@@ -8,7 +8,8 @@ with
             id as user_id,
             email,
             trim(coalesce(first_name, '') || ' ' || coalesce(last_name, '')) as user_name,
-            role as user_role
+            role as user_role,
+            team_id
         from current_versions
     )
 

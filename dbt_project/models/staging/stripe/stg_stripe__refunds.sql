@@ -1,6 +1,10 @@
 with
     source as (
-        select *, min(_dlt_load_id) over (partition by id) as first_load_id from {{ source("raw_stripe", "refunds") }}
+        select
+            *,
+            min(_dlt_load_id) over (partition by id) as first_load_id,
+            min(failed_at) over (partition by id) as first_failed_at
+        from {{ source("raw_stripe", "refunds") }}
     ),
 
     -- Stripe's objects carry no instant of change: the version seen last is the current one.
@@ -19,6 +23,7 @@ with
             upper(currency) as currency,
             {{ major_units("amount", "currency") }} as refund_amount,
             status as refund_status,
+            case when status = 'failed' then {{ utc_timestamp("first_failed_at") }} end as failed_at,
             {{ utc_timestamp("created") }} as refunded_at,
             {{ load_instant("first_load_id") }} as loaded_at
         from latest_versions

@@ -29,7 +29,7 @@ from ingestion.sources.stripe import (
     subscription_event_row,
     tier_rows,
 )
-from ingestion.wire import Spool
+from ingestion.wire import ABSENT, AbsentRows, Spool
 
 BASE = "https://stripe.example/v1"
 VERSION = "2025-03-31.basil"
@@ -451,8 +451,8 @@ def test_a_subscription_without_items_and_an_invoice_without_lines_are_one_row_e
 
 def test_an_invoice_names_its_subscription_and_its_instants():
     row = invoice_row(invoice(1, billing_reason="subscription_cycle"))
-    assert (row["subscription"], row["paid_at"], row["voided_at"]) == ("sub_1", NOW - DAY + 5, None)
-    assert invoice_row({"id": "in_2"})["subscription"] is None
+    assert (row["subscription"], row["paid_at"], row["voided_at"]) == ("sub_1", NOW - DAY + 5, ABSENT)
+    assert invoice_row({"id": "in_2", "parent": None})["subscription"] is None
 
 
 def test_part_of_a_cent_is_a_price_too():
@@ -466,17 +466,25 @@ def test_a_discount_of_an_item_names_it_and_a_subscription_without_any_is_one_ro
     coupon = {"id": "co", "duration": "forever", "amount_off": 500, "currency": "eur"}
     coupon["applies_to"] = {"products": ["prod_1", "prod_2"]}
     held = {**item(1), "discounts": [{"id": "di_1", "coupon": coupon}]}
-    rows = list(discount_rows(subscription(items=[held, item(2)])))
+    rows = list(discount_rows(subscription(items=[held, {**item(2), "discounts": []}], discounts=[])))
     assert [(row["id"], row["subscription_item"], row["applies_to_products"]) for row in rows] == [
         ("di_1", "si_1", "prod_1,prod_2")
     ]
-    assert [row["id"] for row in discount_rows(subscription())] == [None]
+    assert [row["id"] for row in discount_rows(subscription(items=[], discounts=[]))] == [None]
+    (absent,) = discount_rows(subscription(items=[item(2)], discounts=[]))
+    assert isinstance(absent, AbsentRows)
+    assert absent.unit == {"subscription": "sub_1", "subscription_item": "si_2"}
 
 
 def test_a_price_that_says_no_amount_is_one_row_without_a_currency():
     price = {"id": "price_1", "currency": "eur", "billing_scheme": "tiered", "unit_amount": None}
-    assert [row.get("currency") for row in tier_rows(price)] == [None]
-    assert [row["unit_amount_decimal"] for row in tier_rows({**price, "unit_amount": 0})] == [0]
+    price |= {"unit_amount_decimal": None, "currency_options": {}}
+    absent, row = tier_rows(price)
+    assert isinstance(absent, AbsentRows)
+    assert row == {"price": "price_1"}  # the tiers are not shown: perhaps it has some
+    (row,) = tier_rows({**price, "tiers": None})
+    assert row["currency"] is row["unit_amount_decimal"] is None
+    assert [row["unit_amount_decimal"] for row in tier_rows({**price, "tiers": None, "unit_amount": 0})] == [0]
 
 
 def test_a_dispute_is_a_row_for_each_movement_and_one_where_nothing_moved():

@@ -1,0 +1,97 @@
+with
+    orders as (select * from {{ ref("int_orders__unioned") }}),
+    shop_orders as (select * from {{ ref("stg_shopify__orders") }}),
+    shop_transactions as (select * from {{ ref("stg_shopify__order_transactions") }}),
+
+    payments as (
+        select
+            orders.order_id,
+            orders.total_amount,
+            orders.paid_at,
+            orders.cancelled_at,
+            shop_orders.financial_status,
+            shop_transactions.order_transaction_id,
+            shop_transactions.processed_at,
+            sum(shop_transactions.transaction_amount) over in_order as received_to_date,
+            row_number() over in_order as payment_number,
+            count(*) over (partition by orders.order_id) as payment_count
+        from shop_transactions
+        inner join orders on orders.order_id = 'shopify:' || shop_transactions.order_id
+        inner join shop_orders on shop_orders.order_id = shop_transactions.order_id
+        where
+            shop_transactions.transaction_kind in ('SALE', 'CAPTURE')
+            and shop_transactions.transaction_status = 'SUCCESS'
+            and shop_transactions.currency = orders.currency
+            and shop_transactions.transaction_amount > 0
+            and orders.total_amount > 0
+        window
+            in_order as (
+                partition by orders.order_id
+                order by
+                    shop_transactions.processed_at asc nulls last, shop_transactions.order_transaction_id asc nulls last
+            )
+    ),
+
+    -- What the shop calls paid is: the rest came where it does not see it. More than the total is a tip or a mistake.
+    parts as (
+        select
+            order_id,
+            payment_number,
+            total_amount,
+            processed_at as received_at,
+            case
+                when payment_number = payment_count and financial_status = 'PAID'
+                then total_amount
+                else least(received_to_date, total_amount)
+            end as received_to_date
+        from payments
+    ),
+
+    -- What was never captured is no cash. Where the order was cancelled it is given up, as its cancellation takes it
+    -- back.
+    missing as (
+        select
+            payments.order_id,
+            payments.payment_number + 1 as payment_number,
+            payments.total_amount,
+            case
+                when payments.cancelled_at is not null then greatest(payments.cancelled_at, payments.paid_at)
+            end as received_at,
+            payments.total_amount as received_to_date
+        from payments
+        inner join parts on parts.order_id = payments.order_id and parts.payment_number = payments.payment_number
+        where payments.payment_number = payments.payment_count and parts.received_to_date < payments.total_amount
+    ),
+
+    unioned as (
+        select *
+        from parts
+        union all
+        select *
+        from missing
+    ),
+
+    followed as (
+        select
+            *,
+            coalesce(
+                lag(received_to_date) over (partition by order_id order by payment_number asc nulls last), 0
+            ) as received_before,
+            count(*) over (partition by order_id) as part_count
+        from unioned
+    ),
+
+    final as (
+        select
+            order_id,
+            payment_number,
+            total_amount,
+            {{ money("received_before") }} as received_before,
+            {{ money("received_to_date") }} as received_to_date,
+            received_at
+        from followed
+        where part_count > 1 and (payment_number = 1 or received_to_date > received_before)
+    )
+
+select *
+from final
