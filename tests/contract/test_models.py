@@ -130,3 +130,24 @@ def test_now_is_as_of_and_nothing_else(root: Path) -> None:
 
 def test_one_yaml_spelling(root: Path) -> None:
     assert list((root / "dbt_project").rglob("*.yaml")) == []
+
+
+def test_every_stage_in_a_mart_has_its_words_and_its_place(models: list[dict[str, Any]]) -> None:
+    """Of stages before and after, whose words would crowd the row, `lifecycle_stages` has them."""
+
+    def wordless(node: dict[str, Any]) -> list[str]:
+        if layer(node) != "marts":
+            return []
+        stages = [name for name in node["columns"] if re.fullmatch(r"([a-z]+_)?stage(_left)?", name)]
+        words = [f"{stage}_{word}" for stage in stages for word in ("label_en", "label_fr", "order")]
+        return [word for word in words if word not in node["columns"] and not word.startswith(("previous_", "next_"))]
+
+    assert faults(models, wordless) == {}
+
+
+def test_bands_and_buckets_of_marts_sort(models: list[dict[str, Any]]) -> None:
+    def unsorted(node: dict[str, Any]) -> list[str]:
+        names = [name for name in node["columns"] if layer(node) == "marts" and name.endswith(("_band", "_bucket"))]
+        return [name for name in names if f"{name}_order" not in node["columns"]]
+
+    assert faults(models, unsorted) == {}

@@ -53,8 +53,12 @@ with
             main_stages.stage,
             main_stages.stage_label_en,
             main_stages.stage_label_fr,
+            main_stages.stage_order,
             main_stages.entered_at as stage_entered_at,
             main_stages.furthest_stage,
+            main_stages.furthest_stage_label_en,
+            main_stages.furthest_stage_label_fr,
+            main_stages.furthest_stage_order,
             main_stages.lost_reason,
             coalesce(
                 customer_values.paid_order_count > 0 or customer_values.sold_amount_reporting > 0, false

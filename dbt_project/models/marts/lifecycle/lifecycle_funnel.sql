@@ -7,6 +7,8 @@ with
         select
             lifecycle_model,
             stage,
+            stage_label_en,
+            stage_label_fr,
             stage_order,
             row_number() over (partition by lifecycle_model order by stage_order asc nulls last)::int as step_number
         from stages
@@ -99,6 +101,9 @@ with
             cohorts.cohort_size,
             steps.step_number,
             steps.stage,
+            steps.stage_label_en,
+            steps.stage_label_fr,
+            steps.stage_order,
             coalesce(sum(reach_counts.reached_count), 0)::bigint as reached_count,
             coalesce(sum(reach_counts.reached_in_window_count), 0)::bigint as reached_in_window_count,
             coalesce(
@@ -124,7 +129,10 @@ with
             cohorts.is_mature,
             cohorts.cohort_size,
             steps.step_number,
-            steps.stage
+            steps.stage,
+            steps.stage_label_en,
+            steps.stage_label_fr,
+            steps.stage_order
     ),
 
     final as (
@@ -133,6 +141,9 @@ with
             cohort_month,
             step_number,
             stage,
+            stage_label_en,
+            stage_label_fr,
+            stage_order,
             is_mature,
             cohort_size,
             reached_count,

@@ -18,8 +18,8 @@ with
         select
             stages.lifecycle_model,
             stages.stage,
+            {{ stage_words("stages") }},
             stages.stage_kind,
-            stages.stage_order,
             coalesce(durations.subject_count, 0) as episode_count,
             coalesce(durations.observed_count, 0) as ended_count,
             coalesce(durations.open_count, 0) as open_count,
