@@ -157,6 +157,7 @@
         summaries.answered_count,
         summaries.wait_count - summaries.answered_count as unanswered_count,
         summaries.answered_count::double / nullif(summaries.wait_count, 0) as answered_rate,
+        {{ wilson_interval("summaries.answered_count", "summaries.wait_count", "answered_rate") }},
         wall_clock.median_seconds,
         wall_clock.p90_seconds,
         business_hours.median_seconds as median_business_seconds,

@@ -151,3 +151,32 @@ def test_bands_and_buckets_of_marts_sort(models: list[dict[str, Any]]) -> None:
         return [name for name in names if f"{name}_order" not in node["columns"]]
 
     assert faults(models, unsorted) == {}
+
+
+# A rate of people rests on a count of them, so that its interval stands beside it. Not these.
+RATES_OF_OTHER_THINGS = {
+    "account_coverage.own_coverage_rate": "of roles",
+    "account_coverage.group_coverage_rate": "of roles",
+    "acquisition_payback.known_cost_rate": "of money",
+    "customer_value.known_cost_rate": "of money",
+    "ltv_cohorts.known_cost_rate": "of money",
+    "revenue_concentration.top_rate": "what was asked for",
+    "revenue_concentration.top_revenue_rate": "of money",
+    "revenue_retention.gross_revenue_retention_rate": "of money",
+    "revenue_retention.net_revenue_retention_rate": "of money",
+    "revenue_retention.gross_mrr_churn_rate": "of money",
+    "revenue_retention.net_mrr_churn_rate": "of money",
+    "revenue_retention.net_mrr_churn_with_reactivation_rate": "of money",
+    "prediction_backtest.bias_rate": "of totals",
+    "prediction_backtest.event_rate": "an outcome that scores are judged by",
+}
+
+
+def test_every_rate_of_people_has_its_interval(models: list[dict[str, Any]]) -> None:
+    columns = {f"{node['name']}.{name}" for node in models if layer(node) == "marts" for name in node["columns"]}
+    rates = {name for name in columns if name.endswith(("_rate", "_rate_in_window"))}
+
+    assert RATES_OF_OTHER_THINGS.keys() <= columns
+    assert {
+        name for name in rates - RATES_OF_OTHER_THINGS.keys() if not {f"{name}_lower", f"{name}_upper"} <= columns
+    } == set()

@@ -71,7 +71,8 @@ with
             counted.moved_count,
             counted.cleared_count,
             counted.open_count,
-            counted.lost_count::double / nullif(counted.entered_count, 0) as loss_rate
+            counted.lost_count::double / nullif(counted.entered_count, 0) as loss_rate,
+            {{ wilson_interval("counted.lost_count", "counted.entered_count", "loss_rate") }}
         from counted
         inner join stages on stages.lifecycle_model = counted.lifecycle_model and stages.stage = counted.stage
         left join agents on agents.agent_id = counted.owner_id

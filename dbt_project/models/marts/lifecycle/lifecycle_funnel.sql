@@ -135,6 +135,18 @@ with
             steps.stage_order
     ),
 
+    followed as (
+        select
+            *,
+            coalesce(
+                lag(reached_count) over (
+                    partition by lifecycle_model, cohort_month order by step_number asc nulls last
+                ),
+                cohort_size
+            ) as reached_before_count
+        from step_counts
+    ),
+
     final as (
         select
             lifecycle_model,
@@ -147,22 +159,18 @@ with
             is_mature,
             cohort_size,
             reached_count,
+            reached_before_count,
             reached_count::double / nullif(cohort_size, 0) as conversion_rate,
-            reached_count::double / nullif(
-                coalesce(
-                    lag(reached_count) over (
-                        partition by lifecycle_model, cohort_month order by step_number asc nulls last
-                    ),
-                    cohort_size
-                ),
-                0
-            ) as step_conversion_rate,
+            {{ wilson_interval("reached_count", "cohort_size", "conversion_rate") }},
+            reached_count::double / nullif(reached_before_count, 0) as step_conversion_rate,
+            {{ wilson_interval("reached_count", "reached_before_count", "step_conversion_rate") }},
             reached_in_window_count,
             reached_in_window_count::double / nullif(cohort_size, 0) as conversion_rate_in_window,
+            {{ wilson_interval("reached_in_window_count", "cohort_size", "conversion_rate_in_window") }},
             furthest_count,
             lost_count,
             cleared_count
-        from step_counts
+        from followed
     )
 
 select *

@@ -24,6 +24,7 @@ with
             coalesce(durations.observed_count, 0) as ended_count,
             coalesce(durations.open_count, 0) as open_count,
             durations.open_count::double / nullif(durations.subject_count, 0) as open_rate,
+            {{ wilson_interval("durations.open_count", "durations.subject_count", "open_rate") }},
             durations.first_quartile_days,
             durations.median_days,
             durations.third_quartile_days

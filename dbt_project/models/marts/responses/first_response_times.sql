@@ -28,6 +28,8 @@ with
             summaries.answered_count,
             summaries.unanswered_count,
             summaries.answered_rate,
+            summaries.answered_rate_lower,
+            summaries.answered_rate_upper,
             summaries.median_seconds,
             summaries.p90_seconds,
             summaries.median_business_seconds,

@@ -81,6 +81,7 @@ with
             cohort_size,
             repeat_customer_count,
             repeat_customer_count::double / nullif(cohort_size, 0) as repeat_rate,
+            {{ wilson_interval("repeat_customer_count", "cohort_size", "repeat_rate") }},
             paid_order_count,
             unconverted_entry_count,
             order_view_amount as order_view_revenue_amount_reporting,
