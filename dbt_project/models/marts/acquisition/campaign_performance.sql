@@ -35,23 +35,27 @@ with
         group by person_id
     ),
 
+    touched as (
+        select
+            person_id,
+            coalesce(first_touch_campaign_id, 'none') as campaign_id,
+            {{ local_date("coalesce(first_touched_at, created_at)") }} as touched_on
+        from persons
+    ),
+
     acquired as (
         select
-            coalesce(persons.first_touch_campaign_id, 'none') as campaign_id,
-            cast(
-                {{ dbt.date_trunc("month", "coalesce(persons.first_touched_at, persons.created_at)") }} as date
-            ) as cohort_month,
+            touched.campaign_id,
+            cast({{ dbt.date_trunc("month", "touched.touched_on") }} as date) as cohort_month,
             count(*) as person_count,
             count(case when person_revenue.payment_count > 0 then 1 end) as customer_count,
             sum(person_revenue.paid_order_count) as paid_order_count,
             sum(won_deals.won_deal_count) as won_deal_count,
             sum(person_revenue.revenue_amount_reporting) as revenue_amount_reporting
-        from persons
-        left join person_revenue on person_revenue.person_id = persons.person_id
-        left join won_deals on won_deals.person_id = persons.person_id
-        group by
-            coalesce(persons.first_touch_campaign_id, 'none'),
-            cast({{ dbt.date_trunc("month", "coalesce(persons.first_touched_at, persons.created_at)") }} as date)
+        from touched
+        left join person_revenue on person_revenue.person_id = touched.person_id
+        left join won_deals on won_deals.person_id = touched.person_id
+        group by touched.campaign_id, cast({{ dbt.date_trunc("month", "touched.touched_on") }} as date)
     ),
 
     joined as (
