@@ -163,10 +163,7 @@ RATES_OF_OTHER_THINGS = {
     "revenue_concentration.top_rate": "what was asked for",
     "revenue_concentration.top_revenue_rate": "of money",
     "revenue_retention.gross_revenue_retention_rate": "of money",
-    "revenue_retention.net_revenue_retention_rate": "of money",
     "revenue_retention.gross_mrr_churn_rate": "of money",
-    "revenue_retention.net_mrr_churn_rate": "of money",
-    "revenue_retention.net_mrr_churn_with_reactivation_rate": "of money",
     "prediction_backtest.bias_rate": "of totals",
     "prediction_backtest.event_rate": "an outcome that scores are judged by",
 }

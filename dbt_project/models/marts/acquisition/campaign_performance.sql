@@ -95,7 +95,7 @@ with
             joined.paid_order_count,
             joined.won_deal_count,
             joined.revenue_amount_reporting,
-            joined.spend_amount_reporting::double
+            nullif(joined.spend_amount_reporting::double, 0)
             / nullif(joined.customer_count, 0) as customer_acquisition_cost_reporting,
             joined.revenue_amount_reporting::double
             / nullif(joined.spend_amount_reporting::double, 0) as revenue_to_spend_ratio

@@ -105,12 +105,12 @@ with
             (start_amount - contraction_amount - churn_amount)::double
             / nullif(start_amount::double, 0) as gross_revenue_retention_rate,
             (start_amount - contraction_amount - churn_amount + expansion_amount)::double
-            / nullif(start_amount::double, 0) as net_revenue_retention_rate,
+            / nullif(start_amount::double, 0) as net_revenue_retention_ratio,
             (churn_amount + contraction_amount)::double / nullif(start_amount::double, 0) as gross_mrr_churn_rate,
             (churn_amount + contraction_amount - expansion_amount)::double
-            / nullif(start_amount::double, 0) as net_mrr_churn_rate,
+            / nullif(start_amount::double, 0) as net_mrr_churn_ratio,
             (churn_amount + contraction_amount - expansion_amount - reactivation_amount)::double
-            / nullif(start_amount::double, 0) as net_mrr_churn_with_reactivation_rate,
+            / nullif(start_amount::double, 0) as net_mrr_churn_with_reactivation_ratio,
             start_count::bigint as start_customer_count,
             new_count::bigint as new_customer_count,
             reactivation_count::bigint as reactivated_customer_count,

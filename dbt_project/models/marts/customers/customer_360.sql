@@ -68,7 +68,7 @@ with
             persons.record_count::int as record_count,
             persons.source_systems,
             persons.first_touched_at,
-            persons.first_touch_channel,
+            {{ channel_or_unknown("persons.first_touch_channel") }} as first_touch_channel,
             persons.first_touch_platform,
             persons.first_touch_campaign_id,
             last_activities.last_activity_at,

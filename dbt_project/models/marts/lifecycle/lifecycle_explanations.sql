@@ -26,7 +26,7 @@ with
             activities.person_id as entry_person_id,
             activities.source_system,
             activities.source_record_id,
-            activities.channel,
+            {{ channel_or_unknown("activities.channel") }} as channel,
             activities.attributes,
             entries.measures
         from episodes

@@ -49,7 +49,7 @@ with
     cohort_members as (
         select
             entities.*,
-            coalesce(entity_channels.channel, 'unknown') as channel,
+            {{ channel_or_unknown("entity_channels.channel") }} as channel,
             cast(
                 {{ dbt.date_trunc("month", local_time("entities.lifecycle_entered_at", zone)) }} as date
             ) as cohort_month
