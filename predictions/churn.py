@@ -11,6 +11,7 @@ score are exact and add up to it. It is fitted on the earlier cut-offs and calib
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -28,15 +29,18 @@ class Feature:
     """One input of the model.
 
     Attributes:
-        name: its column, and how a reason names it.
+        name: its column; `reasons` has its words.
         description: what it says, and over which time before the cut-off.
         unit: of the values.
+        warns_when: the side of the average on which it can be a reason. Features that go together share their weight,
+            so that a coefficient may turn: "was answered faster than others" explains no departure to anyone.
         max_age_days: older than this its latest record no longer counts; None when it does not age.
     """
 
     name: str
     description: str
     unit: str
+    warns_when: Literal["high", "low"]
     max_age_days: float | None = None
 
 
@@ -44,31 +48,50 @@ class Feature:
 # Buckinx & Van den Poel 2005 (European Journal of Operational Research 164(1)); service and response as in Ascarza et
 # al. 2018, "In pursuit of enhanced customer retention management" (Customer Needs and Solutions 5).
 FEATURES: tuple[Feature, ...] = (
-    Feature("days_since_last_purchase", "Time since the last purchase", "days"),
-    Feature("purchase_count", "Distinct purchase days so far", "days with a purchase"),
-    Feature("customer_age_days", "Time since the first purchase", "days"),
+    Feature("days_since_last_purchase", "Time since the last purchase", "days", "high"),
+    Feature("purchase_count", "Distinct purchase days so far", "days with a purchase", "low"),
+    Feature("customer_age_days", "Time since the first purchase", "days", "high"),
     Feature(
         "gap_to_usual_ratio",
         "Time since the last purchase as a multiple of the person's own median gap between purchases",
         "ratio",
+        "high",
     ),
     Feature(
-        "gap_trend_ratio", "The last gap between purchases as a multiple of the mean of the gaps before it", "ratio"
+        "gap_trend_ratio",
+        "The last gap between purchases as a multiple of the mean of the gaps before it",
+        "ratio",
+        "high",
     ),
-    Feature("purchase_amount_mean", "Mean revenue of a purchase, net of refunds", "reporting currency", 730),
-    Feature("refund_rate", "Share of purchases that were refunded in part or full, last 365 days", "0..1", 365),
-    Feature("unanswered_message_count", "The person's messages that nobody had answered, last 60 days", "messages", 60),
-    Feature("first_response_hours", "Median first response to the person's conversations, last 180 days", "hours", 180),
-    Feature("complaint_count", "Complaints, last 180 days", "complaints", 180),
+    Feature("purchase_amount_mean", "Mean revenue of a purchase, net of refunds", "reporting currency", "low", 730),
+    Feature("refund_rate", "Share of purchases that were refunded in part or full, last 365 days", "0..1", "high", 365),
+    Feature(
+        "unanswered_message_count",
+        "The person's messages that nobody had answered, last 60 days",
+        "messages",
+        "high",
+        60,
+    ),
+    Feature(
+        "first_response_hours",
+        "Median first response to the person's conversations, last 180 days",
+        "hours",
+        "high",
+        180,
+    ),
+    Feature("complaint_count", "Complaints, last 180 days", "complaints", "high", 180),
     Feature(
         "engagement_trend_ratio",
         "Activities of the last 30 days as a multiple of what 30 of the 90 days before them had",
         "ratio",
+        "low",
         120,
     ),
-    Feature("satisfaction_score", "Latest survey answer, as a share of its scale", "0..1", 365),
+    Feature("satisfaction_score", "Latest survey answer, as a share of its scale", "0..1", "low", 365),
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
+# A reason raises the odds by a tenth at least. Less would name signs that hardly tell this customer from the average.
+LEAST_CONTRIBUTION = float(np.log(1.1))
 
 
 def check_features(features: pd.DataFrame) -> pd.DataFrame:
@@ -175,15 +198,26 @@ class ChurnModel:
         parts.columns = pd.Index(self.columns)
         return parts.T.groupby(level=0).sum().T.reindex(columns=list(FEATURE_NAMES))
 
+    @property
+    def average(self) -> pd.Series:
+        """Each feature of the average customer, in the unit of the feature: where contributions are measured from."""
+        mean = pd.Series(self.steps[1].statistics_, index=list(FEATURE_NAMES), dtype=float)
+        return np.sign(mean) * np.expm1(mean.abs())
+
     def reasons(self, features: pd.DataFrame, top: int = 3) -> pd.DataFrame:
-        """The features that raise each person's risk the most.
+        """What is known about each person that raises the risk the most, on the side of the average that warns.
 
         Returns:
-            At most `top` rows per person, only contributions above 0: the index of `features` as `row`, rank (from 1),
-            feature, value (null: not known), contribution (log-odds).
+            At most `top` rows per person, only contributions from `LEAST_CONTRIBUTION` on: the index of `features` as
+            `row`, rank (from 1), feature, value, average (of the average customer), contribution (log-odds).
         """
         parts = self.contributions(features)
-        values = parts.to_numpy()
+        known = check_features(features).to_numpy()
+        average = self.average.to_numpy()
+        sides = np.array([1.0 if feature.warns_when == "high" else -1.0 for feature in FEATURES])
+        # Not where it is unknown either: nothing compares with it.
+        warns = sides * (known - average) > 0
+        values = np.where(warns, parts.to_numpy(), -np.inf)
         order = np.argsort(-values, axis=1, kind="stable")[:, :top]
         rows = np.repeat(np.arange(len(parts)), order.shape[1])
         columns = order.ravel()
@@ -192,11 +226,12 @@ class ChurnModel:
                 "row": parts.index.to_numpy()[rows],
                 "rank": np.tile(np.arange(1, order.shape[1] + 1), len(parts)),
                 "feature": np.array(FEATURE_NAMES)[columns],
-                "value": check_features(features).to_numpy()[rows, columns],
+                "value": known[rows, columns],
+                "average": average[columns],
                 "contribution": values[rows, columns],
             }
         )
-        return result[result["contribution"] > 0].reset_index(drop=True)
+        return result[result["contribution"] >= LEAST_CONTRIBUTION].reset_index(drop=True)
 
 
 def _signed_log(values: pd.DataFrame) -> pd.DataFrame:

@@ -7,14 +7,13 @@ to do so (`dagster_project/`), any model.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from predictions import backtest, gates, value
+from predictions import backtest, gates, reasons, value
 from predictions.churn import FEATURE_NAMES, FEATURES, ChurnModel
 from predictions.gates import Decision
 from predictions.histories import Histories, summarize
@@ -36,8 +35,6 @@ TOP_REASONS = 3
 BREAKDOWNS = ("cohort_month", "acquisition_channel")
 # Digits that are kept. What the last bits say depends on the machine, and would make equal nights differ.
 DECIMALS = 6
-
-_DESCRIBED = {feature.name: feature for feature in FEATURES}
 
 
 def _with_interval(*names: str) -> list[str]:
@@ -337,40 +334,30 @@ def _churn_scores(
         else:
             result["churn_probability"] = model.probability(rows)
             result["churn_band"] = value.risk_band(result["churn_probability"].to_numpy())
-            reasons = model.reasons(rows, TOP_REASONS)
-            result["top_reasons"] = "[" + _joined(reasons, _reason_json, ", ", rows.index) + "]"
-            result["top_reasons_text"] = _joined(reasons, _reason_text, "; ", rows.index)
+            told = model.reasons(rows, TOP_REASONS)
+            result["top_reasons"], result["top_reasons_text"] = _written(told, rows)
     result["hidden_reason"] = decisions["churn"].reason
     return result, decisions
 
 
-def _joined(
-    reasons: pd.DataFrame, write: Callable[[str, float, float], str], separator: str, rows: pd.Index
-) -> pd.Series:
-    """Each person's reasons as one text, empty where nothing raises the risk; a rank at a time, for all at once."""
-    written = [
-        write(feature, amount, contribution)
-        for feature, amount, contribution in zip(
-            reasons["feature"], reasons["value"], reasons["contribution"], strict=True
+def _written(told: pd.DataFrame, rows: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Each person's reasons as JSON and as sentences, in the order of `rows`; `told` is ordered by person and rank."""
+    lists: dict[Any, list[str]] = {row: [] for row in rows.index}
+    texts: dict[Any, list[str]] = {row: [] for row in rows.index}
+    since = rows["days_since_last_purchase"].to_dict()
+    for reason in told.itertuples():
+        lists[reason.row].append(
+            json.dumps(
+                {
+                    "feature": reason.feature,
+                    "value": round(float(reason.value), DECIMALS),
+                    "average": round(float(reason.average), DECIMALS),
+                    "contribution": round(float(reason.contribution), DECIMALS),
+                }
+            )
         )
-    ]
-    ranked = reasons[["row", "rank"]].assign(text=written)
-    result = pd.Series("", index=rows)
-    for _, part in ranked.groupby("rank", sort=True):
-        texts = part.set_index("row")["text"]
-        before = result.loc[texts.index]
-        result.loc[texts.index] = before.where(before == "", before + separator) + texts
-    return result
-
-
-def _reason_json(feature: str, amount: float, contribution: float) -> str:
-    known = None if np.isnan(amount) else round(float(amount), DECIMALS)
-    return json.dumps({"feature": feature, "value": known, "contribution": round(float(contribution), DECIMALS)})
-
-
-def _reason_text(feature: str, amount: float, contribution: float) -> str:
-    described = _DESCRIBED[feature]
-    return f"{described.description}: " + ("not known" if np.isnan(amount) else f"{amount:.3g} {described.unit}")
+        texts[reason.row].append(reasons.sentence(reason.feature, reason.value, reason.average, since[reason.row]))
+    return [f"[{', '.join(part)}]" for part in lists.values()], [reasons.joined(part) for part in texts.values()]
 
 
 # ---- survival

@@ -6,8 +6,8 @@
     `waits`, `episodes`, `account_persons`: relations with the columns of fct_response_times, fct_lifecycle_episodes and
     bridge_account_persons.
 
-    One row per breakdown, month and value; a column is null where the row does not break down by it, `none` where the
-    wait has no value.
+    One row per breakdown, month and value; a column is null where the row does not break down by it, `none` (of a
+    channel: `unknown`) where the wait has no value.
 -#}
 {% macro response_time_summary(waits, episodes, account_persons) -%}
     {%- set quantiles = {"median_seconds": 0.5, "p90_seconds": 0.9} -%}
@@ -37,7 +37,7 @@
                 business_response_seconds,
                 waiting_since_at,
                 cast({{ dbt.date_trunc("month", local_date("waiting_since_at")) }} as date) as month,
-                coalesce(channel, 'none') as channel,
+                {{ channel_or_unknown("channel") }} as channel,
                 coalesce(agent_id, 'none') as agent_id
             from {{ waits }}
         ),
@@ -157,6 +157,7 @@
         summaries.answered_count,
         summaries.wait_count - summaries.answered_count as unanswered_count,
         summaries.answered_count::double / nullif(summaries.wait_count, 0) as answered_rate,
+        {{ wilson_interval("summaries.answered_count", "summaries.wait_count", "answered_rate") }},
         wall_clock.median_seconds,
         wall_clock.p90_seconds,
         business_hours.median_seconds as median_business_seconds,

@@ -1,22 +1,26 @@
--- The cohorts of a model hold everyone with a history once, and who is in a stage now is counted at its furthest stage.
+-- In each breakdown the cohorts of a model hold everyone with a history once, and who is in a stage now is counted at
+-- its furthest stage.
 with
     funnel as (select * from {{ ref("lifecycle_funnel") }}),
     episodes as (select * from {{ ref("lifecycle_stage_history") }}),
     current_stages as (select * from {{ ref("lifecycle_current") }}),
 
+    breakdowns as (select distinct breakdown from funnel),
+
     counts as (
-        select lifecycle_model, 'cohorts' as counted, sum(cohort_size) as in_funnel
+        select breakdown, lifecycle_model, 'cohorts' as counted, sum(cohort_size) as in_funnel
         from funnel
         where step_number = 1
-        group by lifecycle_model
+        group by breakdown, lifecycle_model
         union all
-        select lifecycle_model, 'in a stage, furthest ' || stage as counted, sum(furthest_count - cleared_count)
+        select
+            breakdown, lifecycle_model, 'in a stage, furthest ' || stage as counted, sum(furthest_count - cleared_count)
         from funnel
-        group by lifecycle_model, stage
+        group by breakdown, lifecycle_model, stage
         union all
-        select lifecycle_model, 'lost, furthest ' || stage as counted, sum(lost_count)
+        select breakdown, lifecycle_model, 'lost, furthest ' || stage as counted, sum(lost_count)
         from funnel
-        group by lifecycle_model, stage
+        group by breakdown, lifecycle_model, stage
     ),
 
     facts as (
@@ -33,13 +37,20 @@ with
         from current_stages
         where furthest_stage is not null and stage_kind = 'lost'
         group by lifecycle_model, furthest_stage
-    )
+    ),
+
+    expected as (select breakdowns.breakdown, facts.* from facts cross join breakdowns)
 
 select
-    coalesce(counts.lifecycle_model, facts.lifecycle_model) as lifecycle_model,
-    coalesce(counts.counted, facts.counted) as counted,
+    coalesce(counts.breakdown, expected.breakdown) as breakdown,
+    coalesce(counts.lifecycle_model, expected.lifecycle_model) as lifecycle_model,
+    coalesce(counts.counted, expected.counted) as counted,
     counts.in_funnel,
-    facts.in_history
+    expected.in_history
 from counts
-full outer join facts on facts.lifecycle_model = counts.lifecycle_model and facts.counted = counts.counted
-where coalesce(counts.in_funnel, 0) <> coalesce(facts.in_history, 0)
+full outer join
+    expected
+    on expected.breakdown = counts.breakdown
+    and expected.lifecycle_model = counts.lifecycle_model
+    and expected.counted = counts.counted
+where coalesce(counts.in_funnel, 0) <> coalesce(expected.in_history, 0)

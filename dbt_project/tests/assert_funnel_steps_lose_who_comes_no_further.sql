@@ -7,7 +7,8 @@ with
             *,
             coalesce(
                 lead(reached_count) over (
-                    partition by lifecycle_model, cohort_month order by step_number asc nulls last
+                    partition by breakdown, lifecycle_model, cohort_month, acquisition_channel
+                    order by step_number asc nulls last
                 ),
                 0
             ) as reached_next_count

@@ -19,9 +19,13 @@ def _mature_cohorts_kept(batch: Batch) -> list[Expectation]:
     return [
         no_rows(
             "no rate of a mature cohort of 50 or more moved by more than 5 points since the previous publication",
-            "select lifecycle_model, cohort_month, stage, now_published.conversion_rate_in_window, "
-            "was_published.conversion_rate_in_window as was_rate from {batch} as now_published "
-            f"join {batch.published}.{batch.relation} as was_published using (lifecycle_model, cohort_month, stage) "
+            "select lifecycle_model, cohort_month, acquisition_channel, stage, "
+            "now_published.conversion_rate_in_window, was_published.conversion_rate_in_window as was_rate "
+            "from {batch} as now_published "
+            # A publication from before there were breakdowns has none to compare with.
+            "join (select '' as breakdown, '' as acquisition_channel where false union all by name "
+            f"select * from {batch.published}.{batch.relation}) as was_published "
+            "using (breakdown, lifecycle_model, cohort_month, acquisition_channel, stage) "
             "where was_published.is_mature and was_published.cohort_size >= 50 and "
             "abs(now_published.conversion_rate_in_window - was_published.conversion_rate_in_window) > 0.05",
             "warn",

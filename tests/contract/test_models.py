@@ -130,3 +130,50 @@ def test_now_is_as_of_and_nothing_else(root: Path) -> None:
 
 def test_one_yaml_spelling(root: Path) -> None:
     assert list((root / "dbt_project").rglob("*.yaml")) == []
+
+
+def test_every_stage_in_a_mart_has_its_words_and_its_place(models: list[dict[str, Any]]) -> None:
+    """Of stages before and after, whose words would crowd the row, `lifecycle_stages` has them."""
+
+    def wordless(node: dict[str, Any]) -> list[str]:
+        if layer(node) != "marts":
+            return []
+        stages = [name for name in node["columns"] if re.fullmatch(r"([a-z]+_)?stage(_left)?", name)]
+        words = [f"{stage}_{word}" for stage in stages for word in ("label_en", "label_fr", "order")]
+        return [word for word in words if word not in node["columns"] and not word.startswith(("previous_", "next_"))]
+
+    assert faults(models, wordless) == {}
+
+
+def test_bands_and_buckets_of_marts_sort(models: list[dict[str, Any]]) -> None:
+    def unsorted(node: dict[str, Any]) -> list[str]:
+        names = [name for name in node["columns"] if layer(node) == "marts" and name.endswith(("_band", "_bucket"))]
+        return [name for name in names if f"{name}_order" not in node["columns"]]
+
+    assert faults(models, unsorted) == {}
+
+
+# A rate of people rests on a count of them, so that its interval stands beside it. Not these.
+RATES_OF_OTHER_THINGS = {
+    "account_coverage.own_coverage_rate": "of roles",
+    "account_coverage.group_coverage_rate": "of roles",
+    "acquisition_payback.known_cost_rate": "of money",
+    "customer_value.known_cost_rate": "of money",
+    "ltv_cohorts.known_cost_rate": "of money",
+    "revenue_concentration.top_rate": "what was asked for",
+    "revenue_concentration.top_revenue_rate": "of money",
+    "revenue_retention.gross_revenue_retention_rate": "of money",
+    "revenue_retention.gross_mrr_churn_rate": "of money",
+    "prediction_backtest.bias_rate": "of totals",
+    "prediction_backtest.event_rate": "an outcome that scores are judged by",
+}
+
+
+def test_every_rate_of_people_has_its_interval(models: list[dict[str, Any]]) -> None:
+    columns = {f"{node['name']}.{name}" for node in models if layer(node) == "marts" for name in node["columns"]}
+    rates = {name for name in columns if name.endswith(("_rate", "_rate_in_window"))}
+
+    assert RATES_OF_OTHER_THINGS.keys() <= columns
+    assert {
+        name for name in rates - RATES_OF_OTHER_THINGS.keys() if not {f"{name}_lower", f"{name}_upper"} <= columns
+    } == set()

@@ -145,6 +145,43 @@ def test_every_column_that_others_may_read_is_described(company: Company) -> Non
     assert {tuple(row) for row in built} - described == set()
 
 
+# A deviation of totals. It belongs to the tables of the predictions, which name it.
+NO_SHARES = {"prediction_backtest.bias_rate"}
+
+
+def test_a_rate_lies_between_0_and_1(company: Company) -> None:
+    """What may lie outside is called a ratio."""
+    rates = [
+        (table, column)
+        for table, column in mart_columns(company)
+        if re.search(r"_rate(_in_window)?(_lower|_upper)?$", column) and f"{table}.{column}" not in NO_SHARES
+    ]
+    assert len(rates) > 40
+    assert [
+        f"{table}.{column}"
+        for table, column in rates
+        if company.rows(f'select 1 from marts."{table}" where "{column}" not between 0 and 1 limit 1')
+    ] == []
+
+
+def test_a_missing_channel_is_unknown_in_every_mart(company: Company) -> None:
+    """Null only where the row is of all channels and says so by its breakdown."""
+    columns = mart_columns(company)
+    channels = [(table, column) for table, column in columns if re.fullmatch(r"([a-z_]+_)?channel", column)]
+    assert len(channels) > 8
+    for table, column in channels:
+        by_channel = "breakdown = 'channel'" if (table, "breakdown") in columns else "true"
+        strange = f"coalesce(\"{column}\", '') in ('', 'none', 'null', 'n/a', 'Unknown')"
+        found = f'select * from marts."{table}" where {by_channel} and {strange} limit 1'
+        assert company.rows(found) == [], f"{table}.{column}"
+
+
+def mart_columns(company: Company) -> list[tuple[str, str]]:
+    return company.rows(
+        "select table_name, column_name from information_schema.columns where table_schema = 'marts' order by all"
+    )
+
+
 def test_a_second_refresh_changes_no_row(company: Company) -> None:
     before = company.published()
     done = company.refresh()

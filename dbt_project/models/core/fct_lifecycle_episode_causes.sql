@@ -104,7 +104,7 @@ with
                 then 'under_24_hours'
                 else '24_hours_or_more'
             end as first_response_bucket,
-            coalesce(case when has_waited then wait_channel end, first_channel, 'none') as channel,
+            {{ channel_or_unknown("case when has_waited then wait_channel end, first_channel") }} as channel,
             coalesce(case when has_waited and is_answered then agent_id end, person_owner_id, 'none') as owner_id
         from answered
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from predictions.churn import FEATURE_NAMES, ChurnModel, check_features
+from predictions.churn import FEATURE_NAMES, FEATURES, LEAST_CONTRIBUTION, ChurnModel, check_features
 from predictions.leakage import LeakageError, assert_blind_to_future, assert_known_before, expire
 from predictions.maximum_likelihood import FitError
 
@@ -60,21 +60,48 @@ def test_the_reasons_add_up_to_the_score_exactly(model: ChurnModel, samples: pd.
 def test_the_signs_that_make_people_leave_are_their_reasons(model: ChurnModel, samples: pd.DataFrame) -> None:
     one = samples[list(FEATURE_NAMES)].head(1).copy()
     one[:] = samples[list(FEATURE_NAMES)].median().to_numpy()
-    one["satisfaction_score"] = np.nan
     one["unanswered_message_count"] = 6.0
+    one["gap_to_usual_ratio"] = 9.0
     reasons = model.reasons(one, top=2)
 
-    assert reasons["feature"].tolist() == ["unanswered_message_count", "satisfaction_score"]
-    assert reasons["rank"].tolist() == [1, 2] and (reasons["contribution"] > 0).all()
-    assert reasons["value"].iloc[0] == 6 and np.isnan(reasons["value"].iloc[1])
+    assert reasons["feature"].tolist() == ["unanswered_message_count", "gap_to_usual_ratio"]
+    assert reasons["rank"].tolist() == [1, 2] and (reasons["contribution"] >= LEAST_CONTRIBUTION).all()
+    assert reasons["value"].tolist() == [6, 9]
+    assert reasons["average"].tolist() == pytest.approx(model.average[reasons["feature"]].tolist())
 
 
-def test_reasons_are_only_what_raises_the_risk(model: ChurnModel, samples: pd.DataFrame) -> None:
-    features = samples[list(FEATURE_NAMES)].head(50)
+def test_the_average_customer_stands_where_contributions_are_measured_from(
+    model: ChurnModel, samples: pd.DataFrame
+) -> None:
+    """Somebody who is average in all that is known of everybody gets no contribution from it."""
+    average = model.average.to_frame().T
+    known = [name for name in FEATURE_NAMES if samples[name].notna().all()]
+
+    assert model.contributions(average)[known].to_numpy() == pytest.approx(0, abs=1e-9)
+
+
+def test_what_is_not_known_is_never_a_reason(model: ChurnModel, samples: pd.DataFrame) -> None:
+    unknown = samples[list(FEATURE_NAMES)].head(50).assign(satisfaction_score=np.nan)
+
+    assert (model.contributions(unknown)["satisfaction_score"] > LEAST_CONTRIBUTION).all()
+    assert model.reasons(unknown, top=len(FEATURE_NAMES))["value"].notna().all()
+
+
+def test_reasons_are_only_what_raises_the_risk_on_the_side_that_warns(samples: pd.DataFrame) -> None:
+    """Where the past says that who was answered fast left more often, that is no reason to tell anyone."""
+    turned = samples.copy()
+    fast = turned["first_response_hours"] < turned["first_response_hours"].median()
+    turned["is_churned"] |= fast & (np.random.default_rng(3).random(len(turned)) < 0.5)
+    model = ChurnModel.fit(turned[list(FEATURE_NAMES)], turned["is_churned"], turned["cutoff_at"], HORIZON)
+    features = turned[list(FEATURE_NAMES)].head(200)
     reasons = model.reasons(features, top=len(FEATURE_NAMES))
-    raising = model.contributions(features) > 0
+    parts = model.contributions(features)
 
-    assert reasons.groupby("row").size().reindex(features.index, fill_value=0).tolist() == raising.sum(axis=1).tolist()
+    assert (parts["first_response_hours"] > LEAST_CONTRIBUTION).any()
+    assert "first_response_hours" not in set(reasons["feature"])
+    above = (features > model.average) == [feature.warns_when == "high" for feature in FEATURES]
+    told = (parts >= LEAST_CONTRIBUTION) & above & features.notna()
+    assert reasons.groupby("row").size().reindex(features.index, fill_value=0).tolist() == told.sum(axis=1).tolist()
 
 
 def test_missing_is_not_zero(model: ChurnModel, samples: pd.DataFrame) -> None:

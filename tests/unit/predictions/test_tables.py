@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from predictions import gates
-from predictions.churn import FEATURE_NAMES
+from predictions.churn import FEATURE_NAMES, LEAST_CONTRIBUTION
 from predictions.gates import Decision
 from predictions.leakage import LeakageError
+from predictions.reasons import NO_REASON
 from predictions.renewals import after_periods
 from predictions.settings import Settings
 from predictions.tables import Tables, predict
@@ -180,7 +181,7 @@ def test_one_time_buyers_are_never_healthy_by_construction(tables: Tables, purch
     assert not (once["no_purchase_band"] == "low").any()
 
 
-def test_reasons_are_those_that_raise_the_risk_in_words_and_as_json(tables: Tables) -> None:
+def test_reasons_are_those_that_raise_the_risk_in_sentences_and_as_json(tables: Tables) -> None:
     scores = tables.frames["churn_scores"]
     told = scores[scores["top_reasons"] != "[]"]
 
@@ -189,9 +190,12 @@ def test_reasons_are_those_that_raise_the_risk_in_words_and_as_json(tables: Tabl
         reasons = json.loads(row.top_reasons)
         contributions = [reason["contribution"] for reason in reasons]
         assert 1 <= len(reasons) <= 3 and contributions == sorted(contributions, reverse=True)
-        assert min(contributions) > 0
-        assert row.top_reasons_text.count("; ") == len(reasons) - 1
-    assert told["top_reasons_text"].str.contains("Time since the last purchase: ").any()
+        assert min(contributions) >= LEAST_CONTRIBUTION
+        assert row.top_reasons_text.count("(average customer: ") == len(reasons)
+    assert told["top_reasons_text"].str.contains("Last bought ").any()
+    untold = scores[scores["top_reasons"] == "[]"]
+    assert set(untold["top_reasons_text"]) <= {NO_REASON}
+    assert not scores["top_reasons_text"].str.contains(r"not known|\bnan\b|\s1 days|\b0\.\.1\b").any()
 
 
 def test_the_same_night_gives_the_same_tables(

@@ -187,7 +187,14 @@ with
         from inbox_stages
         union all
         select
-            vocabulary.meaning,
+            -- Taking a permission or a refusal away is the other one; taking another tag away undoes nothing.
+            case
+                when inbox_events.tag_action = 'add'
+                then vocabulary.meaning
+                when vocabulary.meaning = 'opted_in'
+                then 'opted_out'
+                else 'opted_in'
+            end,
             'respond_io',
             inbox_events.event_id,
             {{ record_key("'respond_io'", "'contact'", "inbox_events.contact_id") }},
@@ -205,7 +212,12 @@ with
             on vocabulary.source_system = 'respond_io'
             and vocabulary.kind = 'tag'
             and vocabulary.value = inbox_events.tag
-        where inbox_events.event_type = 'contact.tag.updated' and inbox_events.tag_action = 'add'
+        where
+            inbox_events.event_type = 'contact.tag.updated'
+            and (
+                inbox_events.tag_action = 'add'
+                or (inbox_events.tag_action = 'remove' and vocabulary.meaning in ('opted_in', 'opted_out'))
+            )
     ),
 
     final as (

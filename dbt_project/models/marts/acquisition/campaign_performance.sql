@@ -36,24 +36,28 @@ with
         group by person_id
     ),
 
+    touched as (
+        select
+            person_id,
+            coalesce(first_touch_campaign_id, 'none') as campaign_id,
+            {{ local_date("coalesce(first_touched_at, created_at)") }} as touched_on
+        from persons
+    ),
+
     acquired as (
         select
-            coalesce(persons.first_touch_campaign_id, 'none') as campaign_id,
-            cast(
-                {{ dbt.date_trunc("month", "coalesce(persons.first_touched_at, persons.created_at)") }} as date
-            ) as cohort_month,
+            touched.campaign_id,
+            cast({{ dbt.date_trunc("month", "touched.touched_on") }} as date) as cohort_month,
             count(*) as person_count,
             count(customers.person_id) as customer_count,
             sum(person_revenue.paid_order_count) as paid_order_count,
             sum(won_deals.won_deal_count) as won_deal_count,
             sum(person_revenue.revenue_amount_reporting) as revenue_amount_reporting
-        from persons
-        left join customers on customers.person_id = persons.person_id
-        left join person_revenue on person_revenue.person_id = persons.person_id
-        left join won_deals on won_deals.person_id = persons.person_id
-        group by
-            coalesce(persons.first_touch_campaign_id, 'none'),
-            cast({{ dbt.date_trunc("month", "coalesce(persons.first_touched_at, persons.created_at)") }} as date)
+        from touched
+        left join customers on customers.person_id = touched.person_id
+        left join person_revenue on person_revenue.person_id = touched.person_id
+        left join won_deals on won_deals.person_id = touched.person_id
+        group by touched.campaign_id, cast({{ dbt.date_trunc("month", "touched.touched_on") }} as date)
     ),
 
     joined as (
@@ -95,7 +99,7 @@ with
             joined.paid_order_count,
             joined.won_deal_count,
             joined.revenue_amount_reporting,
-            joined.spend_amount_reporting::double
+            nullif(joined.spend_amount_reporting::double, 0)
             / nullif(joined.customer_count, 0) as customer_acquisition_cost_reporting,
             joined.revenue_amount_reporting::double
             / nullif(joined.spend_amount_reporting::double, 0) as revenue_to_spend_ratio

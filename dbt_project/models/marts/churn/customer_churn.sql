@@ -22,12 +22,18 @@ with
         from latest_spells
     ),
 
-    last_signs as (
-        select person_id, max(occurred_at) as last_sign_at
+    -- Whoever pays for a subscription is there, and was until the end of what they had paid for.
+    signs as (
+        select person_id, occurred_at
         from activities
         where activity in ('order_paid', 'message_received') and person_id is not null
-        group by person_id
+        union all
+        select person_id, ended_at
+        from latest_spells
+        where ended_at is not null
     ),
+
+    last_signs as (select person_id, max(occurred_at) as last_sign_at from signs group by person_id),
 
     ruled as (
         select
@@ -36,9 +42,13 @@ with
             customers.last_purchased_at,
             last_signs.last_sign_at,
             {{ days_between("last_signs.last_sign_at", as_of()) }} as inactive_days,
-            last_signs.last_sign_at + interval '{{ var("churn_inactivity_days") }}' day as rule_fires_at
+            case
+                when latest_spells.person_id is null or latest_spells.ended_at is not null
+                then last_signs.last_sign_at + interval '{{ var("churn_inactivity_days") }}' day
+            end as rule_fires_at
         from customers
         inner join last_signs on last_signs.person_id = customers.person_id
+        left join latest_spells on latest_spells.person_id = customers.person_id
     ),
 
     final as (
@@ -54,11 +64,18 @@ with
                 when ruled.rule_fires_at <= {{ as_of() }} then ruled.rule_fires_at
             end as churned_by_inactivity_rule_at,
             ruled.rule_fires_at as inactivity_rule_due_at,
+            case
+                when ruled.person_id is null
+                then 'no paid order'
+                when ruled.rule_fires_at is null
+                then 'pays for a subscription now'
+            end as inactivity_rule_hidden_reason,
             predictions.inactive_days as no_purchase_days,
             predictions.no_purchase_probability,
             predictions.no_purchase_probability_lower,
             predictions.no_purchase_probability_upper,
             predictions.no_purchase_band as no_purchase_risk_band,
+            {{ risk_band_order("predictions.no_purchase_band") }} as no_purchase_risk_band_order,
             predictions.alive_probability,
             case
                 when ruled.person_id is null
@@ -67,6 +84,7 @@ with
             end as no_purchase_hidden_reason,
             churn_scores.churn_probability as churn_model_probability,
             churn_scores.churn_band as churn_model_risk_band,
+            {{ risk_band_order("churn_scores.churn_band") }} as churn_model_risk_band_order,
             churn_scores.top_reasons_text as churn_model_top_reasons,
             churn_scores.top_reasons as churn_model_top_reasons_json,
             case
@@ -91,6 +109,7 @@ with
             subscriber_predictions.end_probability_lower as subscription_end_probability_lower,
             subscriber_predictions.end_probability_upper as subscription_end_probability_upper,
             subscriber_predictions.end_band as subscription_end_risk_band,
+            {{ risk_band_order("subscriber_predictions.end_band") }} as subscription_end_risk_band_order,
             case
                 when latest_spells.person_id is null or latest_spells.ended_at is not null
                 then 'no subscription that is paid for now'

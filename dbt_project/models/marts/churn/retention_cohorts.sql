@@ -114,7 +114,8 @@ with
             cohorts.followed_days,
             cohorts.cohort_size,
             coalesce(retained.retained_count, 0)::bigint as retained_count,
-            coalesce(retained.retained_count, 0)::double / nullif(cohorts.cohort_size, 0) as retention_rate
+            coalesce(retained.retained_count, 0)::double / nullif(cohorts.cohort_size, 0) as retention_rate,
+            {{ wilson_interval("coalesce(retained.retained_count, 0)", "cohorts.cohort_size", "retention_rate") }}
         from cohorts
         -- The youngest member has lived through the cell's last day.
         inner join cells on coalesce(cells.until_day, cells.from_day) <= cohorts.followed_days

@@ -85,7 +85,8 @@ with
             - expansion_amount
             + contraction_amount
             + churn_amount as start_amount,
-            end_count - new_count - reactivation_count + churn_count as start_count
+            end_count - new_count - reactivation_count + churn_count as start_count,
+            case when open_count = 0 then converted_count end as decided_count
         from summed
     ),
 
@@ -104,12 +105,12 @@ with
             (start_amount - contraction_amount - churn_amount)::double
             / nullif(start_amount::double, 0) as gross_revenue_retention_rate,
             (start_amount - contraction_amount - churn_amount + expansion_amount)::double
-            / nullif(start_amount::double, 0) as net_revenue_retention_rate,
+            / nullif(start_amount::double, 0) as net_revenue_retention_ratio,
             (churn_amount + contraction_amount)::double / nullif(start_amount::double, 0) as gross_mrr_churn_rate,
             (churn_amount + contraction_amount - expansion_amount)::double
-            / nullif(start_amount::double, 0) as net_mrr_churn_rate,
+            / nullif(start_amount::double, 0) as net_mrr_churn_ratio,
             (churn_amount + contraction_amount - expansion_amount - reactivation_amount)::double
-            / nullif(start_amount::double, 0) as net_mrr_churn_with_reactivation_rate,
+            / nullif(start_amount::double, 0) as net_mrr_churn_with_reactivation_ratio,
             start_count::bigint as start_customer_count,
             new_count::bigint as new_customer_count,
             reactivation_count::bigint as reactivated_customer_count,
@@ -119,9 +120,12 @@ with
             end_count::bigint as end_customer_count,
             after_trial_count::bigint as converted_trial_customer_count,
             churn_count::double / nullif(start_count, 0) as customer_churn_rate,
+            {{ wilson_interval("churn_count", "start_count", "customer_churn_rate") }},
             trial_count::bigint as started_trial_count,
             open_count::bigint as undecided_trial_count,
-            case when open_count = 0 then converted_count::double / nullif(trial_count, 0) end as trial_conversion_rate
+            decided_count::bigint as converted_trial_count,
+            decided_count::double / nullif(trial_count, 0) as trial_conversion_rate,
+            {{ wilson_interval("decided_count", "trial_count", "trial_conversion_rate") }}
         from opened
     )
 

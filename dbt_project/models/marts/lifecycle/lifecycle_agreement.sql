@@ -1,5 +1,6 @@
 with
     episodes as (select * from {{ ref("fct_lifecycle_episodes") }}),
+    stages as (select * from {{ ref("dim_lifecycle_stages") }}),
     meanings as (select * from {{ ref("bridge_lifecycle_stage_meanings") }}),
 
     compared_models as (select distinct authority_model, derived_model from meanings),
@@ -86,25 +87,37 @@ with
 
     final as (
         select
-            entity_type,
-            entity_id,
-            authority_model,
-            derived_model,
-            authority_stage,
-            derived_stage,
-            is_agreed,
-            case when not is_agreed then last_disagreement_at end as disagrees_since_at,
-            case when not is_agreed then {{ days_between("last_disagreement_at", as_of()) }} end as disagreement_days,
-            authority_entered_at,
-            authority_days_in_stage,
-            authority_entry_rule,
-            authority_entry_activity_id,
-            derived_entered_at,
-            derived_days_in_stage,
-            derived_entry_rule,
-            derived_entry_activity_id
+            dated.entity_type,
+            dated.entity_id,
+            dated.authority_model,
+            dated.derived_model,
+            dated.authority_stage,
+            {{ stage_words("authority_stages", "authority_stage") }},
+            dated.derived_stage,
+            {{ stage_words("derived_stages", "derived_stage") }},
+            dated.is_agreed,
+            case when not dated.is_agreed then dated.last_disagreement_at end as disagrees_since_at,
+            case
+                when not dated.is_agreed then {{ days_between("dated.last_disagreement_at", as_of()) }}
+            end as disagreement_days,
+            dated.authority_entered_at,
+            dated.authority_days_in_stage,
+            dated.authority_entry_rule,
+            dated.authority_entry_activity_id,
+            dated.derived_entered_at,
+            dated.derived_days_in_stage,
+            dated.derived_entry_rule,
+            dated.derived_entry_activity_id
         from dated
-        where is_current
+        inner join
+            stages as authority_stages
+            on authority_stages.lifecycle_model = dated.authority_model
+            and authority_stages.stage = dated.authority_stage
+        inner join
+            stages as derived_stages
+            on derived_stages.lifecycle_model = dated.derived_model
+            and derived_stages.stage = dated.derived_stage
+        where dated.is_current
     )
 
 select *

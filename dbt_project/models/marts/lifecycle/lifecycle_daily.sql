@@ -45,17 +45,19 @@ with
 
     final as (
         select
-            lifecycle_model,
-            stage,
-            date_day,
-            sum(entered_count - left_count) over (
-                partition by lifecycle_model, stage
-                order by date_day asc nulls last
+            moves_by_day.lifecycle_model,
+            moves_by_day.stage,
+            {{ stage_words("stages") }},
+            moves_by_day.date_day,
+            sum(moves_by_day.entered_count - moves_by_day.left_count) over (
+                partition by moves_by_day.lifecycle_model, moves_by_day.stage
+                order by moves_by_day.date_day asc nulls last
                 rows between unbounded preceding and current row
             )::bigint as entities_in_stage,
-            entered_count,
-            left_count
+            moves_by_day.entered_count,
+            moves_by_day.left_count
         from moves_by_day
+        inner join stages on stages.lifecycle_model = moves_by_day.lifecycle_model and stages.stage = moves_by_day.stage
     )
 
 select *

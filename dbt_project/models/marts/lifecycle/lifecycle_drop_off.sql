@@ -1,5 +1,6 @@
 with
     episodes as (select * from {{ ref("fct_lifecycle_episodes") }}),
+    stages as (select * from {{ ref("dim_lifecycle_stages") }}),
     causes as (select * from {{ ref("fct_lifecycle_episode_causes") }}),
     agents as (select * from {{ ref("dim_agents") }}),
 
@@ -72,17 +73,28 @@ with
             counted.lifecycle_model,
             counted.entity_type,
             counted.stage_left,
+            {{ stage_words("stages_left", "stage_left", has_none=true) }},
             counted.stage_left_kind,
             counted.lost_stage,
+            {{ stage_words("lost_stages", "lost_stage") }},
             counted.lost_reason,
             counted.month,
             counted.first_response_bucket,
+            {{ first_response_bucket_order("counted.first_response_bucket") }} as first_response_bucket_order,
             counted.channel,
             counted.owner_id,
             agents.agent_name as owner_name,
             counted.lost_count,
             counted.median_days_in_stage
         from counted
+        inner join
+            stages as lost_stages
+            on lost_stages.lifecycle_model = counted.lifecycle_model
+            and lost_stages.stage = counted.lost_stage
+        left join
+            stages as stages_left
+            on stages_left.lifecycle_model = counted.lifecycle_model
+            and stages_left.stage = counted.stage_left
         left join agents on agents.agent_id = counted.owner_id
     )
 

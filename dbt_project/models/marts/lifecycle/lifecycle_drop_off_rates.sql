@@ -1,5 +1,6 @@
 with
     episodes as (select * from {{ ref("fct_lifecycle_episodes") }}),
+    stages as (select * from {{ ref("dim_lifecycle_stages") }}),
     causes as (select * from {{ ref("fct_lifecycle_episode_causes") }}),
     agents as (select * from {{ ref("dim_agents") }}),
 
@@ -58,8 +59,10 @@ with
             counted.lifecycle_model,
             counted.entity_type,
             counted.stage,
+            {{ stage_words("stages") }},
             counted.month,
             counted.first_response_bucket,
+            {{ first_response_bucket_order("counted.first_response_bucket") }} as first_response_bucket_order,
             counted.channel,
             counted.owner_id,
             agents.agent_name as owner_name,
@@ -68,8 +71,10 @@ with
             counted.moved_count,
             counted.cleared_count,
             counted.open_count,
-            counted.lost_count::double / nullif(counted.entered_count, 0) as loss_rate
+            counted.lost_count::double / nullif(counted.entered_count, 0) as loss_rate,
+            {{ wilson_interval("counted.lost_count", "counted.entered_count", "loss_rate") }}
         from counted
+        inner join stages on stages.lifecycle_model = counted.lifecycle_model and stages.stage = counted.stage
         left join agents on agents.agent_id = counted.owner_id
     )
 

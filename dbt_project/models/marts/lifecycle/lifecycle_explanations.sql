@@ -11,8 +11,7 @@ with
             episodes.entity_type,
             episodes.entity_id,
             episodes.stage,
-            stages.stage_label_en,
-            stages.stage_label_fr,
+            {{ stage_words("stages") }},
             episodes.pass_number,
             episodes.entered_at,
             episodes.exited_at,
@@ -27,7 +26,7 @@ with
             activities.person_id as entry_person_id,
             activities.source_system,
             activities.source_record_id,
-            activities.channel,
+            {{ channel_or_unknown("activities.channel") }} as channel,
             activities.attributes,
             entries.measures
         from episodes

@@ -150,6 +150,7 @@ with
             coalesce(as_proposed.stage, as_it_is.stage) as stage,
             coalesce(as_proposed.stage_label_en, as_it_is.stage_label_en) as stage_label_en,
             coalesce(as_proposed.stage_label_fr, as_it_is.stage_label_fr) as stage_label_fr,
+            coalesce(as_proposed.stage_order, as_it_is.stage_order) as stage_order,
             as_it_is.stage_kind as current_stage_kind,
             as_proposed.stage_kind as proposed_stage_kind,
             as_it_is.stage_order as current_stage_order,
@@ -159,7 +160,9 @@ with
             coalesce(as_it_is.reached_count, 0) as current_reached_count,
             coalesce(as_proposed.reached_count, 0) as proposed_reached_count,
             as_it_is.reached_count::double / nullif(as_it_is.entity_count, 0) as current_conversion_rate,
+            {{ wilson_interval("as_it_is.reached_count", "as_it_is.entity_count", "current_conversion_rate") }},
             as_proposed.reached_count::double / nullif(as_proposed.entity_count, 0) as proposed_conversion_rate,
+            {{ wilson_interval("as_proposed.reached_count", "as_proposed.entity_count", "proposed_conversion_rate") }},
             as_it_is.median_days as current_median_days,
             as_proposed.median_days as proposed_median_days
         from as_it_is
@@ -174,6 +177,7 @@ with
             compared.stage,
             compared.stage_label_en,
             compared.stage_label_fr,
+            compared.stage_order,
             compared.current_stage_kind,
             compared.proposed_stage_kind,
             compared.current_stage_order,
@@ -184,7 +188,11 @@ with
             compared.current_reached_count,
             compared.proposed_reached_count,
             compared.current_conversion_rate,
+            compared.current_conversion_rate_lower,
+            compared.current_conversion_rate_upper,
             compared.proposed_conversion_rate,
+            compared.proposed_conversion_rate_lower,
+            compared.proposed_conversion_rate_upper,
             compared.current_median_days,
             compared.proposed_median_days
         from compared

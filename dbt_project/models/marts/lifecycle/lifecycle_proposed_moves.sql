@@ -1,6 +1,7 @@
 with
     episodes as (select * from {{ ref("fct_lifecycle_episodes") }}),
     proposed_episodes as (select * from {{ ref("fct_lifecycle_episodes_proposed") }}),
+    stages as (select * from {{ ref("dim_lifecycle_stages") }}),
     proposed_stages as (select * from {{ ref("dim_lifecycle_proposed_stages") }}),
 
     proposals as (select distinct proposed_model, current_model from proposed_stages),
@@ -54,7 +55,9 @@ with
                 else 'moves'
             end as change,
             compared.current_stage,
+            {{ stage_words("current_stages", "current_stage") }},
             compared.proposed_stage,
+            {{ stage_words("then_stages", "proposed_stage") }},
             compared.current_entered_at,
             compared.proposed_entered_at,
             compared.current_entry_rule,
@@ -63,6 +66,14 @@ with
             compared.proposed_entry_activity_id
         from compared
         inner join proposals on proposals.proposed_model = compared.proposed_model
+        left join
+            stages as current_stages
+            on current_stages.lifecycle_model = proposals.current_model
+            and current_stages.stage = compared.current_stage
+        left join
+            proposed_stages as then_stages
+            on then_stages.proposed_model = proposals.proposed_model
+            and then_stages.stage = compared.proposed_stage
         where coalesce(compared.current_stage, '') <> coalesce(compared.proposed_stage, '')
     )
 

@@ -1,6 +1,7 @@
 with
     waits as (select * from {{ ref("fct_response_times") }} where is_first_response),
     episodes as (select * from {{ ref("fct_lifecycle_episodes") }}),
+    stages as (select * from {{ ref("dim_lifecycle_stages") }}),
     account_persons as (select * from {{ ref("bridge_account_persons") }}),
     agents as (select * from {{ ref("dim_agents") }}),
 
@@ -13,6 +14,13 @@ with
             summaries.month,
             summaries.lifecycle_model,
             summaries.stage,
+            case
+                when summaries.breakdown = 'stage' then coalesce(stages.stage_label_en, 'No stage')
+            end as stage_label_en,
+            case
+                when summaries.breakdown = 'stage' then coalesce(stages.stage_label_fr, 'Aucune étape')
+            end as stage_label_fr,
+            case when summaries.breakdown = 'stage' then coalesce(stages.stage_order, 0) end as stage_order,
             summaries.channel,
             summaries.agent_id,
             agents.agent_name,
@@ -20,11 +28,14 @@ with
             summaries.answered_count,
             summaries.unanswered_count,
             summaries.answered_rate,
+            summaries.answered_rate_lower,
+            summaries.answered_rate_upper,
             summaries.median_seconds,
             summaries.p90_seconds,
             summaries.median_business_seconds,
             summaries.p90_business_seconds
         from summaries
+        left join stages on stages.lifecycle_model = summaries.lifecycle_model and stages.stage = summaries.stage
         left join agents on agents.agent_id = summaries.agent_id
     )
 

@@ -191,7 +191,7 @@ with
             cohorts.*,
             case
                 when cohorts.unconverted_spend_count = 0
-                then cohorts.spend_amount::double / nullif(cohorts.customer_count, 0)
+                then nullif(cohorts.spend_amount::double, 0) / nullif(cohorts.customer_count, 0)
             end as acquisition_cost,
             summaries.observed_age_months,
             summaries.revenue,

@@ -89,6 +89,7 @@ with
             order_customer_count,
             repeat_customer_count,
             repeat_customer_count::double / nullif(order_customer_count, 0) as repeat_rate,
+            {{ wilson_interval("repeat_customer_count", "order_customer_count", "repeat_rate") }},
             paid_order_count,
             unconverted_entry_count,
             order_view_amount as order_view_revenue_amount_reporting,
