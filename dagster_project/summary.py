@@ -93,7 +93,8 @@ def print_figures(console: Console, publication: Publication, warehouse: Path) -
             "group by lifecycle_model order by lifecycle_model"
         ).fetchall()
         revenue = connection.execute(
-            "select reporting_currency, count(*), sum(historic_value_amount_reporting) from marts.customer_value "
+            "select reporting_currency, count(*) filter (is_customer), sum(historic_value_amount_reporting) "
+            "from marts.customer_value "
             "group by all order by 1"
         ).fetchall()
     with duckdb.connect(str(warehouse), read_only=True) as connection:
@@ -140,6 +141,12 @@ def print_held_back(console: Console, warehouse: Path) -> None:
             from ops.deal_stage_review
             union all
             select 'ops.money_without_rate', 'amounts in no sum', count(*), min(reason) from ops.money_without_rate
+            union all
+            select 'ops.unmatched_payments', 'payments of no order or subscription', count(*),
+                coalesce(sum(total_amount_reporting), 0)::varchar || ' ' || coalesce(
+                    (select min(reporting_currency) from marts.customer_value), '')
+                || ' that no order tells of (' || min(payment_id) || '); are they sales? stripe_payments_are_orders'
+            from ops.unmatched_payments
             union all
             select 'ops.unmatched_keys', source_system || ' ' || row_kind || ' naming ' || named_kind, unmatched_count,
                 'of ' || row_count || ': ' || consequence || ' (' || example_key || ')'

@@ -561,8 +561,12 @@ def invoice_payment_row(record: Any) -> dict[str, Any]:
 
 
 def charge_row(record: Any) -> dict[str, Any]:
-    names = ("customer", "payment_intent", "currency", "amount", "amount_refunded", "status", "failure_code")
-    return _fields(record, *names)
+    names = ("customer", "payment_intent", "currency", "amount", "amount_captured", "amount_refunded", "status")
+    return {
+        **_fields(record, *names, "failure_code", "receipt_email"),
+        "billing_email": at(record, "billing_details", "email"),
+        "billing_phone": at(record, "billing_details", "phone"),
+    }
 
 
 def refund_row(record: Any) -> dict[str, Any]:

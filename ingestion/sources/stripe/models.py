@@ -212,9 +212,13 @@ class Charge(StripeObject):
     payment_intent: str | None = None
     currency: str
     amount: int = Field(ge=0)
+    amount_captured: int | None = Field(None, ge=0)  # 0 of a payment that is authorised and not taken
     amount_refunded: int | None = Field(None, ge=0)
     status: str
     failure_code: str | None = None
+    receipt_email: str | None = None
+    billing_email: str | None = None
+    billing_phone: str | None = None
 
 
 class Refund(StripeObject):

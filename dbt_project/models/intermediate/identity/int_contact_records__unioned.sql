@@ -7,6 +7,7 @@ with
     inbox_contacts as (select * from {{ ref("stg_respond_io__contacts") }}),
     billing_customers as (select * from {{ ref("stg_stripe__customers") }}),
     billing_subscriptions as (select * from {{ ref("stg_stripe__subscriptions") }}),
+    payments as (select * from {{ ref("int_payments__separated") }} where is_order),
     file_customers as (select * from {{ ref("stg_files__customers") }}),
     file_leads as (select * from {{ ref("stg_files__leads") }}),
     file_orders as (select * from {{ ref("stg_files__orders") }}),
@@ -33,6 +34,10 @@ with
         union all
         select 'shopify', 'guest_checkout', checkout_id, email, phone, null, started_at, loaded_at
         from shop_checkouts
+        where customer_id is null and (email is not null or phone is not null)
+        union all
+        select source_system, 'guest_payment', source_record_id, email, phone, null, paid_at, loaded_at
+        from payments
         where customer_id is null and (email is not null or phone is not null)
         union all
         select 'files', 'guest_order', order_id, email, phone, null, ordered_at, loaded_at
@@ -88,6 +93,9 @@ with
         union all
         select 'stripe', customer_id, null, null, created_at, loaded_at
         from billing_subscriptions
+        union all
+        select source_system, customer_id, email, phone, paid_at, loaded_at
+        from payments
         union all
         select 'files', customer_id, email, phone, ordered_at, loaded_at
         from file_orders
@@ -198,7 +206,7 @@ with
             loaded_at
         from inbox_contacts
         union all
-        -- A customer that was deleted without ever subscribing was nobody.
+        -- A customer that was deleted without ever subscribing or paying was nobody.
         select
             'stripe',
             'customer',
@@ -218,7 +226,10 @@ with
             created_at,
             loaded_at
         from billing_customers
-        where not is_deleted or customer_id in (select customer_id from billing_subscriptions)
+        where
+            not is_deleted
+            or customer_id in (select customer_id from billing_subscriptions)
+            or customer_id in (select customer_id from payments)
         union all
         select
             'files',

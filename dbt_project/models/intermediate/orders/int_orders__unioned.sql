@@ -4,6 +4,7 @@ with
     shop_paybacks as (select * from {{ ref("int_shop_paybacks__itemised") }}),
     shop_deletions as (select * from {{ ref("stg_shopify__deletions") }}),
     file_orders as (select * from {{ ref("stg_files__orders") }}),
+    payments as (select * from {{ ref("int_payments__separated") }} where is_order),
     order_lines as (select * from {{ ref("int_order_lines__unioned") }}),
 
     -- An order is paid when money first arrives: an authorisation alone is not a payment.
@@ -121,6 +122,26 @@ with
             cancelled_at,
             loaded_at
         from file_orders
+        union all
+        select
+            source_system,
+            source_record_id,
+            record_key,
+            customer_id is null,
+            false,
+            null,
+            null,
+            null,
+            currency,
+            total_amount,
+            tax_amount,
+            {{ money("0") }},
+            'stripe',
+            created_at,
+            paid_at,
+            null,
+            loaded_at
+        from payments
     ),
 
     with_amounts as (

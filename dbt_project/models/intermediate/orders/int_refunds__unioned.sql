@@ -4,6 +4,7 @@ with
     shop_paybacks as (select * from {{ ref("int_shop_paybacks__itemised") }}),
     shop_deletions as (select * from {{ ref("stg_shopify__deletions") }}),
     file_refunds as (select * from {{ ref("stg_files__refunds") }}),
+    payment_paybacks as (select * from {{ ref("int_payment_paybacks__traced") }}),
 
     recorded as (
         select
@@ -41,6 +42,21 @@ with
             refunded_at,
             loaded_at
         from file_refunds
+        union all
+        select
+            payment_paybacks.payback_id,
+            'stripe',
+            payment_paybacks.payback_id,
+            orders.order_id,
+            null,
+            payment_paybacks.payback_reason,
+            payment_paybacks.currency,
+            payment_paybacks.payback_amount,
+            null,
+            payment_paybacks.paid_back_at,
+            payment_paybacks.loaded_at
+        from payment_paybacks
+        inner join orders on orders.order_id = payment_paybacks.payment_id and orders.source_system = 'stripe'
     ),
 
     real_orders as (select * from orders where not is_credit_note),

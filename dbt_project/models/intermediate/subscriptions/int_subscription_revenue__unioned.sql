@@ -1,90 +1,15 @@
 with
     invoices as (select * from {{ ref("int_subscription_invoices__unioned") }}),
-    invoice_payments as (select * from {{ ref("stg_stripe__invoice_payments") }}),
-    refunds as (select * from {{ ref("stg_stripe__refunds") }}),
-    dispute_transactions as (select * from {{ ref("stg_stripe__dispute_transactions") }}),
-    credit_notes as (select * from {{ ref("stg_stripe__credit_notes") }}),
+    paybacks as (select * from {{ ref("int_payment_paybacks__traced") }}),
     exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
 
     paid as (select * from invoices where is_paid and paid_at is not null and revenue_amount <> 0),
 
-    -- A refund takes money when it is made, and gives it back when it fails; one of which nobody says when left it
-    -- where
-    -- it was. A dispute takes money when it moves on the balance, and gives it back the same way.
-    moved as (
-        select
-            'stripe:' || refund_id || ':refund' as revenue_entry_id,
-            'refund' as payback_reason,
-            coalesce(payment_intent_id, charge_id) as payment_key,
-            currency,
-            refund_amount as payback_amount,
-            cast(null as {{ dbt.type_string() }}) as fee_currency,
-            {{ money("0") }} as fee_amount,
-            refunded_at as paid_back_at,
-            loaded_at
-        from refunds
-        where refund_status = 'succeeded' or failed_at is not null
-        union all
-        select
-            'stripe:' || refund_id || ':refund_failed',
-            'refund',
-            coalesce(payment_intent_id, charge_id),
-            currency,
-            {{ money("-refund_amount") }},
-            null,
-            {{ money("0") }},
-            failed_at,
-            loaded_at
-        from refunds
-        where failed_at is not null
-        union all
-        select
-            'stripe:' || dispute_transaction_id || ':dispute',
-            'dispute',
-            coalesce(payment_intent_id, charge_id),
-            currency,
-            {{ money("-moved_amount") }},
-            fee_currency,
-            fee_amount,
-            moved_at,
-            loaded_at
-        from dispute_transactions
-    ),
-
-    paybacks as (
-        -- A payment names what it was made by: a payment intent, or a charge.
-        select
-            moved.revenue_entry_id,
-            moved.payback_reason,
-            'stripe:' || invoice_payments.invoice_id as invoice_id,
-            moved.currency,
-            moved.payback_amount,
-            moved.fee_currency,
-            moved.fee_amount,
-            moved.paid_back_at,
-            moved.loaded_at
-        from moved
-        inner join
-            invoice_payments
-            on coalesce(invoice_payments.payment_intent_id, invoice_payments.charge_id) = moved.payment_key
-        union all
-        select
-            'stripe:' || credit_note_id || ':credit_note',
-            'credit_note',
-            'stripe:' || invoice_id,
-            currency,
-            credited_amount,
-            null,
-            {{ money("0") }},
-            created_at,
-            loaded_at
-        from credit_notes
-        where credit_note_status = 'issued' and credited_amount > 0
-    ),
-
     with_invoices as (
         select
             paybacks.*,
+            paybacks.payback_id as revenue_entry_id,
+            paid.invoice_id,
             paid.subscription_id,
             paid.record_key,
             paid.total_amount,
@@ -92,12 +17,12 @@ with
             paid.paid_at,
             greatest(paybacks.paid_back_at, paid.paid_at) as effective_at,
             sum(paybacks.payback_amount) over (
-                partition by paybacks.invoice_id
-                order by paybacks.paid_back_at asc nulls last, paybacks.revenue_entry_id asc nulls last
+                partition by paybacks.payment_id
+                order by paybacks.paid_back_at asc nulls last, paybacks.payback_id asc nulls last
                 rows between unbounded preceding and current row
             ) as paid_back_to_date
         from paybacks
-        inner join paid on paid.invoice_id = paybacks.invoice_id and paid.currency = paybacks.currency
+        inner join paid on paid.invoice_id = paybacks.payment_id and paid.currency = paybacks.currency
     ),
 
     -- As with orders: the share that was revenue, rounded on the running total.
