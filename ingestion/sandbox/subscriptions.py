@@ -37,6 +37,7 @@ SUBSCRIBER_SHARE = 0.25
 CHURN_A, CHURN_B = 1.2, 10.0
 TRIAL_SHARE, TRIAL_DAYS, TRIAL_CONVERTS = 0.6, 14, 0.62
 YEARLY_SHARE, YEARLY_MONTHS_PAID = 0.08, 10
+PACKAGE = 1000  # pieces of the add-on that are sold together
 ADD_ON_SHARE, RETURN_SHARE = 0.12, 0.3
 INVOLUNTARY_SHARE = 0.25
 UPGRADE, DOWNGRADE, MORE_SEATS, FEWER_SEATS = 0.05, 0.03, 0.03, 0.03
@@ -67,12 +68,21 @@ FEEDBACK = ("too_expensive", "unused", "missing_features", "switched_service")
 
 @dataclass(frozen=True)
 class Price:
-    """A recurring price. `amount`: minor units of the currency, an interval and unit."""
+    """A recurring price. `amount`: minor units of the currency, an interval and unit, or package of units."""
 
     product: str
     currency: str
     interval: str
     amount: int
+
+    @property
+    def package(self) -> int | None:
+        """How many pieces the amount is for; None: one."""
+        return PACKAGE if self.product == "add_on" else None
+
+    def amount_of(self, quantity: int) -> int:
+        """What that many pieces cost: a package that is begun costs as a whole."""
+        return self.amount * (quantity if self.package is None else -(-quantity // self.package))
 
     @property
     def id(self) -> str:
@@ -93,7 +103,7 @@ class Price:
             "product": f"prod_{self.product}",
             "recurring": {"interval": self.interval, "interval_count": 1, "meter": None, "usage_type": "licensed"},
             "tiers_mode": None,
-            "transform_quantity": None,
+            "transform_quantity": self.package and {"divide_by": self.package, "round": "up"},
             "type": "recurring",
             "unit_amount": self.amount,
             "unit_amount_decimal": str(self.amount),
@@ -166,7 +176,7 @@ class _Item:
 
     @property
     def amount(self) -> int:
-        return self.price.amount * self.quantity
+        return self.price.amount_of(self.quantity)
 
 
 def forever_discount(discount_id: str, at: int) -> dict[str, Any]:
@@ -287,14 +297,15 @@ class Subscriber:
             product = LADDER[int(self.rng.integers(0, len(LADDER)))]
             interval = "year" if not months_before and self.chance(YEARLY_SHARE) else "month"
         price = price_of(product, self._currency, interval)
-        quantity = 1 + int(self.rng.poisson(0.6)) if product == "team" else 1
+        quantity = 1 + int(self.rng.poisson(0.6)) if product == "team" else price.package or 1
         subscription_id = f"sub_{self.person.index:06d}x{number}"
         items = [_Item(f"si_{self.person.index:06d}x{number}", price, quantity, at)]
         if many_items:
             add_on = price_of("add_on", self._currency, interval="month")
             items = [_Item(items[0].id, price_of(product, self._currency), quantity, at)]
             items += [
-                _Item(f"{items[0].id}x{place:02d}", add_on, 1 + place % 2, at) for place in range(1, MANY_ITEMS_COUNT)
+                _Item(f"{items[0].id}x{place:02d}", add_on, 1 + place % 2 * PACKAGE, at)
+                for place in range(1, MANY_ITEMS_COUNT)
             ]
         told = Subscription(subscription_id, price.currency, at)
         self.person.subscriptions.append(told)

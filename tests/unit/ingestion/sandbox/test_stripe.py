@@ -121,6 +121,12 @@ def test_money_adds_up_on_every_invoice(billing: Any) -> None:
         assert paid[bill["id"]] == bill["amount_paid"] == (bill["total"] if bill["status"] == "paid" else 0)
 
 
+def billed_units(item: dict[str, Any]) -> int:
+    """Pieces, or packages of which one that is begun counts."""
+    package = item["price"]["transform_quantity"]
+    return item["quantity"] if package is None else -(-item["quantity"] // package["divide_by"])
+
+
 def test_what_is_true_fits_what_the_api_says(billing: Any) -> None:
     clock = billing.sandbox.state.clock
     wires = {each["id"]: each for each in everything(billing, "/subscriptions", status="all", limit=100)}
@@ -131,7 +137,7 @@ def test_what_is_true_fits_what_the_api_says(billing: Any) -> None:
         if told.started_at is not None and told.started_at <= clock and not has_ended and not wire["items"]["has_more"]:
             decimals = {"jpy": 0, "kwd": 3}.get(wire["currency"], 2)
             monthly = sum(
-                Decimal(item["price"]["unit_amount"] * item["quantity"]).scaleb(-decimals)
+                Decimal(item["price"]["unit_amount"] * billed_units(item)).scaleb(-decimals)
                 / (12 if item["price"]["recurring"]["interval"] == "year" else 1)
                 for item in wire["items"]["data"]
             )
