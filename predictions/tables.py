@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from predictions import backtest, gates, value
 from predictions.churn import FEATURE_NAMES, FEATURES, ChurnModel
 from predictions.gates import Decision
 from predictions.histories import Histories, summarize
 from predictions.leakage import assert_known_before, expire
-from predictions.maximum_likelihood import FitError
+from predictions.maximum_likelihood import Estimate, FitError
 from predictions.purchases import MODELS
 from predictions.renewals import summarize_renewals
 from predictions.settings import Settings
@@ -57,6 +58,53 @@ SHORT_TERM = "short_term_"
 Judged = tuple[str, int]
 
 
+_PARAMETER_COLUMNS = [
+    *("evaluated_as_of", "model", "billing_months", "parameter", "estimate", "standard_error"),
+    *("estimate_lower", "estimate_upper", "is_held", "observation_count", "log_likelihood"),
+]
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """The parameters of a night's models, as rows."""
+
+    as_of: pd.Timestamp
+    confidence: float
+    rows: list[dict[str, Any]]
+
+    def add(self, model: str, estimate: Estimate | None, billing_months: float | None = None) -> None:
+        """A model of few parameters, estimated on their logarithms."""
+        assert estimate is not None  # nothing but fitted models comes here
+        intervals, errors = estimate.intervals(self.confidence), estimate.standard_errors()
+        for name, found in estimate.as_dict().items():
+            is_held = name in estimate.held
+            lower, upper = (np.nan, np.nan) if is_held else intervals[name]
+            self._add(
+                model,
+                name,
+                (found, errors[name], lower, upper),
+                estimate.observations,
+                billing_months=billing_months,
+                is_held=is_held,
+                log_likelihood=estimate.log_likelihood,
+            )
+
+    def add_churn(self, model: ChurnModel) -> None:
+        """The coefficients of the churn model, and its calibration."""
+        z = norm.ppf((1 + self.confidence) / 2)
+        for row in model.parameters.itertuples():
+            spread = z * row.standard_error
+            found = (row.estimate, row.standard_error, row.estimate - spread, row.estimate + spread)
+            self._add("churn_logistic", str(row.parameter), found, int(row.observation_count))
+
+    def _add(
+        self, model: str, parameter: str, found: tuple[float, float, float, float], observations: int, **more: Any
+    ) -> None:
+        row = {"evaluated_as_of": self.as_of, "model": model, "parameter": parameter, "is_held": False, **more}
+        row |= dict(zip(("estimate", "standard_error", "estimate_lower", "estimate_upper"), found, strict=True))
+        self.rows.append({**row, "observation_count": observations})
+
+
 @dataclass(frozen=True)
 class Tables:
     """The tables of one night, by name, and what may be shown, by target and horizon."""
@@ -87,8 +135,9 @@ def predict(
         settings: see `Settings`.
 
     Returns:
-        customer_predictions, subscriber_predictions, churn_scores, survival_curves, prediction_backtest. What may not
-        be shown is null, with the reason beside it.
+        customer_predictions, subscriber_predictions, churn_scores, survival_curves, prediction_backtest,
+        fitted_parameters. What may not be shown is null, with the reason beside it; what was not fitted has no
+        parameters.
 
     Raises:
         LeakageError: when a feature knows something from its cut-off or after: then nothing is predicted at all.
@@ -121,9 +170,10 @@ def predict(
             if gates.has_subscribers(spells).is_shown
             else ends
         )
-    customers, decisions = _customer_predictions(purchases, as_of, settings, decisions)
-    churn_scores, decisions = _churn_scores(churn, settings, decisions)
-    subscribers = _subscriber_predictions(spells, as_of, settings, decisions)
+    fitted = _Fitted(as_of, settings.confidence, [])
+    customers, decisions = _customer_predictions(purchases, as_of, settings, decisions, fitted)
+    churn_scores, decisions = _churn_scores(churn, settings, decisions, fitted)
+    subscribers = _subscriber_predictions(spells, as_of, settings, decisions, fitted)
     judged = [
         _backtest_rows(tested, target, days, model, subject, as_of, decisions)
         for tested, target, days, model, subject in (
@@ -144,6 +194,7 @@ def predict(
         "churn_scores": churn_scores,
         "survival_curves": _survival(lifetimes, settings.confidence),
         "prediction_backtest": pd.DataFrame([row for rows in judged for row in rows]),
+        "fitted_parameters": pd.DataFrame(fitted.rows, columns=_PARAMETER_COLUMNS),
     }
     return Tables({name: frame.round(DECIMALS) for name, frame in frames.items()}, decisions)
 
@@ -205,7 +256,11 @@ def _backtest_value(
 
 
 def _customer_predictions(
-    purchases: pd.DataFrame, as_of: pd.Timestamp, settings: Settings, decisions: dict[Judged, Decision]
+    purchases: pd.DataFrame,
+    as_of: pd.Timestamp,
+    settings: Settings,
+    decisions: dict[Judged, Decision],
+    parameters: _Fitted,
 ) -> tuple[pd.DataFrame, dict[Judged, Decision]]:
     """Every customer's row; a fit that fails hides what depends on it."""
     # The day that has begun counts, so that whoever bought today is a customer too.
@@ -237,9 +292,11 @@ def _customer_predictions(
         except FitError as error:
             fail(error, "purchases", "value", "no_purchase")
         else:
+            parameters.add(settings.purchase_model, fitted.estimate)
             # Counts and probabilities need no amounts.
             try:
                 spend = GammaGamma.fit(histories.frequency, amounts, seed=SEED)
+                parameters.add("gamma_gamma", spend.estimate)
             except FitError as error:
                 fail(error, "value")
             for prefix, days in horizons.items():
@@ -293,7 +350,11 @@ def _backtest_subscriptions(
 
 
 def _subscriber_predictions(
-    spells: pd.DataFrame, as_of: pd.Timestamp, settings: Settings, decisions: dict[Judged, Decision]
+    spells: pd.DataFrame,
+    as_of: pd.Timestamp,
+    settings: Settings,
+    decisions: dict[Judged, Decision],
+    parameters: _Fitted,
 ) -> pd.DataFrame:
     """The row of everybody who pays for a subscription now."""
     people = spells[spells["ended_at"].isna()].sort_values("subscriber_id")
@@ -314,7 +375,7 @@ def _subscriber_predictions(
     result["is_ending"] = (people["ending_known_at"] <= as_of).to_numpy()
     # What happens at the very instant of the refresh is part of it.
     known = summarize_renewals(spells[spells["billing_months"].notna()], as_of + pd.Timedelta(microseconds=1))
-    for _, same_period in known.groupby("billing_months"):
+    for months, same_period in known.groupby("billing_months"):
         current = same_period[same_period["is_current"]]
         rows = result.index[result["subscriber_id"].isin(current["subscriber_id"])]
         result.loc[rows, "renewals_made"] = current["renewals_made"].to_numpy(dtype=float)
@@ -323,6 +384,7 @@ def _subscriber_predictions(
         if enough.is_shown and any(decisions[target, days].is_shown for _, _, target, _, days in parts):
             try:
                 model = fit_renewals(same_period)
+                parameters.add("sbg", model.estimate, billing_months=float(str(months)))
             except FitError as error:
                 enough = enough & Decision((str(error),))
         for prefix, reason, target, names, days in parts:
@@ -378,7 +440,7 @@ def _churn_parts(features: pd.DataFrame, settings: Settings) -> tuple[_ChurnPart
 
 
 def _churn_scores(
-    parts: _ChurnParts, settings: Settings, decisions: dict[Judged, Decision]
+    parts: _ChurnParts, settings: Settings, decisions: dict[Judged, Decision], parameters: _Fitted
 ) -> tuple[pd.DataFrame, dict[Judged, Decision]]:
     result = parts.latest[["person_id", "cutoff_at"]].reset_index(drop=True)
     result["churn_probability"] = np.nan
@@ -395,6 +457,7 @@ def _churn_scores(
         except FitError as error:
             decisions = {**decisions, judged: decisions[judged] & Decision((str(error),))}
         else:
+            parameters.add_churn(model)
             result["churn_probability"] = model.probability(rows)
             result["churn_band"] = value.risk_band(result["churn_probability"].to_numpy())
             reasons = model.reasons(rows, TOP_REASONS)

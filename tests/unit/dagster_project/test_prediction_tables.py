@@ -110,6 +110,20 @@ def test_scores_are_replaced_and_backtests_of_earlier_nights_kept(warehouse: Pat
     ) == [(NIGHT.to_pydatetime(), "churn", True), (NEXT_NIGHT.to_pydatetime(), "purchases", True)]
 
 
+def test_rows_that_are_kept_say_when_they_were_written_also_after_going_back_in_time(warehouse: Path) -> None:
+    def fitted(night: pd.Timestamp) -> pd.DataFrame:
+        return pd.DataFrame({"evaluated_as_of": [night], "model": ["sbg"], "parameter": ["alpha"], "estimate": [0.7]})
+
+    for night in (NEXT_NIGHT, NIGHT):
+        frames = {"prediction_backtest": judged(night, "churn"), "fitted_parameters": fitted(night)}
+        write_tables(warehouse, frames, night)
+
+    for table in ("prediction_backtest", "fitted_parameters"):
+        found = rows(warehouse, f"select evaluated_as_of, written_at from predictions.{table} order by written_at")
+        assert [night for night, _ in found] == [NEXT_NIGHT.to_pydatetime(), NIGHT.to_pydatetime()]
+        assert found[0][1] < found[1][1] <= datetime.now(UTC).replace(tzinfo=None)
+
+
 def test_a_column_that_is_not_declared_is_refused_and_nothing_is_written(warehouse: Path) -> None:
     frames = {"churn_scores": scores("a", 0.2), "prediction_backtest": judged(NIGHT, "churn").assign(mood=1)}
 

@@ -179,6 +179,25 @@ def test_predictions_that_beat_the_naive_rule_are_shown_for_every_customer(
     assert (scores["cutoff_at"] == TODAY).all() and scores["churn_probability"].between(0, 1).all()
 
 
+def test_what_the_models_found_is_kept_with_its_errors(tables: Tables, purchases: pd.DataFrame) -> None:
+    found = tables.frames["fitted_parameters"].set_index(["model", "parameter"])
+    people = purchases.groupby("customer_id").size()
+
+    assert (found["evaluated_as_of"] == AS_OF).all() and not found["is_held"].any()
+    assert found.loc["mbg_nbd"].index.tolist() == ["r", "alpha", "a", "b"]
+    assert found.loc["gamma_gamma"].index.tolist() == ["p", "q", "v"]
+    assert found.loc["sbg"].index.tolist() == ["alpha", "beta"] and (found.loc["sbg", "billing_months"] == 1).all()
+    assert {*FEATURE_NAMES, "intercept", "calibration_slope"} <= set(found.loc["churn_logistic"].index)
+    assert found.loc["mbg_nbd", "observation_count"].tolist() == [len(people)] * 4
+    assert found.loc["gamma_gamma", "observation_count"].tolist() == [(people > 1).sum()] * 3
+    assert (found["standard_error"] > 0).all()
+    assert (found["estimate_lower"] < found["estimate"]).all() and (found["estimate"] < found["estimate_upper"]).all()
+    # The truth behind the purchases: rates are gamma distributed with a shape of 1.2 and a mean gap of 40 days.
+    for name, truth in (("r", 1.2), ("alpha", 40), ("a", 1), ("b", 4)):
+        row = found.loc[("mbg_nbd", name)]
+        assert abs(row["estimate"] - truth) < 3 * row["standard_error"]
+
+
 def test_one_time_buyers_are_never_healthy_by_construction(tables: Tables, purchases: pd.DataFrame) -> None:
     counts = purchases.groupby("customer_id").size()
     once = tables.frames["customer_predictions"].set_index("person_id").loc[counts[counts == 1].index]
@@ -261,6 +280,7 @@ def test_without_any_purchase_there_are_tables_and_a_reason(purchases: pd.DataFr
         "churn_scores": 0,
         "survival_curves": 0,
         "prediction_backtest": len(JUDGED),
+        "fitted_parameters": 0,
     }
     reasons = overall(empty)["reason"]
     subscriptions = reasons[["subscription_end", "renewals"]]
