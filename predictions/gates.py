@@ -138,12 +138,13 @@ def is_judged(scores: pd.DataFrame, target: str, horizon_days: int, skipped: Map
         scores: of `backtest.Backtest`.
         target: whose predictions are to be shown.
         horizon_days: over which they reach.
-        skipped: of `backtest.Backtest`: cut-offs that could not be judged; the reason of the latest is given.
+        skipped: of `backtest.Backtest`: cut-offs that could not be judged; the latest is given, with its reason.
     """
     if not scores.empty and (scores["target"] == target).any():
         return Decision()
     if skipped:
-        why = skipped[max(skipped)]
+        latest = max(skipped)
+        why = f"{latest:%Y-%m-%d}: {skipped[latest]}"
         return Decision((f"{target}: no forecast over {horizon_days} days could be checked yet ({why})",))
     since = f"fewer than {horizon_days} days have passed since there was enough data"
     return Decision((f"{target}: no forecast over {horizon_days} days could be checked yet, as {since}",))

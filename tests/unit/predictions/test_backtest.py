@@ -437,7 +437,7 @@ def test_windows_that_never_closed_are_no_evidence() -> None:
     assert is_judged(judged_totals(0.0), "value", 90, {}) == Decision()
     assert str(is_judged(pd.DataFrame(), "value", 365, {}).reason).startswith("value: no forecast over 365 days")
     reason = str(is_judged(pd.DataFrame(), "renewals", 365, skipped).reason)
-    assert reason.endswith("(61 subscribers, at least 200 are needed)")
+    assert reason.endswith("(2026-01-01: 61 subscribers, at least 200 are needed)")
 
 
 def test_a_year_of_a_shop_that_shrank_is_hidden(cdnow_purchases: pd.DataFrame) -> None:

@@ -407,7 +407,7 @@ def test_subscribers_are_valued_over_the_days_that_were_judged(
     subscribers = night.frames["subscriber_predictions"]
 
     assert subscribers[["expected_renewals", "predicted_value"]].isna().all(axis=None)
-    why = r"renewals: no forecast over 365 days could be checked yet \(\d+ subscribers billed monthly, at least 700"
+    why = r"renewals: no forecast over 365 days could be checked yet \(2025-06-30: \d+ subscribers billed monthly, at"
     assert subscribers["value_hidden_reason"].str.match(why).all()
     for name in ("short_term_predicted_value", "end_probability"):
         pd.testing.assert_series_equal(subscribers[name], tables.frames["subscriber_predictions"][name])
