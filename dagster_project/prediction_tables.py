@@ -27,9 +27,11 @@ TABLES = (
     "churn_scores",
     "survival_curves",
     "prediction_backtest",
+    "fitted_parameters",
 )
-# Earlier nights are kept: of this table only the rows of the same instant are replaced.
-KEPT_BY_NIGHT = {"prediction_backtest": "evaluated_as_of"}
+# Earlier nights are kept: of these tables only the rows of the same instant are replaced, and each row says when it was
+# written, as the last refresh need not be that of the latest instant.
+KEPT_BY_NIGHT = ("prediction_backtest", "fitted_parameters")
 SETTINGS = PROJECT_ROOT / "dbt_project" / "dbt_project.yml"
 # Ordered, so that the same rows give the same floating-point sums.
 INPUTS = {
@@ -95,6 +97,7 @@ def write_tables(warehouse: Path, frames: dict[str, pd.DataFrame], as_of: pd.Tim
     Raises:
         ValueError: for a column that the declaration lacks.
     """
+    written_at = naive_utc(datetime.now(UTC))
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("begin")
         for name, frame in frames.items():
@@ -102,12 +105,12 @@ def write_tables(warehouse: Path, frames: dict[str, pd.DataFrame], as_of: pd.Tim
             unknown = [column for column in frame.columns if column not in declared]
             if unknown:
                 raise ValueError(f"{SCHEMA}.{name} has no columns {unknown}: declare them in _predictions__sources.yml")
-            night = KEPT_BY_NIGHT.get(name)
-            if night:
-                connection.execute(f"delete from {SCHEMA}.{name} where {night} = ?", [as_of.to_pydatetime()])
+            if name in KEPT_BY_NIGHT:
+                connection.execute(f"delete from {SCHEMA}.{name} where evaluated_as_of = ?", [as_of.to_pydatetime()])
+                connection.register("given", frame.assign(written_at=written_at))
             else:
                 connection.execute(f"delete from {SCHEMA}.{name}")
-            connection.register("given", frame)
+                connection.register("given", frame)
             connection.execute(f"insert into {SCHEMA}.{name} by name select * from given")
             connection.unregister("given")
         connection.execute("commit")

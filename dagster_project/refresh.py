@@ -26,6 +26,7 @@ from dagster_project.lock import RefreshInProgressError, writer_lock
 from dagster_project.steps import BUILD_STEPS, build_target, dbt_target
 from ingestion import config
 from ingestion.config import PROJECT_ROOT, SettingsError
+from ingestion.warehouse import refuse_going_back
 from serving.compare import compare
 from serving.publish import Publication, PublicationError, current_publication, link_path
 
@@ -48,7 +49,8 @@ def main() -> int:
     try:
         _fix_environment()
         with writer_lock(config.data_dir()):
-            pass  # held by the run itself; asked here so that a second refresh fails before it starts anything
+            # Held by the run itself, and asked there too; asked here to fail before anything starts.
+            refuse_going_back()
         before = current_publication(environment.serving_dir())
     except (RefreshInProgressError, SettingsError, PublicationError) as error:
         console.print(f"Not refreshed: {error}", markup=False, highlight=False, soft_wrap=True)

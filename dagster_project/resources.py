@@ -34,6 +34,7 @@ from dagster_project.steps import dbt_target
 from ingestion import config
 from ingestion.config import PROJECT_ROOT, SettingsError
 from ingestion.sources import SOURCE_NAMES
+from ingestion.warehouse import refuse_going_back
 
 WRITER_POOL = "warehouse_writer"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -52,6 +53,7 @@ class Refresh(ConfigurableResource):
                 writer_lock(config.data_dir()),
                 environment.variables(LIFECYCLE_AS_OF=_instant(context).isoformat()),
             ):
+                refuse_going_back()
                 _close_runs_of_dead_processes(context)
                 yield self
         except (RefreshInProgressError, SettingsError) as error:

@@ -122,7 +122,12 @@ def _empty_source(name: str, missing: list[RawTable], known: set[str]) -> DltSou
 
 
 def run(name: str, progress: Any = None) -> Intake:
-    """Load one source once and return its counts."""
+    """Load one source once and return its counts.
+
+    Raises:
+        SettingsError: now lies before what is loaded already.
+    """
+    warehouse.refuse_going_back()
     pipeline = build_pipeline(name, progress)
     prepare(name, pipeline)
     intake = new_intake(name)

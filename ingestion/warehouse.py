@@ -1,21 +1,63 @@
 """What the raw tables hold now, for a load that has to know what came before.
 
-Belongs here: reading raw tables through the pipeline that is running. Does not: writing, what the rows mean.
+Belongs here: reading raw tables, through the pipeline that is running or before it runs. Does not: writing, what the
+rows mean.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dlt
+import duckdb
 from dlt.destinations.sql_client import SqlClientBase
 
-from ingestion.tables import RawTable
+from ingestion import config
+from ingestion.config import SettingsError
+from ingestion.tables import LOAD_AUDIT, RawTable
 from ingestion.wire import batches
 
 # dlt sets them on every row that is loaded; `_dlt_id`, the hash of a version, stays with the row.
 SET_BY_DLT = frozenset({"_dlt_load_id", "_dlt_valid_from", "_dlt_valid_to"})
+
+
+def latest_as_of() -> datetime | None:
+    """The latest instant that a load of the data folder called now; None before the first load."""
+    path = config.warehouse_path()
+    if not path.exists():
+        return None
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            schemas = connection.execute(
+                "select table_schema from information_schema.columns where table_schema like 'raw_%' "
+                "and table_name = ? and column_name = 'loaded_as_of' order by 1",
+                [LOAD_AUDIT.name],
+            ).fetchall()
+            loads = " union all ".join(f"select loaded_as_of from {schema}.{LOAD_AUDIT.name}" for (schema,) in schemas)
+            if not loads:
+                return None
+            found = connection.execute(f"select epoch_us(max(loaded_as_of)) from ({loads})").fetchall()[0][0]
+    except duckdb.IOException:
+        return None  # whoever holds the file stops what comes next, with a message of its own
+    return None if found is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=found)
+
+
+def refuse_going_back() -> None:
+    """Stop where now lies before what the data folder already knows: raw tables do not forget it.
+
+    Raises:
+        SettingsError: saying what to do.
+    """
+    now, latest = config.as_of(), latest_as_of()
+    if latest is not None and now < latest:
+        here, then = f"{now:%Y-%m-%dT%H:%M:%SZ}", f"{latest:%Y-%m-%dT%H:%M:%SZ}"
+        raise SettingsError(
+            f"now is {here}, and {config.data_dir()} was loaded as of {then}: what is known since then cannot be "
+            "forgotten. Set LIFECYCLE_DATA_DIR to another folder to look at the past, or LIFECYCLE_AS_OF to a later "
+            "instant."
+        )
 
 
 def current_versions(table: RawTable, keys: Sequence[Mapping[str, str]]) -> Iterator[dict[str, Any]]:

@@ -27,7 +27,7 @@ from predictions.maximum_likelihood import FitError
 from predictions.purchases import PurchaseModel
 from predictions.renewals import summarize_renewals
 from predictions.spend import GammaGamma
-from predictions.subscriptions import end_probability, fit_renewals
+from predictions.subscriptions import due_within, end_probability, expected_renewals, fit_renewals
 
 Array = NDArray[np.float64]
 
@@ -257,9 +257,35 @@ class Backtest:
     skipped: dict[pd.Timestamp, str]
 
 
+class Refits:
+    """A purchase model as it would have been fitted at earlier cut-offs, each fit made once."""
+
+    def __init__(self, purchases: pd.DataFrame, model: type[PurchaseModel]) -> None:
+        self.purchases = purchases
+        self.model = model
+        self._found: dict[pd.Timestamp, PurchaseModel | FitError] = {}
+
+    def at(self, cutoff: pd.Timestamp) -> tuple[pd.DataFrame, Histories, PurchaseModel]:
+        """Customers known at a cut-off, their histories, and the model of them.
+
+        Raises:
+            FitError: see `PurchaseModel.fit`.
+        """
+        customers = summarize(self.purchases, cutoff)
+        histories = Histories.of(customers["frequency"], customers["recency_days"], customers["age_days"])
+        if cutoff not in self._found:
+            try:
+                self._found[cutoff] = self.model.fit(histories)
+            except FitError as error:
+                self._found[cutoff] = error
+        found = self._found[cutoff]
+        if isinstance(found, FitError):
+            raise found
+        return customers, histories, found
+
+
 def backtest_purchases(
-    purchases: pd.DataFrame,
-    model: type[PurchaseModel],
+    refits: Refits,
     at: list[pd.Timestamp],
     horizon_days: int,
     observed_until: pd.Timestamp,
@@ -267,12 +293,13 @@ def backtest_purchases(
 ) -> Backtest:
     """Forecast purchases, and whether there are any, at each cut-off, from the purchases before it.
 
-    The naive rule: the next window will be as the last one of the same length (as many purchases; for the probability,
-    the rates with which buyers and non-buyers of the last window stayed away one window earlier).
+    The naive rule: the next window will be as the last one of the same length. It repeats repeat purchases only: the
+    model says nothing of people who are still to come, and nobody buys for the first time twice. Where the data before
+    a cut-off are shorter than the window, they go on at their pace. For the probability it takes the rates with which
+    buyers and non-buyers of the last window, new ones included, stayed away one window earlier.
 
     Args:
-        purchases: customer_id, purchased_on, amount; see `histories.summarize`.
-        model: refitted at each cut-off.
+        refits: of purchases as in `histories.summarize`; the model is refitted at each cut-off.
         at: cut-offs, see `cutoffs`.
         horizon_days: of the windows.
         observed_until: the first day that is not in the data.
@@ -288,20 +315,19 @@ def backtest_purchases(
     """
     _assert_closed(at, horizon_days, observed_until)
     horizon = pd.Timedelta(days=horizon_days)
-    days = purchases[["customer_id", "purchased_on"]].drop_duplicates().assign(purchases=1.0)
+    days = refits.purchases[["customer_id", "purchased_on"]].drop_duplicates().assign(purchases=1.0)
+    repeats = _repeats(days)
     frames, skipped = [], {}
     for cutoff in at:
-        customers = summarize(purchases, cutoff)
+        try:
+            customers, histories, fitted = refits.at(cutoff)
+        except FitError as error:
+            skipped[cutoff] = str(error)
+            continue
         counts = [
             _sum_in(days, "purchases", customers.index, start, start + horizon)
             for start in (cutoff - 2 * horizon, cutoff - horizon, cutoff)
         ]
-        histories = Histories.of(customers["frequency"], customers["recency_days"], customers["age_days"])
-        try:
-            fitted = model.fit(histories)
-        except FitError as error:
-            skipped[cutoff] = str(error)
-            continue
         tail = (1 - confidence) / 2
         lower, upper = fitted.purchase_quantiles(histories, horizon_days, [tail, 1 - tail])
         # What the last window says of the next one, learnt from the one before it.
@@ -319,7 +345,8 @@ def backtest_purchases(
                     "cutoff_at": cutoff,
                     "purchases": counts[2],
                     "forecast_purchases": fitted.expected_purchases(histories, horizon_days),
-                    "naive_purchases": counts[1],
+                    "naive_purchases": _sum_in(repeats, "purchases", customers.index, cutoff - horizon, cutoff)
+                    * _pace(days["purchased_on"].min(), cutoff, horizon),
                     "purchases_lower": lower,
                     "purchases_upper": upper,
                     "no_purchase": counts[2] == 0,
@@ -330,7 +357,13 @@ def backtest_purchases(
         )
     rows = _stacked(frames)
     scores = [
-        {"model": model.name, "target": target, "cutoff_at": cutoff, "horizon_days": horizon_days, **asdict(result)}
+        {
+            "model": refits.model.name,
+            "target": target,
+            "cutoff_at": cutoff,
+            "horizon_days": horizon_days,
+            **asdict(result),
+        }
         for cutoff, part in _by_cutoff(rows)
         for target, result in (
             (
@@ -358,20 +391,15 @@ def backtest_purchases(
     return Backtest(rows, pd.DataFrame(scores), skipped)
 
 
-def backtest_value(
-    purchases: pd.DataFrame,
-    model: type[PurchaseModel],
-    at: list[pd.Timestamp],
-    horizon_days: int,
-    observed_until: pd.Timestamp,
-) -> Backtest:
+def backtest_value(refits: Refits, at: list[pd.Timestamp], horizon_days: int, observed_until: pd.Timestamp) -> Backtest:
     """Forecast what customers spend, at each cut-off, from the purchases before it.
 
-    The naive rule: everybody spends what they spent in the last window of the same length.
+    The naive rule: everybody spends what their repeat purchases of the last window of the same length brought, at the
+    pace of `backtest_purchases`.
 
     Args:
-        purchases, model, at, horizon_days, observed_until: see `backtest_purchases`. Amounts are those known today: a
-            refund that came after a cut-off lowers the purchase before it, for model, naive rule and outcome alike.
+        refits, at, horizon_days, observed_until: see `backtest_purchases`. Amounts are those known today: a refund that
+            came after a cut-off lowers the purchase before it, for model, naive rule and outcome alike.
 
     Returns:
         Scores of the target `value` (`AmountScores`); rows: customer_id, cutoff_at, value, forecast_value, naive_value.
@@ -382,14 +410,13 @@ def backtest_value(
     """
     _assert_closed(at, horizon_days, observed_until)
     horizon = pd.Timedelta(days=horizon_days)
-    priced = purchases.assign(unpriced=purchases["amount"].isna().astype(float))
+    priced = refits.purchases.assign(unpriced=refits.purchases["amount"].isna().astype(float))
+    repeats = _repeats(priced)
     frames, skipped = [], {}
     for cutoff in at:
-        customers = summarize(purchases, cutoff)
-        histories = Histories.of(customers["frequency"], customers["recency_days"], customers["age_days"])
-        amount = customers["repeat_amount"].to_numpy(dtype=float)
         try:
-            fitted = model.fit(histories)
+            customers, histories, fitted = refits.at(cutoff)
+            amount = customers["repeat_amount"].to_numpy(dtype=float)
             spend = GammaGamma.fit(histories.frequency, amount)
         except FitError as error:
             skipped[cutoff] = str(error)
@@ -401,7 +428,8 @@ def backtest_value(
                 "cutoff_at": cutoff,
                 "value": _sum_in(priced, "amount", customers.index, cutoff, cutoff + horizon),
                 "forecast_value": expected * spend.expected_amount(histories.frequency, amount),
-                "naive_value": _sum_in(priced, "amount", customers.index, cutoff - horizon, cutoff),
+                "naive_value": _sum_in(repeats, "amount", customers.index, cutoff - horizon, cutoff)
+                * _pace(priced["purchased_on"].min(), cutoff, horizon),
             }
         )
         is_priced = _sum_in(priced, "unpriced", customers.index, cutoff - horizon, cutoff + horizon) == 0
@@ -409,7 +437,7 @@ def backtest_value(
     rows = _stacked(frames)
     scores = [
         {
-            "model": f"{model.name}_gamma_gamma",
+            "model": f"{refits.model.name}_gamma_gamma",
             "target": "value",
             "cutoff_at": cutoff,
             "horizon_days": horizon_days,
@@ -427,10 +455,11 @@ def backtest_subscriptions(
     observed_until: pd.Timestamp,
     minimums: Minimums | None = None,
 ) -> Backtest:
-    """Forecast which subscribers end, at each cut-off, from their renewals before it.
+    """Forecast which subscribers end, and what they renew, at each cut-off, from their renewals before it.
 
-    The naive rule: subscribers with the same billing period end as often as in the last window. Both know whose end was
-    already certain at the cut-off.
+    The naive rule: subscribers with the same billing period end as often as in the last window, and each of them renews
+    as many months as in it (at the pace of `backtest_purchases`). Both know whose end was already certain at the
+    cut-off.
 
     Args:
         spells: see `renewals.summarize_renewals`. Whose end was certain is told by what is known today: an end that
@@ -439,8 +468,9 @@ def backtest_subscriptions(
         minimums: what a billing period must have at a cut-off to be forecast there, see `gates.enough_subscribers`.
 
     Returns:
-        Scores of the target `subscription_end` (`ProbabilityScores`); rows: subscriber_id, cutoff_at, is_ended,
-        end_probability, naive_end_probability.
+        Scores of the targets `subscription_end` (`ProbabilityScores`) and `renewals` (`AmountScores`, in months that
+        are renewed: what a subscription brings is its recurring revenue in each); rows: subscriber_id, cutoff_at,
+        is_ended, end_probability, naive_end_probability, renewed_months, forecast_months, naive_months.
 
     Raises:
         ValueError: for a cut-off whose window has not closed.
@@ -449,7 +479,9 @@ def backtest_subscriptions(
     horizon = pd.Timedelta(days=horizon_days)
     frames, skipped = [], {}
     for cutoff in at:
-        now, before = summarize_renewals(spells, cutoff), summarize_renewals(spells, cutoff - horizon)
+        now, before, after = (
+            summarize_renewals(spells, instant) for instant in (cutoff, cutoff - horizon, cutoff + horizon)
+        )
         judged, reasons = [], []
         for months, known in now.groupby("billing_months"):
             decision = enough_subscribers(known, minimums)
@@ -465,6 +497,7 @@ def backtest_subscriptions(
             past = before[(before["billing_months"] == months) & before["is_current"] & ~before["is_ending"]]
             rate = float(_ends_in(spells, past, cutoff - horizon, cutoff).mean()) if len(past) else 0.5
             probability = end_probability(model, current, cutoff, horizon_days)
+            due = due_within(current, cutoff, horizon_days)
             judged.append(
                 pd.DataFrame(
                     {
@@ -473,6 +506,11 @@ def backtest_subscriptions(
                         "is_ended": _ends_in(spells, current, cutoff, cutoff + horizon),
                         "end_probability": probability,
                         "naive_end_probability": np.where(current["is_ending"], probability, rate),
+                        "renewed_months": np.minimum(_renewals_made(_same(after, current), now), due) * months,
+                        "forecast_months": expected_renewals(model, current, cutoff, horizon_days) * months,
+                        "naive_months": np.where(current["is_ending"], 0.0, _renewals_made(current, before))
+                        * months
+                        * _pace(spells["observed_from_at"].min(), cutoff, horizon),
                     }
                 )
             )
@@ -483,16 +521,26 @@ def backtest_subscriptions(
     scores = [
         {
             "model": "sbg",
-            "target": "subscription_end",
+            "target": target,
             "cutoff_at": cutoff,
             "horizon_days": horizon_days,
-            **asdict(
-                score_probabilities(
-                    part["end_probability"], part["is_ended"], part["naive_end_probability"], part["subscriber_id"]
-                )
-            ),
+            **asdict(result),
         }
         for cutoff, part in _by_cutoff(rows)
+        for target, result in (
+            (
+                "subscription_end",
+                score_probabilities(
+                    part["end_probability"], part["is_ended"], part["naive_end_probability"], part["subscriber_id"]
+                ),
+            ),
+            (
+                "renewals",
+                score_amounts(
+                    part["forecast_months"], part["renewed_months"], part["naive_months"], part["subscriber_id"]
+                ),
+            ),
+        )
     ]
     return Backtest(rows, pd.DataFrame(scores), skipped)
 
@@ -567,6 +615,30 @@ def _sum_in(rows: pd.DataFrame, column: str, customers: pd.Index, start: pd.Time
     """What each customer's purchases in [start, end) have in a column, summed, shape (n,); 0 without any."""
     window = rows[(rows["purchased_on"] >= start) & (rows["purchased_on"] < end)]
     return window.groupby("customer_id")[column].sum().reindex(customers, fill_value=0).to_numpy(dtype=float)
+
+
+def _pace(first: pd.Timestamp, cutoff: pd.Timestamp, horizon: pd.Timedelta) -> float:
+    """How much longer a window is than the data that lie in the one before a cut-off: at least 1."""
+    return horizon / min(max(cutoff - first, pd.Timedelta(days=1)), horizon)
+
+
+def _repeats(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows after each customer's first day."""
+    return rows[rows["purchased_on"] > rows.groupby("customer_id")["purchased_on"].transform("min")]
+
+
+def _same(summary: pd.DataFrame, subscribers: pd.DataFrame) -> pd.DataFrame:
+    """The rows of another summary of the same subscribers, in their order."""
+    keys = ["subscriber_id", "billing_months"]
+    return subscribers[keys].merge(summary, how="left", on=keys)
+
+
+def _renewals_made(subscribers: pd.DataFrame, earlier: pd.DataFrame) -> Array:
+    """How many renewals subscribers have made since an earlier summary, shape (n,); not those before we knew them."""
+    keys = ["subscriber_id", "billing_months"]
+    known = earlier.set_index(keys)["renewals_made"].reindex(pd.MultiIndex.from_frame(subscribers[keys]))
+    made, entered = (subscribers[name].to_numpy(dtype=float) for name in ("renewals_made", "entered"))
+    return np.asarray(made - np.where(known.isna(), entered, known))
 
 
 def _ends_in(

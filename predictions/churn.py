@@ -112,6 +112,9 @@ def check_features(features: pd.DataFrame) -> pd.DataFrame:
     return checked
 
 
+_MISSING = "missingindicator_"
+
+
 @dataclass(frozen=True)
 class ChurnModel:
     """A fitted and calibrated model; `fit` makes it.
@@ -121,6 +124,9 @@ class ChurnModel:
         slope, intercept: of the calibration of the log-odds.
         columns: the feature behind each column that the regression reads.
         fitted_cutoffs, calibrated_cutoff: which cut-offs taught what.
+        parameters: one row each: parameter, estimate, standard_error, observation_count. Coefficients are of the
+            standardised features, those of what was missing end in `_is_missing`. Errors are from the observed
+            information of the penalised likelihood, and take the rows of one person to be independent.
     """
 
     steps: Pipeline
@@ -129,6 +135,7 @@ class ChurnModel:
     columns: tuple[str, ...]
     fitted_cutoffs: tuple[pd.Timestamp, ...]
     calibrated_cutoff: pd.Timestamp
+    parameters: pd.DataFrame
 
     @classmethod
     def fit(cls, features: pd.DataFrame, is_churned: pd.Series, cutoffs: pd.Series, horizon_days: float) -> ChurnModel:
@@ -166,13 +173,26 @@ class ChurnModel:
         score = steps.decision_function(checked[is_latest]).reshape(-1, 1)
         calibration = LogisticRegression(C=np.inf, max_iter=1000).fit(score, outcome[is_latest])
         names = steps[:-1].get_feature_names_out()
+        regression = steps[-1]
+        fitted = _parameters(
+            [*(f"{n.removeprefix(_MISSING)}_is_missing" if n.startswith(_MISSING) else n for n in names), "intercept"],
+            [*regression.coef_[0], regression.intercept_[0]],
+            np.asarray(steps[:-1].transform(checked[is_early])),
+            penalty=1 / regression.C,
+        )
+        calibrated = _parameters(
+            ["calibration_slope", "calibration_intercept"],
+            [calibration.coef_[0, 0], calibration.intercept_[0]],
+            score,
+        )
         return cls(
             steps=steps,
             slope=float(calibration.coef_[0, 0]),
             intercept=float(calibration.intercept_[0]),
-            columns=tuple(str(name).removeprefix("missingindicator_") for name in names),
+            columns=tuple(str(name).removeprefix(_MISSING) for name in names),
             fitted_cutoffs=tuple(sorted(set(cutoffs[is_early]))),
             calibrated_cutoff=latest,
+            parameters=pd.concat([fitted, calibrated], ignore_index=True),
         )
 
     def probability(self, features: pd.DataFrame) -> NDArray[np.float64]:
@@ -232,6 +252,21 @@ class ChurnModel:
             }
         )
         return result[result["contribution"] >= LEAST_CONTRIBUTION].reset_index(drop=True)
+
+
+def _parameters(names: list[str], values: list[float], rows: NDArray[np.float64], penalty: float = 0.0) -> pd.DataFrame:
+    """Parameters of a logistic regression, the intercept last, with standard errors; rows of shape (n, k - 1).
+
+    The information is X' diag(p (1 - p)) X, and the penalty on every coefficient but the intercept.
+    """
+    design = np.column_stack([rows, np.ones(len(rows))])
+    probability = 1 / (1 + np.exp(-(design @ np.asarray(values))))
+    information = design.T @ (design * (probability * (1 - probability))[:, None])
+    information += np.diag([penalty] * (len(names) - 1) + [0.0])
+    errors = np.sqrt(np.diag(np.linalg.pinv(information, hermitian=True)))
+    return pd.DataFrame(
+        {"parameter": names, "estimate": values, "standard_error": errors, "observation_count": len(rows)}
+    )
 
 
 def _signed_log(values: pd.DataFrame) -> pd.DataFrame:

@@ -1,10 +1,12 @@
-"""May a prediction be shown? Minimums of data, and a backtest that beats the naive rule; otherwise the reason why not.
+"""May a prediction be shown? Minimums of data, a backtest over the same horizon that beats the naive rule, and totals
+that were right; otherwise the reason why not.
 
 Belongs here: the decision. Does not: the backtest (`backtest`), the columns that are nulled (`dbt_project/`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,9 +119,7 @@ def beats_naive(scores: pd.DataFrame, target: str, errors: float = 1.0) -> Decis
         errors: by how many standard errors of the difference the model must be better; an advantage within them may be
             luck.
     """
-    if scores.empty:
-        return Decision((f"{target}: no backtest could be run",))
-    row = scores[(scores["target"] == target) & scores["cutoff_at"].isna()]
+    row = scores if scores.empty else scores[(scores["target"] == target) & scores["cutoff_at"].isna()]
     if row.empty:
         return Decision((f"{target}: no backtest could be run",))
     difference, error = float(row["difference"].iloc[0]), float(row["difference_error"].iloc[0])
@@ -129,3 +129,46 @@ def beats_naive(scores: pd.DataFrame, target: str, errors: float = 1.0) -> Decis
         skill = float(row["skill"].iloc[0])
         return Decision((f"{target}: not shown to beat the naive rule (skill {skill:.1%}, in the backtest)",))
     return Decision()
+
+
+def is_judged(scores: pd.DataFrame, target: str, horizon_days: int, skipped: Mapping[pd.Timestamp, str]) -> Decision:
+    """Whether windows as long as the forecast have closed and were judged: a year is not foretold on three months.
+
+    Args:
+        scores: of `backtest.Backtest`.
+        target: whose predictions are to be shown.
+        horizon_days: over which they reach.
+        skipped: of `backtest.Backtest`: cut-offs that could not be judged; the latest is given, with its reason.
+    """
+    if not scores.empty and (scores["target"] == target).any():
+        return Decision()
+    if skipped:
+        latest = max(skipped)
+        why = f"{latest:%Y-%m-%d}: {skipped[latest]}"
+        return Decision((f"{target}: no forecast over {horizon_days} days could be checked yet ({why})",))
+    since = f"fewer than {horizon_days} days have passed since there was enough data"
+    return Decision((f"{target}: no forecast over {horizon_days} days could be checked yet, as {since}",))
+
+
+def right_in_total(scores: pd.DataFrame, target: str, most: float, windows: int) -> Decision:
+    """Whether the totals that were forecast for the last closed windows came about as forecast.
+
+    Args:
+        scores: of `backtest.Backtest`.
+        target: a target with totals.
+        most: by which share a total may be off.
+        windows: how many of the latest cut-offs are asked; each of them has to be right, since one that is too high
+            makes up for none that is too low.
+    """
+    if scores.empty:
+        return Decision()
+    judged = scores[(scores["target"] == target) & scores["cutoff_at"].notna()].sort_values("cutoff_at").tail(windows)
+    off = judged["bias_rate"].abs().fillna(np.inf)  # nothing came: there is no share of it
+    if not (off > most).any():
+        return Decision()
+    worst = judged.loc[off.idxmax()]
+    foretold = f"{target}: the total foretold on {worst['cutoff_at']:%Y-%m-%d} for {worst['horizon_days']:.0f} days"
+    if not worst["actual_total"] > 0:
+        return Decision((f"{foretold} was above nothing, which came",))
+    side = "above" if worst["bias_rate"] > 0 else "below"
+    return Decision((f"{foretold} was {abs(worst['bias_rate']):.0%} {side} what came, at most {most:.0%} is shown",))

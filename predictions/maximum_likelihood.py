@@ -58,6 +58,17 @@ class Estimate:
     def as_dict(self) -> dict[str, float]:
         return {name: float(value) for name, value in zip(self.names, self.values, strict=True)}
 
+    def standard_errors(self) -> dict[str, float]:
+        """Standard error of each parameter, in its own unit; NaN for those that are held.
+
+        By the delta method from that of its logarithm: value × error of the logarithm.
+        """
+        errors = self.values * np.sqrt(np.diag(self.covariance))
+        return {
+            name: float("nan") if name in self.held else float(error)
+            for name, error in zip(self.names, errors, strict=True)
+        }
+
     def intervals(self, confidence: float = 0.95) -> dict[str, tuple[float, float]]:
         """Wald intervals of the parameters, symmetric on the logarithmic scale on which they are estimated."""
         spread = np.exp(norm.ppf((1 + confidence) / 2) * np.sqrt(np.diag(self.covariance)))

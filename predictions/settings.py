@@ -19,13 +19,15 @@ class Settings:
 
     Attributes:
         purchase_model: key of `purchases.MODELS`.
-        value_horizon_days: over which value is expected.
+        value_horizon_days: over which value is expected, where windows as long have been judged.
         yearly_discount_rate: of that value.
         inactive_days: churn is no purchase, or the end of a subscription, within them; length of the backtests'
-            windows.
+            windows; value is expected over them too.
         confidence: of every interval.
         cutoff_count, cutoff_step_days: cut-offs before today, and the days between them.
         warm_up_days: of purchases before the first cut-off of a backtest.
+        bias_rate_maximum: by which share of what came a total may have been off, to be shown.
+        bias_window_count: in each of how many windows that closed last.
         minimum_buyers, minimum_history_days, minimum_recent_days, minimum_frequent_buyers, minimum_subscribers,
             minimum_losses: see `gates.Minimums`.
     """
@@ -38,6 +40,8 @@ class Settings:
     cutoff_count: int
     cutoff_step_days: int
     warm_up_days: int
+    bias_rate_maximum: float
+    bias_window_count: int
     minimum_buyers: int
     minimum_history_days: int
     minimum_recent_days: int
@@ -61,10 +65,22 @@ class Settings:
             raise ValueError(f"setting `predictions`: purchase_model is one of {', '.join(MODELS)}")
         if not 0 < settings.confidence < 1:
             raise ValueError("setting `predictions`: confidence lies between 0 and 1")
-        for name in ("value_horizon_days", "inactive_days", "cutoff_step_days"):
+        if not settings.bias_rate_maximum > 0:
+            raise ValueError("setting `predictions`: bias_rate_maximum is above 0")
+        for name in ("value_horizon_days", "inactive_days", "cutoff_step_days", "bias_window_count"):
             if getattr(settings, name) < 1:
                 raise ValueError(f"setting `predictions`: {name} is at least 1")
         return settings
+
+    @property
+    def short_term_days(self) -> int:
+        """The horizon over which value is expected besides: evidence of it comes a year earlier."""
+        return min(self.inactive_days, self.value_horizon_days)
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """Every length of the windows that purchases and renewals are judged over, each once."""
+        return tuple(sorted({self.inactive_days, self.value_horizon_days}))
 
     @property
     def minimums(self) -> Minimums:

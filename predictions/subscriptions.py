@@ -166,11 +166,21 @@ def end_probability(model: ShiftedBetaGeometric, subscribers: pd.DataFrame, at: 
 
     Where the end is certain, it comes with the next renewal: 1 if that falls due within the days, else 0.
     """
-    ahead = _due_within(subscribers, at, days)
+    ahead = due_within(subscribers, at, days)
     leaves = 1 - model.still_there(
         subscribers["renewals_made"].to_numpy(), ahead, losses=subscribers["losses"].to_numpy()
     )
     return np.where(subscribers["is_ending"].to_numpy(), (ahead > 0).astype(float), leaves)
+
+
+def expected_renewals(model: ShiftedBetaGeometric, subscribers: pd.DataFrame, at: pd.Timestamp, days: float) -> Array:
+    """How many renewals a current subscriber is expected to make within so many days, shape (n,); 0 once it ends."""
+    made, losses = subscribers["renewals_made"].to_numpy(), subscribers["losses"].to_numpy()
+    due = due_within(subscribers, at, days)
+    total = np.zeros(len(subscribers))
+    for ahead in range(1, int(due.max(initial=0)) + 1):
+        total += np.where(ahead <= due, model.still_there(made, ahead, losses), 0.0)
+    return np.where(subscribers["is_ending"].to_numpy(), 0.0, total)
 
 
 def score_subscribers(
@@ -202,8 +212,8 @@ def score_subscribers(
     made, losses = subscribers["renewals_made"].to_numpy(), subscribers["losses"].to_numpy()
     months = subscribers["billing_months"].to_numpy(dtype=float)
     is_ending = subscribers["is_ending"].to_numpy()
-    ahead = _due_within(subscribers, at, end_days)
-    payments = _due_within(subscribers, at, horizon_days)
+    ahead = due_within(subscribers, at, end_days)
+    payments = due_within(subscribers, at, horizon_days)
     yearly = 1 + yearly_discount_rate
     until_next = (subscribers["next_due_at"] - at).to_numpy() / np.timedelta64(1, "D")
     each_payment = subscribers["mrr_amount"].to_numpy(dtype=float) * months * yearly ** (-until_next / DAYS_IN_YEAR)
@@ -240,7 +250,7 @@ def score_subscribers(
     return pd.DataFrame(columns, index=subscribers.index)
 
 
-def _due_within(subscribers: pd.DataFrame, at: pd.Timestamp, days: float) -> Counts:
+def due_within(subscribers: pd.DataFrame, at: pd.Timestamp, days: float) -> Counts:
     """How many renewals of current subscribers fall due in the days after an instant, shape (n,)."""
     anchor = subscribers["anchor_at"].to_numpy(dtype="datetime64[us]")
     months = subscribers["billing_months"].to_numpy()

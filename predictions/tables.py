@@ -12,18 +12,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from predictions import backtest, gates, reasons, value
 from predictions.churn import FEATURE_NAMES, FEATURES, ChurnModel
 from predictions.gates import Decision
 from predictions.histories import Histories, summarize
 from predictions.leakage import assert_known_before, expire
-from predictions.maximum_likelihood import FitError
+from predictions.maximum_likelihood import Estimate, FitError
 from predictions.purchases import MODELS
 from predictions.renewals import summarize_renewals
 from predictions.settings import Settings
 from predictions.spend import GammaGamma
-from predictions.subscriptions import fit_renewals, score_subscribers
+from predictions.subscriptions import ShiftedBetaGeometric, fit_renewals, score_subscribers
 from predictions.survival import survival_curves
 
 # Backtests refit at every cut-off: more subjects than this would cost minutes and change no score that is shown.
@@ -42,17 +43,71 @@ def _with_interval(*names: str) -> list[str]:
 
 
 _PROBABILITY_COLUMNS = [*_with_interval("alive_probability", "no_purchase_probability"), "no_purchase_band"]
+# Of each horizon, with its prefix.
 _COUNT_COLUMNS = [*_with_interval("expected_purchases"), "purchases_lower", "purchases_upper"]
-_VALUE_COLUMNS = _with_interval("expected_purchase_amount", "predicted_value")
-_SUBSCRIBER_COLUMNS = [*_with_interval("end_probability", "expected_renewals", "predicted_value"), "end_band"]
+_VALUE_COLUMNS = _with_interval("predicted_value")
+_AMOUNT_COLUMNS = _with_interval("expected_purchase_amount")
+_END_COLUMNS = [*_with_interval("end_probability"), "end_band"]
+_RENEWAL_COLUMNS = _with_interval("expected_renewals", "predicted_value")
+SHORT_TERM = "short_term_"
+
+# A target and the days over which it is foretold: each horizon is judged, and shown, by itself.
+Judged = tuple[str, int]
+
+
+_PARAMETER_COLUMNS = [
+    *("evaluated_as_of", "model", "billing_months", "parameter", "estimate", "standard_error"),
+    *("estimate_lower", "estimate_upper", "is_held", "observation_count", "log_likelihood"),
+]
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """The parameters of a night's models, as rows."""
+
+    as_of: pd.Timestamp
+    confidence: float
+    rows: list[dict[str, Any]]
+
+    def add(self, model: str, estimate: Estimate | None, billing_months: float | None = None) -> None:
+        """A model of few parameters, estimated on their logarithms."""
+        assert estimate is not None  # nothing but fitted models comes here
+        intervals, errors = estimate.intervals(self.confidence), estimate.standard_errors()
+        for name, found in estimate.as_dict().items():
+            is_held = name in estimate.held
+            lower, upper = (np.nan, np.nan) if is_held else intervals[name]
+            self._add(
+                model,
+                name,
+                (found, errors[name], lower, upper),
+                estimate.observations,
+                billing_months=billing_months,
+                is_held=is_held,
+                log_likelihood=estimate.log_likelihood,
+            )
+
+    def add_churn(self, model: ChurnModel) -> None:
+        """The coefficients of the churn model, and its calibration."""
+        z = norm.ppf((1 + self.confidence) / 2)
+        for row in model.parameters.itertuples():
+            spread = z * row.standard_error
+            found = (row.estimate, row.standard_error, row.estimate - spread, row.estimate + spread)
+            self._add("churn_logistic", str(row.parameter), found, int(row.observation_count))
+
+    def _add(
+        self, model: str, parameter: str, found: tuple[float, float, float, float], observations: int, **more: Any
+    ) -> None:
+        row = {"evaluated_as_of": self.as_of, "model": model, "parameter": parameter, "is_held": False, **more}
+        row |= dict(zip(("estimate", "standard_error", "estimate_lower", "estimate_upper"), found, strict=True))
+        self.rows.append({**row, "observation_count": observations})
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables of one night, by name, and what may be shown, by target."""
+    """The tables of one night, by name, and what may be shown, by target and horizon."""
 
     frames: dict[str, pd.DataFrame]
-    decisions: dict[str, Decision]
+    decisions: dict[Judged, Decision]
 
 
 def predict(
@@ -77,39 +132,57 @@ def predict(
         settings: see `Settings`.
 
     Returns:
-        customer_predictions, subscriber_predictions, churn_scores, survival_curves, prediction_backtest. What may not
-        be shown is null, with the reason beside it.
+        customer_predictions, subscriber_predictions, churn_scores, survival_curves, prediction_backtest,
+        fitted_parameters. What may not be shown is null, with the reason beside it; what was not fitted has no
+        parameters.
 
     Raises:
         LeakageError: when a feature knows something from its cut-off or after: then nothing is predicted at all.
     """
     today = as_of.normalize()
     data = gates.enough_data(purchases, today, settings.minimums)
-    past = _backtest_purchases(purchases, today, settings)
-    value_past = _backtest_value(purchases, today, settings)
+    refits = backtest.Refits(_sample(purchases, "customer_id"), MODELS[settings.purchase_model])
+    counts = {days: _backtest_purchases(refits, purchases, today, settings, days) for days in settings.horizons}
+    values = {days: _backtest_value(refits, purchases, today, settings, days) for days in settings.horizons}
+    renewals = {days: _backtest_subscriptions(spells, today, settings, days) for days in settings.horizons}
     churn, churn_past = _churn_parts(features, settings)
-    subscription_past = _backtest_subscriptions(spells, today, settings)
 
-    purchases_decision = data & gates.beats_naive(past.scores, "purchases")
+    inactive = settings.inactive_days
+    ends = gates.has_subscribers(spells)
+    if ends.is_shown:
+        ends = gates.beats_naive(renewals[inactive].scores, "subscription_end")
     decisions = {
-        "purchases": purchases_decision,
-        "value": purchases_decision & gates.beats_naive(value_past.scores, "value"),
-        "no_purchase": data & gates.beats_naive(past.scores, "no_purchase"),
-        "churn": data & gates.beats_naive(churn_past.scores, "churn"),
-        "subscription_end": gates.has_subscribers(spells)
-        & gates.beats_naive(subscription_past.scores, "subscription_end"),
+        ("no_purchase", inactive): data & gates.beats_naive(counts[inactive].scores, "no_purchase"),
+        ("churn", inactive): data & gates.beats_naive(churn_past.scores, "churn"),
+        ("subscription_end", inactive): ends,
     }
-    customers, decisions = _customer_predictions(purchases, as_of, settings, decisions)
-    churn_scores, decisions = _churn_scores(churn, settings, decisions)
-    subscribers = _subscriber_predictions(spells, as_of, settings, decisions["subscription_end"])
+    for days in settings.horizons:
+        decisions["purchases", days] = data & _earned(counts[days], "purchases", days, settings)
+        decisions["value", days] = decisions["purchases", days]
+        if len(counts[days].scores):  # else the reason is the same
+            decisions["value", days] &= _earned(values[days], "value", days, settings)
+        # Without anybody who pays there is one reason, not three.
+        decisions["renewals", days] = (
+            ends & _earned(renewals[days], "renewals", days, settings)
+            if gates.has_subscribers(spells).is_shown
+            else ends
+        )
+    fitted = _Fitted(as_of, settings.confidence, [])
+    customers, decisions = _customer_predictions(purchases, as_of, settings, decisions, fitted)
+    churn_scores, decisions = _churn_scores(churn, settings, decisions, fitted)
+    subscribers = _subscriber_predictions(spells, as_of, settings, decisions, fitted)
     judged = [
-        _backtest_rows(tested, target, model, subject, as_of, settings, decisions)
-        for tested, target, model, subject in (
-            (past, "purchases", settings.purchase_model, "customer_id"),
-            (value_past, "value", f"{settings.purchase_model}_gamma_gamma", "customer_id"),
-            (past, "no_purchase", settings.purchase_model, "customer_id"),
-            (churn_past, "churn", "churn_logistic", "person_id"),
-            (subscription_past, "subscription_end", "sbg", "subscriber_id"),
+        _backtest_rows(tested, target, days, model, subject, as_of, decisions)
+        for tested, target, days, model, subject in (
+            *((counts[days], "purchases", days, settings.purchase_model, "customer_id") for days in settings.horizons),
+            *(
+                (values[days], "value", days, f"{settings.purchase_model}_gamma_gamma", "customer_id")
+                for days in settings.horizons
+            ),
+            (counts[inactive], "no_purchase", inactive, settings.purchase_model, "customer_id"),
+            (churn_past, "churn", inactive, "churn_logistic", "person_id"),
+            (renewals[inactive], "subscription_end", inactive, "sbg", "subscriber_id"),
+            *((renewals[days], "renewals", days, "sbg", "subscriber_id") for days in settings.horizons),
         )
     ]
     frames = {
@@ -118,20 +191,27 @@ def predict(
         "churn_scores": churn_scores,
         "survival_curves": _survival(lifetimes, settings.confidence),
         "prediction_backtest": pd.DataFrame([row for rows in judged for row in rows]),
+        "fitted_parameters": pd.DataFrame(fitted.rows, columns=_PARAMETER_COLUMNS),
     }
     return Tables({name: frame.round(DECIMALS) for name, frame in frames.items()}, decisions)
+
+
+def _earned(past: backtest.Backtest, target: str, days: int, settings: Settings) -> Decision:
+    """Whether a backtest over the same days shows totals of a target to be worth showing."""
+    judged = gates.is_judged(past.scores, target, days, past.skipped)
+    if not judged.is_shown:
+        return judged
+    return gates.beats_naive(past.scores, target) & gates.right_in_total(
+        past.scores, target, settings.bias_rate_maximum, settings.bias_window_count
+    )
 
 
 _NOT_TESTED = backtest.Backtest(pd.DataFrame(), pd.DataFrame(), {})
 
 
-def _cutoffs(
-    first: pd.Timestamp, today: pd.Timestamp, settings: Settings, horizon_days: int | None = None
-) -> list[pd.Timestamp]:
+def _cutoffs(first: pd.Timestamp, today: pd.Timestamp, settings: Settings, days: int) -> list[pd.Timestamp]:
     """The latest cut-offs whose windows have closed; the settings say how many."""
-    found = backtest.cutoffs(
-        first, today, horizon_days or settings.inactive_days, settings.cutoff_step_days, settings.warm_up_days
-    )
+    found = backtest.cutoffs(first, today, days, settings.cutoff_step_days, settings.warm_up_days)
     return found[-settings.cutoff_count :]
 
 
@@ -146,144 +226,185 @@ def _sample(rows: pd.DataFrame, subject: str) -> pd.DataFrame:
 # ---- purchases and value
 
 
-def _backtest_purchases(purchases: pd.DataFrame, today: pd.Timestamp, settings: Settings) -> backtest.Backtest:
-    if purchases.empty:
-        return _NOT_TESTED
-    at = _cutoffs(purchases["purchased_on"].min(), today, settings)
-    model = MODELS[settings.purchase_model]
-    return backtest.backtest_purchases(_sample(purchases, "customer_id"), model, at, settings.inactive_days, today)
+def _purchase_cutoffs(
+    purchases: pd.DataFrame, today: pd.Timestamp, settings: Settings, days: int
+) -> list[pd.Timestamp]:
+    """Cut-offs of closed windows. A horizon longer than churn's stands only where it would have been shown then."""
+    at = _cutoffs(purchases["purchased_on"].min(), today, settings, days)
+    if days <= settings.inactive_days:
+        return at
+    return [cutoff for cutoff in at if gates.enough_data(purchases, cutoff, settings.minimums).is_shown]
 
 
-def _backtest_value(purchases: pd.DataFrame, today: pd.Timestamp, settings: Settings) -> backtest.Backtest:
-    """Judged over the forecast's own horizon once the data of that long ago would have allowed it; until then, less."""
+def _backtest_purchases(
+    refits: backtest.Refits, purchases: pd.DataFrame, today: pd.Timestamp, settings: Settings, days: int
+) -> backtest.Backtest:
     if purchases.empty:
         return _NOT_TESTED
-    first, horizon = purchases["purchased_on"].min(), settings.value_horizon_days
-    at = [
-        cutoff
-        for cutoff in _cutoffs(first, today, settings, horizon)
-        if gates.enough_data(purchases, cutoff, settings.minimums).is_shown
-    ]
-    if not at:
-        horizon = min(horizon, settings.inactive_days)
-        at = _cutoffs(first, today, settings, horizon)
-    return backtest.backtest_value(
-        _sample(purchases, "customer_id"), MODELS[settings.purchase_model], at, horizon, today
-    )
+    return backtest.backtest_purchases(refits, _purchase_cutoffs(purchases, today, settings, days), days, today)
+
+
+def _backtest_value(
+    refits: backtest.Refits, purchases: pd.DataFrame, today: pd.Timestamp, settings: Settings, days: int
+) -> backtest.Backtest:
+    if purchases.empty:
+        return _NOT_TESTED
+    return backtest.backtest_value(refits, _purchase_cutoffs(purchases, today, settings, days), days, today)
 
 
 def _customer_predictions(
-    purchases: pd.DataFrame, as_of: pd.Timestamp, settings: Settings, decisions: dict[str, Decision]
-) -> tuple[pd.DataFrame, dict[str, Decision]]:
+    purchases: pd.DataFrame,
+    as_of: pd.Timestamp,
+    settings: Settings,
+    decisions: dict[Judged, Decision],
+    parameters: _Fitted,
+) -> tuple[pd.DataFrame, dict[Judged, Decision]]:
     """Every customer's row; a fit that fails hides what depends on it."""
     # The day that has begun counts, so that whoever bought today is a customer too.
     customers = summarize(purchases, as_of.normalize() + pd.Timedelta(days=1))
-    scores = pd.DataFrame(index=customers.index, columns=[*_PROBABILITY_COLUMNS, *_COUNT_COLUMNS, *_VALUE_COLUMNS])
+    horizons = {"": settings.value_horizon_days, SHORT_TERM: settings.short_term_days}
+    of_horizon = {
+        (target, prefix): [f"{prefix}{name}" for name in names]
+        for prefix in horizons
+        for target, names in (("purchases", _COUNT_COLUMNS), ("value", _VALUE_COLUMNS))
+    }
+    columns = [*_PROBABILITY_COLUMNS, *_AMOUNT_COLUMNS, *(name for names in of_horizon.values() for name in names)]
+    scores = pd.DataFrame(index=customers.index, columns=columns)
     decisions = dict(decisions)
 
-    def fail(error: FitError, *targets: str) -> None:
-        for target in targets:
-            decisions[target] = decisions[target] & Decision((str(error),))
+    def is_shown(*targets: str) -> bool:
+        return any(decision.is_shown for (target, _), decision in decisions.items() if target in targets)
 
-    if any(decisions[target].is_shown for target in ("purchases", "value", "no_purchase")):
+    def fail(error: FitError, *targets: str) -> None:
+        for target, days in decisions:
+            if target in targets:
+                decisions[target, days] = decisions[target, days] & Decision((str(error),))
+
+    if is_shown("purchases", "value", "no_purchase"):
         histories = Histories.of(customers["frequency"], customers["recency_days"], customers["age_days"])
+        amounts = customers["repeat_amount"].to_numpy(dtype=float)
+        spend: GammaGamma | None = None
         try:
-            forecast = (
-                MODELS[settings.purchase_model]
-                .fit(histories, seed=SEED)
-                .forecast(
+            fitted = MODELS[settings.purchase_model].fit(histories, seed=SEED)
+        except FitError as error:
+            fail(error, "purchases", "value", "no_purchase")
+        else:
+            parameters.add(settings.purchase_model, fitted.estimate)
+            # Counts and probabilities need no amounts.
+            try:
+                spend = GammaGamma.fit(histories.frequency, amounts, seed=SEED)
+                parameters.add("gamma_gamma", spend.estimate)
+            except FitError as error:
+                fail(error, "value")
+            for prefix, days in horizons.items():
+                if prefix != SHORT_TERM and not decisions["purchases", days].is_shown:
+                    continue
+                forecast = fitted.forecast(
                     histories,
-                    settings.value_horizon_days,
+                    days,
                     settings.inactive_days,
                     value.continuous_rate(settings.yearly_discount_rate),
                     settings.confidence,
                 )
-            )
-        except FitError as error:
-            fail(error, "purchases", "value", "no_purchase")
-        else:
-            scores = value.purchase_columns(forecast, customers).reindex(columns=scores.columns)
-            # Counts and probabilities need no amounts.
-            try:
-                amounts = customers["repeat_amount"].to_numpy(dtype=float)
-                spend = GammaGamma.fit(histories.frequency, amounts, seed=SEED)
-                priced = value.value_columns(forecast, spend, customers, settings.confidence)
-                scores[priced.columns] = priced
-            except FitError as error:
-                fail(error, "value")
-    for target, columns in (
-        ("no_purchase", _PROBABILITY_COLUMNS),
-        ("purchases", _COUNT_COLUMNS),
-        ("value", _VALUE_COLUMNS),
-    ):
-        if not decisions[target].is_shown:
-            scores[columns] = None
+                found = value.purchase_columns(forecast, customers)
+                if spend is not None:
+                    found = found.join(value.value_columns(forecast, spend, customers, settings.confidence))
+                for name in found.columns:
+                    place = f"{prefix}{name}" if f"{prefix}{name}" in scores.columns else name
+                    scores[place] = found[name]
+    shown = {("no_purchase", ""): _PROBABILITY_COLUMNS, **of_horizon}
+    for (target, prefix), names in shown.items():
+        days = settings.inactive_days if target == "no_purchase" else horizons[prefix]
+        if not decisions[target, days].is_shown:
+            scores[names] = None
+    if not is_shown("value"):
+        scores[_AMOUNT_COLUMNS] = None
     numbers = [name for name in scores.columns if name != "no_purchase_band"]
     result = scores.astype(dict.fromkeys(numbers, float)).rename_axis("person_id").reset_index()
     result.insert(1, "predicted_as_of", as_of)
     for position, name in enumerate(
-        ("purchase_model", "value_horizon_days", "yearly_discount_rate", "inactive_days"), start=2
+        ("purchase_model", "value_horizon_days", "short_term_days", "yearly_discount_rate", "inactive_days"), start=2
     ):
         result.insert(position, name, getattr(settings, name))
-    for target in ("purchases", "value", "no_purchase"):
-        result[f"{target}_hidden_reason"] = decisions[target].reason
+    for prefix, days in horizons.items():
+        for target in ("purchases", "value"):
+            result[f"{prefix}{target}_hidden_reason"] = decisions[target, days].reason
+    result["no_purchase_hidden_reason"] = decisions["no_purchase", settings.inactive_days].reason
     return result, decisions
 
 
 # ---- subscriptions
 
 
-def _backtest_subscriptions(spells: pd.DataFrame, today: pd.Timestamp, settings: Settings) -> backtest.Backtest:
+def _backtest_subscriptions(
+    spells: pd.DataFrame, today: pd.Timestamp, settings: Settings, days: int
+) -> backtest.Backtest:
     billed = spells[spells["billing_months"].notna()]
     if billed.empty:
         return _NOT_TESTED
-    at = _cutoffs(billed["observed_from_at"].min(), today, settings)
-    return backtest.backtest_subscriptions(
-        _sample(billed, "subscriber_id"), at, settings.inactive_days, today, settings.minimums
-    )
+    at = _cutoffs(billed["observed_from_at"].min(), today, settings, days)
+    return backtest.backtest_subscriptions(_sample(billed, "subscriber_id"), at, days, today, settings.minimums)
 
 
 def _subscriber_predictions(
-    spells: pd.DataFrame, as_of: pd.Timestamp, settings: Settings, decision: Decision
+    spells: pd.DataFrame,
+    as_of: pd.Timestamp,
+    settings: Settings,
+    decisions: dict[Judged, Decision],
+    parameters: _Fitted,
 ) -> pd.DataFrame:
     """The row of everybody who pays for a subscription now."""
     people = spells[spells["ended_at"].isna()].sort_values("subscriber_id")
     result = people[["subscriber_id", "person_id", "billing_months"]].reset_index(drop=True)
     result["predicted_as_of"] = as_of
-    for name in ("value_horizon_days", "yearly_discount_rate", "inactive_days"):
+    for name in ("value_horizon_days", "short_term_days", "yearly_discount_rate", "inactive_days"):
         result[name] = getattr(settings, name)
-    numbers = ["renewals_made", *(name for name in _SUBSCRIBER_COLUMNS if name != "end_band")]
-    result[numbers] = np.nan
+    # Prefix and reason of what is shown by a decision of its own, with its columns and days.
+    parts = [("", "hidden_reason", "subscription_end", _END_COLUMNS, settings.inactive_days)] + [
+        (prefix, f"{prefix}value_hidden_reason", "renewals", _RENEWAL_COLUMNS, days)
+        for prefix, days in (("", settings.value_horizon_days), (SHORT_TERM, settings.short_term_days))
+    ]
+    result["renewals_made"] = np.nan
+    for prefix, reason, _, names, _ in parts:
+        result[[f"{prefix}{name}" for name in names if name != "end_band"]] = np.nan
+        result[reason] = "billed by less than a month"
     result["end_band"] = None
     result["is_ending"] = (people["ending_known_at"] <= as_of).to_numpy()
-    result["hidden_reason"] = "billed by less than a month"
     # What happens at the very instant of the refresh is part of it.
     known = summarize_renewals(spells[spells["billing_months"].notna()], as_of + pd.Timedelta(microseconds=1))
-    for _, same_period in known.groupby("billing_months"):
+    for months, same_period in known.groupby("billing_months"):
         current = same_period[same_period["is_current"]]
         rows = result.index[result["subscriber_id"].isin(current["subscriber_id"])]
         result.loc[rows, "renewals_made"] = current["renewals_made"].to_numpy(dtype=float)
-        reasons = decision & gates.enough_subscribers(same_period, settings.minimums)
-        if reasons.is_shown:
+        enough = gates.enough_subscribers(same_period, settings.minimums)
+        model: ShiftedBetaGeometric | None = None
+        if enough.is_shown and any(decisions[target, days].is_shown for _, _, target, _, days in parts):
             try:
+                model = fit_renewals(same_period)
+                parameters.add("sbg", model.estimate, billing_months=float(str(months)))
+            except FitError as error:
+                enough = enough & Decision((str(error),))
+        for prefix, reason, target, names, days in parts:
+            decision = decisions[target, days] & enough
+            result.loc[rows, reason] = decision.reason
+            if decision.is_shown and model is not None:
                 scores = score_subscribers(
-                    fit_renewals(same_period),
+                    model,
                     current,
                     as_of,
-                    settings.value_horizon_days,
+                    days,
                     settings.inactive_days,
                     settings.yearly_discount_rate,
                     settings.confidence,
                 )
-                for name in _SUBSCRIBER_COLUMNS:
-                    result.loc[rows, name] = scores[name].to_numpy()
-            except FitError as error:
-                reasons = reasons & Decision((str(error),))
-        result.loc[rows, "hidden_reason"] = reasons.reason
+                for name in names:
+                    result.loc[rows, f"{prefix}{name}"] = scores[name].to_numpy()
     is_unpriced = people["mrr_amount"].isna().to_numpy()
-    result["value_hidden_reason"] = result["hidden_reason"].where(
-        result["hidden_reason"].notna() | ~is_unpriced, "its currency has no exchange rate"
-    )
+    for prefix in ("", SHORT_TERM):
+        reasons = result[f"{prefix}value_hidden_reason"]
+        result[f"{prefix}value_hidden_reason"] = reasons.where(
+            reasons.notna() | ~is_unpriced, "its currency has no exchange rate"
+        )
     return result
 
 
@@ -316,13 +437,14 @@ def _churn_parts(features: pd.DataFrame, settings: Settings) -> tuple[_ChurnPart
 
 
 def _churn_scores(
-    parts: _ChurnParts, settings: Settings, decisions: dict[str, Decision]
-) -> tuple[pd.DataFrame, dict[str, Decision]]:
+    parts: _ChurnParts, settings: Settings, decisions: dict[Judged, Decision], parameters: _Fitted
+) -> tuple[pd.DataFrame, dict[Judged, Decision]]:
     result = parts.latest[["person_id", "cutoff_at"]].reset_index(drop=True)
     result["churn_probability"] = np.nan
     for name in ("churn_band", "top_reasons", "top_reasons_text"):
         result[name] = None
-    if decisions["churn"].is_shown:
+    judged = ("churn", settings.inactive_days)
+    if decisions[judged].is_shown:
         names = list(FEATURE_NAMES)
         rows = parts.latest[names].reset_index(drop=True)
         try:
@@ -330,13 +452,14 @@ def _churn_scores(
                 parts.closed[names], parts.closed["is_churned"], parts.closed["cutoff_at"], settings.inactive_days
             )
         except FitError as error:
-            decisions = {**decisions, "churn": decisions["churn"] & Decision((str(error),))}
+            decisions = {**decisions, judged: decisions[judged] & Decision((str(error),))}
         else:
+            parameters.add_churn(model)
             result["churn_probability"] = model.probability(rows)
             result["churn_band"] = value.risk_band(result["churn_probability"].to_numpy())
             told = model.reasons(rows, TOP_REASONS)
             result["top_reasons"], result["top_reasons_text"] = _written(told, rows)
-    result["hidden_reason"] = decisions["churn"].reason
+    result["hidden_reason"] = decisions[judged].reason
     return result, decisions
 
 
@@ -383,20 +506,15 @@ def _survival(lifetimes: pd.DataFrame, confidence: float) -> pd.DataFrame:
 def _backtest_rows(
     past: backtest.Backtest,
     target: str,
+    days: int,
     model: str,
     subject: str,
     as_of: pd.Timestamp,
-    settings: Settings,
-    decisions: dict[str, Decision],
+    decisions: dict[Judged, Decision],
 ) -> list[dict[str, Any]]:
     """The scores of a target at each cut-off, the cut-offs without, and one row over all with the decision."""
     scores = past.scores[past.scores["target"] == target] if len(past.scores) else past.scores
-    head = {
-        "evaluated_as_of": as_of,
-        "model": model,
-        "target": target,
-        "horizon_days": int(scores["horizon_days"].iloc[0]) if len(scores) else settings.inactive_days,
-    }
+    head = {"evaluated_as_of": as_of, "model": model, "target": target, "horizon_days": days}
     rows: list[dict[str, Any]] = []
     overall: dict[str, Any] = {"cutoff_at": pd.NaT, "row_count": 0, "subject_count": 0}
     for score in scores.to_dict("records"):
@@ -413,5 +531,5 @@ def _backtest_rows(
         {**head, "cutoff_at": cutoff, "row_count": 0, "subject_count": 0, "reason": why}
         for cutoff, why in past.skipped.items()
     ]
-    decision = decisions[target]
+    decision = decisions[target, days]
     return [*rows, {**head, **overall, "is_shown": decision.is_shown, "reason": decision.reason}]

@@ -11,14 +11,15 @@ from expectations.plausibility import no_rows
 def expectations(batch: Batch) -> list[Expectation]:
     return [
         no_rows(
-            "the latest refresh decided on every target once",
+            "the latest refresh decided on every target once over each horizon",
             "select count(*) as decision_count from {batch} where is_latest and is_shown is not null "
-            "having count(*) <> 5 or count(distinct target) <> 5",
+            "having count(distinct target) <> 6 or count(*) <> count(distinct target || horizon_days)",
         ),
         no_rows(
-            "every prediction is shown of which there is anybody to predict for",
-            "select target, reason from {batch} where is_latest and not is_shown "
-            "and (target <> 'subscription_end' or exists (select 1 from core.fct_subscriber_spells))",
+            "every prediction is shown of which there is anybody to predict for, once its windows have closed",
+            "select target, horizon_days, reason from {batch} as decided where is_latest and not is_shown "
+            "and (target not in ('subscription_end', 'renewals') or exists (select 1 from core.fct_subscriber_spells)) "
+            "and (row_count > 0 or horizon_days = (select min(horizon_days) from {batch}))",
             "warn",
         ),
     ]

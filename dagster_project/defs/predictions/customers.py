@@ -58,10 +58,13 @@ def defs() -> Definitions:
             )
         except LeakageError as error:
             raise Failure(f"A feature knows the future, nothing is predicted: {error}", allow_retries=False) from error
-        for target, decision in tables.decisions.items():
-            context.log.info(f"{target}: {'shown' if decision.is_shown else f'hidden, {decision.reason}'}")
+        shown = {
+            f"{target}_{days}_days": f"hidden: {decision.reason}" if decision.reason else "shown"
+            for (target, days), decision in tables.decisions.items()
+        }
+        for target, what in shown.items():
+            context.log.info(f"{target}: {what}")
         rows = write_tables(config.warehouse_path(), tables.frames, as_of)
-        shown = {target: decision.reason or "shown" for target, decision in tables.decisions.items()}
         for table, count in rows.items():
             yield MaterializeResult(asset_key=AssetKey([SCHEMA, table]), metadata={"rows": count, **shown})
 

@@ -18,7 +18,8 @@
                 {%- do run_query("create table " ~ relation ~ " (" ~ columns | join(", ") ~ ")") -%}
             {%- else -%}
                 {%- set known = adapter.get_columns_in_relation(existing) | map(attribute="name") | list -%}
-                {%- for column in table.columns.values() if column.name not in known -%}
+                {%- set missing = table.columns.values() | rejectattr("name", "in", known) | list -%}
+                {%- for column in missing -%}
                     {%- do run_query(
                         "alter table "
                         ~ relation
@@ -28,6 +29,9 @@
                         ~ column.data_type
                     ) -%}
                 {%- endfor -%}
+                {#- dbt rolls back what a hook does by itself; it commits after this. -#}
+                {%- if missing -%} {%- do adapter.create_schema(relation) -%}
+                {%- endif -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endif -%}

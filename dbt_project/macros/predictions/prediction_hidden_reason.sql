@@ -1,7 +1,7 @@
-{#- Why a prediction is null: what the refresh says, or that it made none of this customer. -#}
-{% macro prediction_hidden_reason(relation, column) -%}
+{#- Why a prediction is null: what the refresh says, or that it made none of this customer (`made` is null). -#}
+{% macro prediction_hidden_reason(relation, column, made="person_id") -%}
     case
-        when {{ relation }}.person_id is null
+        when {{ relation }}.{{ made }} is null
         then 'no prediction of this customer: not a customer at the last refresh, or none was made'
         else {{ relation }}.{{ column }}
     end

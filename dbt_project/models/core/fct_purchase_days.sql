@@ -1,30 +1,138 @@
 with
-    revenue_entries as (select * from {{ ref("fct_revenue_entries") }}),
+    revenue_entries as (
+        -- A subscription is paid without a decision to buy: it has churn of its own.
+        select * from {{ ref("fct_revenue_entries") }} where person_id is not null and entry_type in ('sale', 'refund')
+    ),
+
+    sold_orders as (select distinct person_id, order_id from revenue_entries where entry_type = 'sale'),
+
+    -- A refund lies on the day of its order, in the order view.
+    placed_entries as (
+        select
+            revenue_entries.*,
+            cast(revenue_entries.order_view_at as date) as entered_on,
+            revenue_entries.entry_type = 'sale' or sold_orders.order_id is not null as is_of_an_order
+        from revenue_entries
+        left join
+            sold_orders
+            on sold_orders.person_id = revenue_entries.person_id
+            and sold_orders.order_id = revenue_entries.order_id
+    ),
 
     purchase_days as (
         select
             person_id,
-            cast(order_view_at as date) as purchased_on,
+            entered_on as purchased_on,
+            row_number() over (partition by person_id order by entered_on asc nulls last) as purchase_number,
             min(case when entry_type = 'sale' then order_view_at end) as first_purchased_at,
             max(case when entry_type = 'sale' then order_view_at end) as last_purchased_at,
             sum(amount_reporting) as amount_reporting
-        from revenue_entries
-        -- A subscription is paid without a decision to buy: it has churn of its own.
-        where person_id is not null and entry_type in ('sale', 'refund')
-        group by person_id, cast(order_view_at as date)
+        from placed_entries
+        where is_of_an_order
+        group by person_id, entered_on
+    ),
+
+    loose_refunds as (
+        select person_id, entered_on, sum(amount_reporting) as amount_reporting
+        from placed_entries
+        where not is_of_an_order and amount_reporting is not null
+        group by person_id, entered_on
+    ),
+
+    -- What is left of each purchase of people with a refund whose order is not known. It takes from the latest purchase
+    -- before it, then from the one before that: purchases pile up, a refund takes from the top, and what lies below the
+    -- lowest point since is left.
+    moves as (
+        select
+            purchase_days.person_id,
+            purchase_days.purchased_on as moved_on,
+            1 as place,
+            purchase_days.purchased_on,
+            greatest(coalesce(purchase_days.amount_reporting, 0), 0) as amount
+        from purchase_days
+        where purchase_days.person_id in (select person_id from loose_refunds)
+        union all
+        select person_id, entered_on as moved_on, 2 as place, null as purchased_on, amount_reporting as amount
+        from loose_refunds
+    ),
+
+    with_sums as (
+        select
+            *,
+            sum(amount) over (
+                partition by person_id
+                order by moved_on asc nulls last, place asc nulls last
+                rows between unbounded preceding and current row
+            ) as moved_to_date,
+            -- What is given back of a refund, as after a dispute that was won, belongs to the same purchase.
+            coalesce(
+                max(purchased_on) over (
+                    partition by person_id
+                    order by moved_on asc nulls last, place asc nulls last
+                    rows between unbounded preceding and current row
+                ),
+                min(purchased_on) over (partition by person_id)
+            ) as counts_on
+        from moves
+    ),
+
+    -- Below zero lies what was paid back before, or beyond, everything that was bought.
+    with_excess as (
+        select
+            *,
+            - least(
+                min(moved_to_date) over (
+                    partition by person_id
+                    order by moved_on asc nulls last, place asc nulls last
+                    rows between unbounded preceding and current row
+                ),
+                0
+            ) as excess_to_date
+        from with_sums
+    ),
+
+    with_lowest as (
+        select
+            *,
+            moved_to_date + excess_to_date as pile,
+            min(moved_to_date + excess_to_date) over (
+                partition by person_id
+                order by moved_on asc nulls last, place asc nulls last
+                rows between current row and unbounded following
+            ) as lowest_pile,
+            max(excess_to_date) over (partition by person_id) as excess
+        from with_excess
+    ),
+
+    net_days as (
+        select
+            person_id,
+            counts_on as purchased_on,
+            sum(case when amount > 0 then greatest(lowest_pile - (pile - amount), 0) else 0 end)
+            - sum(case when place = 1 then amount else 0 end) as correction,
+            max(excess) as excess
+        from with_lowest
+        group by person_id, counts_on
     ),
 
     final as (
         select
-            person_id,
-            purchased_on,
-            row_number() over (partition by person_id order by purchased_on asc nulls last) as purchase_number,
-            first_purchased_at,
-            last_purchased_at,
-            {{ money("amount_reporting") }} as amount_reporting
+            purchase_days.person_id,
+            purchase_days.purchased_on,
+            purchase_days.purchase_number,
+            purchase_days.first_purchased_at,
+            purchase_days.last_purchased_at,
+            {{
+                money(
+                    "purchase_days.amount_reporting + coalesce(net_days.correction, 0)"
+                    ~ " - case when purchase_days.purchase_number = 1 then coalesce(net_days.excess, 0) else 0 end"
+                )
+            }} as amount_reporting
         from purchase_days
-        -- A refund whose order is not known is a day without a purchase.
-        where first_purchased_at is not null
+        left join
+            net_days
+            on net_days.person_id = purchase_days.person_id
+            and net_days.purchased_on = purchase_days.purchased_on
     )
 
 select *

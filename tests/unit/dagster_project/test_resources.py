@@ -7,10 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
+import duckdb
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus, asset, in_process_executor, materialize
 
-from dagster_project import resources
+from dagster_project import refresh, resources
 from dagster_project.lock import writer_lock
 from dagster_project.resources import Refresh
 from ingestion import config
@@ -66,6 +67,23 @@ def test_a_run_beside_another_writer_fails_with_a_clear_line(data_dir: Path) -> 
     assert not success
     assert instants == []
     assert any("another refresh is writing" in cause for cause in causes)
+
+
+def test_a_run_before_what_is_loaded_fails_before_its_first_step(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with duckdb.connect(str(data_dir / "warehouse.duckdb")) as connection:
+        connection.execute("create schema raw_files")
+        connection.execute(
+            "create table raw_files.load_audit as select timestamptz '2026-10-31 06:00:00+00' as loaded_as_of"
+        )
+    monkeypatch.setenv("LIFECYCLE_AS_OF", "2026-10-30T06:00:00Z")
+    success, causes, instants = run()
+
+    assert not success and instants == []
+    assert any("was loaded as of 2026-10-31T06:00:00Z" in cause for cause in causes)
+    assert refresh.main() == 1
+    assert capsys.readouterr().out.startswith("Not refreshed: now is 2026-10-30T06:00:00Z")
 
 
 def test_the_sandbox_profile_refuses_a_real_account(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from predictions.backtest import (
+    Refits,
     backtest_churn,
     backtest_purchases,
     backtest_subscriptions,
@@ -18,7 +19,7 @@ from predictions.backtest import (
     score_probabilities,
 )
 from predictions.churn import FEATURE_NAMES
-from predictions.gates import Decision, Minimums, beats_naive, enough_data
+from predictions.gates import Decision, Minimums, beats_naive, enough_data, is_judged, right_in_total
 from predictions.purchases import ModifiedBetaGeoNBD
 from predictions.renewals import after_periods
 
@@ -117,7 +118,7 @@ def test_a_subject_who_is_judged_twice_counts_once_for_the_error() -> None:
 
 def test_the_purchase_backtest_beats_the_naive_rule_and_covers(purchases: pd.DataFrame) -> None:
     at = cutoffs(START, END, 60, 60, 150)
-    result = backtest_purchases(purchases, ModifiedBetaGeoNBD, at, 60, END)
+    result = backtest_purchases(Refits(purchases, ModifiedBetaGeoNBD), at, 60, END)
 
     assert not result.skipped and len(result.scores) == 2 * (len(at) + 1)
     total = result.scores[result.scores["cutoff_at"].isna()].set_index("target")
@@ -134,8 +135,8 @@ def test_forecasts_at_a_cutoff_do_not_change_with_what_came_after(purchases: pd.
     later = purchases[purchases["purchased_on"] >= at[0]].assign(amount=99.0)
     doubled = pd.concat([purchases, later.assign(purchased_on=later["purchased_on"] + pd.Timedelta(days=1))])
     forecasts = ["forecast_purchases", "naive_purchases", "no_purchase_probability", "naive_no_purchase_probability"]
-    one = backtest_purchases(purchases, ModifiedBetaGeoNBD, at, 60, END).rows
-    two = backtest_purchases(doubled, ModifiedBetaGeoNBD, at, 60, END).rows
+    one = backtest_purchases(Refits(purchases, ModifiedBetaGeoNBD), at, 60, END).rows
+    two = backtest_purchases(Refits(doubled, ModifiedBetaGeoNBD), at, 60, END).rows
 
     pd.testing.assert_frame_equal(one[forecasts], two[forecasts])
     assert two["purchases"].sum() > one["purchases"].sum()
@@ -147,7 +148,7 @@ def test_value_is_judged_in_money_and_hidden_amounts_are_not_judged(purchases: p
     mean = pd.Series(30 / rng.gamma(4, 0.25, 1500))
     priced = purchases.assign(amount=purchases["customer_id"].map(mean) * rng.gamma(6, 1 / 6, len(purchases)))
     at = cutoffs(START, END, 60, 60, 90)
-    result = backtest_value(priced, ModifiedBetaGeoNBD, at, 60, END)
+    result = backtest_value(Refits(priced, ModifiedBetaGeoNBD), at, 60, END)
 
     assert beats_naive(result.scores, "value") == Decision()
     rows = result.rows.set_index(["customer_id", "cutoff_at"])
@@ -163,10 +164,10 @@ def test_value_is_judged_in_money_and_hidden_amounts_are_not_judged(purchases: p
     unpriced = priced.assign(
         amount=priced["amount"].mask(priced["customer_id"].isin(some) & (priced["purchased_on"] >= at[-1]))
     )
-    judged = backtest_value(unpriced, ModifiedBetaGeoNBD, at[-1:], 60, END).rows
+    judged = backtest_value(Refits(unpriced, ModifiedBetaGeoNBD), at[-1:], 60, END).rows
     assert not judged["customer_id"].isin(some).any() and len(judged) > 500
     with pytest.raises(ValueError, match="still open"):
-        backtest_value(priced, ModifiedBetaGeoNBD, [END], 60, END)
+        backtest_value(Refits(priced, ModifiedBetaGeoNBD), [END], 60, END)
 
 
 def monthly_spells(lost_at: np.ndarray, anchor: np.ndarray) -> pd.DataFrame:
@@ -262,13 +263,13 @@ def test_a_billing_period_with_too_few_subscribers_is_skipped_and_said() -> None
 
 def test_a_window_that_is_still_open_is_refused(purchases: pd.DataFrame) -> None:
     with pytest.raises(ValueError, match="2025-12-01.* are still open on 2026-01-01"):
-        backtest_purchases(purchases, ModifiedBetaGeoNBD, [pd.Timestamp("2025-12-01")], 60, END)
+        backtest_purchases(Refits(purchases, ModifiedBetaGeoNBD), [pd.Timestamp("2025-12-01")], 60, END)
 
 
 def test_a_cutoff_that_cannot_be_fitted_is_reported_and_hides_the_prediction() -> None:
     once = pd.DataFrame({"customer_id": range(50), "purchased_on": START, "amount": 1.0})
     at = [pd.Timestamp("2025-06-01")]
-    result = backtest_purchases(once, ModifiedBetaGeoNBD, at, 60, END)
+    result = backtest_purchases(Refits(once, ModifiedBetaGeoNBD), at, 60, END)
 
     assert result.skipped == {at[0]: "mbg_nbd: none of 50 customers bought a second time"}
     assert beats_naive(result.scores, "purchases").reason == "purchases: no backtest could be run"
@@ -339,3 +340,112 @@ def test_every_minimum_that_fails_is_named() -> None:
 def test_enough_data_is_enough(purchases: pd.DataFrame) -> None:
     assert enough_data(purchases, END).is_shown
     assert not enough_data(purchases, END, Minimums(buyers=10**6)).is_shown
+
+
+def test_the_naive_rule_repeats_repeat_purchases_only() -> None:
+    """Ten people come new in the last window before the cut-off: nobody comes for the first time twice."""
+    days = {"known": [0, 150], "new": [160], "both_in_the_window": [150, 170]}
+    rows = [
+        (f"{kind}{number}", START + pd.Timedelta(days=day))
+        for kind, found in days.items()
+        for number in range(10)
+        for day in found
+    ]
+    few = pd.DataFrame(rows, columns=["customer_id", "purchased_on"]).assign(amount=5.0)
+    # Other customers, so that there is a model.
+    refits = Refits(pd.concat([few, simulated_purchases(300)]).astype({"customer_id": str}), ModifiedBetaGeoNBD)
+    at = [START + pd.Timedelta(days=180)]
+    counts, money = backtest_purchases(refits, at, 60, END).rows, backtest_value(refits, at, 60, END).rows
+    expected = {"known": 1.0, "new": 0.0, "both_in_the_window": 1.0}
+
+    for rows_judged, column, each in ((counts, "naive_purchases", 1.0), (money, "naive_value", 5.0)):
+        kind = rows_judged["customer_id"].str.extract(r"([a-z_]+)", expand=False)
+        found = rows_judged.groupby(kind)[column].agg(["min", "max"])
+        assert found.T.to_dict() == {name: {"min": many * each, "max": many * each} for name, many in expected.items()}
+
+
+def test_where_the_data_are_shorter_than_the_window_the_naive_rule_goes_on_at_their_pace() -> None:
+    """Everybody buys every tenth day: after 100 days the naive rule says of 200 days what it should."""
+    rows = [
+        (f"clock{number}", START + pd.Timedelta(days=day + number % 5))
+        for number in range(60)
+        for day in range(0, 330, 10)
+    ]
+    clocks = pd.DataFrame(rows, columns=["customer_id", "purchased_on"]).assign(amount=5.0)
+    at = [START + pd.Timedelta(days=100)]
+    # Other customers, so that there is a model.
+    refits = Refits(pd.concat([clocks, simulated_purchases(300)]).astype({"customer_id": str}), ModifiedBetaGeoNBD)
+    found = backtest_purchases(refits, at, 200, END).rows
+    found = found[found["customer_id"].str.startswith("clock")]
+
+    assert (found["purchases"] == 20).all() and found["naive_purchases"].between(18, 20).all() and len(found) == 60
+
+
+def test_what_subscribers_renew_is_judged_in_months() -> None:
+    """Against the renewals counted one by one; a simulated population renews as foretold, month by month."""
+    spells = simulated_spells(3000, (0.5, 3.0))
+    at = cutoffs(START, END, 90, 60, 0)
+    result = backtest_subscriptions(spells, at, 90, END)
+    overall = result.scores[result.scores["cutoff_at"].isna()].set_index("target").loc["renewals"]
+
+    assert beats_naive(result.scores, "renewals") == Decision() and abs(overall["bias_rate"]) < 0.03
+    rows = result.rows[result.rows["cutoff_at"] == at[-1]].merge(spells)
+    end, before = at[-1] + pd.Timedelta(days=90), at[-1] - pd.Timedelta(days=90)
+    for row in rows.head(300).itertuples():
+        dues = [row.anchor_at + pd.DateOffset(months=month) for month in range(1, 30)]
+        stop = row.ended_at if not pd.isna(row.ended_at) else pd.Timestamp.max
+        made = [due for due in dues if due < stop]
+        assert row.renewed_months == sum(at[-1] < due <= end for due in made)
+        assert row.naive_months == sum(before < due <= at[-1] for due in made)
+    yearly = spells.assign(billing_months=12)
+    assert set(backtest_subscriptions(yearly, at[:1], 90, END).rows["renewed_months"]) <= {0, 12}
+
+
+def judged_totals(*bias_rates: float) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "target": "value",
+            "cutoff_at": pd.date_range("2025-01-01", periods=len(bias_rates), freq="30D"),
+            "horizon_days": 90,
+            "bias_rate": bias_rates,
+            "actual_total": 100.0,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("bias_rates", "reason"),
+    [
+        ((0.9, 0.14, -0.15, 0.01), None),
+        ((0.0, 0.0, -0.253, 0.16), "the total foretold on 2025-03-02 for 90 days was 25% below what came"),
+        # One that is too high makes up for none that is too low.
+        ((0.2, -0.2), "was 20% above what came"),
+        ((0.05, float("nan")), "was above nothing, which came"),
+    ],
+)
+def test_totals_of_the_last_windows_have_to_be_right(bias_rates: tuple[float, ...], reason: str | None) -> None:
+    scores = judged_totals(*bias_rates)
+    scores.loc[scores["bias_rate"].isna(), "actual_total"] = 0.0
+    decision = right_in_total(scores, "value", 0.15, 3)
+
+    assert decision.is_shown if reason is None else reason in str(decision.reason)
+
+
+def test_windows_that_never_closed_are_no_evidence() -> None:
+    skipped = {START: "too few", END: "61 subscribers, at least 200 are needed"}
+
+    assert is_judged(judged_totals(0.0), "value", 90, {}) == Decision()
+    assert str(is_judged(pd.DataFrame(), "value", 365, {}).reason).startswith("value: no forecast over 365 days")
+    reason = str(is_judged(pd.DataFrame(), "renewals", 365, skipped).reason)
+    assert reason.endswith("(2026-01-01: 61 subscribers, at least 200 are needed)")
+
+
+def test_a_year_of_a_shop_that_shrank_is_hidden(cdnow_purchases: pd.DataFrame) -> None:
+    """CDNOW: what its customers would buy in a year was foretold a quarter too low, again and again."""
+    until = pd.Timestamp("1998-07-01")
+    refits = Refits(cdnow_purchases, ModifiedBetaGeoNBD)
+    at = cutoffs(cdnow_purchases["purchased_on"].min(), until, 365, 30, 90)
+    scores = backtest_purchases(refits, at, 365, until).scores
+
+    assert beats_naive(scores, "purchases").is_shown
+    assert str(right_in_total(scores, "purchases", 0.15, 3).reason).endswith("below what came, at most 15% is shown")

@@ -29,7 +29,9 @@ SETTINGS = Settings(
     cutoff_count=8,
     cutoff_step_days=45,
     warm_up_days=90,
-    minimum_buyers=500,
+    bias_rate_maximum=0.15,
+    bias_window_count=3,
+    minimum_buyers=450,
     minimum_history_days=180,
     minimum_recent_days=30,
     minimum_frequent_buyers=1,
@@ -151,11 +153,17 @@ NO_SPELLS = make_spells(0)
 
 def overall(tables: Tables) -> pd.DataFrame:
     judged = tables.frames["prediction_backtest"]
-    return judged[judged["cutoff_at"].isna()].set_index("target")
+    return judged[judged["cutoff_at"].isna()].set_index(["target", "horizon_days"])
 
 
-TARGETS = ("purchases", "value", "no_purchase", "churn", "subscription_end")
-HIDDEN_REASONS = ["purchases_hidden_reason", "value_hidden_reason", "no_purchase_hidden_reason"]
+JUDGED = {
+    *((target, days) for target in ("purchases", "value", "renewals") for days in (90, 365)),
+    *((target, 90) for target in ("no_purchase", "churn", "subscription_end")),
+}
+HIDDEN_REASONS = [
+    *(f"{prefix}{target}_hidden_reason" for prefix in ("", "short_term_") for target in ("purchases", "value")),
+    "no_purchase_hidden_reason",
+]
 
 
 def test_predictions_that_beat_the_naive_rule_are_shown_for_every_customer(
@@ -163,13 +171,32 @@ def test_predictions_that_beat_the_naive_rule_are_shown_for_every_customer(
 ) -> None:
     customers = tables.frames["customer_predictions"]
 
-    assert {target: decision.reasons for target, decision in tables.decisions.items()} == dict.fromkeys(TARGETS, ())
-    assert overall(tables)["is_shown"].to_dict() == dict.fromkeys(TARGETS, True)
+    assert {judged: decision.reasons for judged, decision in tables.decisions.items()} == dict.fromkeys(JUDGED, ())
+    assert overall(tables)["is_shown"].to_dict() == dict.fromkeys(JUDGED, True)
     assert (overall(tables)["skill"] > 0).all()
     assert customers["person_id"].tolist() == sorted(purchases["customer_id"].unique())
     assert customers.drop(columns=HIDDEN_REASONS).notna().all(axis=None)
     scores = tables.frames["churn_scores"]
     assert (scores["cutoff_at"] == TODAY).all() and scores["churn_probability"].between(0, 1).all()
+
+
+def test_what_the_models_found_is_kept_with_its_errors(tables: Tables, purchases: pd.DataFrame) -> None:
+    found = tables.frames["fitted_parameters"].set_index(["model", "parameter"])
+    people = purchases.groupby("customer_id").size()
+
+    assert (found["evaluated_as_of"] == AS_OF).all() and not found["is_held"].any()
+    assert found.loc["mbg_nbd"].index.tolist() == ["r", "alpha", "a", "b"]
+    assert found.loc["gamma_gamma"].index.tolist() == ["p", "q", "v"]
+    assert found.loc["sbg"].index.tolist() == ["alpha", "beta"] and (found.loc["sbg", "billing_months"] == 1).all()
+    assert {*FEATURE_NAMES, "intercept", "calibration_slope"} <= set(found.loc["churn_logistic"].index)
+    assert found.loc["mbg_nbd", "observation_count"].tolist() == [len(people)] * 4
+    assert found.loc["gamma_gamma", "observation_count"].tolist() == [(people > 1).sum()] * 3
+    assert (found["standard_error"] > 0).all()
+    assert (found["estimate_lower"] < found["estimate"]).all() and (found["estimate"] < found["estimate_upper"]).all()
+    # The truth behind the purchases: rates are gamma distributed with a shape of 1.2 and a mean gap of 40 days.
+    for name, truth in (("r", 1.2), ("alpha", 40), ("a", 1), ("b", 4)):
+        row = found.loc[("mbg_nbd", name)]
+        assert abs(row["estimate"] - truth) < 3 * row["standard_error"]
 
 
 def test_one_time_buyers_are_never_healthy_by_construction(tables: Tables, purchases: pd.DataFrame) -> None:
@@ -227,7 +254,7 @@ def test_too_few_buyers_hide_everything_with_the_reason(purchases: pd.DataFrame,
     )
     assert scores[["churn_probability", "churn_band", "top_reasons"]].isna().all(axis=None)
     for reasons in (customers["value_hidden_reason"], customers["no_purchase_hidden_reason"], scores["hidden_reason"]):
-        assert reasons.str.startswith(f"{few['customer_id'].nunique()} buyers, at least 500 are needed").all()
+        assert reasons.str.startswith(f"{few['customer_id'].nunique()} buyers, at least 450 are needed").all()
     subscribers = hidden.frames["subscriber_predictions"]
     assert len(subscribers) > 20 and subscribers[["end_probability", "predicted_value"]].isna().all(axis=None)
     assert subscribers["hidden_reason"].str.contains("100 subscribers billed monthly, at least 200").all()
@@ -244,7 +271,7 @@ def test_where_the_naive_rule_wins_nothing_is_shown(features: pd.DataFrame) -> N
     hidden = predict(clocks, make_features(clocks), make_lifetimes(clocks), NO_SPELLS, AS_OF, SETTINGS)
 
     assert hidden.frames["customer_predictions"]["predicted_value"].isna().all()
-    assert "not shown to beat the naive rule" in str(hidden.decisions["purchases"].reason)
+    assert "not shown to beat the naive rule" in str(hidden.decisions["purchases", 90].reason)
 
 
 def test_without_any_purchase_there_are_tables_and_a_reason(purchases: pd.DataFrame, features: pd.DataFrame) -> None:
@@ -256,11 +283,13 @@ def test_without_any_purchase_there_are_tables_and_a_reason(purchases: pd.DataFr
         "subscriber_predictions": 0,
         "churn_scores": 0,
         "survival_curves": 0,
-        "prediction_backtest": 5,
+        "prediction_backtest": len(JUDGED),
+        "fitted_parameters": 0,
     }
     reasons = overall(empty)["reason"]
-    assert reasons.drop("subscription_end").str.startswith("no purchases").all()
-    assert reasons["subscription_end"].startswith("nobody ever paid for a subscription")
+    subscriptions = reasons[["subscription_end", "renewals"]]
+    assert reasons.drop(subscriptions.index).str.startswith("no purchases").all()
+    assert (subscriptions == "nobody ever paid for a subscription").all()
 
 
 def test_amounts_without_a_model_hide_value_and_leave_the_probabilities(
@@ -297,6 +326,8 @@ def test_a_feature_from_the_future_stops_the_night(
         ({"purchase_model": "crystal_ball"}, "purchase_model is one of bg_nbd, mbg_nbd, pareto_nbd"),
         ({"confidence": 95}, "confidence lies between 0 and 1"),
         ({"inactive_days": 0}, "inactive_days is at least 1"),
+        ({"bias_rate_maximum": 0}, "bias_rate_maximum is above 0"),
+        ({"bias_window_count": 0}, "bias_window_count is at least 1"),
         ({"horizon": 1}, "unknown \\['horizon'\\]"),
     ],
 )
@@ -323,9 +354,17 @@ def test_settings_of_the_model_are_used(
 @pytest.mark.parametrize(
     ("target", "hidden", "shown"),
     [
-        ("purchases", ["expected_purchases", "predicted_value"], ["alive_probability"]),
-        ("value", ["predicted_value", "expected_purchase_amount"], ["expected_purchases", "alive_probability"]),
-        ("no_purchase", ["no_purchase_band"], ["predicted_value"]),
+        (
+            "purchases",
+            ["expected_purchases", "predicted_value", "short_term_purchases_upper", "short_term_predicted_value"],
+            ["alive_probability"],
+        ),
+        (
+            "value",
+            ["predicted_value", "short_term_predicted_value", "expected_purchase_amount"],
+            ["expected_purchases", "short_term_expected_purchases", "alive_probability"],
+        ),
+        ("no_purchase", ["no_purchase_band"], ["predicted_value", "short_term_predicted_value"]),
     ],
 )
 def test_each_target_is_hidden_by_itself(
@@ -346,16 +385,58 @@ def test_each_target_is_hidden_by_itself(
     assert (customers[f"{target}_hidden_reason"] == "naive rule wins").all()
 
 
-def test_value_is_judged_over_its_own_horizon_once_the_past_is_long_enough(
-    tables: Tables, purchases: pd.DataFrame, features: pd.DataFrame
+def test_a_year_is_not_foretold_on_evidence_of_three_months(
+    tables: Tables, purchases: pd.DataFrame, features: pd.DataFrame, spells: pd.DataFrame
 ) -> None:
     """A year ago there were fewer than 500 buyers: what would not have been shown then is no test of a year."""
-    assert overall(tables).loc["value", "horizon_days"] == SETTINGS.inactive_days
+    asked = replace(SETTINGS, minimum_buyers=500)
+    night = predict(purchases, features, make_lifetimes(purchases), spells, AS_OF, asked)
+    customers = night.frames["customer_predictions"]
+    since = "no forecast over 365 days could be checked yet, as fewer than 365 days have passed since"
 
-    asked = replace(SETTINGS, minimum_buyers=300)
-    judged = overall(predict(purchases, features, make_lifetimes(purchases), NO_SPELLS, AS_OF, asked)).loc["value"]
-    assert judged["horizon_days"] == SETTINGS.value_horizon_days
-    assert judged["is_shown"] and judged["subject_count"] >= 300
+    assert customers[["expected_purchases", "purchases_upper", "predicted_value"]].isna().all(axis=None)
+    for name in ("purchases_hidden_reason", "value_hidden_reason"):
+        assert (customers[name] == f"purchases: {since} there was enough data").all()
+    for name in ("short_term_expected_purchases", "short_term_predicted_value_upper", "expected_purchase_amount"):
+        pd.testing.assert_series_equal(customers[name], tables.frames["customer_predictions"][name])
+    assert overall(night).loc[("value", 365), "row_count"] == 0 and overall(night).loc[("value", 90), "is_shown"]
+
+
+def test_subscribers_are_valued_over_the_days_that_were_judged(
+    tables: Tables, purchases: pd.DataFrame, features: pd.DataFrame, spells: pd.DataFrame
+) -> None:
+    """A year ago fewer than 700 people had ever subscribed."""
+    asked = replace(SETTINGS, minimum_subscribers=700)
+    night = predict(purchases, features, make_lifetimes(purchases), spells, AS_OF, asked)
+    subscribers = night.frames["subscriber_predictions"]
+
+    assert subscribers[["expected_renewals", "predicted_value"]].isna().all(axis=None)
+    why = r"renewals: no forecast over 365 days could be checked yet \(2025-06-30: \d+ subscribers billed monthly, at"
+    assert subscribers["value_hidden_reason"].str.match(why).all()
+    for name in ("short_term_predicted_value", "end_probability"):
+        pd.testing.assert_series_equal(subscribers[name], tables.frames["subscriber_predictions"][name])
+
+
+def test_a_total_that_was_wrong_is_not_shown(
+    purchases: pd.DataFrame, features: pd.DataFrame, spells: pd.DataFrame
+) -> None:
+    """In the last three months everybody buys twice as often: who buys is foretold, how much is not."""
+    late = purchases[purchases["purchased_on"] >= TODAY - pd.Timedelta(days=75)]
+    more = pd.concat([purchases, late.assign(purchased_on=late["purchased_on"] + pd.Timedelta(days=1))])
+    more = more[more["purchased_on"] < TODAY]
+    night = predict(more, features, make_lifetimes(purchases), spells, AS_OF, SETTINGS)
+    wrong = "the total foretold on 2026-04-01 for 90 days was "
+    customers = night.frames["customer_predictions"]
+
+    assert night.decisions["no_purchase", 90].is_shown
+    assert str(night.decisions["purchases", 90].reason).startswith(f"purchases: {wrong}")
+    assert str(night.decisions["purchases", 90].reason).endswith("% below what came, at most 15% is shown")
+    assert customers[["short_term_expected_purchases", "short_term_predicted_value"]].isna().all(axis=None)
+    assert customers["short_term_value_hidden_reason"].str.contains(f"value: {wrong}").all()
+
+    trusting = replace(SETTINGS, bias_rate_maximum=10.0)
+    shown = predict(more, features, make_lifetimes(purchases), spells, AS_OF, trusting)
+    assert shown.decisions["purchases", 90].is_shown
 
 
 def test_every_subscriber_who_pays_is_scored_and_certain_ends_are_certain(
@@ -365,7 +446,7 @@ def test_every_subscriber_who_pays_is_scored_and_certain_ends_are_certain(
     paying = spells[spells["ended_at"].isna()]
 
     assert subscribers["subscriber_id"].tolist() == sorted(paying["subscriber_id"])
-    assert subscribers.drop(columns=["hidden_reason", "value_hidden_reason"]).notna().all(axis=None)
+    assert subscribers.drop(columns=[name for name in subscribers if "hidden_reason" in name]).notna().all(axis=None)
     assert (subscribers["end_probability_lower"] <= subscribers["end_probability"]).all()
     assert (subscribers["end_probability"] <= subscribers["end_probability_upper"]).all()
     # The longer someone has stayed, the less likely they are to leave.

@@ -1,10 +1,18 @@
 with
     backtests as (select * from {{ source("predictions", "prediction_backtest") }}),
 
+    -- By when it was written: a refresh may go back in time.
+    latest as (
+        select evaluated_as_of as latest_as_of
+        from backtests
+        order by written_at desc nulls last, evaluated_as_of desc nulls last
+        limit 1
+    ),
+
     final as (
         select
             evaluated_as_of,
-            evaluated_as_of = max(evaluated_as_of) over () as is_latest,
+            evaluated_as_of = latest_as_of as is_latest,
             model,
             target,
             cutoff_at,
@@ -35,6 +43,7 @@ with
             is_shown,
             reason
         from backtests
+        cross join latest
     )
 
 select *

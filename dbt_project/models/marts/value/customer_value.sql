@@ -1,3 +1,5 @@
+{#- Prefix of the columns of each horizon, and the column with its days. -#}
+{%- set horizons = {"": "value_horizon_days", "short_term_": "short_term_days"} -%}
 with
     customers as (select * from {{ ref("dim_customers") }}),
     revenue_entries as (select * from {{ ref("fct_revenue_entries") }}),
@@ -132,42 +134,42 @@ with
     expected as (
         select
             values_by_person.person_id,
+            order_counts.person_id is null and subscription_predictions.person_id is null as applies_to_nothing,
+            purchase_predictions.expected_purchase_amount,
             coalesce(
                 purchase_predictions.value_horizon_days, subscription_predictions.value_horizon_days
             ) as horizon_days,
-            case when order_counts.person_id is null then 0 else purchase_predictions.predicted_value end as purchases,
-            case
-                when order_counts.person_id is null then 0 else purchase_predictions.predicted_value_lower
-            end as purchases_lower,
-            case
-                when order_counts.person_id is null then 0 else purchase_predictions.predicted_value_upper
-            end as purchases_upper,
-            case
-                when order_counts.person_id is not null
-                then {{ prediction_hidden_reason("purchase_predictions", "value_hidden_reason") }}
-            end as purchases_hidden_reason,
-            case
-                when subscription_predictions.person_id is null then 0 else subscription_predictions.predicted_value
-            end as renewals,
-            case
-                when subscription_predictions.person_id is null
-                then 0
-                else subscription_predictions.predicted_value_lower
-            end as renewals_lower,
-            case
-                when subscription_predictions.person_id is null
-                then 0
-                else subscription_predictions.predicted_value_upper
-            end as renewals_upper,
-            subscription_predictions.value_hidden_reason as renewals_hidden_reason,
-            case
-                when order_counts.person_id is null
-                then 'no paid order'
-                else {{ prediction_hidden_reason("purchase_predictions", "purchases_hidden_reason") }}
-            end as count_hidden_reason,
-            order_counts.person_id is null and subscription_predictions.person_id is null as applies_to_nothing,
-            purchase_predictions.expected_purchases,
-            purchase_predictions.expected_purchase_amount
+            coalesce(purchase_predictions.short_term_days, subscription_predictions.short_term_days) as short_term_days,
+            {% for prefix, days in horizons.items() %}
+                {% for end in ["", "_lower", "_upper"] %}
+                    case
+                        when order_counts.person_id is null
+                        then 0
+                        else purchase_predictions.{{ prefix }}predicted_value{{ end }}
+                    end as {{ prefix }}purchases{{ end }},
+                    case
+                        when subscription_predictions.person_id is null
+                        then 0
+                        else subscription_predictions.{{ prefix }}predicted_value{{ end }}
+                    end as {{ prefix }}renewals{{ end }},
+                {% endfor %}
+                case
+                    when order_counts.person_id is not null
+                    then {{ prediction_hidden_reason("purchase_predictions", prefix ~ "value_hidden_reason", days) }}
+                end as {{ prefix }}purchases_hidden_reason,
+                case
+                    when subscription_predictions.person_id is not null
+                    then
+                        {{ prediction_hidden_reason("subscription_predictions", prefix ~ "value_hidden_reason", days) }}
+                end as {{ prefix }}renewals_hidden_reason,
+                purchase_predictions.{{ prefix }}expected_purchases as {{ prefix }}purchase_count,
+                case
+                    when order_counts.person_id is null
+                    then 'no paid order'
+                    else
+                        {{ prediction_hidden_reason("purchase_predictions", prefix ~ "purchases_hidden_reason", days) }}
+                end as {{ prefix }}count_hidden_reason {{ "," if not loop.last }}
+            {% endfor %}
         from values_by_person
         left join order_counts on order_counts.person_id = values_by_person.person_id
         left join purchase_predictions on purchase_predictions.person_id = values_by_person.person_id
@@ -179,26 +181,41 @@ with
     summed as (
         select
             *,
-            purchases + renewals as total,
-            purchases
-            + renewals
-            - sqrt(
-                (purchases - purchases_lower) * (purchases - purchases_lower)
-                + (renewals - renewals_lower) * (renewals - renewals_lower)
-            ) as total_lower,
-            purchases
-            + renewals
-            + sqrt(
-                (purchases_upper - purchases) * (purchases_upper - purchases)
-                + (renewals_upper - renewals) * (renewals_upper - renewals)
-            ) as total_upper,
-            case
-                when applies_to_nothing
-                then 'neither a paid order nor a subscription that is paid for now'
-                when purchases_hidden_reason is not null and renewals_hidden_reason is not null
-                then 'purchases: ' || purchases_hidden_reason || '; subscription: ' || renewals_hidden_reason
-                else coalesce(purchases_hidden_reason, 'subscription: ' || renewals_hidden_reason)
-            end as hidden_reason
+            {% for prefix in horizons %}
+                {{ prefix }}purchases + {{ prefix }}renewals as {{ prefix }}total,
+                {{ prefix }}purchases
+                + {{ prefix }}renewals
+                - sqrt(
+                    ({{ prefix }}purchases - {{ prefix }}purchases_lower)
+                    * ({{ prefix }}purchases - {{ prefix }}purchases_lower)
+                    + ({{ prefix }}renewals - {{ prefix }}renewals_lower)
+                    * ({{ prefix }}renewals - {{ prefix }}renewals_lower)
+                ) as {{ prefix }}total_lower,
+                {{ prefix }}purchases
+                + {{ prefix }}renewals
+                + sqrt(
+                    ({{ prefix }}purchases_upper - {{ prefix }}purchases)
+                    * ({{ prefix }}purchases_upper - {{ prefix }}purchases)
+                    + ({{ prefix }}renewals_upper - {{ prefix }}renewals)
+                    * ({{ prefix }}renewals_upper - {{ prefix }}renewals)
+                ) as {{ prefix }}total_upper,
+                case
+                    when applies_to_nothing
+                    then 'neither a paid order nor a subscription that is paid for now'
+                    when
+                        {{ prefix }}purchases_hidden_reason is not null
+                        and {{ prefix }}renewals_hidden_reason is not null
+                    then
+                        'purchases: '
+                        || {{ prefix }}purchases_hidden_reason
+                        || '; subscription: '
+                        || {{ prefix }}renewals_hidden_reason
+                    else
+                        coalesce(
+                            {{ prefix }}purchases_hidden_reason, 'subscription: ' || {{ prefix }}renewals_hidden_reason
+                        )
+                end as {{ prefix }}hidden_reason {{ "," if not loop.last }}
+            {% endfor %}
         from expected
     ),
 
@@ -250,9 +267,23 @@ with
             }}
             as total_value_amount_reporting,
             summed.hidden_reason as predicted_value_hidden_reason,
-            summed.expected_purchases as predicted_purchase_count,
+            summed.purchase_count as predicted_purchase_count,
             summed.count_hidden_reason as predicted_purchase_count_hidden_reason,
-            summed.expected_purchase_amount as predicted_purchase_mean_amount_reporting
+            summed.expected_purchase_amount as predicted_purchase_mean_amount_reporting,
+            summed.short_term_days as predicted_short_term_days,
+            {{ money("case when summed.short_term_hidden_reason is null then summed.short_term_total end") }}
+            as predicted_short_term_value_amount_reporting,
+            {{ money("case when summed.short_term_hidden_reason is null then summed.short_term_total_lower end") }}
+            as predicted_short_term_value_lower_amount_reporting,
+            {{ money("case when summed.short_term_hidden_reason is null then summed.short_term_total_upper end") }}
+            as predicted_short_term_value_upper_amount_reporting,
+            {{ money("case when not summed.applies_to_nothing then summed.short_term_purchases end") }}
+            as predicted_short_term_purchase_value_amount_reporting,
+            {{ money("case when not summed.applies_to_nothing then summed.short_term_renewals end") }}
+            as predicted_short_term_subscription_value_amount_reporting,
+            summed.short_term_hidden_reason as predicted_short_term_value_hidden_reason,
+            summed.short_term_purchase_count as predicted_short_term_purchase_count,
+            summed.short_term_count_hidden_reason as predicted_short_term_purchase_count_hidden_reason
         from values_by_person
         left join purchases on purchases.person_id = values_by_person.person_id
         left join order_counts on order_counts.person_id = values_by_person.person_id
