@@ -3,16 +3,18 @@
 -- one size in all its cells: that of the customers first seen in it.
 with
     cells as (select * from {{ ref("retention_cohorts") }}),
-    customers as (select * from {{ ref("dim_customers") }}),
+    customers as (select * from {{ ref("dim_customers") }} where first_ordered_on is not null),
 
     cohorts as (
-        select 'week' as cohort_period, cohort_week as cohort_started_on, count(*) as customer_count
-        from customers
-        group by cohort_week
-        union all
-        select 'month', cohort_month, count(*)
-        from customers
-        group by cohort_month
+        {%- for period in ["week", "month"] %}
+            {{ "union all" if not loop.first }}
+            select
+                '{{ period }}' as cohort_period,
+                cast({{ dbt.date_trunc(period, "first_ordered_on") }} as date) as cohort_started_on,
+                count(*) as customer_count
+            from customers
+            group by cast({{ dbt.date_trunc(period, "first_ordered_on") }} as date)
+        {%- endfor %}
     ),
 
     rolling as (

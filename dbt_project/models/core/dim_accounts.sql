@@ -13,6 +13,8 @@ with
             ultimate_parents.ancestor_account_id as ultimate_parent_account_id,
             accounts.domain,
             accounts.industry,
+            accounts.employee_count,
+            accounts.owner_name,
             accounts.country,
             accounts.created_at
         from accounts

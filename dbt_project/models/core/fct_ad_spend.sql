@@ -15,7 +15,8 @@ with
             {{ converted("ad_spend.spend_amount", "exchange_rates.rate_to_reporting::double") }}
             as spend_amount_reporting,
             ad_spend.impressions,
-            ad_spend.clicks
+            ad_spend.clicks,
+            ad_spend.claimed_conversion_count
         from ad_spend
         left join
             exchange_rates

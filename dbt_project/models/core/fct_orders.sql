@@ -18,6 +18,7 @@ with
             {{ converted("orders.revenue_amount", "exchange_rates.rate_to_reporting::double") }}
             as revenue_amount_reporting,
             orders.cost_amount,
+            orders.payment_type,
             {{ converted("orders.cost_amount", "exchange_rates.rate_to_reporting::double") }} as cost_amount_reporting,
             orders.first_visited_at,
             orders.ordered_at,

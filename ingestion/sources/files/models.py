@@ -152,6 +152,7 @@ class Order(Entity):
     total_amount: Amount | None = None
     tax_amount: Amount | None = None
     shipping_amount: Amount | None = None
+    payment_type: str | None = None
     is_test: bool | None = None
     channel: str | None = None
     campaign_id: Key | None = None
@@ -194,6 +195,7 @@ class Lead(Entity):
     phone: Key | None = None
     first_name: str | None = None
     last_name: str | None = None
+    customer_number: Key | None = None
     channel: str | None = None
     campaign_id: Key | None = None
     created_at: datetime
@@ -207,6 +209,7 @@ class Deal(Entity):
 
     deal_id: Key
     customer_id: Key | None = None
+    lead_id: Key | None = None
     account_id: Key | None = None
     account_name: str | None = None
     name: str | None = None
@@ -218,6 +221,21 @@ class Deal(Entity):
     closed_at: datetime | None = None
     is_won: bool | None = None
     lost_reason: str | None = None
+
+
+class Account(Entity):
+    unique_by: ClassVar[tuple[str, ...]] = ("account_id",)
+
+    account_id: Key
+    account_name: Key | None = None
+    parent_account_id: Key | None = None
+    parent_account_name: Key | None = None
+    industry: str | None = None
+    employee_count: Count | None = None
+    owner: str | None = None
+    domain: str | None = None
+    country: str | None = None
+    created_at: datetime | None = None
 
 
 class AdSpend(Entity):
@@ -233,6 +251,7 @@ class AdSpend(Entity):
     spend_amount: Annotated[Amount, NOT_NEGATIVE]
     impressions: Count | None = None
     clicks: Count | None = None
+    conversions: Annotated[Quantity, NOT_NEGATIVE] | None = None  # as the platform claims them
 
 
 class Conversation(Entity):
@@ -259,6 +278,7 @@ class Message(Entity):
     channel: str | None = None
     direction: Annotated[str, one_of("inbound", "outbound")]
     sender_kind: Annotated[str, one_of("contact", "agent", "bot", "broadcast")] | None = None
+    agent: Key | None = None
     sent_at: datetime
 
 
@@ -291,6 +311,7 @@ class Survey(Entity):
     response_id: Key
     customer_id: Key | None = None
     email: Key | None = None
+    order_id: Key | None = None
     survey_type: Annotated[str, one_of("nps", "csat", "ces", "review")]
     score: Score
     scale_min: Score | None = None
@@ -343,6 +364,7 @@ ORDER_LINES = _table("order_lines", OrderLine)
 REFUNDS = _table("refunds", Refund, "refunded_at")
 LEADS = _table("leads", Lead, "created_at")
 DEALS = _table("deals", Deal, "created_at")
+ACCOUNTS = _table("accounts", Account)
 AD_SPEND = _table("ad_spend", AdSpend, "spent_on")
 CONVERSATIONS = _table("conversations", Conversation, "opened_at")
 MESSAGES = _table("messages", Message, "sent_at")
@@ -356,6 +378,7 @@ TABLES = (
     REFUNDS,
     LEADS,
     DEALS,
+    ACCOUNTS,
     AD_SPEND,
     CONVERSATIONS,
     MESSAGES,

@@ -6,9 +6,9 @@ Belongs here: facts that DuckDB counts over values, whatever the column is calle
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import permutations, product
 
 import duckdb
 
@@ -16,6 +16,8 @@ from ingestion.sources.files.inputs import column_names, literal, quoted
 from ingestion.sources.files.vocabulary import COUNTRY_CODES, COUNTRY_NAMES, CURRENCIES, plain
 
 SAMPLE_ROWS = 200_000  # shapes of values are counted over at most about this many rows, keys over all
+_FACTORS = 12  # numbers of a table that are set against each other, in at most this many rows:
+_COMPARED = 500
 LISTED_VALUES = 40  # columns with at most this many different values show them
 
 _ZONE = r"(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?|[A-Z][A-Za-z]+/[A-Za-z_/]+)"
@@ -45,10 +47,12 @@ _SHAPES = {
     "phone": r"regexp_full_match(t, '(\+|00?)?[\d (][\d ().\/-]*\d') "
     r"and length(regexp_replace(t, '\D', '', 'g')) between 8 and 15 and regexp_matches(t, '^(\+|0)|[ ()]')"
     r" and not regexp_matches(t, '^\d{4}-\d{2}-\d{2}|^\d{1,2}[./]\d')",
+    "parted": r"regexp_matches(t, '^\+|\d[ ().\/-]+\d')",
     "currency": f"upper(t) {_one_of(CURRENCIES)}",
     "country": f"upper(t) {_one_of(COUNTRY_CODES)} OR lower(strip_accents(t)) {_one_of(COUNTRY_NAMES)}",
     "castable": r"regexp_full_match(t, '[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?')",
     "whole": r"regexp_full_match(t, '[-+]?\d+([.,]0+)?')",
+    "money": r"regexp_full_match(t, '[-+]?[\d.,'' ]*\d[.,]\d{2}')",
     "point": f"regexp_full_match(t, {literal(_POINT)})",
     "comma": f"regexp_full_match(t, {literal(_COMMA)})",
     "comma_fraction": r"regexp_matches(t, ',\d{1,2}$|,\d{4,}$')",
@@ -59,9 +63,20 @@ _SHAPES = {
     "dated": f"regexp_full_match(t, {literal(_WRITTEN_DATE)})",
     "flag": "lower(t) in ('true', 'false', 'yes', 'no', 't', 'f', 'y', 'n', 'ja', 'nein', 'oui', 'non', 'si', 'sí')",
     "spaced": "contains(t, ' ')",
+    "wordy": r"regexp_matches(t, '\pL{2,}.* .*\pL{2,}|\pL{2,} .*\d')",
     "lettered": r"regexp_matches(t, '^\pL') and not regexp_matches(t, '\d')",
+    "person": r"regexp_full_match(t, '\p{Lu}\p{Ll}+[ -]?(\p{Lu}\p{Ll}+|\p{Lu}\.)?,? \p{Lu}[''’\pL-]*\p{Ll}')",
     "placeholder": "lower(t) in ('unspecified', 'unknown', 'n/a', 'na', 'none', 'null', '-', 'not set', '(not set)')",
 }
+
+
+_DIGITS = r"regexp_replace(t, '[^0-9.,+-]', '', 'g')"
+_IS_NUMBER = " OR ".join(f"({_SHAPES[shape]})" for shape in ("castable", "point", "comma", "marked"))
+# The trimmed text `t` as a number, whichever mark it is written with.
+_NUMBER = (
+    f"CASE WHEN {_IS_NUMBER} THEN try_cast(CASE WHEN regexp_matches({_DIGITS}, ',\\d{{1,2}}$|,\\d{{4,}}$') "
+    f"THEN replace(replace({_DIGITS}, '.', ''), ',', '.') ELSE replace({_DIGITS}, ',', '') END AS DOUBLE) END"
+)
 
 
 @dataclass(frozen=True)
@@ -77,6 +92,8 @@ class Profile:
         is_ambiguous: day and month could change places in each of its dates.
         mean_epoch: the middle of its dates in seconds, which tells an earlier event from a later one.
         is_group: rows with the same value share their instant, as the lines of an order do.
+        is_product: it is, row by row, a quantity times another number, as the total of a line is.
+        has_other_addresses: rows with the same value have different e-mail addresses, as those of no person do.
     """
 
     table: str
@@ -98,6 +115,8 @@ class Profile:
     is_ambiguous: bool = False
     mean_epoch: float | None = None
     is_group: bool = False
+    is_product: bool = False
+    has_other_addresses: bool = False
 
     @property
     def words(self) -> str:
@@ -115,6 +134,10 @@ class Profile:
     @property
     def is_whole(self) -> bool:
         return self.shapes["whole"] >= 0.95
+
+    @property
+    def is_money(self) -> bool:
+        return self.shapes["money"] >= 0.95
 
     @property
     def is_instant(self) -> bool:
@@ -139,22 +162,26 @@ def profile(connection: duckdb.DuckDBPyConnection, table: str) -> list[Profile]:
     )
     found = [_profile(connection, table, name, position, int(rows)) for position, name in enumerate(names)]
     result = [_with_mean(connection, column) for column in _with_shared_order(found)]
+    products = _products(connection, result)
     connection.execute("DROP TABLE _sample")
     instants = [column for column in result if column.is_instant]
-    if not instants:
-        return result
-    clock = max(instants, key=lambda column: (column.filled, column.distinct, column.name))
-    return [_with_group(connection, column, clock) for column in result]
+    addresses = [column for column in result if column.shapes["email"] >= 0.7]
+    clock = max(instants, key=lambda column: (column.filled, column.distinct, column.name), default=None)
+    address = max(addresses, key=lambda column: (column.filled, column.distinct, column.name), default=None)
+    return [
+        replace(
+            column,
+            is_group=clock is not None and _agrees(connection, column, clock) is True,
+            is_product=column.name in products,
+            has_other_addresses=address is not None and _agrees(connection, column, address) is False,
+        )
+        for column in result
+    ]
 
 
 def _profile(connection: duckdb.DuckDBPyConnection, table: str, name: str, position: int, rows: int) -> Profile:
     shares = ", ".join(f"coalesce(sum(n) FILTER ({condition}) / sum(n), 0)::DOUBLE" for condition in _SHAPES.values())
-    digits = r"regexp_replace(t, '[^0-9.,+-]', '', 'g')"
-    is_number = " OR ".join(f"({_SHAPES[shape]})" for shape in ("castable", "point", "comma", "marked"))
-    number = (
-        f"CASE WHEN {is_number} THEN try_cast(CASE WHEN regexp_matches({digits}, ',\\d{{1,2}}$|,\\d{{4,}}$') "
-        f"THEN replace(replace({digits}, '.', ''), ',', '.') ELSE replace({digits}, ',', '') END AS DOUBLE) END"
-    )
+    number = _NUMBER
     counted = f"(SELECT {quoted(name)} AS t, count(*) AS n FROM _sample WHERE {quoted(name)} IS NOT NULL GROUP BY 1)"
     found = connection.execute(
         f"""
@@ -218,18 +245,52 @@ def _with_mean(connection: duckdb.DuckDBPyConnection, column: Profile) -> Profil
     return replace(column, mean_epoch=mean)
 
 
-def _with_group(connection: duckdb.DuckDBPyConnection, column: Profile, clock: Profile) -> Profile:
-    if column.is_unique or column.filled == 0 or column.is_instant or column.distinct < 2:
-        return column
+def _products(connection: duckdb.DuckDBPyConnection, columns: list[Profile]) -> set[str]:
+    """The columns that are, row by row, a whole number times another column."""
+    numbers = [column for column in columns if column.is_number and not column.is_instant and column.distinct > 1]
+    pieces = [column for column in numbers if column.is_whole and (column.maximum or 0) > 1]
+    if not pieces or len(numbers) < 3:
+        return set()
+    names = [quoted(column.name) for column in numbers[:_FACTORS]]
+    read = ", ".join(f"(SELECT {_NUMBER} FROM (SELECT _sample.{name} AS t))" for name in names)
+    rows = connection.execute(f"SELECT {read} FROM _sample ORDER BY ALL LIMIT {_COMPARED}").fetchall()
+    values = dict(zip([column.name for column in numbers], zip(*rows, strict=True), strict=False))
+    return {
+        total
+        for piece in pieces
+        for other, total in permutations(values, 2)
+        if piece.name in values
+        and piece.name not in (other, total)
+        and _is_product(values[piece.name], values[other], values[total])
+    }
+
+
+def _is_product(pieces: Sequence[float | None], others: Sequence[float | None], totals: Sequence[float | None]) -> bool:
+    """Whether nearly all totals are the product, those left out that any single piece or nothing gives."""
+    told = wrong = 0
+    for piece, other, total in zip(pieces, others, totals, strict=True):
+        if piece is None or other is None or not total or piece == 1:
+            continue
+        told += 1
+        wrong += abs(piece * other - total) > 0.01
+        if wrong > 0.02 * len(totals):
+            return False
+    return told > 0
+
+
+def _agrees(connection: duckdb.DuckDBPyConnection, column: Profile, other: Profile) -> bool | None:
+    """Whether rows with the same value have one value in the other column, too; None where no rows have the same."""
+    if column.is_unique or column.filled == 0 or column.is_instant or column.distinct < 2 or column.name == other.name:
+        return None
     query = f"""
-        SELECT count(*), count(*) FILTER (instants = 1)
+        SELECT count(*), count(*) FILTER (others <= 1)
         FROM (
-            SELECT count(DISTINCT {quoted(clock.name)}) AS instants FROM {quoted(column.table)}
+            SELECT count(DISTINCT {quoted(other.name)}) AS others FROM {quoted(column.table)}
             WHERE {quoted(column.name)} IS NOT NULL GROUP BY {quoted(column.name)} HAVING count(*) > 1
         )
     """
     groups, agreeing = connection.execute(query).fetchone() or (0, 0)
-    return replace(column, is_group=groups > 0 and agreeing >= 0.95 * groups)
+    return bool(agreeing >= 0.95 * groups) if groups else None
 
 
 def _formats(connection: duckdb.DuckDBPyConnection, name: str) -> tuple[tuple[str, ...], bool]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from ingestion.sources.files.profiles import Profile
 from ingestion.sources.files.vocabulary import (
@@ -21,6 +22,8 @@ from ingestion.sources.files.vocabulary import (
     DIRECTIONS,
     FILE_WORDS,
     IGNORED,
+    OBJECTS,
+    OPEN,
     OUTCOMES,
     PLATFORMS,
     ROLES,
@@ -28,6 +31,7 @@ from ingestion.sources.files.vocabulary import (
     SUBSCRIPTION_STATES,
     SURVEY_TYPES,
     TELLING,
+    UNITS,
     Role,
     phrases,
     plain,
@@ -42,10 +46,16 @@ _GENERIC = phrases(
     "|kind|nom|nombre|fecha|datum|reference|ref|nummer|numero|campaign|company|email|phone|mail|reason"
     "|category|ad|cost|rate|base|quote|score|tax|net|fin|de|art|tag|shipping|country|land|currency"
 )
+# Names that mean something else on each kind of record: without the record's name they name nothing.
+_NEED_THEIR_OBJECT = phrases(
+    "id|name|number|no|nr|nummer|numero|status|type|date|day|at|time|title|reference|ref|key|code"
+)
 # The kinds whose values show what they are.
 _SPECIFIC = frozenset(
     ("email", "phone", "currency", "country", "direction", "sender", "survey_type", "outcome", "instant")
 )
+# Those that no other kind has.
+_UNMISTAKABLE = frozenset(("email", "currency", "direction", "sender", "survey_type"))
 # What an entity cannot be without, one column of each set.
 _NEEDS: Mapping[str, tuple[frozenset[str], ...]] = {
     "customers": (
@@ -68,14 +78,22 @@ _NEEDS: Mapping[str, tuple[frozenset[str], ...]] = {
     "subscriptions": (frozenset(("mrr_amount",)), frozenset(("started_at", "trial_started_at"))),
     "exchange_rates": tuple(frozenset((column,)) for column in ROLES["exchange_rates"]),
 }
+# Moments that most rows of an entity do not have: another date is as likely.
+_NEED_NAME = frozenset(("trial_started_at", "trial_ended_at"))
+_MANY = 30  # people, among whom some bear the same first name
 # Entities whose columns alone could be another's: the file's name, a header or another file has to say so.
 _NEEDS_SIGN = frozenset(("ad_spend", "refunds", "leads", "conversations", "surveys", "subscriptions"))
 _FILE_NAME_SCORE = 3.0
 _LINK_SCORE = 1.5
 
 
-# Canonical columns that name rows of another entity.
-LINKED = {"customer_id": "customers", "order_id": "orders", "conversation_id": "conversations"}
+# Canonical columns that name rows of another entity; a company is named by its number or by its name.
+LINKED = {
+    "customer_id": "customers",
+    "account_name": "customers",
+    "order_id": "orders",
+    "conversation_id": "conversations",
+}
 
 
 @dataclass(frozen=True)
@@ -90,36 +108,65 @@ class Match:
 
 @dataclass(frozen=True)
 class Reading:
-    """A table read as one entity."""
+    """A table read as one entity; `question`: what a person has to decide before it is one."""
 
     entity: str
     score: float
     matches: Mapping[str, Match]
+    question: str = ""
 
 
 @dataclass(frozen=True)
 class Link:
-    """Values of a column that are, to the share `held`, keys of another table."""
+    """Values of a column that are, to the share `held`, keys of another table; `is_many`: they repeat."""
 
     table: str
     column: str
     other_table: str
     other_column: str
     held: float
+    is_many: bool = False
 
 
 def named(header: str, role: Role) -> float:
-    """How well a header names a canonical column, 0 to 1."""
+    """How well a header names a canonical column, 0 to 1.
+
+    Less than the whole name counts less: what a record's name in front or a unit behind leaves (`Deal - Value`,
+    `Amount EUR`), one phrase among others, part of a word as German joins them (`Werbekosten`).
+    """
+    phrases_of_role = role.words.split("|")
+    if header in phrases_of_role or _joined(header) in map(_joined, phrases_of_role):
+        return 1.0
+    if sorted(header.split()) in (sorted(phrase.split()) for phrase in phrases_of_role):
+        return 1.0  # `tax total`
+    core = bare(header)
+    if core != header and core not in _NEED_THEIR_OBJECT and core in phrases_of_role:
+        return 0.9
     best = 0.0
-    words = header.split()
-    for phrase in role.words.split("|"):
-        if phrase == header:
-            return 1.0
+    words = core.split()
+    for phrase in phrases_of_role:
         if phrase in _GENERIC:
             continue
-        if f" {phrase} " in f" {header} ":
+        if f" {phrase} " in f" {core} ":
             best = max(best, 0.3 + 0.5 * len(phrase.split()) / len(words))
+        elif len(phrase) >= 5 and any(word.startswith(phrase) or word.endswith(phrase) for word in words):
+            best = max(best, 0.45 if len(words) == 1 else 0.3)
     return best
+
+
+def _joined(phrase: str) -> str:
+    return phrase.replace(" ", "")
+
+
+@cache
+def bare(header: str) -> str:
+    """A header without the names of records before it and the units behind it."""
+    words = re.sub(r"(?<=[a-z])1$", "", header).split()  # the first of several, as `Name1`
+    while len(words) > 1 and words[-1] in UNITS:
+        words.pop()
+    while len(words) > 1 and words[0] in OBJECTS:
+        words.pop(0)
+    return " ".join(words)
 
 
 def is_nameless(profile: Profile) -> bool:
@@ -140,6 +187,13 @@ def looks_like_id(profile: Profile) -> bool:
     )
 
 
+def looks_like_title(profile: Profile) -> bool:
+    """Names of companies, goods or people, which files share where they have no numbers."""
+    share = profile.shapes
+    is_code = max(share["flag"], share["currency"], share["country"]) >= 0.5
+    return share["lettered"] >= 0.6 and 4 <= profile.length <= 40 and not is_code
+
+
 def _mapped(profile: Profile, words: Iterable[str]) -> bool:
     return bool(profile.values) and {plain(value) for value in profile.values} <= {plain(word) for word in words}
 
@@ -147,6 +201,35 @@ def _mapped(profile: Profile, words: Iterable[str]) -> bool:
 def outcomes(profile: Profile) -> dict[str, str]:
     """Of the values of a column, those that say how a deal ended, with what they say."""
     return {value: OUTCOMES[plain(value)] for value in sorted(profile.values) if plain(value) in OUTCOMES}
+
+
+def possible(entity: str, profile: Profile, without: Collection[str]) -> list[str]:
+    """The columns of an entity, those `without` left out, that could hold a column's values; the likeliest first."""
+    if profile.filled == 0 or profile.words in IGNORED or bare(profile.words) in IGNORED:
+        return []
+    found = {}
+    for column, role in ROLES[entity].items():
+        fit = _fit(role.kind, profile)
+        if column in without or fit is None or fit < 0 or (fit == 0 and role.kind in ("phone", "outcome")):
+            continue
+        if profile.is_number and role.kind in ("company", "person", "text", "wording"):
+            continue
+        found[column] = (-fit, role.kind == "label")  # what has a name of its own before what is only a mark
+    return sorted(found, key=lambda column: found[column])
+
+
+def is_alike(one: Profile, other: Profile) -> bool:
+    """Whether two columns hold values of one sort, moments, numbers or texts, so that either could be the other."""
+    if not one.filled or not other.filled or one.is_instant or other.is_instant:
+        return one.is_instant and other.is_instant
+    if one.is_number or other.is_number:
+        return one.is_number and other.is_number and one.is_unique == other.is_unique
+    return one.is_unique == other.is_unique and (one.shapes["email"] < 0.5) == (other.shapes["email"] < 0.5)
+
+
+def _is_outcome(profile: Profile) -> bool:
+    """Whether the values say no more than how a deal ended, or that it is open."""
+    return bool(outcomes(profile)) and _mapped(profile, (*OUTCOMES, *OPEN))
 
 
 def _fit(kind: str, profile: Profile) -> float | None:
@@ -163,7 +246,7 @@ def _fit(kind: str, profile: Profile) -> float | None:
             return 1.0 if share["email"] >= 0.7 else None
         case "phone":
             if share["phone"] >= 0.7:
-                return 0.8
+                return 0.8 if share["parted"] >= 0.5 else 0.5
             return 0.0 if share["email"] < 0.1 and profile.length >= 5 and not profile.is_instant else None
         case "currency":
             return 0.9 if share["currency"] >= 0.9 else None
@@ -176,7 +259,11 @@ def _fit(kind: str, profile: Profile) -> float | None:
         case "number":
             if not number:
                 return None
-            return 0.6 if not profile.is_whole else 0.3 if not profile.is_unique else 0.1
+            if profile.is_product:
+                return 0.15  # of a line: what one piece costs stands beside it
+            if not profile.is_whole or profile.is_money:
+                return 0.6
+            return 0.05 if profile.is_unique else 0.1 if (profile.maximum or 0) <= 20 else 0.3
         case "part":  # of an amount: its values could be those of any other amount
             return 0.0 if number else None
         case "quantity":
@@ -186,20 +273,22 @@ def _fit(kind: str, profile: Profile) -> float | None:
             starts_low = profile.is_whole and profile.minimum is not None and profile.minimum <= 3
             return 0.6 if starts_low and not profile.is_unique and not profile.is_group else 0.0
         case "count":
-            return (
-                (0.5 if not profile.is_unique else 0.3)
-                if number and profile.is_whole and profile.negative == 0
-                else None
-            )
+            if not number or not profile.is_whole or profile.negative:
+                return None
+            if (profile.minimum or 0) >= 1000 and profile.distinct <= profile.filled / 10:
+                return 0.1  # large numbers that come again and again are those of something
+            return 0.0 if profile.is_money else 0.3 if profile.is_unique else 0.5
         case "score":
             if not number:
                 return None
+            if profile.is_unique:
+                return 0.1  # people repeat each other's scores
             return 0.7 if profile.is_whole and (profile.maximum or 0) <= 10 and profile.negative == 0 else 0.2
         case "flag":
-            is_bit = profile.values <= {"0", "1"}
+            is_bit = bool(profile.values) and profile.values <= {"0", "1"}
             return 0.0 if share["flag"] >= 0.95 or is_bit else None
         case "outcome":
-            if share["flag"] >= 0.95 or (outcomes(profile) and _mapped(profile, OUTCOMES)):
+            if share["flag"] >= 0.95 or _is_outcome(profile):
                 return 0.8
             return 0.0 if profile.values <= {"0", "1"} else None
         case "direction":
@@ -213,7 +302,9 @@ def _fit(kind: str, profile: Profile) -> float | None:
         case "stage":
             if number or profile.is_instant or share["flag"] >= 0.9:
                 return None
-            return 0.9 if outcomes(profile) and not _mapped(profile, OUTCOMES) else 0.8 if outcomes(profile) else 0.0
+            if _is_outcome(profile):
+                return -0.5  # the stage may stand beside it
+            return 0.9 if outcomes(profile) else 0.0
         case "category":
             if number or profile.is_instant or share["email"] > 0.5:
                 return None
@@ -229,10 +320,15 @@ def _fit(kind: str, profile: Profile) -> float | None:
             return 0.7 if share["castable"] < 0.5 else 0.5
         case "name":
             return None if number or profile.is_instant or share["email"] > 0.5 else _looks_like_name(profile)
-        case "text" | "wording":
+        case "company" | "person" | "text" | "wording":
             if profile.is_instant or share["email"] > 0.5:
                 return None
-            wordy = share["spaced"] >= 0.6 and share["lettered"] >= 0.3 and share["country"] < 0.5 and not number
+            wordy = share["wordy"] >= 0.6 and share["country"] < 0.5 and not number
+            if kind == "person":  # few write many rows
+                return 0.5 if share["person"] >= 0.8 and profile.distinct <= profile.filled / 3 else 0.0
+            if kind == "company":  # each once, and not the words of everyone, such as countries
+                is_title = share["lettered"] >= 0.6 and max(share["country"], share["person"]) < 0.5
+                return 0.45 if is_title and profile.is_unique and profile.length <= 40 else 0.0
             return 0.35 if wordy and kind == "wording" else 0.0
     raise ValueError(f"no such kind of column: {kind}")
 
@@ -240,13 +336,33 @@ def _fit(kind: str, profile: Profile) -> float | None:
 def _looks_like_name(profile: Profile) -> float:
     share = profile.shapes
     one_word = share["lettered"] >= 0.95 and share["spaced"] < 0.3 and 2 <= profile.length <= 14
-    varied = profile.distinct > max(2, profile.filled / 5)
+    varied = profile.distinct > max(2, profile.filled / 5) and not (profile.is_unique and profile.rows >= _MANY)
     return 0.4 if one_word and varied and max(share["currency"], share["country"], share["flag"]) < 0.5 else 0.0
 
 
-_KNOWN_HEADERS = frozenset(
-    phrase for roles in ROLES.values() for role in roles.values() for phrase in role.words.split("|")
-)
+def _known_headers() -> dict[str, set[str]]:
+    known: dict[str, set[str]] = {}
+    for roles in ROLES.values():
+        for column, role in roles.items():
+            for phrase in role.words.split("|"):
+                known.setdefault(phrase, set()).update((column, role.kind))
+    return known
+
+
+_KNOWN_HEADERS = _known_headers()  # headers with the columns that they name, and the kinds of these
+
+
+def _names_another(profile: Profile, column: str, role: Role) -> bool:
+    """Whether the header names a column other than this one, of whatever entity.
+
+    The same column of another entity is no other, and any moment may be that of an entity without a better one.
+    """
+    for header in (profile.words, bare(profile.words)):
+        if header in IGNORED:
+            return True
+        if header in _KNOWN_HEADERS and (header == profile.words or header not in _NEED_THEIR_OBJECT):
+            return not _KNOWN_HEADERS[header] & ({column, "instant"} if role.kind == "instant" else {column})
+    return False
 
 
 def match_columns(
@@ -279,13 +395,65 @@ def match_columns(
         if column not in matches and match.profile.name not in taken:
             matches[column] = match
             taken.add(match.profile.name)
+    if entity == "customers":
+        key = matches.get("customer_id")
+        if key and "company_name" not in {*matches, *without} and _fit("company", key.profile):
+            matches["company_name"] = Match(key.profile, 0.0, "likely", "the key is a name")
+    if entity == "ad_spend":
+        _part_campaigns(profiles, matches)
     return {column: matches[column] for column in roles if column in matches}
 
 
+def _part_campaigns(profiles: Sequence[Profile], matches: dict[str, Match]) -> None:
+    """Tell ads from campaigns and campaigns from accounts where no header does: the one holds several of the other."""
+    for column in ("account_id", "campaign_id", "campaign_name", "ad_id"):
+        if column in matches and matches[column].score < 1:
+            del matches[column]
+    taken = {match.profile.name for match in matches.values()}
+    free = [
+        profile
+        for profile in profiles
+        if profile.name not in taken
+        and not profile.is_instant
+        and (looks_like_id(profile) or looks_like_title(profile))
+        and not (profile.is_number and (profile.is_money or profile.length < 5))
+        and not _names_another(profile, "ad_id", ROLES["ad_spend"]["ad_id"])
+    ]
+    free.sort(key=lambda profile: (profile.distinct, profile.shapes["wordy"], profile.length, profile.position))
+    if "campaign_id" not in matches and free:
+        several = len({profile.distinct for profile in free}) > 1
+        if "ad_id" not in matches and several:
+            matches["ad_id"] = _by_size(free.pop())
+        matches["campaign_id"] = _by_size(free.pop())
+        if "campaign_name" not in matches and free and free[-1].distinct == matches["campaign_id"].profile.distinct:
+            matches["campaign_name"], matches["campaign_id"] = matches["campaign_id"], _by_size(free.pop())
+    size = matches["campaign_id"].profile.distinct if "campaign_id" in matches else 0
+    places = {
+        "ad_id": [profile for profile in free if profile.distinct > size],
+        "campaign_name": [profile for profile in free if profile.distinct == size],
+        "account_id": [profile for profile in free if profile.distinct < size],
+    }
+    for column, found in places.items():
+        if column not in matches and found:
+            matches[column] = _by_size(found[-1])
+
+
+def _by_size(profile: Profile) -> Match:
+    return Match(profile, 0.5, "guess", f"by size: {profile.distinct} different values")
+
+
 def read_as(
-    entity: str, profiles: Sequence[Profile], links: Sequence[Link], claimed: Mapping[str, str], file: str
+    entity: str,
+    profiles: Sequence[Profile],
+    links: Sequence[Link],
+    claimed: Mapping[str, str],
+    file: str,
+    needs_sign: bool = True,
 ) -> Reading | None:
-    """The table read as an entity, or None where a column that the entity cannot be without is not there."""
+    """The table read as an entity, or None where a column that the entity cannot be without is not there.
+
+    Without `needs_sign` it may be one whose columns alone could be another's.
+    """
     matches = match_columns(entity, profiles, links, claimed)
     if not all(needed & matches.keys() for needed in _NEEDS[entity]):
         return None
@@ -302,7 +470,7 @@ def read_as(
     if entity == "ad_spend" and "platform" in matches and _mapped(matches["platform"].profile, PLATFORMS):
         by_values = 2.0
     by_link = _LINK_SCORE * _speaks_for(entity, profiles, links, claimed)
-    if entity in _NEEDS_SIGN and not (by_file or by_header or by_values or by_link):
+    if needs_sign and entity in _NEEDS_SIGN and not (by_file or by_header or by_values or by_link):
         return None
     score = by_file + min(by_header, 2.0) + by_values + by_link + sum(match.score for match in matches.values())
     return Reading(entity, score, matches)
@@ -336,6 +504,8 @@ def _match(
     if fit is None:
         return None
     header = named(profile.words, role)
+    if profile.words == "name" and role.kind == "company" and profile.shapes["person"] >= 0.5:
+        return None
     if header == 1.0 and profile.words == "name" and role.kind == "key" and profile.shapes["lettered"] > 0.5:
         return None  # names of people or things, not the `#1001` that a shop calls the name of an order
     if role.kind == "key" and not profile.is_unique:
@@ -344,6 +514,11 @@ def _match(
         if header < 1.0 or not (nearly or entity == "orders"):
             return None
     linked = LINKED.get(column)
+    is_title = profile.shapes["lettered"] >= 0.6
+    if (column == "account_name") != is_title and column in ("account_name", "customer_id") and entity == "deals":
+        linked = None  # by its name or by its number
+    many = [link for link in links if link.is_many]
+    pointed_at = any((link.other_table, link.other_column) == (profile.table, profile.name) for link in many)
     link = next(
         (
             link
@@ -355,17 +530,32 @@ def _match(
         ),
         None,
     )
+    if role.kind == "company" and fit and pointed_at:
+        fit += 0.3
+    strength = fit
     if not header and not link:
-        elsewhere = profile.words in _KNOWN_HEADERS or profile.words in IGNORED
-        if fit == 0 or (elsewhere and role.kind != "email"):
+        shows = role.kind in _UNMISTAKABLE or (role.kind == "outcome" and _is_outcome(profile))
+        if fit <= 0 or (not shows and _names_another(profile, column, role)):
             return None
         if entity == "order_lines" and column == "order_id" and not link and not profile.is_group:
             return None  # a customer's number repeats too, but not with one date
+        if (
+            column == "customer_id"
+            and entity != "customers"
+            and (profile.has_other_addresses or (profile.is_unique and profile.rows >= _MANY))
+        ):
+            return None  # a customer has one address, and some come back
+        if role.kind == "key" and not pointed_at and any(link.other_table == profile.table for link in many):
+            return None  # the other files know these rows by another column
+        if role.kind == "company" and not any(link.other_table == profile.table for link in many):
+            return None  # it could be any title
+        if column in _NEED_NAME:
+            return None
         fit *= 1.0 if is_nameless(profile) else 0.6
     score = 2 * header + fit + (_LINK_SCORE if link else 0.0)
     if header == 1.0 and (fit > 0 or role.kind in ("text", "wording", "category", "stage", "flag", "name", "label")):
         sure = "certain"
-    elif header >= 0.5 or link or (role.kind in _SPECIFIC and fit >= 0.8):
+    elif header >= 0.5 or link or (role.kind in _SPECIFIC and strength >= 0.8):
         sure = "likely"
     else:
         sure = "guess"
@@ -382,7 +572,7 @@ def _reason(header: float, role: Role, profile: Profile, link: Link | None) -> s
         reasons.append(f"{link.held:.0%} of the values are in {link.other_table}.{link.other_column}")
     if profile.filled == 0:
         reasons.append("no value in it")
-    elif role.kind in profile.shapes:
+    elif role.kind in profile.shapes and profile.shapes[role.kind] >= 0.7:
         reasons.append(f"{profile.shapes[role.kind]:.0%} of the values look like it")
     elif role.kind == "instant":
         reasons.append("dates as " + (", ".join(profile.formats) or "ISO 8601"))

@@ -132,6 +132,7 @@ OUTCOMES: Mapping[str, str] = {
     "ganado": "true", "ganada": "true", "lost": "false", "closed lost": "false", "closedlost": "false",
     "verloren": "false", "perdu": "false", "perdue": "false", "perdido": "false", "perdida": "false",
 }  # fmt: skip
+OPEN = ("open", "offen", "ouvert", "ouverte", "abierto", "abierta", "in progress", "pending")
 SURVEY_TYPES: Mapping[str, str] = {
     "nps": "nps", "csat": "csat", "ces": "ces", "review": "review", "rating": "review", "satisfaction": "csat",
 }  # fmt: skip
@@ -164,7 +165,8 @@ FILE_WORDS: Mapping[str, str] = {
     "leads": "leads|lead|interessenten|prospects|subscribers|subscribed|members|audience|abonnenten",
     "deals": "deals|deal|opportunities|pipeline|chancen|verkaufschancen|affaires|opportunites|oportunidades|negocios",
     "customers": (
-        "customers|customer|contacts|people|persons|users|accounts|companies|clients|kunden|kontakte|personen"
+        "customers|customer|contacts|organizations|organisations|firmen|unternehmen|societes|empresas|people"
+        "|persons|users|accounts|companies|clients|kunden|kontakte|personen"
         "|clientes|contactos"
     ),
     "orders": (
@@ -225,8 +227,19 @@ IGNORED = phrases(
     "|converted amount|converted amount refunded|birthday|date of birth|geburtsdatum|latitude|longitude|member rating"
     "|last changed|confirm time|last activity date|position|rank|weight|tax rate|probability"
     "|revenue per click|ctr|cpc|cpm"
+    "|next billing|next billing date|next payment|next renewal|renewal date|due date|faellig am|fallig am|echeance"
     "|t|time zone|billing zip|shipping zip|id customer group|sales price|manager|regional office"
 )
+
+
+# Names of records that systems put in front of a column (`Deal - Value`, `billing_country`, `Product.Name`).
+OBJECTS = _words(
+    "person contact customer client requester organization organisation account billing profile user buyer purchaser"
+    " order invoice deal opportunity opp lead ticket case conversation product item lineitem rating survey subscription"
+    " message refund event kunden kunde kontakt rechnung auftrag pedido cliente commande facture"
+)
+# What follows the name of an amount or a time: a unit, the zone, the mark of a custom field.
+UNITS = frozenset((*(code.lower() for code in CURRENCIES), "utc", "gmt", "c", "converted"))
 
 
 @dataclass(frozen=True)
@@ -250,9 +263,11 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         "first_name": Role("name", _FIRST),
         "last_name": Role("name", _LAST),
         "company_name": Role(
-            "text",
-            "company|company name|firma|unternehmen|societe|entreprise|raison sociale|empresa|organization"
-            "|account|account name|default address company",
+            "company",
+            "company|company name|name|employer|firma|unternehmen|societe|entreprise|raison sociale|empresa"
+            "|organization"
+            "|account|account name|default address company|organization name|organisation|organisation name|firmenname"
+            "|razon social|compte|cuenta",
         ),
         "country": Role(
             "country",
@@ -296,7 +311,8 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         "total_amount": Role(
             "number",
             "total|total amount|order total|order total amount|grand total|total price|gross|dollar value"
-            "|order value|price paid|revenue|gesamt|gesamtbetrag|gesamtsumme|bruttobetrag|rechnungsbetrag|umsatz"
+            "|order value|price paid|revenue|gesamt|gesamtpreis|gesamtbetrag|endbetrag|total con iva"
+            "|total iva incluido|gesamtsumme|bruttobetrag|rechnungsbetrag|umsatz"
             f"|montant total|total ttc|montant ttc|importe total|total pedido|{_AMOUNT}",
         ),
         "tax_amount": Role(
@@ -306,7 +322,8 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         ),
         "shipping_amount": Role(
             "part",
-            "shipping|shipping amount|shipping cost|order shipping|order shipping amount|delivery|versand"
+            "shipping|shipping amount|shipping total|shipping fee|shipping charge|delivery fee|shipping cost"
+            "|order shipping|order shipping amount|delivery|versand"
             "|versandkosten|porto|frais de port|livraison|envio|gastos de envio|shipping and handling amount",
         ),
         "is_test": Role("flag", "test|is test|test order|testbestellung"),
@@ -365,7 +382,8 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         "currency": Role("currency", _CURRENCY),
         "amount": Role(
             "number",
-            "refund amount|refunded amount|amount refunded|refund total|erstattungsbetrag|gutschriftbetrag"
+            "refund amount|refunded amount|amount refunded|refund total|total refund|total refunded"
+            "|erstattungsbetrag|gutschriftbetrag"
             f"|montant rembourse|importe reembolsado|total|{_AMOUNT}",
         ),
     },
@@ -408,7 +426,7 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         "account_name": Role(
             "text",
             "account|account name|company|company name|associated company|firma|unternehmen|kunde name|societe"
-            "|entreprise|empresa|cuenta",
+            "|entreprise|empresa|cuenta|organization|organisation|compte",
         ),
         "name": Role(
             "text",
@@ -420,7 +438,7 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
             "|pipeline stage",
         ),
         "owner": Role(
-            "text",
+            "person",
             "deal owner|owner|sales agent|sales rep|salesperson|opportunity owner|verantwortlich|zustandig"
             "|besitzer|vertreter|proprietaire|commercial|propietario|vendedor",
         ),
@@ -438,7 +456,8 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         ),
         "is_won": Role(
             "outcome",
-            "is won|won|is closed won|gewonnen|gagne|gagnee|ganado|ganada|result|outcome|ergebnis|resultat|resultado",
+            "is won|won|win loss|is closed won|gewonnen|gagne|gagnee|ganado|ganada|result|outcome|ergebnis"
+            "|resultat|resultado",
         ),
         "lost_reason": Role(
             "text",
@@ -457,7 +476,11 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         "campaign_id": Role("id", f"{_CAMPAIGN}"),
         "impressions": Role("count", "impressions|impr|imp|impressionen|impresiones"),
         "clicks": Role("count", "clicks|link clicks|klicks|clics|all clicks"),
-        "campaign_name": Role("text", "campaign name|name|kampagnenname|nom de la campagne|nombre de la campana"),
+        "campaign_name": Role(
+            "text",
+            "campaign name|campaign label|campaign title|name|kampagnenname|nom campagne"
+            "|libelle campagne|nombre campana|nom de la campagne|nombre de la campana",
+        ),
         "ad_id": Role("label", "ad id|ad|ad name|anzeige|anzeigen id|annonce|id annonce|anuncio|id anuncio"),
         "platform": Role("platform", "platform|network|publisher platform|plattform|plateforme|plataforma|source"),
         "account_id": Role(

@@ -1,19 +1,22 @@
 with
     surveys as (select * from {{ ref("stg_files__surveys") }}),
+    orders as (select * from {{ ref("int_orders__unioned") }}),
     subscriptions as (select * from {{ ref("int_subscriptions__unioned") }}),
     subscription_invoices as (select * from {{ ref("int_subscription_invoices__unioned") }}),
     charges as (select * from {{ ref("stg_stripe__charges") }}),
 
     survey_records as (
         select
-            *,
+            surveys.*,
             case
-                when customer_id is not null
-                then {{ record_key("'files'", "'customer'", "customer_id") }}
-                when email is not null
-                then {{ record_key("'files'", "'guest_survey'", "response_id") }}
+                when surveys.customer_id is not null
+                then {{ record_key("'files'", "'customer'", "surveys.customer_id") }}
+                when surveys.email is not null
+                then {{ record_key("'files'", "'guest_survey'", "surveys.response_id") }}
+                else orders.record_key
             end as record_key
         from surveys
+        left join orders on orders.order_id = 'files:' || surveys.order_id
     ),
 
     -- A first payment that failed for good is no subscription, and its expiry no end of one.
@@ -31,7 +34,7 @@ with
             cast(null as {{ dbt.type_string() }}) as ad_id,
             cast(null as decimal(18, 4)) as amount,
             cast(null as {{ dbt.type_string() }}) as currency,
-            {{ json_attributes({"survey_type": "survey_type", "score": "score"}) }} as attributes,
+            {{ json_attributes({"survey_type": "survey_type", "score": "score", "order": "order_id"}) }} as attributes,
             loaded_at
         from survey_records
         {%- for activity, instant in {

@@ -13,10 +13,21 @@ with
             currency,
             spend_amount,
             impressions,
-            clicks
+            clicks,
+            cast(null as decimal(18, 4)) as claimed_conversion_count
         from platform_spend
         union all
-        select platform, ad_account_id, campaign_id, ad_id, spent_on, currency, spend_amount, impressions, clicks
+        select
+            platform,
+            ad_account_id,
+            campaign_id,
+            ad_id,
+            spent_on,
+            currency,
+            spend_amount,
+            impressions,
+            clicks,
+            {{ money("claimed_conversion_count") }}
         from file_spend
     ),
 
@@ -25,7 +36,9 @@ with
             *,
             sum(case when ad_id is not null then spend_amount end) over by_campaign_day as ads_spend_amount,
             sum(case when ad_id is not null then impressions end) over by_campaign_day as ads_impressions,
-            sum(case when ad_id is not null then clicks end) over by_campaign_day as ads_clicks
+            sum(case when ad_id is not null then clicks end) over by_campaign_day as ads_clicks,
+            sum(case when ad_id is not null then claimed_conversion_count end) over by_campaign_day
+            as ads_claimed_conversion_count
         from unioned
         window by_campaign_day as (partition by platform, ad_account_id, campaign_id, spent_on, currency)
     ),
@@ -50,6 +63,11 @@ with
             case
                 when ad_id is null then greatest(clicks - coalesce(ads_clicks, 0), 0)::bigint else clicks
             end as clicks,
+            case
+                when ad_id is null
+                then {{ money("greatest(claimed_conversion_count - coalesce(ads_claimed_conversion_count, 0), 0)") }}
+                else claimed_conversion_count
+            end as claimed_conversion_count,
             ad_id is null and ads_spend_amount is not null as is_remainder
         from with_ads
     ),
@@ -64,14 +82,21 @@ with
             remaining.currency,
             remaining.spend_amount,
             remaining.impressions,
-            remaining.clicks
+            remaining.clicks,
+            remaining.claimed_conversion_count
         from remaining
         inner join
             campaigns
             on campaigns.platform = remaining.platform
             and campaigns.ad_account_id = remaining.ad_account_id
             and campaigns.platform_campaign_id = remaining.platform_campaign_id
-        where not remaining.is_remainder or remaining.spend_amount + remaining.impressions + remaining.clicks > 0
+        where
+            not remaining.is_remainder
+            or remaining.spend_amount
+            + remaining.impressions
+            + remaining.clicks
+            + coalesce(remaining.claimed_conversion_count, 0)
+            > 0
     )
 
 select *

@@ -44,7 +44,7 @@ with
             coalesce(file_messages.channel, file_conversations.channel, 'unknown'),
             file_messages.direction,
             file_messages.sender_kind,
-            null,
+            file_messages.agent_key,
             false,
             file_messages.sent_at,
             file_messages.loaded_at

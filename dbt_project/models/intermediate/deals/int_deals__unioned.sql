@@ -4,6 +4,7 @@ with
     merges as (select * from {{ ref("int_crm_merges__followed") }}),
     owners as (select * from {{ ref("stg_hubspot__owners") }}),
     file_deals as (select * from {{ ref("stg_files__deals") }}),
+    file_accounts as (select * from {{ ref("stg_files__accounts") }}),
     deal_roles as (select * from {{ ref("int_deal_roles__unioned") }}),
     deal_changes as (select * from {{ ref("int_deal_changes__unioned") }}),
     accounts as (select * from {{ ref("int_accounts__unioned") }}),
@@ -62,20 +63,31 @@ with
         where not deals.is_archived and merges.merged_id is null
         union all
         select
-            'files:' || deal_id,
+            'files:' || file_deals.deal_id,
             'files',
-            deal_id,
-            deal_name,
-            {{ file_account_id("account_name", "account_id") }},
-            {{ record_key("'files'", "'customer'", "customer_id") }},
-            owner_name,
-            deal_amount,
-            currency,
-            lost_reason,
+            file_deals.deal_id,
+            file_deals.deal_name,
+            {{
+                file_account_id(
+                    "coalesce(nullif(trim(file_deals.account_name), ''), file_accounts.account_name)",
+                    "file_deals.account_id",
+                    "file_deals.company",
+                )
+            }},
+            -- A deal that names no customer is its lead's.
+            coalesce(
+                {{ record_key("'files'", "'customer'", "file_deals.customer_id") }},
+                {{ record_key("'files'", "'lead'", "file_deals.lead_id") }}
+            ),
+            file_deals.owner_name,
+            file_deals.deal_amount,
+            file_deals.currency,
+            file_deals.lost_reason,
             null,
-            created_at,
-            loaded_at
+            file_deals.created_at,
+            file_deals.loaded_at
         from file_deals
+        left join file_accounts on file_accounts.account_id = file_deals.account_id
     ),
 
     opened as (select deal_id, min(changed_at) as opened_at from deal_changes group by deal_id),

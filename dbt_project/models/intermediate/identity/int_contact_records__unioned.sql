@@ -247,7 +247,7 @@ with
             null,
             phone,
             null,
-            null,
+            customer_number,
             first_name,
             last_name,
             false,

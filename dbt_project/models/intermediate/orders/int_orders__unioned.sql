@@ -8,7 +8,10 @@ with
 
     -- An order is paid when money first arrives: an authorisation alone is not a payment.
     shop_payments as (
-        select order_id, min(processed_at) as paid_at
+        select
+            order_id,
+            min(processed_at) as paid_at,
+            min_by(gateway, cast(processed_at as {{ dbt.type_string() }}) || order_transaction_id) as payment_type
         from shop_transactions
         where transaction_kind in ('SALE', 'CAPTURE') and transaction_status = 'SUCCESS'
         group by order_id
@@ -42,7 +45,8 @@ with
                 then shop_payments.paid_at
                 when shop_orders.financial_status in ('PAID', 'PARTIALLY_REFUNDED', 'REFUNDED')
                 then shop_orders.ordered_at
-            end as paid_at
+            end as paid_at,
+            shop_payments.payment_type
         from shop_orders
         left join shop_payments on shop_payments.order_id = shop_orders.order_id
         left join refunded_taxes on refunded_taxes.order_id = shop_orders.order_id
@@ -86,6 +90,7 @@ with
             due_amount as total_amount,
             due_tax_amount as tax_amount,
             shipping_amount,
+            payment_type,
             ordered_at,
             paid_at,
             cancelled_at,
@@ -110,6 +115,7 @@ with
             total_amount,
             tax_amount,
             shipping_amount,
+            payment_type,
             ordered_at,
             paid_at,
             cancelled_at,
@@ -134,6 +140,7 @@ with
             unioned.shipping_amount,
             {{ money("coalesce(line_totals.gift_card_amount, 0)") }} as gift_card_amount,
             {{ money("line_totals.cost_amount") }} as cost_amount,
+            unioned.payment_type,
             unioned.ordered_at,
             unioned.paid_at,
             unioned.cancelled_at,

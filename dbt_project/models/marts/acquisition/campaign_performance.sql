@@ -1,5 +1,6 @@
 with
     persons as (select * from {{ ref("dim_persons") }}),
+    customers as (select * from {{ ref("dim_customers") }}),
     campaigns as (select * from {{ ref("dim_campaigns") }}),
     ad_spend as (select * from {{ ref("fct_ad_spend") }}),
     revenue_entries as (select * from {{ ref("fct_revenue_entries") }}),
@@ -12,7 +13,8 @@ with
             sum(spend_amount_reporting) as spend_amount_reporting,
             count(case when spend_amount_reporting is null then 1 end) as unconverted_spend_count,
             sum(impressions) as impressions,
-            sum(clicks) as clicks
+            sum(clicks) as clicks,
+            sum(claimed_conversion_count) as claimed_conversion_count
         from ad_spend
         group by campaign_id, cast({{ dbt.date_trunc("month", "spent_on") }} as date)
     ),
@@ -21,8 +23,7 @@ with
         select
             person_id,
             sum(amount_reporting) as revenue_amount_reporting,
-            count(distinct case when entry_type = 'sale' then order_id end) as paid_order_count,
-            count(case when entry_type in ('sale', 'subscription_payment') then 1 end) as payment_count
+            count(distinct case when entry_type = 'sale' then order_id end) as paid_order_count
         from revenue_entries
         where person_id is not null
         group by person_id
@@ -48,11 +49,12 @@ with
             touched.campaign_id,
             cast({{ dbt.date_trunc("month", "touched.touched_on") }} as date) as cohort_month,
             count(*) as person_count,
-            count(case when person_revenue.payment_count > 0 then 1 end) as customer_count,
+            count(customers.person_id) as customer_count,
             sum(person_revenue.paid_order_count) as paid_order_count,
             sum(won_deals.won_deal_count) as won_deal_count,
             sum(person_revenue.revenue_amount_reporting) as revenue_amount_reporting
         from touched
+        left join customers on customers.person_id = touched.person_id
         left join person_revenue on person_revenue.person_id = touched.person_id
         left join won_deals on won_deals.person_id = touched.person_id
         group by touched.campaign_id, cast({{ dbt.date_trunc("month", "touched.touched_on") }} as date)
@@ -70,6 +72,7 @@ with
             coalesce(spend.unconverted_spend_count, 0)::bigint as unconverted_spend_count,
             coalesce(spend.impressions, 0)::bigint as impressions,
             coalesce(spend.clicks, 0)::bigint as clicks,
+            {{ money("spend.claimed_conversion_count") }} as claimed_conversion_count,
             coalesce(acquired.person_count, 0)::bigint as person_count,
             coalesce(acquired.customer_count, 0)::bigint as customer_count,
             coalesce(acquired.paid_order_count, 0)::bigint as paid_order_count,
@@ -90,6 +93,7 @@ with
             joined.unconverted_spend_count,
             joined.impressions,
             joined.clicks,
+            joined.claimed_conversion_count,
             joined.person_count,
             joined.customer_count,
             joined.paid_order_count,

@@ -1,6 +1,6 @@
 {%- set marks = var("retention_days") -%}
 with
-    customers as (select * from {{ ref("dim_customers") }}),
+    customers as (select * from {{ ref("dim_customers") }} where first_ordered_on is not null),
     revenue_entries as (select * from {{ ref("fct_revenue_entries") }}),
 
     cells as (
@@ -19,14 +19,25 @@ with
     members as (
         select
             person_id,
-            first_purchased_on,
             'week' as cohort_period,
-            cohort_week as cohort_started_on,
-            cast(cohort_week + interval '7' day as date) as cohort_ended_on
+            cast({{ dbt.date_trunc("week", "first_ordered_on") }} as date) as cohort_started_on
         from customers
         union all
-        select person_id, first_purchased_on, 'month', cohort_month, cast(cohort_month + interval '1' month as date)
+        select person_id, 'month', cast({{ dbt.date_trunc("month", "first_ordered_on") }} as date)
         from customers
+    ),
+
+    delimited as (
+        select
+            *,
+            cast(
+                case
+                    when cohort_period = 'week'
+                    then cohort_started_on + interval '7' day
+                    else cohort_started_on + interval '1' month
+                end as date
+            ) as cohort_ended_on
+        from members
     ),
 
     cohorts as (
@@ -40,7 +51,7 @@ with
                 )
             }}::int as followed_days,
             count(*) as cohort_size
-        from members
+        from delimited
         group by cohort_period, cohort_started_on, cohort_ended_on
     ),
 
@@ -49,7 +60,7 @@ with
             customers.person_id,
             {{
                 days_between(
-                    "cast(customers.first_purchased_on as " ~ timestamp_type() ~ ")",
+                    "cast(customers.first_ordered_on as " ~ timestamp_type() ~ ")",
                     "cast(" ~ local_date("revenue_entries.order_view_at") ~ " as " ~ timestamp_type() ~ ")",
                 )
             }}::int as age_days

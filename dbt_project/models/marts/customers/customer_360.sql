@@ -88,9 +88,7 @@ with
             main_stages.furthest_stage_label_fr,
             main_stages.furthest_stage_order,
             main_stages.lost_reason,
-            coalesce(
-                customer_values.paid_order_count > 0 or customer_values.sold_amount_reporting > 0, false
-            ) as is_customer,
+            coalesce(customer_values.is_customer, false) as is_customer,
             {{ reporting_currency() }} as reporting_currency,
             coalesce(customer_values.paid_order_count, 0) as paid_order_count,
             coalesce(won_deals.won_deal_count, 0)::int as won_deal_count,

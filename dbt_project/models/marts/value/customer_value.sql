@@ -1,4 +1,5 @@
 with
+    customers as (select * from {{ ref("dim_customers") }}),
     revenue_entries as (select * from {{ ref("fct_revenue_entries") }}),
     purchases as (select * from {{ ref("fct_purchase_summaries") }}),
     orders as (select * from {{ ref("fct_orders") }}),
@@ -19,7 +20,17 @@ with
 
     year_ago as (select {{ as_of() }} - interval '365' day as started_at),
 
-    values_by_person as (
+    -- Someone of whom only a refund is known bought before the data begins.
+    persons as (
+        select person_id
+        from customers
+        union
+        select person_id
+        from revenue_entries
+        where person_id is not null
+    ),
+
+    booked as (
         select
             revenue_entries.person_id,
             sum(revenue_entries.amount_reporting) filter (
@@ -50,6 +61,27 @@ with
         cross join year_ago
         where revenue_entries.person_id is not null
         group by revenue_entries.person_id
+    ),
+
+    values_by_person as (
+        select
+            persons.person_id,
+            customers.person_id is not null as is_customer,
+            customers.first_purchase_kind,
+            customers.first_purchased_at,
+            customers.last_purchased_at,
+            booked.sold,
+            booked.refunded,
+            booked.historic,
+            booked.gross_margin,
+            booked.turnover,
+            booked.unknown_cost,
+            coalesce(booked.has_known_cost, false) as has_known_cost,
+            booked.order_view_year,
+            booked.cash_view_year
+        from persons
+        left join customers on customers.person_id = persons.person_id
+        left join booked on booked.person_id = persons.person_id
     ),
 
     -- Scores follow from how many customers are strictly worse, so that equal customers have equal scores.
@@ -173,6 +205,7 @@ with
     final as (
         select
             values_by_person.person_id,
+            values_by_person.is_customer,
             {{ reporting_currency() }} as reporting_currency,
             coalesce(order_counts.paid_order_count, 0)::int as paid_order_count,
             coalesce(order_counts.unconverted_order_count, 0)::int as unconverted_order_count,
@@ -187,9 +220,10 @@ with
             end as gross_margin_amount_reporting,
             {{ known_cost_rate("values_by_person.turnover", "coalesce(values_by_person.unknown_cost, 0)") }}
             as known_cost_rate,
-            purchases.first_purchased_at,
-            purchases.last_purchased_at,
-            {{ days_between("purchases.last_purchased_at", as_of()) }} as last_purchase_age_days,
+            values_by_person.first_purchase_kind,
+            values_by_person.first_purchased_at,
+            values_by_person.last_purchased_at,
+            {{ days_between("values_by_person.last_purchased_at", as_of()) }} as last_purchase_age_days,
             purchases.frequency::int as frequency,
             purchases.recency_days,
             purchases.age_days,

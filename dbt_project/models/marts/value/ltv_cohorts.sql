@@ -27,6 +27,12 @@ with
             ordered.age_months,
             count(
                 case
+                    when ordered.paid_orders_to_date >= 1 and ordered.paid_orders_to_date - ordered.paid_order_count < 1
+                    then 1
+                end
+            ) as new_order_customer_count,
+            count(
+                case
                     when ordered.paid_orders_to_date >= 2 and ordered.paid_orders_to_date - ordered.paid_order_count < 2
                     then 1
                 end
@@ -49,6 +55,7 @@ with
             cohorts.acquisition_channel,
             cohort_ages.age_months,
             cohorts.cohort_size,
+            coalesce(sum(monthly.new_order_customer_count) over to_date, 0)::bigint as order_customer_count,
             coalesce(sum(monthly.new_repeat_customer_count) over to_date, 0)::bigint as repeat_customer_count,
             coalesce(sum(monthly.paid_order_count) over to_date, 0)::bigint as paid_order_count,
             coalesce(sum(monthly.unconverted_entry_count) over to_date, 0)::bigint as unconverted_entry_count,
@@ -79,9 +86,10 @@ with
             age_months,
             {{ reporting_currency() }} as reporting_currency,
             cohort_size,
+            order_customer_count,
             repeat_customer_count,
-            repeat_customer_count::double / nullif(cohort_size, 0) as repeat_rate,
-            {{ wilson_interval("repeat_customer_count", "cohort_size", "repeat_rate") }},
+            repeat_customer_count::double / nullif(order_customer_count, 0) as repeat_rate,
+            {{ wilson_interval("repeat_customer_count", "order_customer_count", "repeat_rate") }},
             paid_order_count,
             unconverted_entry_count,
             order_view_amount as order_view_revenue_amount_reporting,

@@ -1,6 +1,6 @@
 {%- set top_percents = [1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100] -%}
 with
-    customers as (select * from {{ ref("customer_value") }} where paid_order_count > 0),
+    customers as (select * from {{ ref("customer_value") }} where is_customer),
 
     valued as (
         select 'all' as period, person_id, historic_value_amount_reporting as amount
@@ -8,7 +8,7 @@ with
         union all
         select 'last_365_days', person_id, order_view_last_365_days_amount_reporting
         from customers
-        where last_purchase_age_days < 365
+        where last_purchase_age_days < 365 or order_view_last_365_days_amount_reporting <> 0
     ),
 
     -- Customers of equal revenue bring the same, whichever of them is counted in: ids only fix the order.

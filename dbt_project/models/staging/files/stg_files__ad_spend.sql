@@ -24,7 +24,8 @@ with
             upper(currency) as currency,
             {{ money("spend_amount") }} as spend_amount,
             coalesce(impressions, 0) as impressions,
-            coalesce(clicks, 0) as clicks
+            coalesce(clicks, 0) as clicks,
+            conversions as claimed_conversion_count
         from current_versions
     )
 

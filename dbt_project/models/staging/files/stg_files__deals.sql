@@ -8,6 +8,7 @@ with
             coalesce(company, mapping) as company,
             {{ file_id("deal_id") }} as deal_id,
             {{ file_reference("customer_id") }} as customer_id,
+            {{ file_reference("lead_id") }} as lead_id,
             {{ file_reference("account_id") }} as account_id,
             account_name,
             name as deal_name,

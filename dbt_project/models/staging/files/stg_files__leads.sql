@@ -15,6 +15,7 @@ with
             phone,
             first_name,
             last_name,
+            customer_number,
             channel,
             campaign_id,
             disqualified_reason,

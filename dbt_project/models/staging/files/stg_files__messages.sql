@@ -15,6 +15,7 @@ with
             coalesce(
                 lower(sender_kind), case when lower(direction) = 'inbound' then 'contact' else 'agent' end
             ) as sender_kind,
+            agent as agent_key,
             {{ utc_timestamp("sent_at") }} as sent_at,
             {{ load_instant("_dlt_load_id") }} as loaded_at
         from current_versions

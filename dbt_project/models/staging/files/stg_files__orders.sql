@@ -19,6 +19,7 @@ with
             {{ money("coalesce(tax_amount, 0)") }} as tax_amount,
             {{ money("coalesce(shipping_amount, 0)") }} as shipping_amount,
             coalesce(is_test, false) as is_test,
+            payment_type,
             channel,
             campaign_id,
             {{ utc_timestamp("ordered_at") }} as ordered_at,

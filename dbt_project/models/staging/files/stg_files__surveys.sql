@@ -19,6 +19,7 @@ with
             {{ file_id("response_id") }} as response_id,
             {{ file_reference("customer_id") }} as customer_id,
             email,
+            {{ file_reference("order_id") }} as order_id,
             survey_type,
             case
                 when scale_min is null and scale_max is null

@@ -38,6 +38,7 @@ GOOD: dict[str, dict[str, str]] = {
     "ad_spend": SPEND,
     "surveys": SURVEY,
     "exchange_rates": RATE,
+    "accounts": {"account_id": "1"},
     "customers": {"customer_id": "1"},
     "refunds": {"refund_id": "1", "refunded_at": "2026-03-01", "currency": "EUR", "amount": "1"},
     "deals": {"deal_id": "1", "created_at": "2026-03-01"},

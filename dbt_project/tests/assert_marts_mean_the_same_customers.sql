@@ -1,0 +1,54 @@
+-- Every mart that counts customers counts those of `dim_customers`, and a stage model sees the same people convert at
+-- the same instant: an order paid, a subscription begun, a deal won.
+with
+    customers as (select * from {{ ref("dim_customers") }}),
+    activities as (select * from {{ ref("fct_activities") }}),
+    customer_values as (select * from {{ ref("customer_value") }} where is_customer),
+    profiles as (select * from {{ ref("customer_360") }} where is_customer),
+    campaigns as (select * from {{ ref("campaign_performance") }}),
+    concentration as (select * from {{ ref("revenue_concentration") }} where period = 'all' and top_rate = 1),
+
+    conversions as (
+        select person_id, min(occurred_at) as first_converted_at
+        from activities
+        where
+            person_id is not null
+            and (
+                activity in ('order_paid', 'subscription_started')
+                or (activity = 'deal_stage_changed' and {{ json_text("attributes", "meaning") }} = 'deal_won')
+            )
+        group by person_id
+    ),
+
+    counts as (
+        select
+            (select count(*) from customers) as customer_count,
+            (select count(*) from customer_values) as in_customer_value,
+            (select count(*) from profiles) as in_customer_360,
+            (select coalesce(sum(customer_count), 0) from campaigns) as in_campaign_performance,
+            (select coalesce(sum(customer_count), 0) from concentration) as in_revenue_concentration,
+            (select coalesce(sum(historic_value_amount_reporting), 0) from customer_values) as value_amount,
+            (select coalesce(sum(revenue_amount_reporting), 0) from concentration) as concentration_amount
+    ),
+
+    differing as (
+        select
+            count(case when customers.person_id is null then 1 end) as only_converted_count,
+            count(case when conversions.person_id is null then 1 end) as never_converted_count,
+            count(
+                case when customers.first_purchased_at <> conversions.first_converted_at then 1 end
+            ) as other_first_count
+        from customers
+        full outer join conversions on conversions.person_id = customers.person_id
+    )
+
+select *
+from counts
+cross join differing
+where
+    customer_count <> in_customer_value
+    or customer_count <> in_customer_360
+    or customer_count <> in_campaign_performance
+    or customer_count <> in_revenue_concentration
+    or value_amount <> concentration_amount
+    or only_converted_count + never_converted_count + other_first_count > 0
