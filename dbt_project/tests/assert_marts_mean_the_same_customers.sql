@@ -1,6 +1,5 @@
 -- Every mart that counts customers counts those of `dim_customers`, and a stage model sees the same people convert at
--- the
--- same instant: an order paid, a subscription begun, a deal won.
+-- the same instant: an order paid, a subscription begun, a deal won.
 with
     customers as (select * from {{ ref("dim_customers") }}),
     activities as (select * from {{ ref("fct_activities") }}),

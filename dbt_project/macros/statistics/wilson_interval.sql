@@ -9,7 +9,7 @@
     {%- set z = 1.959963984540054 -%}
     {%- set square = z * z -%}
     {%- set spread -%}
-        {{ z }} * sqrt({{ count }}::double * ({{ total }} - {{ count }}) / nullif({{ total }}, 0) + {{ square / 4 }})
+        {{ z }} * sqrt({{ count }}::double * greatest({{ total }} - {{ count }}, 0) / nullif({{ total }}, 0) + {{ square / 4 }})
     {%- endset -%}
     abs(
         round(({{ count }} + {{ square / 2 }} - {{ spread }}) / nullif({{ total }} + {{ square }}, 0), 6)
