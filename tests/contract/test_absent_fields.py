@@ -79,7 +79,11 @@ FILLED: dict[str, dict[tuple[Any, ...], Any]] = {
     "hubspot deals": {("properties", "deal_currency_code"): "EUR"},
     "respond.io message": {("sender",): {"source": "user", "userId": 9, "teamId": 3}},
     "stripe invoice_payment": {("payment", "charge"): "ch_1"},
-    "stripe charge": {("failure_code",): "card_declined"},
+    "stripe charge": {
+        ("failure_code",): "card_declined",
+        ("receipt_email",): "a@mail.example",
+        ("billing_details", "phone"): "+34600000001",
+    },
     "stripe customer": {
         ("phone",): "+34600000001",
         ("discount", "end"): 1798761600,

@@ -26,7 +26,11 @@ from ingestion.wire import missing
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT.parent / "shared/specs/stripe/fixtures3.json"
-MODELS = ("dbt_project/models/staging/stripe", "dbt_project/models/intermediate/subscriptions")
+MODELS = (
+    "dbt_project/models/staging/stripe",
+    "dbt_project/models/intermediate/subscriptions",
+    "dbt_project/models/intermediate/orders",
+)
 
 TYPES = {
     "customer": published.Customer,

@@ -564,8 +564,8 @@ def charge_row(record: Any) -> dict[str, Any]:
     names = ("customer", "payment_intent", "currency", "amount", "amount_captured", "amount_refunded", "status")
     return {
         **_fields(record, *names, "failure_code", "receipt_email"),
-        "billing_email": at(record, "billing_details", "email"),
-        "billing_phone": at(record, "billing_details", "phone"),
+        "billing_email": told(record, "billing_details", "email"),
+        "billing_phone": told(record, "billing_details", "phone"),
     }
 
 

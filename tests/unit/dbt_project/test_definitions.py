@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.dbt_project.compiling import compiled_models, dbt_environment
+from tests.unit.dbt_project.compiling import compiled_models, dbt_environment, parsed
 
 AS_OF = datetime(2026, 3, 10, 6, tzinfo=UTC)
 CORE = (
@@ -55,15 +55,6 @@ INPUTS = """
     insert into core.dim_campaigns values ('c1', 'meta_ads', 'One'), ('c2', 'google_ads', 'Two');
     create table core.dim_days as
         select unnest(generate_series(date '2024-12-01', date '2026-03-11', interval 1 day))::date as date_day;
-    create table predictions.customer_predictions (
-        person_id text, value_horizon_days int, predicted_value double, predicted_value_lower double,
-        predicted_value_upper double, value_hidden_reason text, expected_purchases double, purchases_hidden_reason text,
-        expected_purchase_amount double
-    );
-    create table predictions.subscriber_predictions (
-        person_id text, value_horizon_days int, predicted_value double, predicted_value_lower double,
-        predicted_value_upper double, value_hidden_reason text
-    );
 """
 
 
@@ -110,6 +101,10 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("attach ':memory:' as warehouse; use warehouse")
         connection.execute("create schema core; create schema marts; create schema predictions")
         connection.execute(INPUTS)
+        for source in parsed().sources.values():
+            if source.source_name == "predictions":
+                columns = ", ".join(f"{column.name} {column.data_type}" for column in source.columns.values())
+                connection.execute(f"create table predictions.{source.identifier} ({columns})")
         yield connection
 
 
@@ -150,9 +145,15 @@ def build(database: duckdb.DuckDBPyConnection, queries: dict[str, str], company:
             for n, (campaign, at) in enumerate(company.touches)
         ],
     )
-    paid = [(f"o{n}", f"p{person}", at and day(at), 1.0) for n, (person, at, _) in enumerate(company.orders)]
+    paid = [
+        (f"o{n}", f"p{person}", None if at is None else day(at), 1.0)
+        for n, (person, at, _) in enumerate(company.orders)
+    ]
     fill(database, "core.fct_orders", paid)
-    begun = [(f"s{n}", f"p{person}", at and day(at)) for n, (person, at, _) in enumerate(company.subscriptions)]
+    begun = [
+        (f"s{n}", f"p{person}", None if at is None else day(at))
+        for n, (person, at, _) in enumerate(company.subscriptions)
+    ]
     fill(database, "core.fct_subscriptions", begun)
     fill(
         database,

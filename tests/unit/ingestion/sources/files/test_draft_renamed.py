@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import random
 import re
 from collections.abc import Mapping, Sequence
@@ -21,7 +20,7 @@ from ingestion.sources.files.evaluation import Evaluation
 from ingestion.sources.files.mapping import read_mapping
 from tests.unit.ingestion.sources.files.evaluating import AFTER_ALL
 
-DATA = Path(os.environ.get("EXAMPLE_DATA") or Path(__file__).resolve().parents[6] / "shared" / "data")
+DATA = Path(__file__).resolve().parents[6] / "shared" / "data"
 START = datetime(2026, 1, 5, 8, 0)
 MOST_EDITS = 5
 
@@ -371,7 +370,7 @@ def test_at_most_five_lines_are_wrong_for_real_exports(tmp_path: Path, export: s
     right: dict[str, dict[str, str]] = {}
     for path, (entity, columns) in REAL[export].items():
         if not (DATA / path).is_file():
-            pytest.skip(f"no {path} below {DATA}: set EXAMPLE_DATA to the folder that holds it")
+            pytest.skip(f"no {path} below {DATA}: it is real data, which stays out of the repository")
         is_parquet = path.endswith(".parquet")
         read = f"read_parquet('{DATA / path}')" if is_parquet else f"read_csv('{DATA / path}', all_varchar = true)"
         header = duckdb.sql(f"SELECT * FROM {read} LIMIT 0").columns
