@@ -1,5 +1,6 @@
--- Every mart that counts customers counts those of `dim_customers`, and a stage model sees the same people convert at
--- the same instant: an order paid, a subscription begun, a deal won.
+-- Every mart that counts customers counts those of `dim_customers`, and whoever a stage model sees convert by an
+-- order or a
+-- subscription is one of them, not later than that. Deals count as they stand: one that was won once may be open again.
 with
     customers as (select * from {{ ref("dim_customers") }}),
     activities as (select * from {{ ref("fct_activities") }}),
@@ -11,12 +12,7 @@ with
     conversions as (
         select person_id, min(occurred_at) as first_converted_at
         from activities
-        where
-            person_id is not null
-            and (
-                activity in ('order_paid', 'subscription_started')
-                or (activity = 'deal_stage_changed' and {{ json_text("attributes", "meaning") }} = 'deal_won')
-            )
+        where person_id is not null and activity in ('order_paid', 'subscription_started')
         group by person_id
     ),
 
@@ -34,12 +30,9 @@ with
     differing as (
         select
             count(case when customers.person_id is null then 1 end) as only_converted_count,
-            count(case when conversions.person_id is null then 1 end) as never_converted_count,
-            count(
-                case when customers.first_purchased_at <> conversions.first_converted_at then 1 end
-            ) as other_first_count
-        from customers
-        full outer join conversions on conversions.person_id = customers.person_id
+            count(case when customers.first_purchased_at > conversions.first_converted_at then 1 end) as later_count
+        from conversions
+        left join customers on customers.person_id = conversions.person_id
     )
 
 select *
@@ -51,4 +44,4 @@ where
     or customer_count <> in_campaign_performance
     or customer_count <> in_revenue_concentration
     or value_amount <> concentration_amount
-    or only_converted_count + never_converted_count + other_first_count > 0
+    or only_converted_count + later_count > 0
