@@ -1,6 +1,6 @@
 -- Every mart that counts customers counts those of `dim_customers`, and whoever a stage model sees convert by an
--- order or a
--- subscription is one of them, not later than that. Deals count as they stand: one that was won once may be open again.
+-- order or a subscription is one of them, not later than that. Deals count as they stand: one that was won once may
+-- be open again.
 with
     customers as (select * from {{ ref("dim_customers") }}),
     activities as (select * from {{ ref("fct_activities") }}),

@@ -1,6 +1,5 @@
--- Who bought on a day or in a bracket also bought on or after its first day; fewer do so after a later day. A cohort
--- has
--- one size in all its cells: that of the customers first seen in it.
+-- Who bought on a day or in a bracket also bought on or after its first day; fewer do so after a later day. A
+-- cohort has one size in all its cells: that of the customers first seen in it.
 with
     cells as (select * from {{ ref("retention_cohorts") }}),
     customers as (select * from {{ ref("dim_customers") }} where first_ordered_on is not null),

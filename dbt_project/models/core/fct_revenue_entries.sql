@@ -74,8 +74,7 @@ with
     ),
 
     -- What is sent back takes the cost back in the share of the revenue, rounded on the running total like that.
-    -- Goods of
-    -- a disputed order are gone.
+    -- Goods of a disputed order are gone.
     shares as (
         select
             *,

@@ -114,8 +114,7 @@ with
     ),
 
     -- One mobile has two spellings: WhatsApp keeps the 1 of Mexico, Argentina's 9 is dialled from abroad only, and
-    -- Brazil
-    -- put a 9 before the eight digits of its mobiles (numbering plans of IFT, ENACOM and Anatel).
+    -- Brazil put a 9 before the eight digits of its mobiles (numbering plans of IFT, ENACOM and Anatel).
     subscriber_numbers as (
         select
             record_key,

@@ -25,9 +25,9 @@ with
         group by order_id
     ),
 
-    -- What was placed in an order changes when it is edited: then it is what stands in it now and what was paid back.
-    -- The
-    -- shop calls an order paid that had nothing to pay, or was paid where it does not see it: it was paid when placed.
+    -- What was placed in an order changes when it is edited: then it is what stands in it now and what was paid
+    -- back. The shop calls an order paid that had nothing to pay, or was paid where it does not see it: it was paid
+    -- when placed.
     settled_shop_orders as (
         select
             shop_orders.*,

@@ -6,8 +6,7 @@ with
     credit_notes as (select * from {{ ref("stg_stripe__credit_notes") }}),
 
     -- A refund takes money when it is made, and gives it back when it fails; one of which nobody says when left it
-    -- where
-    -- it was. A dispute takes money when it moves on the balance, and gives it back the same way.
+    -- where it was. A dispute takes money when it moves on the balance, and gives it back the same way.
     moved as (
         select
             'stripe:' || refund_id || ':refund' as payback_id,

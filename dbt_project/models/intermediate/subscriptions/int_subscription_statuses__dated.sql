@@ -87,8 +87,7 @@ with
     ),
 
     -- The status before the first event, or the one of the last sight where there is none, held since nobody knows
-    -- when:
-    -- at the latest since what was paid by then ran out.
+    -- when: at the latest since what was paid by then ran out.
     first_events as (
         select
             subscription_id,
@@ -145,9 +144,8 @@ with
         from from_paid_periods
     ),
 
-    -- Stripe calls a subscription active as soon as a trial is over; it counts as such once it was paid for, and from
-    -- then
-    -- on also while a payer is given free weeks as a trial.
+    -- Stripe calls a subscription active as soon as a trial is over; it counts as such once it was paid for, and
+    -- from then on also while a payer is given free weeks as a trial.
     translated as (
         select
             stated.subscription_id,
