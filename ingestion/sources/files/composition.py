@@ -517,7 +517,7 @@ class Composer:
     def _inside(self, table: Table, kind: str, column: Profile) -> str:
         """SQL of the column's value, still a text that the canonical type judges."""
         name = quoted(column.name)
-        if kind in ("number", "part", "quantity", "count", "score"):
+        if kind in ("number", "part", "quantity", "count", "events", "score"):
             return self._number(table, column)
         if kind == "instant":
             return self._instant(table, column)

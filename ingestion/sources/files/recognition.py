@@ -706,7 +706,7 @@ def _reason(header: float, role: Role, profile: Profile, link: Link | None) -> s
         reasons.append("dates as " + (", ".join(profile.formats) or "ISO 8601"))
     elif role.kind == "key":
         reasons.append("each value once" if profile.is_unique else f"{profile.distinct} different values")
-    elif role.kind in ("number", "part", "quantity", "count", "score"):
+    elif role.kind in ("number", "part", "quantity", "count", "events", "score"):
         reasons.append(f"numbers from {profile.minimum:.10g} to {profile.maximum:.10g}")
     elif role.kind in ("direction", "sender", "survey_type", "outcome", "stage") and profile.values:
         shown = sorted(profile.values)

@@ -964,6 +964,21 @@ def test_what_a_result_costs_or_brings_is_no_result(tmp_path: Path, header: str)
     assert {row["conversions"] for row in load(tmp_path)["ad_spend"]} == {None}
 
 
+def test_conversions_are_read_as_other_numbers_are(tmp_path: Path) -> None:
+    rows = [
+        {
+            "Day": f"2026-02-{number + 1:02}",
+            "Campaign": "Spring",
+            "Amount spent": f"{number}.50",
+            "Conversions": f"1,{200 + number}.25",
+        }
+        for number in range(20)
+    ]
+    write_csv(tmp_path / "ads.csv", rows)
+    expected = {exact(Decimal(1200 + number) + Decimal("0.25")) for number in range(20)}
+    assert {row["conversions"] for row in load(tmp_path)["ad_spend"]} == expected
+
+
 # ---- what a draft says
 
 
@@ -1118,6 +1133,12 @@ def test_the_dialect_that_a_file_was_written_in_is_found(
     file.write_bytes(text.getvalue().encode(encoding))
     names = () if has_header else ("column_1", "column_2", "column_3")
     assert read_dialect(file) == Dialect(encoding, delimiter, '"', above, names, has_header)
+
+
+def test_commas_in_texts_are_no_delimiter(tmp_path: Path) -> None:
+    file = tmp_path / "file.csv"
+    file.write_text("tea, loose, green;1;2026-02-01\ntea, loose, black;2;2026-02-02\n")
+    assert read_dialect(file).delimiter == ";"
 
 
 def test_a_header_that_names_a_column_twice_is_replaced(tmp_path: Path) -> None:
