@@ -48,7 +48,7 @@ _PLAIN_FLAGS = frozenset(("true", "false", "t", "f", "yes", "no", "y", "n", "1",
 _YES = frozenset(("ja", "oui", "si", "sí", "true", "t", "yes", "y", "1"))
 _OTHER_KEYS = ("customer_number", "email", "company_name")  # of people and companies without a number
 _OTHERS_SHOWN = 4
-_WITHOUT_MONEY = frozenset(("customers", "leads", "conversations", "messages"))
+_WITHOUT_MONEY = frozenset(("customers", "accounts", "leads", "conversations", "messages"))
 _SCALES = {"csat": (1, 5), "ces": (1, 7), "review": (1, 5)}
 
 
@@ -254,7 +254,9 @@ class Composer:
             other = next(
                 (column for column in _OTHER_KEYS if column in matches and matches[column].profile.is_unique), None
             )
-            if other and entity in ("customers", "leads"):
+            if entity == "accounts" and matches["account_name"].profile.is_unique:
+                other = "account_name"
+            if other and entity in ("customers", "leads", "accounts"):
                 expressions[key] = Expression(expressions[other].sql, "likely: each value once, and no other key")
             else:
                 expressions[key] = Expression(
@@ -273,6 +275,13 @@ class Composer:
             decisions += _decide_ad_spend(table, expressions)
         elif entity == "surveys":
             decisions += _decide_surveys(table, matches, expressions)
+        elif entity == "messages" and "agent" in matches and not matches["agent"].profile.is_of_outbound:
+            said = expressions["direction"].sql
+            way = quoted(said) if said == matches["direction"].profile.name else said
+            agent = self._inside(table, "agent", matches["agent"].profile)
+            expressions["agent"] = Expression(
+                f"CASE WHEN {way} = 'outbound' THEN {agent} END", expressions["agent"].comment + "; of what we sent"
+            )
         elif entity == "subscriptions":
             decisions.append("is mrr_amount what one month brings? Divide what is billed for a year by 12.")
         elif entity == "refunds" and matches["amount"].profile.negative:
@@ -508,7 +517,7 @@ class Composer:
     def _inside(self, table: Table, kind: str, column: Profile) -> str:
         """SQL of the column's value, still a text that the canonical type judges."""
         name = quoted(column.name)
-        if kind in ("number", "part", "quantity", "count", "score"):
+        if kind in ("number", "part", "quantity", "count", "events", "score"):
             return self._number(table, column)
         if kind == "instant":
             return self._instant(table, column)
@@ -522,7 +531,11 @@ class Composer:
             return f"CASE lower({name}) {cases} END"
         if kind in ("flag", "outcome") and not column.values <= _PLAIN_FLAGS:
             return f"lower({name}) IN ({', '.join(literal(value) for value in sorted(column.values & _YES))})"
-        if kind in ("country", "company", "person", "text", "wording", "category", "name", "id"):
+        if kind == "domain" and column.shapes["url"] > 0:
+            return f"regexp_extract(lower({name}), '^(?:https?://)?(?:www[.])?([^/?#:]*)', 1)"
+        if kind in (
+            "country", "company", "person", "text", "wording", "category", "name", "id", "group", "payment", "agent",
+        ):  # fmt: skip
             for placeholder in column.placeholders:
                 name = f"nullif({name}, {literal(placeholder)})"
         return name
@@ -690,7 +703,7 @@ def _decide_surveys(table: Table, matches: Mapping[str, Match], expressions: dic
             decisions.append(f"which kind of survey (nps, csat, ces, review)? {guess} is a guess from its scores.")
     highest = score.maximum or 0
     scale = _SCALES.get(next(iter(types))) if len(types) == 1 else None
-    if scale and (highest > scale[1] or (score.minimum or 0) < scale[0]):
+    if scale and "scale_max" not in matches and (highest > scale[1] or (score.minimum or 0) < scale[0]):
         top = next((top for top in (5, 7, 10, 100) if top >= highest), int(highest))
         low = 0 if (score.minimum or 0) < 1 else 1
         expressions["scale_min"] = Expression(str(low), "guess: by its scores")

@@ -37,10 +37,7 @@ from ingestion.sources.files.folder import (
 from ingestion.sources.files.inputs import Rejection
 from ingestion.sources.files.mapping import MappingError, read_mapping
 from ingestion.sources.files.profiles import SAMPLE_ROWS
-from ingestion.sources.files.recognition import (
-    LINKED,
-    Link,
-)
+from ingestion.sources.files.recognition import Link, linked_entities
 from ingestion.sources.files.vocabulary import (
     PLACES,
     plain,
@@ -117,10 +114,11 @@ def _joins(claims: Sequence[Claim]) -> set[tuple[str, str, str]]:
     """Input, column and other input where a column of the draft names rows of another entity."""
     holders = {claim.entity: claim.table.name for claim in claims if not claim.group_by}
     return {
-        (claim.table.name, expression.sql, holders[LINKED[column]])
+        (claim.table.name, expression.sql, holders[entity])
         for claim in claims
         for column, expression in claim.columns.items()
-        if column in LINKED and LINKED[column] in holders and LINKED[column] != claim.entity
+        for entity in linked_entities(claim.entity, column)
+        if entity in holders
     }
 
 

@@ -177,13 +177,14 @@ def _choose_keys(table: Table) -> None:
 
 
 def find_links(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> list[Link]:
-    """Columns whose values are keys of another input."""
+    """Columns whose values are keys of another input, or of their own: of companies that name the one above them."""
     links = []
     columns = [column for table in tables for column in table.profiles]
     shared = [column for column in columns if looks_like_id(column) or looks_like_title(column)]
     for column in shared:
         for key in shared:
-            if not key.is_unique or key.table == column.table or _chance(column, key):
+            is_own = key.table == column.table
+            if not key.is_unique or _chance(column, key) or (is_own and (column.is_unique or column.distinct < 2)):
                 continue
             held = _held(connection, column, key)
             if held >= 0.9:

@@ -13,11 +13,12 @@ from itertools import permutations, product
 import duckdb
 
 from ingestion.sources.files.inputs import column_names, literal, quoted
-from ingestion.sources.files.vocabulary import COUNTRY_CODES, COUNTRY_NAMES, CURRENCIES, plain
+from ingestion.sources.files.vocabulary import COUNTRY_CODES, COUNTRY_NAMES, CURRENCIES, DIRECTIONS, plain
 
 SAMPLE_ROWS = 200_000  # shapes of values are counted over at most about this many rows, keys over all
 _FACTORS = 12  # numbers of a table that are set against each other, in at most this many rows:
 _COMPARED = 500
+_BOTH_WAYS = {"inbound", "outbound"}
 LISTED_VALUES = 40  # columns with at most this many different values show them
 
 _ZONE = r"(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?|[A-Z][A-Za-z]+/[A-Za-z_/]+)"
@@ -66,6 +67,8 @@ _SHAPES = {
     "wordy": r"regexp_matches(t, '\pL{2,}.* .*\pL{2,}|\pL{2,} .*\d')",
     "lettered": r"regexp_matches(t, '^\pL') and not regexp_matches(t, '\d')",
     "person": r"regexp_full_match(t, '\p{Lu}\p{Ll}+[ -]?(\p{Lu}\p{Ll}+|\p{Lu}\.)?,? \p{Lu}[''’\pL-]*\p{Ll}')",
+    "domain": r"regexp_full_match(lower(t), '(https?://)?([\pL\d_-]+\.)+\pL{2,}/?([/?#]\S*)?')",
+    "url": r"regexp_matches(lower(t), '^https?://|^www\.|/')",
     "placeholder": "lower(t) in ('unspecified', 'unknown', 'n/a', 'na', 'none', 'null', '-', 'not set', '(not set)')",
 }
 
@@ -93,6 +96,7 @@ class Profile:
         mean_epoch: the middle of its dates in seconds, which tells an earlier event from a later one.
         is_group: rows with the same value share their instant, as the lines of an order do.
         is_product: it is, row by row, a quantity times another number, as the total of a line is.
+        is_of_outbound: it is filled, by and large, only where another column says that a message went out.
         has_other_addresses: rows with the same value have different e-mail addresses, as those of no person do.
     """
 
@@ -117,6 +121,7 @@ class Profile:
     is_group: bool = False
     is_product: bool = False
     has_other_addresses: bool = False
+    is_of_outbound: bool = False
 
     @property
     def words(self) -> str:
@@ -163,6 +168,7 @@ def profile(connection: duckdb.DuckDBPyConnection, table: str) -> list[Profile]:
     found = [_profile(connection, table, name, position, int(rows)) for position, name in enumerate(names)]
     result = [_with_mean(connection, column) for column in _with_shared_order(found)]
     products = _products(connection, result)
+    outbound = _only_outbound(connection, result)
     connection.execute("DROP TABLE _sample")
     instants = [column for column in result if column.is_instant]
     addresses = [column for column in result if column.shapes["email"] >= 0.7]
@@ -173,6 +179,7 @@ def profile(connection: duckdb.DuckDBPyConnection, table: str) -> list[Profile]:
             column,
             is_group=clock is not None and _agrees(connection, column, clock) is True,
             is_product=column.name in products,
+            is_of_outbound=column.name in outbound,
             has_other_addresses=address is not None and _agrees(connection, column, address) is False,
         )
         for column in result
@@ -276,6 +283,19 @@ def _is_product(pieces: Sequence[float | None], others: Sequence[float | None], 
         if wrong > 0.02 * len(totals):
             return False
     return told > 0
+
+
+def _only_outbound(connection: duckdb.DuckDBPyConnection, columns: list[Profile]) -> set[str]:
+    """The columns that are filled on messages that went out, and hardly on those that came in."""
+    ways = [column for column in columns if {DIRECTIONS.get(plain(value)) for value in column.values} == _BOTH_WAYS]
+    others = [column for column in columns if ways and column.filled and column.name != ways[0].name]
+    if not others:
+        return set()
+    counts = ", ".join(f"count({quoted(column.name)})" for column in others)
+    inward = _one_of(value for value in ways[0].values if DIRECTIONS[plain(value)] == "inbound")
+    query = f"SELECT {counts} FROM _sample WHERE lower({quoted(ways[0].name)}) {inward}"
+    found = connection.execute(query).fetchone() or ()
+    return {column.name for column, count in zip(others, found, strict=True) if count <= 0.02 * column.filled}
 
 
 def _agrees(connection: duckdb.DuckDBPyConnection, column: Profile, other: Profile) -> bool | None:

@@ -25,6 +25,7 @@ from ingestion.sources.files.vocabulary import (
     OBJECTS,
     OPEN,
     OUTCOMES,
+    PAYMENTS,
     PLATFORMS,
     ROLES,
     SENDERS,
@@ -45,6 +46,7 @@ _GENERIC = phrases(
     "|price|source|from|to|text|title|item|product|note|plan|end|start|test|created|closed|opened|won|lost"
     "|kind|nom|nombre|fecha|datum|reference|ref|nummer|numero|campaign|company|email|phone|mail|reason"
     "|category|ad|cost|rate|base|quote|score|tax|net|fin|de|art|tag|shipping|country|land|currency"
+    "|lead|parent|payment|paiement|pago|agent|results|purchases|url|website|domain"
 )
 # Names that mean something else on each kind of record: without the record's name they name nothing.
 _NEED_THEIR_OBJECT = phrases(
@@ -52,7 +54,7 @@ _NEED_THEIR_OBJECT = phrases(
 )
 # The kinds whose values show what they are.
 _SPECIFIC = frozenset(
-    ("email", "phone", "currency", "country", "direction", "sender", "survey_type", "outcome", "instant")
+    ("email", "phone", "currency", "country", "direction", "sender", "survey_type", "outcome", "instant", "domain")
 )
 # Those that no other kind has.
 _UNMISTAKABLE = frozenset(("email", "currency", "direction", "sender", "survey_type"))
@@ -67,6 +69,7 @@ _NEEDS: Mapping[str, tuple[frozenset[str], ...]] = {
     "refunds": (frozenset(("refunded_at",)), frozenset(("amount",))),
     "leads": (frozenset(("created_at",)), frozenset(("lead_id", "email", "phone"))),
     "deals": (frozenset(("created_at",)), frozenset(("stage", "is_won"))),
+    "accounts": (frozenset(("account_name",)),),
     "ad_spend": (
         frozenset(("spent_on",)),
         frozenset(("spend_amount",)),
@@ -79,21 +82,27 @@ _NEEDS: Mapping[str, tuple[frozenset[str], ...]] = {
     "exchange_rates": tuple(frozenset((column,)) for column in ROLES["exchange_rates"]),
 }
 # Moments that most rows of an entity do not have: another date is as likely.
-_NEED_NAME = frozenset(("trial_started_at", "trial_ended_at"))
+_NEED_NAME = frozenset(("trial_started_at", "trial_ended_at", "recorded_at"))
 _MANY = 30  # people, among whom some bear the same first name
 # Entities whose columns alone could be another's: the file's name, a header or another file has to say so.
-_NEEDS_SIGN = frozenset(("ad_spend", "refunds", "leads", "conversations", "surveys", "subscriptions"))
+_NEEDS_SIGN = frozenset(("accounts", "ad_spend", "refunds", "leads", "conversations", "surveys", "subscriptions"))
 _FILE_NAME_SCORE = 3.0
 _LINK_SCORE = 1.5
 
 
-# Canonical columns that name rows of another entity; a company is named by its number or by its name.
-LINKED = {
-    "customer_id": "customers",
-    "account_name": "customers",
-    "order_id": "orders",
-    "conversation_id": "conversations",
+# Canonical columns that name rows of other entities; a company is named by its number or by its name.
+_LINKED: Mapping[str, tuple[str, ...]] = {
+    "customer_id": ("customers",),
+    "lead_id": ("leads",),
+    "account_id": ("accounts",),
+    "account_name": ("accounts", "customers"),
+    "company_name": ("accounts",),
+    "order_id": ("orders",),
+    "conversation_id": ("conversations",),
 }
+# Those that name other rows of their own table.
+_PARENTS = frozenset(("parent_account_id", "parent_account_name"))
+_NAMES = frozenset(("account_name", "company_name", "parent_account_name"))  # what else names a row is a number
 
 
 @dataclass(frozen=True)
@@ -126,6 +135,18 @@ class Link:
     other_column: str
     held: float
     is_many: bool = False
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the table is its own, as of companies that name the one above them."""
+        return self.table == self.other_table
+
+
+def linked_entities(entity: str, column: str) -> tuple[str, ...]:
+    """The entities of whose rows a canonical column is the name."""
+    if (entity, column) == ("ad_spend", "account_id"):  # the account of a platform
+        return ()
+    return tuple(other for other in _LINKED.get(column, ()) if other != entity)
 
 
 def named(header: str, role: Role) -> float:
@@ -194,6 +215,11 @@ def looks_like_title(profile: Profile) -> bool:
     return share["lettered"] >= 0.6 and 4 <= profile.length <= 40 and not is_code
 
 
+def _is_payment(value: str) -> bool:
+    words = plain(value).split()
+    return any(" ".join(words[start:end]) in PAYMENTS for end in range(len(words) + 1) for start in range(end))
+
+
 def _mapped(profile: Profile, words: Iterable[str]) -> bool:
     return bool(profile.values) and {plain(value) for value in profile.values} <= {plain(word) for word in words}
 
@@ -212,7 +238,7 @@ def possible(entity: str, profile: Profile, without: Collection[str]) -> list[st
         fit = _fit(role.kind, profile)
         if column in without or fit is None or fit < 0 or (fit == 0 and role.kind in ("phone", "outcome")):
             continue
-        if profile.is_number and role.kind in ("company", "person", "text", "wording"):
+        if profile.is_number and role.kind in ("company", "person", "text", "wording", "group", "payment", "agent"):
             continue
         found[column] = (-fit, role.kind == "label")  # what has a name of its own before what is only a mark
     return sorted(found, key=lambda column: found[column])
@@ -277,7 +303,11 @@ def _fit(kind: str, profile: Profile) -> float | None:
                 return None
             if (profile.minimum or 0) >= 1000 and profile.distinct <= profile.filled / 10:
                 return 0.1  # large numbers that come again and again are those of something
+            if (profile.minimum or 0) >= 1800 and (profile.maximum or 0) <= 2100:
+                return 0.0  # years
             return 0.0 if profile.is_money else 0.3 if profile.is_unique else 0.5
+        case "events":  # what a platform claims has parts of one, too
+            return 0.0 if number and not profile.negative else None
         case "score":
             if not number:
                 return None
@@ -309,6 +339,26 @@ def _fit(kind: str, profile: Profile) -> float | None:
             if number or profile.is_instant or share["email"] > 0.5:
                 return None
             return 0.6 if _mapped(profile, CHANNELS) else 0.0
+        case "payment":
+            if number or profile.is_instant or share["email"] > 0.5 or share["flag"] >= 0.9:
+                return None
+            known = sum(map(_is_payment, profile.values))
+            return 0.8 if profile.values and known >= 0.6 * len(profile.values) else 0.0
+        case "agent":
+            if number or profile.is_instant:
+                return None
+            is_someone = max(share["person"], share["email"]) >= 0.8 and profile.distinct <= profile.filled / 3
+            return 0.7 if is_someone and profile.is_of_outbound else 0.0
+        case "domain":
+            if number or profile.is_instant or share["email"] >= 0.5:
+                return None
+            return 0.8 if share["domain"] >= 0.8 else 0.0
+        case "group":  # a word that many rows share
+            if number or profile.is_instant or share["email"] > 0.5:
+                return None
+            is_word = share["lettered"] >= 0.8 and max(share["country"], share["person"], share["flag"]) < 0.5
+            is_shared = 2 <= profile.distinct <= profile.filled / 3 and profile.filled > profile.rows / 2
+            return 0.3 if is_word and is_shared and profile.length <= 30 else 0.0
         case "key" | "id" | "label":
             if profile.is_instant or share["email"] >= 0.5 or (profile.is_number and not profile.is_whole):
                 return None
@@ -327,7 +377,7 @@ def _fit(kind: str, profile: Profile) -> float | None:
             if kind == "person":  # few write many rows
                 return 0.5 if share["person"] >= 0.8 and profile.distinct <= profile.filled / 3 else 0.0
             if kind == "company":  # each once, and not the words of everyone, such as countries
-                is_title = share["lettered"] >= 0.6 and max(share["country"], share["person"]) < 0.5
+                is_title = share["lettered"] >= 0.6 and max(share["country"], share["person"], share["domain"]) < 0.5
                 return 0.45 if is_title and profile.is_unique and profile.length <= 40 else 0.0
             return 0.35 if wordy and kind == "wording" else 0.0
     raise ValueError(f"no such kind of column: {kind}")
@@ -395,13 +445,41 @@ def match_columns(
         if column not in matches and match.profile.name not in taken:
             matches[column] = match
             taken.add(match.profile.name)
-    if entity == "customers":
-        key = matches.get("customer_id")
-        if key and "company_name" not in {*matches, *without} and _fit("company", key.profile):
-            matches["company_name"] = Match(key.profile, 0.0, "likely", "the key is a name")
+    for one, other in (("customer_id", "company_name"), ("account_id", "account_name")):
+        key = matches.get(one) if one in roles and entity in ("customers", "accounts") else None
+        if key and other not in {*matches, *without} and _fit("company", key.profile):
+            matches[other] = Match(key.profile, 0.0, "likely", "the key is a name")
     if entity == "ad_spend":
+        _part_counts(profiles, matches)
         _part_campaigns(profiles, matches)
     return {column: matches[column] for column in roles if column in matches}
+
+
+def _part_counts(profiles: Sequence[Profile], matches: dict[str, Match]) -> None:
+    """Tell showings, clicks and purchases where no header does: of each there are fewer than of the one before."""
+    steps = ("impressions", "clicks", "conversions")
+    for column in steps:
+        if column in matches and matches[column].score < 1:
+            del matches[column]
+    taken = {match.profile.name for match in matches.values()}
+    free = [
+        profile
+        for profile in profiles
+        if profile.name not in taken
+        and (_fit("count", profile) or 0.0) >= 0.3
+        and not _names_another(profile, "clicks", ROLES["ad_spend"]["clicks"])
+    ]
+    free.sort(key=lambda profile: (-(profile.maximum or 0.0), -profile.distinct, profile.position))
+    for column in steps:
+        if column in matches:
+            most = matches[column].profile.maximum or 0.0
+        elif free:
+            matches[column] = _by_size(free.pop(0))
+            most = matches[column].profile.maximum or 0.0
+        else:
+            return
+        # people who saw an ad are nearly as many as its showings: not its clicks
+        free = [profile for profile in free if (profile.maximum or 0.0) <= (most / 2 if column == steps[0] else most)]
 
 
 def _part_campaigns(profiles: Sequence[Profile], matches: dict[str, Match]) -> None:
@@ -454,14 +532,22 @@ def read_as(
 
     Without `needs_sign` it may be one whose columns alone could be another's.
     """
+    by_name = file_entity(file)
+    if entity in ("customers", "accounts"):
+        pointing = _pointing(profiles[0].table, links, claimed)
+        is_of_companies = not _are_customers(profiles, pointing, by_name)
+        if entity == "accounts" and not is_of_companies:
+            return None
+        if entity == "customers" and by_name == "accounts" and not is_of_companies:
+            by_name = "customers"
+        are_parties = entity == "customers" and is_of_companies and "deals" in pointing and by_name != "customers"
+        if are_parties and "account_name" in match_columns("accounts", profiles, links, claimed):
+            return None
     matches = match_columns(entity, profiles, links, claimed)
     if not all(needed & matches.keys() for needed in _NEEDS[entity]):
         return None
-    by_file = _FILE_NAME_SCORE if file_entity(file) == entity else 0.0
-    telling = TELLING.get(entity)
-    by_header = sum(
-        1.0 for column in profiles if telling and re.search(telling, column.words) and column.words not in IGNORED
-    )
+    by_file = _FILE_NAME_SCORE if by_name == entity else 0.0
+    by_header = sum(1.0 for column in profiles if _tells(entity, column))
     by_values = 0.0
     if entity == "subscriptions" and any(_is_state(column) for column in profiles):
         by_values = 2.0
@@ -470,6 +556,8 @@ def read_as(
     if entity == "ad_spend" and "platform" in matches and _mapped(matches["platform"].profile, PLATFORMS):
         by_values = 2.0
     by_link = _LINK_SCORE * _speaks_for(entity, profiles, links, claimed)
+    if entity == "customers" and not (by_file or by_link) and all(match.sure == "guess" for match in matches.values()):
+        return None  # words that repeat beside a number: goods as likely as people
     if needs_sign and entity in _NEEDS_SIGN and not (by_file or by_header or by_values or by_link):
         return None
     score = by_file + min(by_header, 2.0) + by_values + by_link + sum(match.score for match in matches.values())
@@ -482,14 +570,50 @@ def _is_state(profile: Profile) -> bool:
     )
 
 
+def _pointing(table: str, links: Sequence[Link], claimed: Mapping[str, str]) -> set[str]:
+    """The entities of the other tables that name rows of a table."""
+    found = {claimed.get(link.table) for link in links if link.other_table == table and not link.is_own}
+    return {entity for entity in found if entity}
+
+
+def _are_customers(profiles: Sequence[Profile], pointing: Collection[str], by_name: str | None) -> bool:
+    """Whether rows are people, or companies that buy, and not only companies that deals are made with.
+
+    Orders and subscriptions name who buys. People have an address or a first name; a company may have a telephone.
+    """
+    if {"orders", "subscriptions"} & set(pointing):
+        return True
+    if by_name == "customers" and not {"deals", "customers"} & set(pointing):
+        return True
+    roles = ROLES["customers"]
+    is_told = by_name == "accounts" or "deals" in pointing or any(_tells("accounts", column) for column in profiles)
+    for column in profiles:
+        if column.shapes["email"] >= 0.7 and named(column.words, ROLES["accounts"]["owner"]) < 0.5:
+            return True
+        for name in ("first_name", "last_name"):
+            is_ambiguous = column.words in ("nom", "nombre", "name")
+            if named(column.words, roles[name]) >= 0.9 and not is_ambiguous:
+                return True
+        if column.shapes["phone"] >= 0.7 and not is_told:
+            return True
+    return False
+
+
+def _tells(entity: str, column: Profile) -> bool:
+    """Whether a header speaks for an entity."""
+    telling = TELLING.get(entity)
+    return bool(telling and re.search(telling, column.words) and column.words not in IGNORED)
+
+
 def _speaks_for(entity: str, profiles: Sequence[Profile], links: Sequence[Link], claimed: Mapping[str, str]) -> float:
     """Whether links between the files say that the table holds an entity's rows."""
     table = profiles[0].table
-    pointing = {claimed.get(link.table) for link in links if link.other_table == table}
-    pointed_at = {claimed.get(link.other_table) for link in links if link.table == table}
+    pointing = _pointing(table, links, claimed)
+    pointed_at = {claimed.get(link.other_table) for link in links if link.table == table and not link.is_own}
     says = {
         "conversations": "messages" in pointing,
         "customers": bool({"orders", "deals", "subscriptions"} & pointing),
+        "accounts": bool({"deals", "customers"} & pointing),
         "orders": bool({"order_lines", "refunds"} & pointing),
         "refunds": "orders" in pointed_at,
         "order_lines": "orders" in pointed_at,
@@ -504,6 +628,8 @@ def _match(
     if fit is None:
         return None
     header = named(profile.words, role)
+    if header < 1.0 and profile.words in IGNORED:
+        header = 0.0  # `cost per result` is no result
     if profile.words == "name" and role.kind == "company" and profile.shapes["person"] >= 0.5:
         return None
     if header == 1.0 and profile.words == "name" and role.kind == "key" and profile.shapes["lettered"] > 0.5:
@@ -513,28 +639,30 @@ def _match(
         nearly = profile.filled == profile.rows and profile.distinct >= 0.9 * profile.rows
         if header < 1.0 or not (nearly or entity == "orders"):
             return None
-    linked = LINKED.get(column)
+    linked = linked_entities(entity, column)
     is_title = profile.shapes["lettered"] >= 0.6
-    if (column == "account_name") != is_title and column in ("account_name", "customer_id") and entity == "deals":
-        linked = None  # by its name or by its number
-    many = [link for link in links if link.is_many]
+    if (column in _NAMES) != is_title and (entity == "deals" or column in _NAMES | _PARENTS):
+        linked = ()  # by its name or by its number
+    many = [link for link in links if link.is_many and not link.is_own]
     pointed_at = any((link.other_table, link.other_column) == (profile.table, profile.name) for link in many)
-    link = next(
-        (
-            link
-            for link in links
-            if linked
-            and linked != entity
-            and (link.table, link.column) == (profile.table, profile.name)
-            and claimed.get(link.other_table) == linked
-        ),
-        None,
-    )
+    ours = [link for link in links if (link.table, link.column) == (profile.table, profile.name)]
+    if entity == "deals" and column == "customer_id":
+        others = {claimed.get(link.other_table) for link in ours}
+        if "customers" not in others and others & {"accounts", "leads"} and (is_title or header < 1.0):
+            return None  # named like a customer's, but it is a company's, or a lead's
+    if column in _PARENTS:
+        link = next((link for link in ours if link.is_own), None)
+        if link and (column in _NAMES) != is_title:
+            return None
+    else:
+        found = (link for link in ours if not link.is_own and claimed.get(link.other_table) in linked)
+        link = next(found, None)
     if role.kind == "company" and fit and pointed_at:
         fit += 0.3
     strength = fit
     if not header and not link:
         shows = role.kind in _UNMISTAKABLE or (role.kind == "outcome" and _is_outcome(profile))
+        shows = shows or (role.kind == "key" and pointed_at)  # whatever its name, the others know these rows by it
         if fit <= 0 or (not shows and _names_another(profile, column, role)):
             return None
         if entity == "order_lines" and column == "order_id" and not link and not profile.is_group:
@@ -578,7 +706,7 @@ def _reason(header: float, role: Role, profile: Profile, link: Link | None) -> s
         reasons.append("dates as " + (", ".join(profile.formats) or "ISO 8601"))
     elif role.kind == "key":
         reasons.append("each value once" if profile.is_unique else f"{profile.distinct} different values")
-    elif role.kind in ("number", "part", "quantity", "count", "score"):
+    elif role.kind in ("number", "part", "quantity", "count", "events", "score"):
         reasons.append(f"numbers from {profile.minimum:.10g} to {profile.maximum:.10g}")
     elif role.kind in ("direction", "sender", "survey_type", "outcome", "stage") and profile.values:
         shown = sorted(profile.values)

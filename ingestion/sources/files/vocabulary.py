@@ -140,6 +140,18 @@ CHANNELS = _words(
     "email e-mail whatsapp sms chat web phone call telegram facebook instagram messenger voice telefon telephone"
 )
 PLATFORMS = _words("facebook meta google instagram tiktok linkedin bing microsoft pinterest snapchat google_ads")
+# Ways to pay, as whole words inside a value: `Visa credit card` is one, too.
+PAYMENTS = phrases(
+    "card|credit card|debit card|creditcard|debitcard|visa|mastercard|master card|amex|american express|paypal|stripe"
+    "|klarna|afterpay|affirm|apple pay|applepay|google pay|shop pay|shopify payments|amazon pay|transfer|bank transfer"
+    "|banktransfer|wire|wire transfer|ach|sepa|direct debit|cash|cash on delivery|cod|cheque|check|bacs|gift card"
+    "|voucher|store credit|manual|invoice|boleto|pix|ideal|bancontact|sofort|giropay|eps|twint|bizum|przelewy24|blik"
+    "|pos|karte|kreditkarte|ec karte|girokarte|uberweisung|ueberweisung|bankuberweisung|lastschrift|rechnung|vorkasse"
+    "|vorauskasse|nachnahme|bar|barzahlung|gutschein"
+    "|carte|carte bancaire|cb|carte de credit|virement|virement bancaire|prelevement|especes|contre remboursement"
+    "|tarjeta|tarjeta de credito|tarjeta de debito|transferencia|transferencia bancaria|efectivo|contrarrembolso"
+    "|contra reembolso|domiciliacion|cartao"
+)
 SUBSCRIPTION_STATES = _words("active trialing canceled cancelled past_due paused unpaid incomplete")
 YES = _words("true yes t y ja oui si sí 1")
 
@@ -165,9 +177,11 @@ FILE_WORDS: Mapping[str, str] = {
     "leads": "leads|lead|interessenten|prospects|subscribers|subscribed|members|audience|abonnenten",
     "deals": "deals|deal|opportunities|pipeline|chancen|verkaufschancen|affaires|opportunites|oportunidades|negocios",
     "customers": (
-        "customers|customer|contacts|organizations|organisations|firmen|unternehmen|societes|empresas|people"
-        "|persons|users|accounts|companies|clients|kunden|kontakte|personen"
-        "|clientes|contactos"
+        "customers|customer|contacts|people|persons|users|clients|kunden|kontakte|personen|clientes|contactos"
+    ),
+    "accounts": (
+        "accounts|account|companies|company|organizations|organization|organisations|organisation|firmen|unternehmen"
+        "|societes|entreprises|comptes|empresas|cuentas|sociedades"
     ),
     "orders": (
         "orders|order|sales|invoices|purchases|transactions|payments|bestellungen|auftrage|umsatze|rechnungen"
@@ -212,6 +226,21 @@ _CHANNEL = (
     "channel|source|source name|utm source|lead source|original source|kanal|quelle|herkunft|canal|origine|origen"
 )
 _CAMPAIGN = "campaign|campaign id|utm campaign|kampagne|kampagnen id|campagne|id campagne|campana|id campana"
+_COMPANY = (
+    "company|company name|name|employer|firma|unternehmen|societe|entreprise|raison sociale|empresa|organization"
+    "|account|account name|default address company|organization name|organisation|organisation name|firmenname"
+    "|razon social|compte|cuenta"
+)
+_COUNTRY = (
+    "country|country code|land|lander|pays|code pays|pais|country region|billing country"
+    "|default address country code|billing country code|office location|kundenland"
+)
+_SHARED_NUMBER = "erp number|erp no|erp id|customer number|external id|debitor|debitorennummer|debitor nr"
+_SINCE = "since|customer since|kunde seit|client depuis|cliente desde|date added"
+_OWNER = (
+    "owner|sales agent|sales rep|salesperson|account manager|agent|betreuer|kundenbetreuer|verantwortlich|zustandig"
+    "|besitzer|vertreter|proprietaire|commercial|propietario|vendedor|owner name"
+)
 _FIRST = "first name|firstname|given name|vorname|prenom|nombre"
 _LAST = "last name|lastname|surname|family name|nachname|nom|nom de famille|apellido|apellidos"
 
@@ -221,12 +250,15 @@ IGNORED = phrases(
     "|net|fee|balance"
     "|city|zip|postal code|post code|plz|ort|stadt|ville|code postal|ciudad|codigo postal|address|street"
     "|state|province"
-    "|recency|frequency|cohort|cohorts|age|updated|total spent|total orders|orders count|number of cds|employees"
-    "|year established|lineitem compare at price|lineitem discount|refunded amount|outstanding balance"
+    "|recency|frequency|cohort|cohorts|age|updated|total spent|total orders|orders count|number of cds"
+    "|year established|founded|founded year|year founded|grundungsjahr|annual revenue"
+    "|lineitem compare at price|lineitem discount|refunded amount|outstanding balance"
     "|amount refunded"
     "|converted amount|converted amount refunded|birthday|date of birth|geburtsdatum|latitude|longitude|member rating"
     "|last changed|confirm time|last activity date|position|rank|weight|tax rate|probability"
-    "|revenue per click|ctr|cpc|cpm"
+    "|revenue per click|ctr|cpc|cpm|reach|purchase roas|roas|cost conv|cost per conversion|cost per result"
+    "|cost per purchase|conv rate|conversion rate|conv value|conversion value|conversions value|all conv value"
+    "|purchases conversion value|website purchases conversion value|view through conv"
     "|next billing|next billing date|next payment|next renewal|renewal date|due date|faellig am|fallig am|echeance"
     "|t|time zone|billing zip|shipping zip|id customer group|sales price|manager|regional office"
 )
@@ -262,27 +294,15 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         "phone": Role("phone", _PHONE),
         "first_name": Role("name", _FIRST),
         "last_name": Role("name", _LAST),
-        "company_name": Role(
-            "company",
-            "company|company name|name|employer|firma|unternehmen|societe|entreprise|raison sociale|empresa"
-            "|organization"
-            "|account|account name|default address company|organization name|organisation|organisation name|firmenname"
-            "|razon social|compte|cuenta",
-        ),
-        "country": Role(
-            "country",
-            "country|country code|land|lander|pays|code pays|pais|country region|billing country"
-            "|default address country code|billing country code|office location|kundenland",
-        ),
-        "customer_number": Role(
-            "label", "erp number|erp no|erp id|customer number|external id|debitor|debitorennummer|debitor nr"
-        ),
+        "company_name": Role("company", _COMPANY),
+        "country": Role("country", _COUNTRY),
+        "customer_number": Role("label", _SHARED_NUMBER),
         "channel": Role("category", _CHANNEL),
         "campaign_id": Role("label", _CAMPAIGN),
         "created_at": Role(
             "instant",
-            f"{_CREATED}|since|customer since|kunde seit|client depuis|signup date|signed up at|registered at"
-            "|registered|registration date|date added|optin time|member since|cliente desde",
+            f"{_CREATED}|{_SINCE}|signup date|signed up at|registered at|registered|registration date|optin time"
+            "|member since",
         ),
     },
     "orders": {
@@ -325,6 +345,13 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
             "shipping|shipping amount|shipping total|shipping fee|shipping charge|delivery fee|shipping cost"
             "|order shipping|order shipping amount|delivery|versand"
             "|versandkosten|porto|frais de port|livraison|envio|gastos de envio|shipping and handling amount",
+        ),
+        "payment_type": Role(
+            "payment",
+            "payment type|payment method|payment method title|payment|payment gateway|gateway|paid with|tender type"
+            "|payment source|zahlungsart|zahlungsmethode|zahlart|zahlungsweise|zahlungsmittel|bezahlart"
+            "|mode de paiement|moyen de paiement|methode de paiement|paiement|type de paiement"
+            "|forma de pago|metodo de pago|medio de pago|tipo de pago|pago",
         ),
         "is_test": Role("flag", "test|is test|test order|testbestellung"),
         "channel": Role("category", _CHANNEL),
@@ -393,6 +420,7 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         "phone": Role("phone", _PHONE),
         "first_name": Role("name", _FIRST),
         "last_name": Role("name", _LAST),
+        "customer_number": Role("label", _SHARED_NUMBER),
         "channel": Role("category", _CHANNEL),
         "campaign_id": Role("label", _CAMPAIGN),
         "created_at": Role(
@@ -419,9 +447,16 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
             "|id opportunite|id oportunidad|id negocio|id",
         ),
         "customer_id": Role("id", _CUSTOMER),
+        "lead_id": Role(
+            "label",
+            "lead id|lead|lead no|lead number|associated lead id|associated lead ids|converted lead id|source lead id"
+            "|leadnummer|lead nr|id lead|id du lead|prospect id|id prospect|interessent|interessent nr|id prospecto",
+        ),
         "account_id": Role(
             "label",
-            "account id|company id|associated company id|associated company ids|firma id|id entreprise|id empresa",
+            "account id|account no|account number|company id|organization id|organisation id|associated company id"
+            "|associated company ids|firma id|firmen id|firmennummer|id entreprise|id compte|id societe|id empresa"
+            "|id cuenta",
         ),
         "account_name": Role(
             "text",
@@ -439,8 +474,7 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         ),
         "owner": Role(
             "person",
-            "deal owner|owner|sales agent|sales rep|salesperson|opportunity owner|verantwortlich|zustandig"
-            "|besitzer|vertreter|proprietaire|commercial|propietario|vendedor",
+            f"deal owner|opportunity owner|{_OWNER}",
         ),
         "currency": Role("currency", _CURRENCY),
         "amount": Role(
@@ -465,6 +499,45 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
             "|motivo de perdida|motivo",
         ),
     },
+    "accounts": {
+        "account_id": Role(
+            "key",
+            "account id|account no|account number|company id|organization id|organisation id|record id|firma id"
+            "|firmen id|firmennummer|id entreprise|id compte|id societe|id empresa|id cuenta|id|nummer|numero",
+        ),
+        "account_name": Role("company", f"{_COMPANY}|firmierung|denomination|nom|nombre|nom de l entreprise"),
+        "parent_account_name": Role(
+            "text",
+            "parent account|parent account name|parent company|parent company name|parent organization|parent name"
+            "|parent|subsidiary of|belongs to|muttergesellschaft|mutterfirma|mutterunternehmen|konzern|konzernmutter"
+            "|ubergeordnete firma|ubergeordneter account|tochter von|societe mere|maison mere|compte parent|filiale de"
+            "|empresa matriz|sociedad matriz|matriz|cuenta principal|cuenta matriz|filial de",
+        ),
+        "parent_account_id": Role(
+            "label",
+            "parent account id|parent id|parent company id|parent organization id|parent record id"
+            "|id societe mere|id compte parent|id empresa matriz|id matriz|mutter id|konzern id",
+        ),
+        "industry": Role(
+            "group",
+            "industry|sector|branche|wirtschaftszweig|industrie|secteur|secteur d activite|domaine d activite"
+            "|industria|rubro|vertical",
+        ),
+        "employee_count": Role(
+            "count",
+            "employee count|employees|number of employees|no of employees|num employees|headcount|employees number"
+            "|mitarbeiter|mitarbeiterzahl|anzahl mitarbeiter|beschaftigte|effectif|effectifs|nombre d employes"
+            "|nombre de salaries|salaries|empleados|numero de empleados|plantilla",
+        ),
+        "owner": Role("person", f"account owner|company owner|organization owner|{_OWNER}"),
+        "domain": Role(
+            "domain",
+            "domain|domain name|company domain|company domain name|website|website url|web site|url|homepage|webseite"
+            "|internetseite|site web|site internet|sitio web|pagina web|dominio|domaine",
+        ),
+        "country": Role("country", f"{_COUNTRY}|headquarters|hq country|sitz|hauptsitz|siege|siege social|sede"),
+        "created_at": Role("instant", f"{_CREATED}|{_SINCE}"),
+    },
     "ad_spend": {
         "spent_on": Role("instant", f"spent on|date start|reporting starts|spend date|{_DAY}"),
         "spend_amount": Role(
@@ -476,6 +549,12 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         "campaign_id": Role("id", f"{_CAMPAIGN}"),
         "impressions": Role("count", "impressions|impr|imp|impressionen|impresiones"),
         "clicks": Role("count", "clicks|link clicks|klicks|clics|all clicks"),
+        "conversions": Role(
+            "events",
+            "conversions|conv|all conv|all conversions|total conversions|results|purchases|website purchases"
+            "|website conversions|konversionen|conversionen|ergebnisse|kaufe|resultats|achats|conversiones|resultados"
+            "|compras",
+        ),
         "campaign_name": Role(
             "text",
             "campaign name|campaign label|campaign title|name|kampagnenname|nom campagne"
@@ -528,6 +607,13 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         "sender_kind": Role(
             "sender", "sender kind|sender|sender type|kind|from|author type|absender|absendertyp|expediteur|remitente"
         ),
+        "agent": Role(
+            "agent",
+            "agent|agent name|agent email|sent by|sender name|sender email|author|author name|author email|assignee"
+            "|assignee name|assignee email|assigned to|admin|admin name|admin email|operator|operator name|teammate"
+            "|teammate name|teammate email|replied by|bearbeiter|sachbearbeiter|mitarbeiter|bearbeitet von"
+            "|gesendet von|conseiller|operateur|envoye par|agente|operador|enviado por",
+        ),
     },
     "surveys": {
         "response_id": Role(
@@ -547,12 +633,17 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         ),
         "customer_id": Role("id", _CUSTOMER),
         "email": Role("email", _EMAIL),
+        "order_id": Role("label", _ORDER),
         "survey_type": Role(
             "survey_type", "survey type|type|kind|survey|survey name|art|typ|umfrage|enquete|encuesta|tipo"
         ),
         "comment": Role(
             "wording",
             "comment|comments|feedback|text|review|answer text|kommentar|anmerkung|commentaire|avis|comentario",
+        ),
+        "scale_min": Role("part", "scale min|min score|lowest score|scale from|skala von|note minimale|nota minima"),
+        "scale_max": Role(
+            "part", "scale max|max score|highest score|scale to|out of|skala bis|note maximale|nota maxima"
         ),
     },
     "subscriptions": {
@@ -579,6 +670,10 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         ),
         "currency": Role("currency", _CURRENCY),
         "billing_months": Role("count", "billing months|interval months|months|laufzeit monate|monate|mois|meses"),
+        "recorded_at": Role(
+            "instant",
+            "recorded at|imported at|migrated at|tracked since|erfasst am|importiert am|importe le|importado",
+        ),
         "trial_started_at": Role(
             "instant",
             "trial started at|trial start|trial start utc|trial start date|probezeit beginn|debut essai|inicio prueba",
@@ -616,6 +711,10 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
 TELLING: Mapping[str, str] = {
     "ad_spend": r"spend|spent|impress|click|clics|klicks|\bad\b|\bads\b|ausgaben|anzeige|annonce|anuncio|depense|gasto",
     "refunds": "refund|credit note|return|erstatt|gutschrift|rembours|avoir|reembols",
+    "accounts": (
+        r"industry|industri|branche|\bsector\b|secteur|employee|mitarbeiter|empleados|effectif|\bparent\b|subsidiary"
+        r"|^mutter|konzern|\bmere\b|matriz"
+    ),
     "leads": r"lead\b|qualif|qual\b|prospect|optin",
     "subscriptions": r"subscription|\bmrr\b|trial|\babo\b|recurring|abonnement|vertragsbeginn|suscripcion",
     "conversations": "conversation|opened|closing|ticket|chat|gesprach",

@@ -476,6 +476,8 @@ EXPORTS = {
             "Order Shipping Amount": "4.0{n}",
             "Order Total Tax Amount": "1.1{n}",
             "Country Code (Billing)": "FR",
+            "Payment Method Title": "PayPal",
+            "Payment Status": "Method {n}",
         },
         {
             "order_id": "Order Number",
@@ -484,6 +486,7 @@ EXPORTS = {
             "total_amount": "Order Total Amount",
             "shipping_amount": "Order Shipping Amount",
             "tax_amount": "Order Total Tax Amount",
+            "payment_type": "Payment Method Title",
         },
     ),
     "hubspot": (
@@ -530,6 +533,9 @@ EXPORTS = {
             "Amount spent (EUR)": "1{n}.50",
             "Impressions": "50{n}",
             "Link clicks": "{n}",
+            "Reach": "40{n}",
+            "Results": "{n}",
+            "Cost per result": "3.5{n}",
         },
         {
             "campaign_name": "Campaign name",
@@ -538,7 +544,213 @@ EXPORTS = {
             "spend_amount": "Amount spent (EUR)",
             "impressions": "Impressions",
             "clicks": "Link clicks",
+            "conversions": "Results",
         },
+    ),
+    "google ads": (
+        "ad_spend",
+        {
+            "Day": "2026-03-0{n}",
+            "Customer ID": "123-456",
+            "Campaign ID": "990{n}",
+            "Campaign": "Spring {n}",
+            "Currency code": "EUR",
+            "Cost": "1{n}.50",
+            "Impr.": "50{n}",
+            "Clicks": "2{n}",
+            "Conversions": "{n}.25",
+            "Cost / conv.": "9.5{n}",
+            "Conv. value": "70.2{n}",
+        },
+        {
+            "spent_on": "Day",
+            "account_id": "Customer ID",
+            "campaign_id": "Campaign ID",
+            "spend_amount": "Cost",
+            "impressions": "Impr.",
+            "clicks": "Clicks",
+            "conversions": "Conversions",
+        },
+    ),
+    "salesforce accounts": (
+        "accounts",
+        {
+            "Account ID": "0015g00000{n}AbC",
+            "Account Name": "Acme {n}",
+            "Parent Account": "",
+            "Parent Account ID": "",
+            "Industry": "Banking",
+            "Employees": "5{n}0",
+            "Account Owner": "Kim Adler",
+            "Phone": "+33 1 23 45 67 8{n}",
+            "Website": "acme{n}.invalid",
+            "Billing Country": "France",
+            "Annual Revenue": "5{n}0000",
+            "Created Date": "2026-03-0{n}",
+        },
+        {
+            "account_id": "Account ID",
+            "account_name": "Account Name",
+            "parent_account_id": "Parent Account ID",
+            "parent_account_name": "Parent Account",
+            "industry": "Industry",
+            "employee_count": "Employees",
+            "owner": "Account Owner",
+            "domain": "Website",
+            "country": "Billing Country",
+            "created_at": "Created Date",
+        },
+    ),
+    "hubspot companies": (
+        "accounts",
+        {
+            "Record ID": "55{n}",
+            "Company name": "Acme {n}",
+            "Company owner": "Kim Adler (kim@mail.invalid)",
+            "Create Date": "2026-03-0{n} 10:00",
+            "Phone Number": "+33 6 12 34 56 7{n}",
+            "Last Activity Date": "2026-04-0{n} 10:00",
+            "City": "Lyon",
+            "Country/Region": "France",
+            "Industry": "BANKING",
+            "Number of Employees": "5{n}",
+            "Company Domain Name": "acme{n}.invalid",
+            "Parent Company": "",
+        },
+        {
+            "account_id": "Record ID",
+            "account_name": "Company name",
+            "owner": "Company owner",
+            "created_at": "Create Date",
+            "country": "Country/Region",
+            "industry": "Industry",
+            "employee_count": "Number of Employees",
+            "domain": "Company Domain Name",
+            "parent_account_name": "Parent Company",
+        },
+    ),
+    "pipedrive organizations": (
+        "accounts",
+        {
+            "Organization - ID": "{n}",
+            "Organization - Name": "Acme {n}",
+            "Organization - Owner": "Kim Adler",
+            "Organization - Organization created": "2026-03-0{n} 10:00:00",
+        },
+        {
+            "account_id": "Organization - ID",
+            "account_name": "Organization - Name",
+            "owner": "Organization - Owner",
+            "created_at": "Organization - Organization created",
+        },
+    ),
+    "firmenliste": (
+        "accounts",
+        {
+            "Firmennummer": "F{n}",
+            "Firmenname": "Acme {n}",
+            "Branche": "Handel",
+            "Mitarbeiterzahl": "5{n}",
+            "Muttergesellschaft": "",
+            "Kundenbetreuer": "Kim Adler",
+            "Webseite": "acme{n}.invalid",
+            "Land": "Österreich",
+        },
+        {
+            "account_id": "Firmennummer",
+            "account_name": "Firmenname",
+            "industry": "Branche",
+            "employee_count": "Mitarbeiterzahl",
+            "parent_account_name": "Muttergesellschaft",
+            "owner": "Kundenbetreuer",
+            "domain": "Webseite",
+            "country": "Land",
+        },
+    ),
+    "entreprises": (
+        "accounts",
+        {
+            "Raison sociale": "Acme {n}",
+            "Secteur d'activité": "Banque",
+            "Effectif": "5{n}",
+            "Maison mère": "",
+            "Site web": "acme{n}.invalid",
+            "Pays": "France",
+        },
+        {
+            "account_id": "Raison sociale",
+            "account_name": "Raison sociale",
+            "industry": "Secteur d'activité",
+            "employee_count": "Effectif",
+            "parent_account_name": "Maison mère",
+            "domain": "Site web",
+            "country": "Pays",
+        },
+    ),
+    "empresas": (
+        "accounts",
+        {
+            "Empresa": "Acme {n}",
+            "Industria": "Banca",
+            "Número de empleados": "5{n}",
+            "Empresa matriz": "",
+            "Propietario": "Kim Adler",
+            "País": "España",
+        },
+        {
+            "account_name": "Empresa",
+            "industry": "Industria",
+            "employee_count": "Número de empleados",
+            "parent_account_name": "Empresa matriz",
+            "owner": "Propietario",
+            "country": "País",
+        },
+    ),
+    "salesforce opportunities": (
+        "deals",
+        {
+            "Opportunity ID": "0065g00000{n}",
+            "Opportunity Name": "Acme renewal {n}",
+            "Account Name": "Acme {n}",
+            "Account ID": "0015g00000{n}",
+            "Lead ID": "00Q5g00000{n}",
+            "Lead Source": "Web",
+            "Stage": "Closed Won",
+            "Amount": "1{n}00.50",
+            "Created Date": "2026-03-0{n}",
+            "Close Date": "2026-04-0{n}",
+        },
+        {
+            "deal_id": "Opportunity ID",
+            "name": "Opportunity Name",
+            "account_name": "Account Name",
+            "account_id": "Account ID",
+            "lead_id": "Lead ID",
+            "stage": "Stage",
+            "amount": "Amount",
+        },
+    ),
+    "interessenten": (
+        "leads",
+        {
+            "Lead-ID": "L{n}",
+            "E-Mail": "a{n}@mail.invalid",
+            "Debitorennummer": "7{n}",
+            "Angelegt am": "0{n}.03.2026",
+            "Quelle": "Messe",
+        },
+        {"lead_id": "Lead-ID", "email": "E-Mail", "customer_number": "Debitorennummer", "channel": "Quelle"},
+    ),
+    "shop reviews": (
+        "surveys",
+        {
+            "Review ID": "r{n}",
+            "Order Number": "#10{n}",
+            "Rating": "5",
+            "Review": "Fine, no. {n}",
+            "Created at": "2026-03-0{n} 10:00",
+        },
+        {"response_id": "Review ID", "order_id": "Order Number", "score": "Rating", "comment": "Review"},
     ),
     "abonnements": (
         "subscriptions",
@@ -596,6 +808,175 @@ def test_headers_of_common_systems_are_known(tmp_path: Path, system: str) -> Non
     # where a value has to be turned into the canonical form, its column stands inside the expression
     found = {column: name for column, name in expected.items() if drafted.get(column) in (name, f'upper("{name}")')}
     assert found == expected
+
+
+# ---- companies: those that deals are made with, those that buy
+
+
+def companies(count: int = 12, **others: str) -> list[dict[str, str]]:
+    return [
+        {"Company ID": f"F{700 + number}", "Company": f"Acme {'abcdefghijkl'[number]}", **others}
+        for number in range(count)
+    ]
+
+
+def deals_of(firms: Sequence[Mapping[str, str]], column: str) -> list[dict[str, str]]:
+    return [
+        {
+            "Deal ID": f"D{number}",
+            column: firms[number % len(firms)][column],
+            "Stage": ("Won", "Lost", "Offer")[number % 3],
+            "Created": f"2026-02-{number % 27 + 1:02}",
+        }
+        for number in range(40)
+    ]
+
+
+@pytest.mark.parametrize("column", ["Company ID", "Company"])
+@pytest.mark.parametrize("is_named", [True, False])
+def test_companies_that_deals_name_are_accounts(tmp_path: Path, is_named: bool, column: str) -> None:
+    firms = companies()
+    deals = deals_of(firms, column)
+    for file, rows in (("a", firms), ("b", deals)):
+        write_csv(tmp_path / f"{file}.csv", rows, None if is_named else nameless(rows))
+    loaded = load(tmp_path)
+    assert loaded.keys() == {"accounts", "deals"}
+    assert {row["account_name"] for row in loaded["accounts"]} == {row["Company"] for row in firms}
+    by = "account_id" if column == "Company ID" else "account_name"
+    assert same(loaded["deals"], [{"deal_id": row["Deal ID"], by: row[column]} for row in deals])
+    assert {row[by] for row in loaded["deals"]} <= {row[by] for row in loaded["accounts"]}
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_companies_that_orders_name_are_customers(tmp_path: Path, is_named: bool) -> None:
+    firms = companies()
+    orders = [
+        {
+            "Order ID": f"R{number}",
+            "Customer": firms[number % len(firms)]["Company ID"],
+            "Order date": f"2026-02-{number % 27 + 1:02}",
+            "Total": f"{number}.50",
+        }
+        for number in range(40)
+    ]
+    for file, rows in (("a", firms), ("b", orders), ("c", deals_of(firms, "Company"))):
+        write_csv(tmp_path / f"{file}.csv", rows, None if is_named else nameless(rows))
+    loaded = load(tmp_path)
+    assert "accounts" not in loaded
+    assert {row["customer_id"] for row in loaded["customers"]} == {row["customer_id"] for row in loaded["orders"]}
+
+
+def test_people_that_deals_name_are_customers(tmp_path: Path) -> None:
+    people = [{**row, "E-mail": f"p{number}@mail.invalid"} for number, row in enumerate(companies())]
+    write_csv(tmp_path / "accounts.csv", people)
+    write_csv(tmp_path / "deals.csv", deals_of(people, "Company ID"))
+    assert load(tmp_path).keys() == {"customers", "deals"}
+
+
+@pytest.mark.parametrize(("file", "entity"), [("companies", "accounts"), ("kunden", "customers")])
+def test_the_name_of_a_file_says_whether_companies_buy(tmp_path: Path, file: str, entity: str) -> None:
+    write_csv(tmp_path / f"{file}.csv", companies(Country="Austria", Industry="Retail", Employees="50"))
+    assert load(tmp_path).keys() == {entity}
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_company_names_the_one_above_it_by_number_or_by_name(tmp_path: Path, is_named: bool) -> None:
+    for column, parent in (("Company ID", "parent_account_id"), ("Company", "parent_account_name")):
+        firms = companies()
+        above = [firms[number % 2][column] if number > 4 else "" for number in range(len(firms))]
+        rows = [{**row, "Parent": name} for row, name in zip(firms, above, strict=True)]
+        for file, content in (("companies", rows), ("deals", deals_of(firms, "Company"))):
+            write_csv(tmp_path / f"{file}.csv", content, None if is_named else nameless(content))
+        loaded = load(tmp_path)["accounts"]
+        assert same(loaded, [{"account_name": row["Company"], parent: row["Parent"] or None} for row in rows])
+
+
+def test_a_website_is_a_domain(tmp_path: Path) -> None:
+    sites = ["https://www.Acme.invalid/en?x=1", "http://shop.beta.invalid", "gamma.invalid"]
+    rows = [{**row, "Website": site} for row, site in zip(companies(3), sites, strict=True)]
+    write_csv(tmp_path / "companies.csv", rows)
+    found = {row["domain"] for row in load(tmp_path)["accounts"]}
+    assert found == {"acme.invalid", "shop.beta.invalid", "gamma.invalid"}
+
+
+# ---- who of ours answered, how was paid, what an ad brought
+
+
+def inbox(agent: Callable[[int, bool], str], name: str = "Agent") -> list[dict[str, str]]:
+    return [
+        {
+            "Message ID": f"M{number}",
+            "Direction": "outgoing" if number % 2 else "incoming",
+            "Sent at": f"2026-02-{number % 27 + 1:02} 10:00",
+            name: agent(number, bool(number % 2)),
+        }
+        for number in range(60)
+    ]
+
+
+@pytest.mark.parametrize("names", [("Kim Adler", "Pat Stein"), ("kim@we.invalid", "pat@we.invalid")])
+def test_few_people_on_what_went_out_are_agents(tmp_path: Path, names: tuple[str, str]) -> None:
+    rows = inbox(lambda number, is_ours: names[number % 4 // 2] if is_ours else "")
+    write_csv(tmp_path / "messages.csv", rows, nameless(rows))
+    assert same(
+        load(tmp_path)["messages"], [{"message_id": row["Message ID"], "agent": row["Agent"] or None} for row in rows]
+    )
+
+
+def test_people_on_every_message_are_no_agents_without_a_name(tmp_path: Path) -> None:
+    rows = inbox(lambda number, _: ("Ann Other", "Bob Reader")[number % 4 // 2])
+    write_csv(tmp_path / "messages.csv", rows, nameless(rows))
+    assert {row["agent"] for row in load(tmp_path)["messages"]} == {None}
+
+
+@pytest.mark.parametrize("way", ["outgoing", "outbound"])
+def test_a_sender_is_an_agent_on_what_went_out_only(tmp_path: Path, way: str) -> None:
+    rows = inbox(lambda number, is_ours: "kim@we.invalid" if is_ours else f"p{number}@mail.invalid", "Sender email")
+    for row in rows:
+        row["Direction"] = way if row["Direction"] == "outgoing" else "inbound"
+    write_csv(tmp_path / "messages.csv", rows)
+    loaded = load(tmp_path)["messages"]
+    assert {(row["direction"], row["agent"]) for row in loaded} == {("inbound", None), ("outbound", "kim@we.invalid")}
+
+
+def test_words_for_ways_to_pay_tell_the_payment_type(tmp_path: Path) -> None:
+    ways = ["Visa ending 42", "PAYPAL", "Überweisung", "cash_on_delivery", "Boleto"]
+    rows = [
+        {"c1": f"A{number}", "c2": f"2026-02-{number % 27 + 1:02}", "c3": f"{number}.10", "c4": ways[number % 5]}
+        for number in range(40)
+    ]
+    write_csv(tmp_path / "orders.csv", rows)
+    assert same(load(tmp_path)["orders"], [{"order_id": row["c1"], "payment_type": row["c4"]} for row in rows])
+
+
+@pytest.mark.parametrize("header", ["Cost / conv.", "Cost per result", "Purchases conversion value"])
+def test_what_a_result_costs_or_brings_is_no_result(tmp_path: Path, header: str) -> None:
+    rows = [
+        {
+            "Day": f"2026-02-{number + 1:02}",
+            "Campaign": "Spring",
+            "Amount spent": f"{number}.50",
+            header: f"{number}.10",
+        }
+        for number in range(20)
+    ]
+    write_csv(tmp_path / "ads.csv", rows)
+    assert {row["conversions"] for row in load(tmp_path)["ad_spend"]} == {None}
+
+
+def test_conversions_are_read_as_other_numbers_are(tmp_path: Path) -> None:
+    rows = [
+        {
+            "Day": f"2026-02-{number + 1:02}",
+            "Campaign": "Spring",
+            "Amount spent": f"{number}.50",
+            "Conversions": f"1,{200 + number}.25",
+        }
+        for number in range(20)
+    ]
+    write_csv(tmp_path / "ads.csv", rows)
+    expected = {exact(Decimal(1200 + number) + Decimal("0.25")) for number in range(20)}
+    assert {row["conversions"] for row in load(tmp_path)["ad_spend"]} == expected
 
 
 # ---- what a draft says
@@ -698,10 +1079,30 @@ def test_scores_beyond_the_usual_scale_state_their_own(tmp_path: Path) -> None:
     }
 
 
-def test_every_role_is_a_canonical_column_and_every_word_names_one() -> None:
+def test_a_draft_whose_order_key_is_made_of_the_row_loads_customers_of_their_last_row(tmp_path: Path) -> None:
+    lands = ("Austria", "Germany", "France")
+    rows = [
+        {
+            "c1": f"K{number % 12:03}",
+            "c2": f"2026-02-{number // 3 + 1:02}",
+            "c3": f"{number % 13}.25",
+            "c4": lands[number // 12 % 3],
+        }
+        for number in range(60)
+    ]
+    write_csv(tmp_path / "sales.csv", rows)
+    loaded = load(tmp_path)
+    assert "row_number()" in (tmp_path / "mapping.yml").read_text()
+    assert len({row["order_id"] for row in loaded["orders"]}) == len(rows)
+    last = {row["c1"]: row["c4"] for row in rows}
+    assert same(loaded["customers"], [{"customer_id": name, "country": land} for name, land in last.items()])
+
+
+def test_every_canonical_column_has_a_role_and_every_word_names_one() -> None:
+    assert ROLES.keys() == ENTITIES.keys()
     for entity, roles in ROLES.items():
-        canonical = {column.name for column in columns(ENTITIES[entity])}
-        assert roles.keys() <= canonical
+        # a column without a role is in no draft, and is never offered for one that was left out
+        assert roles.keys() == {column.name for column in columns(ENTITIES[entity])}, entity
         words = [word for role in roles.values() for word in role.words.split("|")]
         assert [word for word, times in Counter(words).items() if times > 1] == [], entity
 
@@ -732,6 +1133,12 @@ def test_the_dialect_that_a_file_was_written_in_is_found(
     file.write_bytes(text.getvalue().encode(encoding))
     names = () if has_header else ("column_1", "column_2", "column_3")
     assert read_dialect(file) == Dialect(encoding, delimiter, '"', above, names, has_header)
+
+
+def test_commas_in_texts_are_no_delimiter(tmp_path: Path) -> None:
+    file = tmp_path / "file.csv"
+    file.write_text("tea, loose, green;1;2026-02-01\ntea, loose, black;2;2026-02-02\n")
+    assert read_dialect(file).delimiter == ";"
 
 
 def test_a_header_that_names_a_column_twice_is_replaced(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def shop() -> Export:
     orders: Rows = []
     lines: Rows = []
     refunds: Rows = []
+    reviews: Rows = []
     for number in range(90):
         total = 0.0
         for place in range(generator.randint(1, 4)):
@@ -76,14 +77,24 @@ def shop() -> Export:
                 "ordered_at": stamp(number, 700),
                 "currency": "EUR",
                 "total_amount": f"{total:.2f}",
+                "payment_type": generator.choice(["Visa card", "PayPal", "Bank transfer"]),
             }
         )
+        if number % 3 == 0:
+            said = {"response_id": f"B{number}", "order_id": f"R{5000 + number}", "score": generator.choice("2455")}
+            reviews.append({**said, "survey_type": "review", "responded_at": stamp(number + 9, 700)})
         if number % 9 == 0:
             refund = {"refund_id": f"G{number}", "order_id": f"R{5000 + number}", "refunded_at": stamp(number + 9, 700)}
             refunds.append({**refund, "currency": "EUR", "amount": f"{total / 2:.2f}"})
     return Export(
-        {"kunden": people, "orders": orders, "order_items": lines, "refunds": refunds},
-        {"kunden": "customers", "orders": "orders", "order_items": "order_lines", "refunds": "refunds"},
+        {"kunden": people, "orders": orders, "order_items": lines, "refunds": refunds, "reviews": reviews},
+        {
+            "kunden": "customers",
+            "orders": "orders",
+            "order_items": "order_lines",
+            "refunds": "refunds",
+            "reviews": "surveys",
+        },
     )
 
 
@@ -93,7 +104,13 @@ def crm() -> Export:
         f"{name} {form}" for name in ("Nordlicht", "Eisbach", "Uferweg", "Talblick") for form in ("AG", "Ltd", "KG")
     ]
     companies: Rows = [
-        {"company_name": firm, "country": generator.choice(["France", "Spain"]), "other people": str(17 * number + 5)}
+        {
+            "account_name": firm,
+            "country": generator.choice(["France", "Spain"]),
+            "employee_count": str(17 * number + 5),
+            "parent_account_name": firms[number % 3] if number > 6 else "",
+            "industry": ("energy", "retail", "travel")[number % 3],
+        }
         for number, firm in enumerate(firms)
     ]
     deals: Rows = []
@@ -111,7 +128,56 @@ def crm() -> Export:
                 "closed_at": stamp(number + 30, 400) if outcome != "open" else "",
             }
         )
-    return Export({"companies": companies, "deals": deals}, {"companies": "customers", "deals": "deals"})
+    return Export({"companies": companies, "deals": deals}, {"companies": "accounts", "deals": "deals"})
+
+
+def b2b() -> Export:
+    """Companies by number, the people of them, leads, and deals of both."""
+    generator = random.Random(5)
+    names = [
+        f"{place} {form}" for place in ("Ostsee", "Rhein", "Alpen", "Heide", "Moor") for form in ("AG", "KG", "SE")
+    ]
+    companies: Rows = [
+        {
+            "account_id": f"A{300 + number}",
+            "account_name": name,
+            "parent_account_id": f"A{300 + number % 3}" if number > 8 else "",
+            "domain": f"{name.lower().replace(' ', '-')}.invalid",
+            "owner": generator.choice(["Kim Adler", "Pat Stein"]),
+            "created_at": stamp(number),
+        }
+        for number, name in enumerate(names)
+    ]
+    people: Rows = [
+        {
+            "customer_id": f"P{7000 + number}",
+            "email": f"p{number}@mail.invalid",
+            "company_name": generator.choice(names),
+            "created_at": stamp(number, 300),
+        }
+        for number in range(45)
+    ]
+    leads: Rows = [
+        {"lead_id": f"L{number}", "email": f"l{number}@mail.invalid", "created_at": stamp(number, 90)}
+        for number in range(60)
+    ]
+    deals: Rows = [
+        {
+            "deal_id": f"D{number:04}",
+            "customer_id": f"P{7000 + generator.randint(0, 44)}" if number % 2 else "",
+            "lead_id": "" if number % 2 else f"L{generator.randint(0, 59)}",
+            "account_id": f"A{300 + generator.randint(0, 14)}",
+            "stage": generator.choice(["Closed won", "Closed lost", "Offer", "Talk"]),
+            "amount": str(generator.randint(10, 900) * 100),
+            "currency": "EUR",
+            "created_at": stamp(number, 400),
+        }
+        for number in range(90)
+    ]
+    return Export(
+        {"accounts": companies, "contacts": people, "leads": leads, "deals": deals},
+        {"accounts": "accounts", "contacts": "customers", "leads": "leads", "deals": "deals"},
+    )
 
 
 def desk() -> Export:
@@ -134,6 +200,7 @@ def desk() -> Export:
                 "message_id": f"M{number}-{place}",
                 "conversation_id": f"T{number}",
                 "direction": ("incoming", "outgoing")[place % 2],
+                "agent": generator.choice(["Kim Adler", "Pat Stein", "Lou Graf"]) if place % 2 else "",
                 "sent_at": stamp(500 * number + 9 * place, 1),
             }
             for place in range(generator.randint(1, 4))
@@ -167,12 +234,14 @@ def ads() -> Export:
                     "spend_amount": f"{seen * 0.004:.2f}",
                     "impressions": str(seen),
                     "clicks": str(seen // 40),
+                    "conversions": str(seen // 700),
+                    "other reach": str(seen - seen // 9),
                 }
             )
     return Export({"meta_ads": rows}, {"meta_ads": "ad_spend"})
 
 
-EXPORTS = {"shop": shop, "crm": crm, "desk": desk, "ads": ads}
+EXPORTS = {"shop": shop, "crm": crm, "b2b": b2b, "desk": desk, "ads": ads}
 
 # The same columns as other systems and languages call them; what a list leaves out keeps its name.
 NAMES: dict[str, dict[str, str]] = {
@@ -190,6 +259,10 @@ NAMES: dict[str, dict[str, str]] = {
         "score": "Punkte", "responded_at": "Antwort am", "spent_on": "Tag", "account_id": "Konto",
         "campaign_id": "Kampagne",
         "ad_id": "Motiv", "spend_amount": "Werbekosten", "impressions": "Einblendungen", "clicks": "Klicks",
+        "conversions": "Abschlüsse", "payment_type": "Bezahlweise", "agent": "Sachbearbeitung",
+        "lead_id": "Interessent",
+        "industry": "Branche", "employee_count": "Beschäftigte", "parent_account_name": "Mutterhaus",
+        "parent_account_id": "Mutterhaus", "domain": "Webauftritt", "stage": "Phase",
     },
     "records in front": {
         "customer_id": "Person - ID", "email": "Person - Email", "phone": "Person - Phone",
@@ -200,6 +273,11 @@ NAMES: dict[str, dict[str, str]] = {
         "owner": "Deal - Owner", "is_won": "Deal - Status", "amount": "Deal - Value", "closed_at": "Deal - Closed",
         "created_at": "Deal - Created", "conversation_id": "Ticket ID", "opened_at": "Ticket created at",
         "message_id": "Comment ID", "direction": "Comment direction", "sent_at": "Comment created at",
+        "payment_type": "Order - Payment", "agent": "Ticket assignee", "lead_id": "Lead - ID",
+        "account_id": "Organization - ID", "parent_account_id": "Organization - Parent",
+        "parent_account_name": "Organization - Parent", "industry": "Organization - Industry",
+        "employee_count": "Organization - Employees", "domain": "Organization - Website", "stage": "Deal - Stage",
+        "conversions": "Results",
         "campaign_id": "Campaign ID", "spend_amount": "Cost (USD)", "impressions": "Impr.", "ad_id": "Creative",
     },
 }  # fmt: skip
@@ -284,10 +362,18 @@ def test_at_most_five_lines_are_wrong_whatever_columns_are_called(tmp_path: Path
     ("system", "entity", "told"),
     [
         ("shop", "order_lines", ("order_line_id", "order_id", "quantity", "unit_price")),  # not the total of the line
-        ("crm", "customers", ("company_name", "country")),  # the key is what the deals repeat
+        ("shop", "orders", ("order_id", "customer_id", "payment_type")),
+        ("shop", "surveys", ("response_id", "order_id", "score")),
+        # the key is what the deals repeat; a company above is in the same file
+        ("crm", "accounts", ("account_name", "country", "parent_account_name", "industry", "employee_count")),
         ("crm", "deals", ("deal_id", "account_name", "owner", "is_won")),
-        ("ads", "ad_spend", ("account_id", "campaign_id", "ad_id", "impressions", "clicks", "spend_amount")),
+        ("b2b", "accounts", ("account_id", "account_name", "parent_account_id", "domain", "owner")),
+        ("b2b", "customers", ("customer_id", "email", "company_name")),
+        ("b2b", "deals", ("customer_id", "lead_id", "account_id", "stage")),
+        ("ads", "ad_spend", ("account_id", "campaign_id", "ad_id", "impressions", "clicks", "conversions")),
+        ("ads", "ad_spend", ("spend_amount",)),
         ("desk", "surveys", ("response_id", "score")),
+        ("desk", "messages", ("message_id", "agent")),
     ],
 )
 def test_values_and_links_alone_tell_columns(tmp_path: Path, system: str, entity: str, told: tuple[str, ...]) -> None:
@@ -298,7 +384,14 @@ def test_values_and_links_alone_tell_columns(tmp_path: Path, system: str, entity
 
 def test_the_key_is_the_column_that_other_files_repeat(tmp_path: Path) -> None:
     write(tmp_path, "crm", "numbers")
-    assert draft(tmp_path)["entities"]["customers"]["columns"]["customer_id"] == "c1"
+    assert draft(tmp_path)["entities"]["accounts"]["columns"]["account_id"] == "c1"
+
+
+def test_goods_with_a_price_are_no_people(tmp_path: Path) -> None:
+    write(tmp_path, "crm", "numbers")
+    goods = [("GTX Basic", "GTX", "550"), ("GTX Pro", "GTX", "4821"), ("MG Special", "MG", "55"), ("GTK", "GTK", "268")]
+    put(tmp_path, "goods", [dict(zip(("c1", "c2", "c3"), row, strict=True)) for row in goods])
+    assert draft(tmp_path)["entities"].keys() == {"accounts", "deals"}
 
 
 def of_one_file(folder: Path, name: str, rows: Rows) -> dict[str, Any]:
@@ -347,7 +440,10 @@ def test_a_status_that_says_only_the_end_is_no_stage(tmp_path: Path) -> None:
 REAL: dict[str, dict[str, tuple[str, Sequence[str | None]]]] = {
     "cdnow": {"cdnow_sample.csv": ("orders", (None, "customer_id", "ordered_at", None, "total_amount"))},
     "crm": {
-        "crm_sales/accounts.csv": ("customers", ("company_name", None, None, None, None, "country", None)),
+        "crm_sales/accounts.csv": (
+            "accounts",
+            ("account_name", "industry", None, None, "employee_count", "country", "parent_account_name"),
+        ),
         "crm_sales/sales_pipeline.csv": (
             "deals",
             ("deal_id", "owner", None, "account_name", "stage", "created_at", "closed_at", "amount"),
