@@ -170,7 +170,6 @@ RATES_OF_OTHER_THINGS = {
     "revenue_concentration.top_revenue_rate": "of money",
     "revenue_retention.gross_revenue_retention_rate": "of money",
     "revenue_retention.gross_mrr_churn_rate": "of money",
-    "prediction_backtest.bias_rate": "of totals",
     "prediction_backtest.event_rate": "an outcome that scores are judged by",
 }
 

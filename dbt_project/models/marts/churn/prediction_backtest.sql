@@ -32,7 +32,7 @@ with
             actual_total,
             forecast_total,
             naive_total,
-            bias_rate,
+            bias_rate as bias_ratio,
             root_mean_squared_error,
             interval_coverage,
             rank_correlation,

@@ -206,13 +206,13 @@ with
                         {{ prefix }}purchases_hidden_reason is not null
                         and {{ prefix }}renewals_hidden_reason is not null
                     then
-                        'purchases: '
-                        || {{ prefix }}purchases_hidden_reason
-                        || '; subscription: '
-                        || {{ prefix }}renewals_hidden_reason
+                        {{ reason_of(prefix ~ "purchases_hidden_reason", "purchases") }}
+                        || '; '
+                        || {{ reason_of(prefix ~ "renewals_hidden_reason", "renewals") }}
                     else
                         coalesce(
-                            {{ prefix }}purchases_hidden_reason, 'subscription: ' || {{ prefix }}renewals_hidden_reason
+                            {{ prefix }}purchases_hidden_reason,
+                            {{ reason_of(prefix ~ "renewals_hidden_reason", "renewals") }}
                         )
                 end as {{ prefix }}hidden_reason {{ "," if not loop.last }}
             {% endfor %}
@@ -249,6 +249,7 @@ with
             segments.frequency_score as rfm_frequency_score,
             segments.monetary_score as rfm_monetary_score,
             segments.segment as rfm_segment,
+            {{ rfm_segment_order("segments.segment") }} as rfm_segment_order,
             summed.horizon_days as predicted_value_horizon_days,
             {{ money("case when summed.hidden_reason is null then summed.total end") }}
             as predicted_value_amount_reporting,
