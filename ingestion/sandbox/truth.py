@@ -34,7 +34,7 @@ STAGES = {
     "new_lead": ("lead_created", "form_submitted", BEGUN, "message_received"),
     "hot_lead": ("lead_qualified", "quote_sent"),
     "payment": ("checkout_started", "order_placed"),
-    "customer": ("order_paid", "subscription_started"),
+    "customer": ("order_paid", "subscription_started", "deal_won"),
 }
 ORDER_OF = {stage: place for place, stage in enumerate(STAGES)}
 ENDS_SILENCE = (
@@ -48,6 +48,7 @@ ENDS_SILENCE = (
     "subscription_started",
 )
 COMPETITOR = ("Lost to competitor", "Competitor")
+WON = "closedwon"
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 MONEY = pa.decimal128(18, 4)
@@ -82,8 +83,8 @@ def conversation_moves(activities: Iterable[Activity], as_of: int) -> list[Move]
     """Stage moves of one person by the rules of the model `conversation`, up to `as_of`.
 
     Rules: an activity advances to its stage, never back; 14 days after a message of ours without answer or purchase
-    an active lead is cold, at exactly that instant; a judgement (unqualified, competitor) loses a lead who never paid;
-    after a loss the next advance opens another pass. Of several moves at one instant the last one counts.
+    an active lead is cold, at exactly that instant; a judgement (unqualified, competitor) loses a lead who never
+    converted; after a loss the next advance opens another pass. Of several moves at one instant the last one counts.
     """
     machine = _Machine()
     known = sorted((a for a in activities if a.at <= as_of), key=lambda activity: activity.at)
@@ -96,21 +97,21 @@ def conversation_moves(activities: Iterable[Activity], as_of: int) -> list[Move]
 class _Machine:
     def __init__(self) -> None:
         self.moves: list[Move] = []
-        self._paid = False
+        self._converted = False
         self._cold_at: int | None = None
 
     def happen(self, at: int, activities: list[Activity]) -> None:
         """Everything that happened at one instant."""
-        kinds = {activity.kind for activity in activities}
+        kinds = {_kind(activity) for activity in activities}
         self.wait(at, unless=any(kind in ENDS_SILENCE for kind in kinds))
-        self._paid = self._paid or bool(kinds & {"order_paid", "subscription_started"})
+        self._converted = self._converted or bool(kinds & {*STAGES["customer"]})
         before = self.moves[-1] if self.moves else None
         now = before
-        theirs = {a.kind for a in activities if a.kind != BEGUN or a.detail in BEGUN_BY_CONTACT}
+        theirs = {_kind(a) for a in activities if a.kind != BEGUN or a.detail in BEGUN_BY_CONTACT}
         for stage, causes in STAGES.items():
             if any(kind in causes for kind in theirs):
                 now = _advanced(now, stage, at)
-        if not self._paid:
+        if not self._converted:
             for activity in activities:
                 if activity.kind == "lead_disqualified":
                     now = _lost(now, "unqualified", at, activity.detail)
@@ -128,7 +129,7 @@ class _Machine:
         if self._cold_at is None or self._cold_at > until or (self._cold_at == until and unless):
             return
         at, self._cold_at = self._cold_at, None
-        if self._paid:
+        if self._converted:
             return
         before = self.moves[-1] if self.moves else None
         if before is not None and before.kind == "active":  # silence after a loss is no news
@@ -142,6 +143,12 @@ class _Machine:
             self.moves.pop()
         if not self.moves or (self.moves[-1].stage, self.moves[-1].pass_number) != (move.stage, move.pass_number):
             self.moves.append(move)
+
+
+def _kind(activity: Activity) -> str:
+    """What an activity counts as: a deal that is won is the purchase of companies that sell by offer."""
+    is_won = activity.kind == "deal_stage_changed" and activity.detail == WON
+    return "deal_won" if is_won else activity.kind
 
 
 def _advanced(now: Move | None, stage: str, at: int) -> Move:

@@ -94,6 +94,11 @@ def stages(moves: list[Move]) -> list[tuple[str, int, int]]:
             [("hot_lead", 1, 5), ("lost_to_competitor", 1, 8)],
             id="lost to a competitor in the CRM; another reason is none of ours",
         ),
+        pytest.param(
+            [("quote_sent", 5), ("deal_stage_changed", 8, "closedwon"), ("lead_disqualified", 9), ("message_sent", 10)],
+            [("hot_lead", 1, 5), ("customer", 1, 8)],
+            id="a deal won is a purchase",
+        ),
         pytest.param([("lead_disqualified", 5)], [], id="who never came cannot be lost"),
         pytest.param([("message_sent", 5)], [], id="silence loses nobody who never came"),
         pytest.param(
@@ -144,8 +149,9 @@ def test_tables_fit_together(sandbox: Sandbox) -> None:
     assert moves.filter(pc.is_null(moves["exited_at"])).num_rows == len(keys)
     paid = {row["person_key"] for row in orders.to_pylist() if row["paid_at"] and not row["is_test"]}
     paid |= {row["person_key"] for row in truth.subscriptions().to_pylist() if row["started_at"]}
+    won = {row["person_key"] for row in truth.activities().to_pylist() if row["detail"] == "closedwon"}
     customers = {row["key"] for row in moves.to_pylist() if row["stage"] == "customer"}
-    assert customers == paid
+    assert won - paid and customers == paid | won
     refunds = truth.refunds().group_by("order_id").aggregate([("amount", "sum")]).to_pylist()
     refunded = {row["order_id"]: row["refunded_amount"] for row in orders.to_pylist() if row["refunded_amount"]}
     assert {row["order_id"]: row["amount_sum"] for row in refunds} == refunded
