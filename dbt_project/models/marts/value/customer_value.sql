@@ -41,6 +41,9 @@ with
             sum(revenue_entries.amount_reporting) filter (
                 where revenue_entries.entry_type in ('refund', 'subscription_refund')
             ) as refunded,
+            max(revenue_entries.order_view_at) filter (
+                where revenue_entries.entry_type in ('sale', 'subscription_payment')
+            ) as last_paid_at,
             sum(revenue_entries.amount_reporting) as historic,
             sum(revenue_entries.gross_margin_amount_reporting) as gross_margin,
             sum(abs(revenue_entries.amount_reporting)) as turnover,
@@ -74,6 +77,7 @@ with
             customers.last_purchased_at,
             booked.sold,
             booked.refunded,
+            booked.last_paid_at,
             booked.historic,
             booked.gross_margin,
             booked.turnover,
@@ -241,6 +245,7 @@ with
             values_by_person.first_purchased_at,
             values_by_person.last_purchased_at,
             {{ days_between("values_by_person.last_purchased_at", as_of()) }} as last_purchase_age_days,
+            {{ days_between("values_by_person.last_paid_at", as_of()) }} as last_payment_age_days,
             purchases.frequency::int as frequency,
             purchases.recency_days,
             purchases.age_days,

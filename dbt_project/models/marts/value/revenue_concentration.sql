@@ -8,7 +8,7 @@ with
         union all
         select 'last_365_days', person_id, order_view_last_365_days_amount_reporting
         from customers
-        where last_purchase_age_days < 365 or order_view_last_365_days_amount_reporting <> 0
+        where last_purchase_age_days < 365 or last_payment_age_days < 365
     ),
 
     -- Customers of equal revenue bring the same, whichever of them is counted in: ids only fix the order.
