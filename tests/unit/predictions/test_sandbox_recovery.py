@@ -94,10 +94,12 @@ def subscriptions(seed: int) -> Estimate | None:
             has_failed = state["cancellation_details"]["reason"] == "payment_failed"
             anchor = state["trial_end"] or state["start_date"]
             paid_until = ended - RETRY_DAYS[-1] * DAY if ended and has_failed else ended
-            rows.append((person.key, anchor, max(anchor, told.created_at), paid_until, ended))
+            instants = (anchor, max(anchor, told.created_at), paid_until, ended)
+            # one by one: pandas multiplies what lies in memory behind missing values, which overflows at times
+            rows.append((person.key, *(None if at is None else pd.Timestamp(at, unit="s") for at in instants)))
     names = ("anchor_at", "observed_from_at", "paid_until_at", "ended_at")
     spells = pd.DataFrame(rows, columns=["subscriber_id", *names])
-    spells[list(names)] = spells[list(names)].apply(pd.to_datetime, unit="s")
+    spells[list(names)] = spells[list(names)].astype("datetime64[ns]")
     spells = spells.assign(billing_months=1, ending_known_at=spells["ended_at"], mrr_amount=1.0)
     return fit_renewals(summarize_renewals(spells, pd.Timestamp(clock, unit="s"))).estimate
 
