@@ -30,8 +30,8 @@
 {%- endmacro %}
 
 {#-
-    Opening hours of one team or the company, as a list of openings: `day` (0 = Monday), `opens` and `closes` ("HH:MM"). Refuses a
-    setting that cannot mean what it says, naming where and the fix, before any SQL runs.
+    Opening hours of one team or the company, as a list of openings: `day` (0 = Monday), `opens` and `closes` ("HH:MM").
+    Refuses a setting that cannot mean what it says, naming where and the fix, before any SQL runs.
 -#}
 {% macro business_hours_openings(setting, of="") -%}
     {%- set days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] -%}

@@ -1,6 +1,6 @@
--- Every mart that counts customers counts those of `dim_customers`, and whoever a stage model sees convert by an
--- order or a subscription is one of them, not later than that. Deals count as they stand: one that was won once may
--- be open again.
+-- Every mart that counts customers counts those of `dim_customers`. Whoever a stage model sees convert by an order or
+-- a subscription is one of them, not later than that, and so did all who began by one. Deals count as they stand: one
+-- that was won once may be open again.
 with
     customers as (select * from {{ ref("dim_customers") }}),
     activities as (select * from {{ ref("fct_activities") }}),
@@ -30,9 +30,12 @@ with
     differing as (
         select
             count(case when customers.person_id is null then 1 end) as only_converted_count,
+            count(
+                case when conversions.person_id is null and customers.first_purchase_kind <> 'deal' then 1 end
+            ) as never_converted_count,
             count(case when customers.first_purchased_at > conversions.first_converted_at then 1 end) as later_count
         from conversions
-        left join customers on customers.person_id = conversions.person_id
+        full outer join customers on customers.person_id = conversions.person_id
     )
 
 select *
@@ -44,4 +47,4 @@ where
     or customer_count <> in_campaign_performance
     or customer_count <> in_revenue_concentration
     or value_amount <> concentration_amount
-    or only_converted_count + later_count > 0
+    or only_converted_count + never_converted_count + later_count > 0
