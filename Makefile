@@ -41,7 +41,7 @@ rollback: .venv/installed  ## Publish the version before the current one again
 
 .PHONY: sandbox-advance
 sandbox-advance: .venv/installed  ## Let days pass in the sandbox (DAYS=1)
-	@$(IN_ENVIRONMENT) -- .venv/bin/python -m ingestion.sandbox advance --days $(or $(DAYS),1)
+	@$(IN_ENVIRONMENT) -- .venv/bin/python -m sandbox advance --days $(or $(DAYS),1)
 
 .PHONY: example-online-retail
 example-online-retail: .venv/installed  ## Run the job on the UCI Online Retail order book (DATA=path of the Parquet file)

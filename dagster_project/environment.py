@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prepare()
         command = list(options.command)
         if options.sandbox and profile() == "sandbox":
-            command = [sys.executable, "-m", "ingestion.sandbox", "run", "--", *command]
+            command = [sys.executable, "-m", "sandbox", "run", "--", *command]
         os.execvp(command[0], command)
     except SettingsError as error:
         print(f"Not started: {error}", file=sys.stderr)

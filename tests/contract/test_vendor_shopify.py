@@ -29,10 +29,10 @@ from graphql import (
     validate,
 )
 
-from ingestion.sandbox import malformed
-from ingestion.sandbox.running import Sandbox, running_sandbox
-from ingestion.sandbox.servers.shopify import SCHEMA as SANDBOX_SCHEMA
 from ingestion.sources.shopify import queries
+from sandbox import malformed
+from sandbox.running import Sandbox, running_sandbox
+from sandbox.servers.shopify import SCHEMA as SANDBOX_SCHEMA
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECIFICATION = ROOT.parent / "shared/specs/shopify/admin_2026-07.json.gz"

@@ -19,10 +19,10 @@ import pytest
 import requests
 import stripe as published
 
-from ingestion.sandbox.running import running_sandbox
 from ingestion.sources import stripe as connector
 from ingestion.sources.stripe.models import TABLES
 from ingestion.wire import missing
+from sandbox.running import running_sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT.parent / "shared/specs/stripe/fixtures3.json"

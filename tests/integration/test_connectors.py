@@ -14,11 +14,11 @@ import pytest
 
 from ingestion import config, pipelines
 from ingestion.intake import Intake
-from ingestion.sandbox import malformed
-from ingestion.sandbox.faults import KINDS
-from ingestion.sandbox.running import Sandbox, running_sandbox
 from ingestion.sources import hubspot, meta_ads, respond_io, stripe
 from ingestion.sources.shopify import queries
+from sandbox import malformed
+from sandbox.faults import KINDS
+from sandbox.running import Sandbox, running_sandbox
 
 CONNECTORS = ("meta_ads", "hubspot", "shopify", "respond_io", "stripe")
 # Stripe keeps events for 30 days: who reads them daily has older ones than who reads them once.

@@ -18,9 +18,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingestion.sandbox.company import Company as SimulatedCompany
-from ingestion.sandbox.settings import load_state
-from ingestion.sandbox.truth import Truth
+from sandbox.company import Company as SimulatedCompany
+from sandbox.settings import load_state
+from sandbox.truth import Truth
 from serving.compare import compare
 from serving.publish import link_path
 from tests.integration.refreshing import DAYS, MARTS, PEOPLE, ROOT, Company
@@ -221,7 +221,7 @@ def test_a_day_later_and_after_an_interruption_the_increment_equals_a_full_rebui
     company: Company, tmp_path: Path
 ) -> None:
     before = company.published()
-    assert company.run(sys.executable, "-m", "ingestion.sandbox", "advance", "--days", "1").returncode == 0
+    assert company.run(sys.executable, "-m", "sandbox", "advance", "--days", "1").returncode == 0
     done = company.refresh()
 
     assert done.returncode == 0, done.stdout

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion.sandbox.truth import Truth
+from sandbox.truth import Truth
 
 NET_REVENUE = "total_amount - tax_amount - shipping_amount - gift_card_amount"
 

@@ -10,18 +10,18 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom, chi2
 
-from ingestion.sandbox.company import Company
-from ingestion.sandbox.life import ANONYMOUS_ORDER, LATE_IMPORT, NO_RATE_PEOPLE, STRANGE_GUEST
-from ingestion.sandbox.records import Order, Person
-from ingestion.sandbox.settings import DAY, CompanySettings
-from ingestion.sandbox.subscriptions import RETRY_DAYS
-from ingestion.sandbox.truth import Truth
 from predictions.histories import Histories
 from predictions.maximum_likelihood import Estimate
 from predictions.purchases import ModifiedBetaGeoNBD
 from predictions.renewals import summarize_renewals
 from predictions.spend import GammaGamma
 from predictions.subscriptions import fit_renewals
+from sandbox.company import Company
+from sandbox.life import ANONYMOUS_ORDER, LATE_IMPORT, NO_RATE_PEOPLE, STRANGE_GUEST
+from sandbox.records import Order, Person
+from sandbox.settings import DAY, CompanySettings
+from sandbox.subscriptions import RETRY_DAYS
+from sandbox.truth import Truth
 
 # Made to buy a second time, or never to, whatever their draw: they are no sample of the population.
 FORCED = (ANONYMOUS_ORDER, LATE_IMPORT, STRANGE_GUEST)

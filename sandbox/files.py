@@ -1,0 +1,146 @@
+"""What reaches the company as files: the inbox of webhook events, exchange rates and surveys with their mappings.
+
+Belongs here: writing them. Does not: what they say (`conversations`, `exchange_rates`, `life`, `malformed`).
+
+A day's events lie in one file of JSON lines, which never changes once written; an event that comes late or twice
+lies in a file of its own, under the day on which it came. Lines are not in the order of the events.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+from zlib import crc32
+
+from sandbox import malformed
+from sandbox.company import Company
+from sandbox.records import RespondContact, Webhook, iso
+from sandbox.servers.respond_io import event_wire
+from sandbox.settings import DAY
+
+OUT_OF_ORDER_SECONDS = 600
+RATES_MAPPING = """\
+name: exchange_rates
+inputs:
+  rates: {path: exchange_rates.csv}
+entities:
+  exchange_rates:
+    from: rates
+    columns:
+      rate_date: rate_date
+      base_currency: base_currency
+      quote_currency: quote_currency
+      rate: rate
+"""
+SURVEY_COLUMNS = ("response_id", "email", "survey_type", "score", "comment", "responded_at")
+SURVEYS_MAPPING = "\n".join(
+    [
+        "name: surveys",
+        "inputs:",
+        "  answers: {path: surveys.csv}",
+        "entities:",
+        "  surveys:",
+        "    from: answers",
+        "    columns:",
+        *(f"      {column}: {column}" for column in SURVEY_COLUMNS),
+        "",
+    ]
+)
+
+
+class Files:
+    """The folders `inbox`, `files` and `mappings` of a sandbox."""
+
+    def __init__(self, folder: Path) -> None:
+        self.inbox = folder / "inbox"
+        self.data = folder / "files"
+        self.mappings = folder / "mappings"
+
+    def write(self, company: Company, clock: int) -> None:
+        """Bring the folders up to the clock."""
+        for folder in (self.inbox, self.data, self.mappings):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._write_inbox(company, clock)
+        self._write_rates(company, clock)
+        self._write_surveys(company, clock)
+        _replace(self.mappings / "exchange_rates.yml", RATES_MAPPING)
+        _replace(self.mappings / "surveys.yml", SURVEYS_MAPPING)
+
+    def remove(self) -> None:
+        """Delete the folders."""
+        for folder in (self.inbox, self.data, self.mappings):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _write_inbox(self, company: Company, clock: int) -> None:
+        days: dict[int, list[tuple[int, str]]] = defaultdict(list)
+        for person in company.people(clock):
+            for contact in person.respond:
+                for number, webhook in enumerate(contact.webhooks):
+                    if webhook.delivered_at > clock:
+                        continue
+                    day = (webhook.delivered_at - company.start + DAY - 1) // DAY
+                    ends_at = company.start + day * DAY
+                    if webhook.delivered_at == webhook.at:
+                        jitter = crc32(webhook.event_id.encode()) % OUT_OF_ORDER_SECONDS
+                        days[ends_at].append((webhook.at + jitter, _received(contact, webhook)))
+                        continue
+                    path = self.inbox / f"{_stamp(ends_at)}-{webhook.event_id}-{number}.json"
+                    if not path.exists():
+                        _write_at(path, _received(contact, webhook) + "\n", ends_at)
+        for at, line in malformed.inbox_lines(company.start):
+            if at <= clock:
+                days[at].append((at, line))
+        for ends_at, lines in days.items():
+            path = self.inbox / f"{_stamp(ends_at)}.jsonl"
+            if ends_at <= clock and not path.exists():
+                _write_at(path, "".join(f"{line}\n" for _, line in sorted(lines)), ends_at)
+
+    def _write_rates(self, company: Company, clock: int) -> None:
+        published = company.rates.published(clock)
+        lines = ["rate_date,base_currency,quote_currency,rate"]
+        lines += [f"{day.isoformat()},EUR,{currency},{rate}" for day, currency, rate in published]
+        lines += malformed.rate_lines(published[0][0].isoformat())
+        _replace(self.data / "exchange_rates.csv", "\n".join(lines) + "\n")
+
+    def _write_surveys(self, company: Company, clock: int) -> None:
+        answers = [
+            (survey.id, survey.email, survey.kind, survey.score, survey.comment, iso(survey.at))
+            for person in company.people(clock)
+            for survey in person.surveys
+            if survey.at <= clock
+        ]
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(
+            [SURVEY_COLUMNS, *sorted(answers), *malformed.survey_rows(iso(company.start))]
+        )
+        _replace(self.data / "surveys.csv", text.getvalue())
+
+
+def _received(contact: RespondContact, webhook: Webhook) -> str:
+    """An event in the envelope of whoever received it: most kinds do not say themselves when they happened."""
+    return json.dumps({"received_at": iso(webhook.delivered_at), "headers": {}, "event": event_wire(contact, webhook)})
+
+
+def _stamp(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old text or the new; one that says the same already is left as it is."""
+    if path.exists() and path.read_text() == text:
+        return
+    draft = path.with_name(path.name + ".new")
+    draft.write_text(text)
+    draft.replace(path)
+
+
+def _write_at(path: Path, text: str, at: int) -> None:
+    """Write a file as of an instant of the simulation, so that readers who go by file time see time pass."""
+    _replace(path, text)
+    os.utime(path, (at, at))

@@ -1,0 +1,238 @@
+"""What the vendors' servers have in common: reading a request, faults, authentication, limits, paging.
+
+Belongs here: the order in which these happen. Does not: any vendor's wording.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sandbox.company import Company
+from sandbox.faults import Faults
+from sandbox.settings import ServerSettings
+
+
+@dataclass
+class Call:
+    """A request, read. `params`: query parameters, and those of a form body. `body`: a JSON body."""
+
+    method: str
+    path: str
+    base_url: str
+    params: dict[str, str]
+    headers: Mapping[str, str]
+    body: Any
+    path_params: dict[str, str] = field(default_factory=dict)
+    drift: int = 0  # records by which the list has moved since the page before
+
+
+@dataclass
+class Reply:
+    """An answer before it becomes bytes. A `text` body is sent as it is, with `content_type`."""
+
+    body: Any = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    text: str | None = None
+    content_type: str = "application/json"
+
+
+Handler = Callable[[Call], Reply]
+
+
+class Refused(Exception):
+    """A request that the vendor answers with an error."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
+class TokenBucket:
+    """`capacity` requests at once, refilled at `per_second`. Safe to use from several threads."""
+
+    def __init__(self, capacity: float, per_second: float, now: Callable[[], float] = time.monotonic) -> None:
+        self.capacity = capacity
+        self.per_second = per_second
+        self._now = now
+        self._left = capacity
+        self._seen = now()
+        self._lock = threading.Lock()
+
+    def take(self, cost: float = 1.0) -> bool:
+        """Take `cost` if it is there."""
+        with self._lock:
+            self._refill()
+            if self._left < cost:
+                return False
+            self._left -= cost
+            return True
+
+    @property
+    def left(self) -> float:
+        with self._lock:
+            self._refill()
+            return self._left
+
+    def seconds_until(self, cost: float = 1.0) -> float:
+        """How long until `cost` is there."""
+        return max(0.0, (cost - self.left) / self.per_second)
+
+    def _refill(self) -> None:
+        now = self._now()
+        self._left = min(self.capacity, self._left + (now - self._seen) * self.per_second)
+        self._seen = now
+
+
+class VendorServer(ABC):
+    """A vendor's API over the company, at a clock.
+
+    Attributes:
+        vendor: name of the source that reads it. token: the only access token it knows.
+    """
+
+    vendor: str
+    token: str
+
+    def __init__(self, company: Company, clock: int, settings: ServerSettings, faults: Faults) -> None:
+        self.company = company
+        self.settings = settings
+        self.faults = faults
+        self.requests = 0
+        self.clock = clock
+        self.tell(clock)
+
+    @abstractmethod
+    def tell(self, clock: int) -> None:
+        """Build the indexes of what the company's systems hold at the clock."""
+
+    @abstractmethod
+    def routes(self) -> Iterable[tuple[str, str, Handler]]:
+        """(method, path, handler) of every endpoint."""
+
+    @abstractmethod
+    def authorise(self, call: Call) -> None:
+        """Raise Refused unless the call carries the token."""
+
+    @abstractmethod
+    def limit(self, call: Call) -> dict[str, str]:
+        """Headers that tell the limit; raises Refused when it is exceeded."""
+
+    @abstractmethod
+    def fault(self, kind: str, call: Call) -> Reply:
+        """The vendor's wording of a fault."""
+
+    @abstractmethod
+    def has_cursor(self, call: Call) -> bool:
+        """Whether the call asks for a page after the first."""
+
+    @abstractmethod
+    def not_found(self, call: Call) -> Reply:
+        """The vendor's wording of an address that does not exist."""
+
+    def bad_request(self, message: str) -> Reply:
+        """The vendor's wording of a request that cannot be understood."""
+        return Reply({"message": message}, 400)
+
+    def advance(self, clock: int) -> None:
+        """Tell the company as it is at a later clock."""
+        self.clock = clock
+        self.tell(clock)
+
+    def answer(self, call: Call, handler: Handler) -> Reply:
+        """Faults first, as an outage asks nobody's name; then authentication, limit, the endpoint itself."""
+        self.requests += 1
+        kind = self.faults.take(self.vendor, call.path, has_cursor=self.has_cursor(call))
+        if kind is not None and kind not in ("truncated_json", "page_drift"):
+            return _common_fault(kind) or self.fault(kind, call)
+        call.drift = 1 if kind == "page_drift" else 0
+        try:
+            self.authorise(call)
+            headers = self.limit(call)
+            reply = handler(call)
+        except Refused as refused:
+            return refused.reply
+        reply.headers = {**headers, **reply.headers}
+        if kind == "truncated_json":
+            text = json.dumps(reply.body)
+            return Reply(None, reply.status, reply.headers, text=text[: len(text) // 2])
+        return reply
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        found = [Route(path, self._endpoint(handler), methods=[method]) for method, path, handler in self.routes()]
+        rest = self._endpoint(self.not_found)
+        methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+        return Starlette(routes=[*found, Route("/{path:path}", rest, methods=methods)])
+
+    def _endpoint(self, handler: Handler) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            try:
+                call = _read(request, await request.body())
+            except ValueError as error:
+                return _send(self.bad_request(f"the body is no JSON: {error}"))
+            return _send(self.answer(call, handler))
+
+        return endpoint
+
+
+def _common_fault(kind: str) -> Reply | None:
+    if kind == "502":
+        return Reply(None, 502, text="<html><body><h1>502 Bad Gateway</h1></body></html>", content_type="text/html")
+    return None
+
+
+def _read(request: Request, raw: bytes) -> Call:
+    params = dict(request.query_params)
+    body: Any = None
+    if raw:
+        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            params.update(parse_qsl(raw.decode()))
+        else:
+            body = json.loads(raw)
+    return Call(
+        request.method,
+        request.url.path,
+        str(request.base_url).rstrip("/"),
+        params,
+        request.headers,
+        body,
+        {name: str(value) for name, value in request.path_params.items()},
+    )
+
+
+def _send(reply: Reply) -> Response:
+    text = reply.text if reply.text is not None else json.dumps(reply.body, separators=(",", ":"), ensure_ascii=False)
+    return Response(text, reply.status, reply.headers, media_type=reply.content_type)
+
+
+def bearer(call: Call) -> str:
+    """The token of an `Authorization: Bearer` header, or an empty text."""
+    return call.headers.get("authorization", "").removeprefix("Bearer ").strip()
+
+
+def whole_number(text: str | None, default: int, most: int) -> int:
+    """A page size: `default` where none is given, at most `most`. Raises ValueError on anything below 1."""
+    number = int(text) if text else default
+    if number < 1:
+        raise ValueError(f"{number} is less than 1")
+    return min(number, most)
+
+
+def slice_from(items: Sequence[Any], start: int, limit: int, drift: int) -> tuple[Sequence[Any], int, bool]:
+    """Items of a page, position after it, and whether more follow. `drift` begins the page that much earlier."""
+    begin = max(0, start - drift)
+    end = min(len(items), begin + limit)
+    return items[begin:end], end, end < len(items)
