@@ -37,11 +37,11 @@
     ),
 ] -%}
 with
-    all_orders as (select * from {{ ref("int_orders__unioned") }}),
+    all_orders as (select * from {{ ref("int_orders__priced") }}),
     orders as (select * from all_orders where not is_test),
     order_lines as (
         select order_line_id, order_id, split_part(order_line_id, ':', 1) as source_system
-        from {{ ref("int_order_lines__unioned") }}
+        from {{ ref("int_order_lines__costed") }}
     ),
     refunds as (select * from {{ ref("int_refunds__unioned") }}),
     checkouts as (select * from {{ ref("int_checkouts__unioned") }}),

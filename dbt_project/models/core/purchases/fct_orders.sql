@@ -1,5 +1,5 @@
 with
-    orders as (select * from {{ ref("int_orders__unioned") }}),
+    orders as (select * from {{ ref("int_orders__priced") }}),
     person_records as (select * from {{ ref("bridge_person_records") }}),
     exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
 

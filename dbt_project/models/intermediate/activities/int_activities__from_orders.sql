@@ -1,5 +1,5 @@
 with
-    orders as (select * from {{ ref("int_orders__unioned") }}),
+    orders as (select * from {{ ref("int_orders__priced") }}),
     refunds as (select * from {{ ref("int_refunds__unioned") }}),
     checkouts as (select * from {{ ref("int_checkouts__unioned") }}),
 

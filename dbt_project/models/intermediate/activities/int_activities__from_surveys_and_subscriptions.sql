@@ -1,6 +1,6 @@
 with
     surveys as (select * from {{ ref("stg_files__surveys") }}),
-    orders as (select * from {{ ref("int_orders__unioned") }}),
+    orders as (select * from {{ ref("int_orders__priced") }}),
     subscriptions as (select * from {{ ref("int_subscriptions__unioned") }}),
     subscription_invoices as (select * from {{ ref("int_subscription_invoices__unioned") }}),
     charges as (select * from {{ ref("stg_stripe__charges") }}),

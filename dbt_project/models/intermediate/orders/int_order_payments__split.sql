@@ -1,5 +1,5 @@
 with
-    orders as (select * from {{ ref("int_orders__unioned") }}),
+    orders as (select * from {{ ref("int_orders__priced") }}),
     shop_orders as (select * from {{ ref("stg_shopify__orders") }}),
     shop_transactions as (select * from {{ ref("stg_shopify__order_transactions") }}),
 

@@ -79,6 +79,7 @@ with
             unioned.currency,
             unioned.total_amount,
             unioned.tax_amount,
+            'stripe' as payment_type,
             unioned.created_at,
             unioned.paid_at,
             {{ payments_are_orders("other_orders.order_count = 0") }} as is_order,

@@ -1,5 +1,5 @@
 with
-    orders as (select * from {{ ref("int_orders__unioned") }}),
+    orders as (select * from {{ ref("int_orders__priced") }}),
     exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
     shop_paybacks as (select * from {{ ref("int_shop_paybacks__itemised") }}),
     shop_deletions as (select * from {{ ref("stg_shopify__deletions") }}),

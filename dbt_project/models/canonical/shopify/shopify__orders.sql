@@ -1,0 +1,65 @@
+with
+    orders as (select * from {{ ref("stg_shopify__orders") }}),
+    transactions as (select * from {{ ref("stg_shopify__order_transactions") }}),
+    paybacks as (select * from {{ ref("int_shop_paybacks__itemised") }}),
+    deletions as (select * from {{ ref("stg_shopify__deletions") }}),
+
+    -- An order is paid when money first arrives: an authorisation alone is not a payment.
+    payments as (
+        select
+            order_id,
+            min(processed_at) as paid_at,
+            min_by(gateway, cast(processed_at as {{ dbt.type_string() }}) || order_transaction_id) as payment_type
+        from transactions
+        where transaction_kind in ('SALE', 'CAPTURE') and transaction_status = 'SUCCESS'
+        group by order_id
+    ),
+
+    refunded_taxes as (
+        select order_id, sum(tax_amount) as tax_amount from paybacks where payback_reason = 'refund' group by order_id
+    ),
+
+    -- What was placed in an order changes when it is edited: then it is what stands in it now and what was paid
+    -- back. The shop calls an order paid that had nothing to pay, or was paid where it does not see it: it was paid
+    -- when placed.
+    final as (
+        select
+            orders.order_id,
+            orders.customer_id,
+            orders.email,
+            orders.phone,
+            orders.is_test,
+            orders.channel,
+            orders.campaign_id,
+            orders.first_visited_at,
+            orders.currency,
+            case
+                when orders.is_edited and orders.current_total_amount is not null
+                then {{ money("orders.current_total_amount + orders.refunded_amount") }}
+                else orders.total_amount
+            end as total_amount,
+            case
+                when orders.is_edited and orders.current_total_amount is not null
+                then {{ money("orders.current_tax_amount + coalesce(refunded_taxes.tax_amount, 0)") }}
+                else orders.tax_amount
+            end as tax_amount,
+            orders.shipping_amount,
+            payments.payment_type,
+            orders.ordered_at,
+            case
+                when payments.paid_at is not null
+                then payments.paid_at
+                when orders.financial_status in ('PAID', 'PARTIALLY_REFUNDED', 'REFUNDED')
+                then orders.ordered_at
+            end as paid_at,
+            orders.cancelled_at,
+            orders.loaded_at
+        from orders
+        left join payments on payments.order_id = orders.order_id
+        left join refunded_taxes on refunded_taxes.order_id = orders.order_id
+        left join deletions on deletions.order_id = orders.order_id and deletions.deleted_at >= orders.updated_at
+        where deletions.order_id is null
+    )
+
+select *
+from final
