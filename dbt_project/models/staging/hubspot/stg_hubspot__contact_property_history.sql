@@ -3,11 +3,11 @@ with
 
     renamed as (
         select
-            object_id as contact_id,
+            {{ own_id("object_id") }} as contact_id,
             property as property_name,
             value as property_value,
             source_type as changed_by_source,
-            updated_by_user_id as changed_by_user_id,
+            {{ own_id("updated_by_user_id") }} as changed_by_user_id,
             {{ utc_timestamp("timestamp") }} as changed_at,
             {{ load_instant("_dlt_load_id") }} as loaded_at
         from source

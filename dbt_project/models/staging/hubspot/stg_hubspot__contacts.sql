@@ -2,19 +2,19 @@ with
     source as (
         select
             *,
-            min(_dlt_load_id) over (partition by id) as first_load_id,
-            min(lastmodifieddate) over (partition by id, lifecyclestage) as crm_stage_seen_at,
-            min(_dlt_load_id) over (partition by id, lifecyclestage) as crm_stage_load_id
+            min(_dlt_load_id) over (partition by source_account, id) as first_load_id,
+            min(lastmodifieddate) over (partition by source_account, id, lifecyclestage) as crm_stage_seen_at,
+            min(_dlt_load_id) over (partition by source_account, id, lifecyclestage) as crm_stage_load_id
         from {{ source("raw_hubspot", "contacts") }}
     ),
 
     -- An archived contact may come back without its properties: the last full version holds them.
     latest_versions as (
-        select *, bool_or(archived) over (partition by id) as is_archived
+        select *, bool_or(archived) over (partition by source_account, id) as is_archived
         from source
         qualify
             row_number() over (
-                partition by id
+                partition by source_account, id
                 order by
                     lastmodifieddate desc nulls last,
                     archived desc nulls last,
@@ -26,7 +26,7 @@ with
 
     renamed as (
         select
-            id as contact_id,
+            {{ own_id("id") }} as contact_id,
             nullif(email, '') as email,
             hs_additional_emails as additional_emails,
             firstname as first_name,
@@ -35,9 +35,9 @@ with
             country,
             customer_number,
             lifecyclestage as crm_stage,
-            associatedcompanyid as company_id,
-            hubspot_owner_id as owner_id,
-            hs_merged_object_ids as merged_contact_ids,
+            {{ own_id("associatedcompanyid") }} as company_id,
+            {{ own_id("hubspot_owner_id") }} as owner_id,
+            {{ own_ids("hs_merged_object_ids", ";") }} as merged_contact_ids,
             hs_analytics_source as first_source,
             -- What the drill-downs hold depends on the source: of the paid ones, these name the campaign.
             nullif(

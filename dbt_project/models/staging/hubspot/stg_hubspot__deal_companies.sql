@@ -8,7 +8,7 @@ with
         where _dlt_valid_to is null and company_id is not null
         qualify
             row_number() over (
-                partition by deal_id, company_id
+                partition by source_account, deal_id, company_id
                 order by label nulls last, _dlt_valid_from desc nulls last, _dlt_id desc nulls last
             )
             = 1
@@ -17,8 +17,8 @@ with
     -- The portal's own labels may say anything: HubSpot's primary company is known by the id of the type alone.
     renamed as (
         select
-            deal_id,
-            company_id,
+            {{ own_id("deal_id") }} as deal_id,
+            {{ own_id("company_id") }} as company_id,
             label as role,
             coalesce(';' || association_types || ';' like '%;HUBSPOT_DEFINED:5;%', false) as is_primary
         from current_versions

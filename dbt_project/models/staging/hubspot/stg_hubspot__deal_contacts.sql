@@ -8,13 +8,16 @@ with
         where _dlt_valid_to is null and contact_id is not null
         qualify
             row_number() over (
-                partition by deal_id, contact_id
+                partition by source_account, deal_id, contact_id
                 order by label nulls last, _dlt_valid_from desc nulls last, _dlt_id desc nulls last
             )
             = 1
     ),
 
-    renamed as (select deal_id, contact_id, label as role from current_versions)
+    renamed as (
+        select {{ own_id("deal_id") }} as deal_id, {{ own_id("contact_id") }} as contact_id, label as role
+        from current_versions
+    )
 
 select *
 from renamed

@@ -7,7 +7,7 @@ with
         from source
         qualify
             row_number() over (
-                partition by pipeline_id, stage_id
+                partition by source_account, pipeline_id, stage_id
                 order by
                     case when _dlt_valid_to is null then 0 else 1 end asc nulls last,
                     _dlt_valid_from desc nulls last,

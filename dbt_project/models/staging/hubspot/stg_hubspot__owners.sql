@@ -5,7 +5,7 @@ with
 
     renamed as (
         select
-            id as owner_id,
+            {{ own_id("id") }} as owner_id,
             email,
             trim(coalesce(first_name, '') || ' ' || coalesce(last_name, '')) as owner_name,
             archived as is_archived

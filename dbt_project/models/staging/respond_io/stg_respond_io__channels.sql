@@ -3,7 +3,7 @@ with
 
     current_versions as (select * from source where _dlt_valid_to is null),
 
-    renamed as (select id as channel_id, name as channel_name, source as channel from current_versions)
+    renamed as (select {{ own_id("id") }} as channel_id, name as channel_name, source as channel from current_versions)
 
 select *
 from renamed

@@ -3,7 +3,7 @@ with
 
     renamed as (
         select
-            id as contact_id,
+            {{ own_id("id") }} as contact_id,
             _dlt_load_id || ':' || _dlt_id as version_id,
             nullif(lifecycle, '') as inbox_stage,
             status as contact_status,

@@ -1,6 +1,6 @@
 with
     source as (
-        select *, min(_dlt_load_id) over (partition by id) as first_load_id
+        select *, min(_dlt_load_id) over (partition by source_account, id) as first_load_id
         from {{ source("raw_respond_io", "contacts") }}
     ),
 
@@ -9,12 +9,15 @@ with
         select *
         from source
         qualify
-            row_number() over (partition by id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last) = 1
+            row_number() over (
+                partition by source_account, id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+            )
+            = 1
     ),
 
     renamed as (
         select
-            id as contact_id,
+            {{ own_id("id") }} as contact_id,
             email,
             phone,
             first_name,
@@ -23,7 +26,7 @@ with
             customer_number,
             hubspot_contact_id as crm_contact_id,
             lifecycle as inbox_stage,
-            assignee_id as assigned_user_id,
+            {{ own_id("assignee_id") }} as assigned_user_id,
             status as contact_status,
             coalesce(is_blocked, false) as is_blocked,
             {{ utc_timestamp("created_at") }} as created_at,

@@ -5,10 +5,11 @@ with
         select
             *,
             row_number() over (
-                partition by message_id order by _dlt_valid_from asc nulls first, _dlt_id asc nulls first
+                partition by source_account, message_id
+                order by _dlt_valid_from asc nulls first, _dlt_id asc nulls first
             ) as version_number,
             row_number() over (
-                partition by message_id
+                partition by source_account, message_id
                 order by delivery_status_at asc nulls first, _dlt_valid_from asc nulls first, _dlt_id asc nulls first
             ) as receipt_number
         from source
@@ -18,6 +19,7 @@ with
     -- and sender stand in the webhook's message; where the list of messages leaves them out, they still hold.
     current_messages as (
         select
+            source_account,
             message_id,
             max_by(contact_id, version_number) as contact_id,
             {{ sorted_list("contact_id") }} as contact_ids,
@@ -30,15 +32,15 @@ with
             min(sent_at) as sent_at,
             min(_dlt_load_id) as first_load_id
         from numbered_versions
-        group by message_id
+        group by source_account, message_id
     ),
 
     renamed as (
         select
-            message_id,
-            contact_id,
-            contact_ids,
-            channel_id,
+            {{ own_id("message_id") }} as message_id,
+            {{ own_id("contact_id") }} as contact_id,
+            {{ own_ids("contact_ids", ",") }} as contact_ids,
+            {{ own_id("channel_id") }} as channel_id,
             case when traffic = 'incoming' then 'inbound' else 'outbound' end as direction,
             case
                 when traffic = 'incoming'
@@ -51,8 +53,8 @@ with
                 then 'unknown'
                 else 'bot'
             end as sender_kind,
-            sender_user_id,
-            sender_team_id,
+            {{ own_id("sender_user_id") }} as sender_user_id,
+            {{ own_id("sender_team_id") }} as sender_team_id,
             delivery_status = 'failed' as has_failed,
             {{ utc_timestamp("sent_at") }} as sent_at,
             {{ load_instant("first_load_id") }} as loaded_at

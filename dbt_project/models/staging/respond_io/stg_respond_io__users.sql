@@ -5,11 +5,11 @@ with
 
     renamed as (
         select
-            id as user_id,
+            {{ own_id("id") }} as user_id,
             email,
             trim(coalesce(first_name, '') || ' ' || coalesce(last_name, '')) as user_name,
             role as user_role,
-            team_id
+            {{ own_id("team_id") }} as team_id
         from current_versions
     )
 

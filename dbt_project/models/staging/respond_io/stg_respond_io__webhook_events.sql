@@ -3,22 +3,22 @@ with
 
     renamed as (
         select
-            event_id,
+            {{ own_id("event_id") }} as event_id,
             event_type,
-            contact_id,
+            {{ own_id("contact_id") }} as contact_id,
             nullif(lifecycle, '') as inbox_stage,
             nullif(old_lifecycle, '') as previous_inbox_stage,
             tag,
             tag_action,
-            conversation_id,
+            {{ own_id("conversation_id") }} as conversation_id,
             {{ utc_timestamp("conversation_opened_at") }} as conversation_opened_at,
             conversation_source,
-            channel_id,
+            {{ own_id("channel_id") }} as channel_id,
             ad_id,
             closing_category,
             closing_summary,
             closed_by_source,
-            user_id,
+            {{ own_id("user_id") }} as user_id,
             {{ utc_timestamp("occurred_at") }} as occurred_at,
             {{ load_instant("_dlt_load_id") }} as loaded_at
         from source

@@ -1,6 +1,6 @@
 with
     source as (
-        select *, min(_dlt_load_id) over (partition by id) as first_load_id
+        select *, min(_dlt_load_id) over (partition by source_account, id) as first_load_id
         from {{ source("raw_shopify", "customers") }}
     ),
 
@@ -9,7 +9,7 @@ with
         from source
         qualify
             row_number() over (
-                partition by id
+                partition by source_account, id
                 order by updated_at desc nulls last, _dlt_valid_from desc nulls last, _dlt_id desc nulls last
             )
             = 1
@@ -17,7 +17,7 @@ with
 
     renamed as (
         select
-            id as customer_id,
+            {{ own_id("id") }} as customer_id,
             email,
             phone,
             first_name,

@@ -2,9 +2,11 @@ with
     source as (
         select
             *,
-            min(_dlt_load_id) over (partition by id) as first_load_id,
-            min(order_updated_at) over (partition by id) as first_seen_at,
-            min(case when status = 'WON' then order_updated_at end) over (partition by id) as won_seen_at
+            min(_dlt_load_id) over (partition by source_account, id) as first_load_id,
+            min(order_updated_at) over (partition by source_account, id) as first_seen_at,
+            min(case when status = 'WON' then order_updated_at end) over (
+                partition by source_account, id
+            ) as won_seen_at
         from {{ source("raw_shopify", "order_disputes") }}
     ),
 
@@ -13,7 +15,7 @@ with
         from source
         qualify
             row_number() over (
-                partition by id
+                partition by source_account, id
                 order by order_updated_at desc nulls last, _dlt_valid_from desc nulls last, _dlt_id desc nulls last
             )
             = 1
@@ -21,8 +23,8 @@ with
 
     renamed as (
         select
-            id as dispute_id,
-            order_id,
+            {{ own_id("id") }} as dispute_id,
+            {{ own_id("order_id") }} as order_id,
             initiated_as = 'INQUIRY' as is_inquiry,
             status as dispute_status,
             upper(currency_code) as currency,

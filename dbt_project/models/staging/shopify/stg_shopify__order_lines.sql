@@ -10,7 +10,7 @@ with
         from source
         window
             first_with_a_cost as (
-                partition by id
+                partition by source_account, id
                 order by unit_cost is null asc nulls last, _dlt_valid_from asc nulls last, _dlt_id asc nulls last
             )
     ),
@@ -20,13 +20,16 @@ with
         from with_first_costs
         where _dlt_valid_to is null
         qualify
-            row_number() over (partition by id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last) = 1
+            row_number() over (
+                partition by source_account, id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+            )
+            = 1
     ),
 
     renamed as (
         select
-            id as order_line_id,
-            order_id,
+            {{ own_id("id") }} as order_line_id,
+            {{ own_id("order_id") }} as order_id,
             sku,
             title as description,
             quantity::decimal(18, 4) as quantity,

@@ -1,6 +1,6 @@
 with
     source as (
-        select *, min(_dlt_load_id) over (partition by id) as first_load_id
+        select *, min(_dlt_load_id) over (partition by source_account, id) as first_load_id
         from {{ source("raw_shopify", "order_transactions") }}
     ),
 
@@ -9,13 +9,16 @@ with
         from source
         where _dlt_valid_to is null
         qualify
-            row_number() over (partition by id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last) = 1
+            row_number() over (
+                partition by source_account, id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+            )
+            = 1
     ),
 
     renamed as (
         select
-            id as order_transaction_id,
-            order_id,
+            {{ own_id("id") }} as order_transaction_id,
+            {{ own_id("order_id") }} as order_id,
             kind as transaction_kind,
             status as transaction_status,
             gateway,

@@ -1,6 +1,7 @@
 with
     source as (
-        select *, min(_dlt_load_id) over (partition by id) as first_load_id from {{ source("raw_shopify", "orders") }}
+        select *, min(_dlt_load_id) over (partition by source_account, id) as first_load_id
+        from {{ source("raw_shopify", "orders") }}
     ),
 
     latest_versions as (
@@ -8,7 +9,7 @@ with
         from source
         qualify
             row_number() over (
-                partition by id
+                partition by source_account, id
                 order by updated_at desc nulls last, _dlt_valid_from desc nulls last, _dlt_id desc nulls last
             )
             = 1
@@ -16,9 +17,9 @@ with
 
     renamed as (
         select
-            id as order_id,
+            {{ own_id("id") }} as order_id,
             name as order_name,
-            customer_id,
+            {{ own_id("customer_id") }} as customer_id,
             email,
             phone,
             upper(currency_code) as currency,

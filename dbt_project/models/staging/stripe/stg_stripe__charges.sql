@@ -1,6 +1,7 @@
 with
     source as (
-        select *, min(_dlt_load_id) over (partition by id) as first_load_id from {{ source("raw_stripe", "charges") }}
+        select *, min(_dlt_load_id) over (partition by source_account, id) as first_load_id
+        from {{ source("raw_stripe", "charges") }}
     ),
 
     -- Stripe's objects carry no instant of change: the version seen last is the current one.
@@ -8,14 +9,17 @@ with
         select *
         from source
         qualify
-            row_number() over (partition by id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last) = 1
+            row_number() over (
+                partition by source_account, id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+            )
+            = 1
     ),
 
     renamed as (
         select
-            id as charge_id,
-            customer as customer_id,
-            payment_intent as payment_intent_id,
+            {{ own_id("id") }} as charge_id,
+            {{ own_id("customer") }} as customer_id,
+            {{ own_id("payment_intent") }} as payment_intent_id,
             upper(currency) as currency,
             {{ major_units("amount", "currency") }} as charge_amount,
             {{ major_units("coalesce(amount_captured, amount)", "currency") }} as captured_amount,

@@ -1,6 +1,6 @@
 with
     source as (
-        select *, min(_dlt_load_id) over (partition by dispute) as first_load_id
+        select *, min(_dlt_load_id) over (partition by source_account, dispute) as first_load_id
         from {{ source("raw_stripe", "dispute_transactions") }}
     ),
 
@@ -10,15 +10,18 @@ with
         from source
         where _dlt_valid_to is null and id is not null
         qualify
-            row_number() over (partition by id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last) = 1
+            row_number() over (
+                partition by source_account, id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+            )
+            = 1
     ),
 
     renamed as (
         select
-            id as dispute_transaction_id,
-            dispute as dispute_id,
-            charge as charge_id,
-            payment_intent as payment_intent_id,
+            {{ own_id("id") }} as dispute_transaction_id,
+            {{ own_id("dispute") }} as dispute_id,
+            {{ own_id("charge") }} as charge_id,
+            {{ own_id("payment_intent") }} as payment_intent_id,
             upper(currency) as currency,
             -- The balance may be kept in another currency than the charge: there the whole dispute moved.
             case

@@ -7,16 +7,19 @@ with
         from source
         where _dlt_valid_to is null and id is not null
         qualify
-            row_number() over (partition by id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last) = 1
+            row_number() over (
+                partition by source_account, id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+            )
+            = 1
     ),
 
     renamed as (
         select
-            invoice as invoice_id,
-            id as invoice_line_id,
-            subscription as subscription_id,
-            subscription_item as item_id,
-            price as price_id,
+            {{ own_id("invoice") }} as invoice_id,
+            {{ own_id("id") }} as invoice_line_id,
+            {{ own_id("subscription") }} as subscription_id,
+            {{ own_id("subscription_item") }} as item_id,
+            {{ own_id("price") }} as price_id,
             upper(currency) as currency,
             {{ major_units("amount", "currency") }} as line_amount,
             quantity,

@@ -1,6 +1,7 @@
 with
     source as (
-        select *, min(_dlt_load_id) over (partition by id) as first_load_id from {{ source("raw_stripe", "invoices") }}
+        select *, min(_dlt_load_id) over (partition by source_account, id) as first_load_id
+        from {{ source("raw_stripe", "invoices") }}
     ),
 
     -- Stripe's objects carry no instant of change: the version seen last is the current one.
@@ -8,14 +9,17 @@ with
         select *
         from source
         qualify
-            row_number() over (partition by id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last) = 1
+            row_number() over (
+                partition by source_account, id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+            )
+            = 1
     ),
 
     renamed as (
         select
-            id as invoice_id,
-            customer as customer_id,
-            subscription as subscription_id,
+            {{ own_id("id") }} as invoice_id,
+            {{ own_id("customer") }} as customer_id,
+            {{ own_id("subscription") }} as subscription_id,
             status as invoice_status,
             billing_reason,
             upper(currency) as currency,

@@ -8,14 +8,15 @@ with
         where _dlt_valid_to is null and currency is not null
         qualify
             row_number() over (
-                partition by price, currency, tier order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+                partition by source_account, price, currency, tier
+                order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last
             )
             = 1
     ),
 
     renamed as (
         select
-            price as price_id,
+            {{ own_id("price") }} as price_id,
             upper(currency) as currency,
             tier as tier_number,
             up_to as up_to_quantity,

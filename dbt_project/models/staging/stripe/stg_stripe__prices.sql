@@ -1,6 +1,7 @@
 with
     source as (
-        select *, min(_dlt_load_id) over (partition by id) as first_load_id from {{ source("raw_stripe", "prices") }}
+        select *, min(_dlt_load_id) over (partition by source_account, id) as first_load_id
+        from {{ source("raw_stripe", "prices") }}
     ),
 
     -- Stripe's objects carry no instant of change: the version seen last is the current one.
@@ -8,13 +9,16 @@ with
         select *
         from source
         qualify
-            row_number() over (partition by id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last) = 1
+            row_number() over (
+                partition by source_account, id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+            )
+            = 1
     ),
 
     renamed as (
         select
-            id as price_id,
-            product as product_id,
+            {{ own_id("id") }} as price_id,
+            {{ own_id("product") }} as product_id,
             upper(currency) as currency,
             {{ major_units("unit_amount_decimal", "currency") }} as unit_amount,
             coalesce(billing_scheme, 'per_unit') = 'tiered' as is_tiered,

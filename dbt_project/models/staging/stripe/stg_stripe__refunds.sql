@@ -2,8 +2,8 @@ with
     source as (
         select
             *,
-            min(_dlt_load_id) over (partition by id) as first_load_id,
-            min(failed_at) over (partition by id) as first_failed_at
+            min(_dlt_load_id) over (partition by source_account, id) as first_load_id,
+            min(failed_at) over (partition by source_account, id) as first_failed_at
         from {{ source("raw_stripe", "refunds") }}
     ),
 
@@ -12,14 +12,17 @@ with
         select *
         from source
         qualify
-            row_number() over (partition by id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last) = 1
+            row_number() over (
+                partition by source_account, id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+            )
+            = 1
     ),
 
     renamed as (
         select
-            id as refund_id,
-            charge as charge_id,
-            payment_intent as payment_intent_id,
+            {{ own_id("id") }} as refund_id,
+            {{ own_id("charge") }} as charge_id,
+            {{ own_id("payment_intent") }} as payment_intent_id,
             upper(currency) as currency,
             {{ major_units("amount", "currency") }} as refund_amount,
             status as refund_status,

@@ -3,12 +3,12 @@ with
 
     renamed as (
         select
-            event as event_id,
+            {{ own_id("event") }} as event_id,
             is_previous,
-            subscription as subscription_id,
-            id as item_id,
-            price as price_id,
-            product as product_id,
+            {{ own_id("subscription") }} as subscription_id,
+            {{ own_id("id") }} as item_id,
+            {{ own_id("price") }} as price_id,
+            {{ own_id("product") }} as product_id,
             upper(currency) as currency,
             {{ major_units("unit_amount_decimal", "currency") }} as unit_amount,
             coalesce(billing_scheme, 'per_unit') = 'tiered' as is_tiered,

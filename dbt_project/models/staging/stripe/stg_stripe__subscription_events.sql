@@ -3,9 +3,9 @@ with
 
     renamed as (
         select
-            id as event_id,
+            {{ own_id("id") }} as event_id,
             type as event_type,
-            subscription as subscription_id,
+            {{ own_id("subscription") }} as subscription_id,
             status as subscription_status,
             previous_status as previous_subscription_status,
             pause_collection_behavior is not null as is_collection_paused,

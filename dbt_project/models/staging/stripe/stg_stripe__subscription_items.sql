@@ -7,15 +7,18 @@ with
         from source
         where _dlt_valid_to is null and id is not null
         qualify
-            row_number() over (partition by id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last) = 1
+            row_number() over (
+                partition by source_account, id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+            )
+            = 1
     ),
 
     renamed as (
         select
-            subscription as subscription_id,
-            id as item_id,
-            price as price_id,
-            product as product_id,
+            {{ own_id("subscription") }} as subscription_id,
+            {{ own_id("id") }} as item_id,
+            {{ own_id("price") }} as price_id,
+            {{ own_id("product") }} as product_id,
             upper(currency) as currency,
             {{ major_units("unit_amount_decimal", "currency") }} as unit_amount,
             coalesce(billing_scheme, 'per_unit') = 'tiered' as is_tiered,

@@ -1,6 +1,6 @@
 with
     source as (
-        select *, min(_dlt_load_id) over (partition by id) as first_load_id
+        select *, min(_dlt_load_id) over (partition by source_account, id) as first_load_id
         from {{ source("raw_stripe", "subscriptions") }}
     ),
 
@@ -9,13 +9,16 @@ with
         select *
         from source
         qualify
-            row_number() over (partition by id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last) = 1
+            row_number() over (
+                partition by source_account, id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last
+            )
+            = 1
     ),
 
     renamed as (
         select
-            id as subscription_id,
-            customer as customer_id,
+            {{ own_id("id") }} as subscription_id,
+            {{ own_id("customer") }} as customer_id,
             status as subscription_status,
             upper(currency) as currency,
             {{ utc_timestamp("created") }} as created_at,
