@@ -81,7 +81,8 @@ def _told(table: RawTable, record: Any) -> tuple[Any, frozenset[str]]:
         record = {name: value for name, value in record.items() if value is not ABSENT}
     if table.history != "versions" or not table.key:
         return record, frozenset()
-    return record, frozenset(table.row.model_fields.keys() - record.keys() - table.row.left_out.keys())
+    set_here = {"source_account"} if table.is_of_accounts else set()
+    return record, frozenset(table.row.model_fields.keys() - record.keys() - table.row.left_out.keys() - set_here)
 
 
 def _agrees(row: Mapping[str, Any], with_columns: Mapping[str, Any]) -> bool:
@@ -102,12 +103,21 @@ def _undone(
 
 
 class Intake:
-    """Counts and judges the records of one run of one source."""
+    """Counts and judges the records of one run of one source.
+
+    Attributes:
+        source: name of the source.
+        account: short name of the account that is loaded; empty where the source has one without a name.
+    """
 
     def __init__(
-        self, source: str, tables: Iterable[RawTable] = (), current_versions: CurrentVersions = _no_versions
+        self,
+        source: str,
+        tables: Iterable[RawTable] = (),
+        current_versions: CurrentVersions = _no_versions,
+        account: str = "",
     ) -> None:
-        self.source = source
+        self.source, self.account = source, account
         self.received: Counter[str] = Counter()
         self.loaded: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
@@ -154,7 +164,7 @@ class Intake:
             self.received[table.name] += 1
             record, absent = _told(table, each)
             try:
-                row = table.row.model_validate(record).model_dump()
+                row = table.row.model_validate(record).model_dump() | self._account_of(table)
                 problem = self._ahead(table, row)
             except ValidationError as error:
                 row, problem = {}, _readable(error)
@@ -182,7 +192,7 @@ class Intake:
         # Without its unit a record cannot be one of those that are replaced.
         known = [key for key in rejected_keys if key.keys() >= {*table.key}]
         if known:
-            for version in self._current_versions(table, known):
+            for version in self._known(table, known):
                 self.kept[table.name] += 1
                 yield version
 
@@ -190,7 +200,14 @@ class Intake:
         """The current versions of the units of some rows."""
         units = {tuple(str(row[column]) for column in table.key) for row in rows}
         keys = [dict(zip(table.key, unit, strict=True)) for unit in sorted(units)]
-        return list(self._current_versions(table, keys)) if keys else []
+        return list(self._known(table, keys)) if keys else []
+
+    def _account_of(self, table: RawTable) -> dict[str, str]:
+        return {"source_account": self.account} if table.is_of_accounts else {}
+
+    def _known(self, table: RawTable, keys: Sequence[Mapping[str, str]]) -> Iterable[dict[str, Any]]:
+        """The current versions of this account that agree with one of `keys`."""
+        return self._current_versions(table, [{**key, **self._account_of(table)} for key in keys])
 
     def _ahead(self, table: RawTable, row: Mapping[str, Any]) -> str | None:
         """Why a fact cannot have happened yet; None where it can."""
@@ -241,11 +258,14 @@ class Intake:
     def _keep(self, resource: str, record: Any, reason: str) -> None:
         self.rejected[resource] += 1
         text = record if isinstance(record, str) else json.dumps(record, default=str, sort_keys=True)
-        identity = "\x1f".join((self.source, resource, text, reason))
+        # an account without a name keeps the ids that its rejections had before there were others
+        named = (self.source, self.account) if self.account else (self.source,)
+        identity = "\x1f".join((*named, resource, text, reason))
         rejection_id = hashlib.sha256(identity.encode(errors="backslashreplace")).hexdigest()[:32]
         self._rejections[rejection_id] = {
             "rejection_id": rejection_id,
             "source": self.source,
+            "source_account": self.account,
             "resource": resource,
             "record": text,
             "reason": reason,
@@ -267,6 +287,7 @@ class Intake:
             yield {
                 "load_key": f"{run}:{resource}",
                 "source": self.source,
+                "source_account": self.account,
                 "resource": resource,
                 "received": self.received[resource],
                 "loaded": self.loaded[resource],

@@ -53,6 +53,16 @@ class Row(BaseModel):
         return value
 
 
+class AccountRow(Row):
+    """Base of the rows of vendors, of which a company may have several accounts: two shops, two portals.
+
+    `source_account` is the short name of the account, set at the door (`Intake`); empty for the one that has no name. It
+    is part of every key: equal ids of two accounts are two records.
+    """
+
+    source_account: str | None = None
+
+
 @dataclass(frozen=True)
 class RawTable:
     """Declaration of one raw table.
@@ -89,6 +99,11 @@ class RawTable:
         return self.row_key or (*self.key, *own)
 
     @property
+    def is_of_accounts(self) -> bool:
+        """Whether rows of several accounts lie in it, side by side."""
+        return issubclass(self.row, AccountRow)
+
+    @property
     def unit_has_rows(self) -> bool:
         """Whether rows that do not arrive with the others of their unit are retired."""
         return self.history == "versions" and bool(self.key) and self.identity != self.key
@@ -104,24 +119,25 @@ class RawTable:
 
     def hints(self) -> dict[str, Any]:
         """Keyword arguments for `dlt.resource`."""
+        key = ["source_account", *self.key] if self.is_of_accounts and self.key else [*self.key]
         if self.history == "versions":
             return {
                 "name": self.name,
                 "columns": self.columns(),
                 "write_disposition": {"disposition": "merge", "strategy": "scd2"},
-                "merge_key": list(self.key),
+                "merge_key": key,
                 "max_table_nesting": 0,
             }
         return {
             "name": self.name,
             "columns": self.columns(),
             "write_disposition": {"disposition": "merge", "strategy": "insert-only"},
-            "primary_key": list(self.key),
+            "primary_key": key,
             "max_table_nesting": 0,
         }
 
 
-class RejectedRecord(Row):
+class RejectedRecord(AccountRow):
     """A record that arrived and was not loaded. The load id and instant are dlt's `_dlt_load_id`."""
 
     rejection_id: str
@@ -131,7 +147,7 @@ class RejectedRecord(Row):
     reason: str
 
 
-class LoadAudit(Row):
+class LoadAudit(AccountRow):
     """Counts of one resource in one load: received = loaded + rejected."""
 
     load_key: str

@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import field_validator
 
-from ingestion.tables import RawTable, Row
+from ingestion.tables import AccountRow, RawTable
 
 
-class HubSpotObject(Row):
+class HubSpotObject(AccountRow):
     """HubSpot sends every property as a string and an unset one as "": read that as null."""
 
     id: str
@@ -81,7 +81,7 @@ class Deal(HubSpotObject):
     archived_at: datetime | None = None
 
 
-class PropertyChange(Row):
+class PropertyChange(AccountRow):
     """One entry of `propertiesWithHistory`. An empty value means that the property was cleared: it is kept."""
 
     object_id: str
@@ -93,7 +93,7 @@ class PropertyChange(Row):
     updated_by_user_id: str | None = None
 
 
-class DealContact(Row):
+class DealContact(AccountRow):
     """A deal without contacts is one row whose contact is null: so the ones it had before are retired."""
 
     deal_id: str
@@ -102,7 +102,7 @@ class DealContact(Row):
     association_types: str | None = None
 
 
-class DealCompany(Row):
+class DealCompany(AccountRow):
     """A deal without companies is one row whose company is null."""
 
     deal_id: str
@@ -111,7 +111,7 @@ class DealCompany(Row):
     association_types: str | None = None  # "category:type id" of each, semicolon separated
 
 
-class Owner(Row):
+class Owner(AccountRow):
     id: str
     email: str | None = None
     first_name: str | None = None
@@ -119,7 +119,7 @@ class Owner(Row):
     archived: bool = False
 
 
-class DealStage(Row):
+class DealStage(AccountRow):
     pipeline_id: str
     pipeline_label: str | None = None
     stage_id: str

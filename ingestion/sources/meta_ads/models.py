@@ -8,17 +8,17 @@ from typing import Any
 
 from pydantic import Field
 
-from ingestion.tables import RawTable, Row
+from ingestion.tables import AccountRow, RawTable
 
 
-class AdAccount(Row):
+class AdAccount(AccountRow):
     id: str  # without the "act_" prefix
     name: str | None = None
     currency: str
     timezone_name: str
 
 
-class Campaign(Row):
+class Campaign(AccountRow):
     id: str
     account_id: str
     name: str | None = None
@@ -29,7 +29,7 @@ class Campaign(Row):
     updated_time: datetime | None = None
 
 
-class AdSet(Row):
+class AdSet(AccountRow):
     id: str
     account_id: str
     campaign_id: str
@@ -40,7 +40,7 @@ class AdSet(Row):
     updated_time: datetime | None = None
 
 
-class Ad(Row):
+class Ad(AccountRow):
     id: str
     account_id: str
     campaign_id: str
@@ -52,7 +52,7 @@ class Ad(Row):
     updated_time: datetime | None = None
 
 
-class AdInsight(Row):
+class AdInsight(AccountRow):
     """Delivery of one ad on one day of the ad account's time zone.
 
     Figures beside the spend may be left out; null is not 0 here: an earlier version may have told them.

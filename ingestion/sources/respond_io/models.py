@@ -12,12 +12,12 @@ from typing import Any
 
 from pydantic import field_validator, model_validator
 
-from ingestion.tables import RawTable, Row
+from ingestion.tables import AccountRow, RawTable
 
 OPENED, CLOSED = "conversation.opened", "conversation.closed"
 
 
-class Contact(Row):
+class Contact(AccountRow):
     """Snapshot of a contact; REST has no updated_at, so each distinct snapshot is a version."""
 
     id: str
@@ -39,7 +39,7 @@ class Contact(Row):
     created_at: datetime
 
 
-class User(Row):
+class User(AccountRow):
     id: str
     email: str | None = None
     first_name: str | None = None
@@ -48,13 +48,13 @@ class User(Row):
     team_id: str | None = None
 
 
-class Channel(Row):
+class Channel(AccountRow):
     id: str
     name: str | None = None
     source: str | None = None  # whatsapp_cloud, instagram, facebook, …
 
 
-class Message(Row):
+class Message(AccountRow):
     """A message as it is now: receipts come later, and a merge of contacts moves it to another contact."""
 
     message_id: str
@@ -72,7 +72,7 @@ class Message(Row):
     sent_at: datetime | None = None  # null where this sight of the message has none; another one may
 
 
-class WebhookEvent(Row):
+class WebhookEvent(AccountRow):
     """One event of the inbox. `payload` is the whole event; the columns are what every model needs of it.
 
     The vendor gives a conversation no id: where the receiver added none, it is known by its contact and its opening.

@@ -12,10 +12,10 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from ingestion import limits
-from ingestion.tables import RawTable, Row
+from ingestion.tables import AccountRow, RawTable
 
 
-class Customer(Row):
+class Customer(AccountRow):
     id: str  # gid://shopify/Customer/…
     legacy_resource_id: str
     first_name: str | None = None
@@ -30,7 +30,7 @@ class Customer(Row):
     updated_at: datetime
 
 
-class Order(Row):
+class Order(AccountRow):
     id: str
     legacy_resource_id: str
     name: str | None = None
@@ -65,7 +65,7 @@ class Order(Row):
     updated_at: datetime
 
 
-class OrderLine(Row):
+class OrderLine(AccountRow):
     left_out = {
         "unit_cost": "a setting leaves costs out, and the first cost of a line counts",
         "unit_cost_currency_code": "as unit_cost",
@@ -92,7 +92,7 @@ class OrderLine(Row):
         return self
 
 
-class OrderTransaction(Row):
+class OrderTransaction(AccountRow):
     id: str
     order_id: str
     kind: str  # AUTHORIZATION, CAPTURE, SALE, REFUND, VOID, CHANGE
@@ -103,7 +103,7 @@ class OrderTransaction(Row):
     processed_at: datetime | None = None
 
 
-class Refund(Row):
+class Refund(AccountRow):
     id: str
     order_id: str
     total_refunded: Decimal = Field(ge=0)
@@ -113,7 +113,7 @@ class Refund(Row):
     created_at: datetime
 
 
-class RefundItem(Row):
+class RefundItem(AccountRow):
     """What a refund was of: goods, shipping, duties, or an adjustment that says why it is not their sum.
 
     An adjustment below zero pays back more than the other entries, one above zero less.
@@ -132,7 +132,7 @@ class RefundItem(Row):
     currency_code: str
 
 
-class OrderDispute(Row):
+class OrderDispute(AccountRow):
     """A chargeback or an inquiry; amount and instants are null where Shopify Payments does not handle it."""
 
     id: str
@@ -146,14 +146,14 @@ class OrderDispute(Row):
     order_updated_at: datetime
 
 
-class Deletion(Row):
+class Deletion(AccountRow):
     id: str
     subject_id: str
     subject_type: str
     created_at: datetime
 
 
-class AbandonedCheckout(Row):
+class AbandonedCheckout(AccountRow):
     """A started checkout; `completed_at` is set once it became an order."""
 
     id: str

@@ -13,10 +13,10 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from ingestion import limits
-from ingestion.tables import RawTable, Row
+from ingestion.tables import AccountRow, RawTable
 
 
-class StripeObject(Row):
+class StripeObject(AccountRow):
     id: str
     created: datetime
     deleted: bool = False  # an event told that the object is gone; the rest of the row is its last state
@@ -44,7 +44,7 @@ class Product(StripeObject):
     active: bool | None = None
 
 
-class RecurringPrice(Row):
+class RecurringPrice(AccountRow):
     """What a unit costs an interval, in the price's own currency; no amount where it depends on the tier."""
 
     product: str | None = None
@@ -73,7 +73,7 @@ class Price(RecurringPrice, StripeObject):
     active: bool | None = None
 
 
-class PriceTier(Row):
+class PriceTier(AccountRow):
     """What a unit costs in one of a price's currencies, up to a quantity; a price in one tier has no upper end.
 
     A price that says no amount at all is one row whose currency is null.
@@ -116,7 +116,7 @@ class SubscriptionItem(RecurringPrice):
     current_period_end: datetime | None = None
 
 
-class SubscriptionDiscount(Row):
+class SubscriptionDiscount(AccountRow):
     """A discount of a subscription, or of one item of it; a subscription without any is one row whose id is null."""
 
     subscription: str
@@ -132,7 +132,7 @@ class SubscriptionDiscount(Row):
     applies_to_products: str | None = None  # their ids, separated by commas; null: all
 
 
-class SubscriptionEvent(Row):
+class SubscriptionEvent(AccountRow):
     """What an event says of a subscription; `has_items`: its items of that moment are rows of their own."""
 
     id: str
@@ -180,7 +180,7 @@ class Invoice(StripeObject):
     marked_uncollectible_at: datetime | None = None
 
 
-class InvoiceLine(Row):
+class InvoiceLine(AccountRow):
     """An invoice without lines is one row whose id is null."""
 
     invoice: str
@@ -231,7 +231,7 @@ class Refund(StripeObject):
     failed_at: datetime | None = None  # when the money came back on the balance, or as an event told that it failed
 
 
-class DisputeTransaction(Row):
+class DisputeTransaction(AccountRow):
     """What a dispute moved on the account's balance, which may be in another currency than the charge.
 
     A dispute that moved nothing yet, or never (an inquiry), is one row whose id is null.
