@@ -56,8 +56,8 @@ class Row(BaseModel):
 class AccountRow(Row):
     """Base of the rows of vendors, of which a company may have several accounts: two shops, two portals.
 
-    `source_account` is the short name of the account, set at the door (`Intake`); empty for the one that has no name. It
-    is part of every key: equal ids of two accounts are two records.
+    `source_account` is the short name of the account, set at the door (`Intake`), and empty for the one without a name.
+    It is part of every key: equal ids of two accounts are two records.
     """
 
     source_account: str | None = None
