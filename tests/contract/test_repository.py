@@ -40,7 +40,7 @@ def documented(root: Path) -> set[str]:
 def read_by_code(root: Path) -> set[str]:
     """Names of variables that Python, dbt, or a source's settings read."""
     names: set[str] = set()
-    for room in ("ingestion", "expectations", "serving", "sandbox", "dagster_project", "tests"):
+    for room in ("ingestion", "expectations", "serving", "sandbox", "dagster_project", "refresh", "tests"):
         for path in (root / room).rglob("*.py"):
             if path.name == "test_repository.py":
                 continue
