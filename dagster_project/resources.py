@@ -33,7 +33,6 @@ from dagster_project.lock import RefreshInProgressError, writer_lock
 from dagster_project.steps import dbt_target
 from ingestion import config
 from ingestion.config import PROJECT_ROOT, SettingsError
-from ingestion.sources import SOURCE_NAMES
 from ingestion.warehouse import refuse_going_back
 from serving.publish import Publication, PublicationError, current_publication
 
@@ -188,8 +187,3 @@ def _content(folder: Path) -> str:
             file = Path(path, name)
             digest.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes() + b"\0")
     return digest.hexdigest()
-
-
-def all_sources() -> tuple[str, ...]:
-    """Every source, enabled or not: each has its raw tables."""
-    return SOURCE_NAMES
