@@ -1,5 +1,6 @@
 """When, in what order, and what stops the line.
 
-Belongs here: assets, checks, jobs and schedules, the resources they share, and the front of `make refresh`. Does not:
-logic that could run without Dagster (`ingestion/`, `expectations/`, `serving/`, `dbt_project/`).
+Belongs here: assets, checks, jobs, schedules and sensors, the resources they share, the environment of every command,
+and the summary that each run leaves. Does not: logic that could run without Dagster (`ingestion/`, `expectations/`,
+`serving/`, `dbt_project/`), the process around a run that a person started (`refresh/`).
 """

@@ -28,13 +28,13 @@ from dagster import (
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject
 from packaging.version import Version
 
-from dagster_project import environment
+from dagster_project import environment, summary
 from dagster_project.lock import RefreshInProgressError, writer_lock
 from dagster_project.steps import dbt_target
 from ingestion import config
 from ingestion.config import PROJECT_ROOT, SettingsError
-from ingestion.sources import SOURCE_NAMES
 from ingestion.warehouse import refuse_going_back
+from serving.publish import Publication, PublicationError, current_publication
 
 WRITER_POOL = "warehouse_writer"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -42,12 +42,21 @@ UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunSta
 
 
 class Refresh(ConfigurableResource):
-    """The run under way: it alone may write, and one instant counts as "now" in all of its steps."""
+    """The run under way: it alone may write, and one instant counts as "now" in all of its steps.
+
+    Dagster opens it before the first step and closes it after the last one, whoever started the run and however it
+    ended: there the run leaves its summary.
+    """
 
     @contextmanager
     def yield_for_execution(self, context: InitResourceContext) -> Iterator[Refresh]:
         environment.prepare()
+        if _has_ended(context):  # opened once more, by who asks for the results of the run
+            yield self
+            return
+        before: Publication | None = None
         try:
+            before = current_publication(environment.serving_dir())
             _refuse_real_vendors_in_sandbox()
             with (
                 writer_lock(config.data_dir()),
@@ -56,8 +65,24 @@ class Refresh(ConfigurableResource):
                 refuse_going_back()
                 _close_runs_of_dead_processes(context)
                 yield self
-        except (RefreshInProgressError, SettingsError) as error:
+                _leave_summary(context, before)
+        except (RefreshInProgressError, SettingsError, PublicationError) as error:
+            _leave_summary(context, before, reason=str(error))
             raise Failure(str(error), allow_retries=False) from None
+
+
+def _has_ended(context: InitResourceContext) -> bool:
+    run = context.instance.get_run_by_id(context.run.run_id) if context.instance and context.run else None
+    return run is not None and run.is_finished
+
+
+def _leave_summary(context: InitResourceContext, before: Publication | None, reason: str = "") -> None:
+    """Write the summary to its file, and to the log that the run's page shows."""
+    if context.instance is None or context.run is None or context.log is None:
+        return
+    run_id = context.run.run_id
+    text = summary.leave(context.instance, run_id, before=before, reason=reason, holds_lock=not reason)
+    context.log.info(f"Summary ({summary.path_of(run_id)}):\n{text}")
 
 
 def _instant(context: InitResourceContext) -> datetime:
@@ -162,8 +187,3 @@ def _content(folder: Path) -> str:
             file = Path(path, name)
             digest.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes() + b"\0")
     return digest.hexdigest()
-
-
-def all_sources() -> tuple[str, ...]:
-    """Every source, enabled or not: each has its raw tables."""
-    return SOURCE_NAMES

@@ -14,6 +14,7 @@ import logging
 import os
 import sys
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -21,7 +22,8 @@ import dlt
 from dlt.common.destination import TLoaderFileFormat
 from dlt.extract import DltResource, DltSource
 
-from ingestion import config, warehouse
+from ingestion import accounting, config, warehouse
+from ingestion.accounting import UnaccountedError
 from ingestion.config import SettingsError
 from ingestion.http import VendorError
 from ingestion.intake import Intake
@@ -71,12 +73,16 @@ def build_pipeline(name: str, progress: Any = None) -> dlt.Pipeline:
 
 
 def prepare(name: str, pipeline: dlt.Pipeline) -> None:
-    """Drop what a crashed run left half-way (its cursors never moved) and create raw tables and columns not there yet.
+    """Take the cursors from the warehouse, and create raw tables and columns not there yet.
+
+    What is in the warehouse decides what is already loaded, also after a build file was restored or deleted: what the
+    working folder knows is dropped, with what a crashed run left half-way (its cursors never moved).
 
     Every source has its raw tables, also a disabled one, with every declared column, also where an older version of
     the project created them, so that every model always builds. A column that may be null now may be null there too.
     """
-    pipeline.abort_packages()
+    pipeline.drop()
+    pipeline.sync_destination()
     tables_then: Mapping[str, Any] = pipeline.default_schema.tables if pipeline.default_schema_name else {}
     known = {table: tables_then[table]["columns"] for table in tables_then}
     missing = [table for table in tables(name) if not table.stored_columns().keys() <= known.get(table.name, {}).keys()]
@@ -121,8 +127,28 @@ def _empty_source(name: str, missing: list[RawTable], known: set[str]) -> DltSou
     return source()
 
 
-def run(name: str, progress: Any = None) -> Intake:
-    """Load one source once and return its counts.
+@dataclass(frozen=True)
+class Load:
+    """One load of one source, ready to run: the same wherever it is started from.
+
+    Attributes:
+        pipeline: with the cursors of the warehouse, and every raw table in place.
+        source: what it loads.
+        intake: the door that counts.
+    """
+
+    pipeline: dlt.Pipeline
+    source: DltSource
+    intake: Intake
+
+    def problems(self) -> list[str]:
+        """After the run: sentences on records that are not accounted for."""
+        rows_of = accounting.handed_on(self.pipeline)
+        return list(accounting.unaccounted(self.intake, tables(self.intake.source), rows_of))
+
+
+def ready(name: str, progress: Any = None) -> Load:
+    """Make one load of a source ready. Whoever runs it passes `LOADER_FILE_FORMAT`, and asks for its problems then.
 
     Raises:
         SettingsError: now lies before what is loaded already.
@@ -131,8 +157,22 @@ def run(name: str, progress: Any = None) -> Intake:
     pipeline = build_pipeline(name, progress)
     prepare(name, pipeline)
     intake = new_intake(name)
-    pipeline.run(build_source(name, intake), loader_file_format=LOADER_FILE_FORMAT)
-    return intake
+    return Load(pipeline, build_source(name, intake), intake)
+
+
+def run(name: str, progress: Any = None) -> Intake:
+    """Load one source once and return its counts.
+
+    Raises:
+        SettingsError: now lies before what is loaded already.
+        UnaccountedError: a record is neither loaded nor rejected.
+    """
+    load = ready(name, progress)
+    load.pipeline.run(load.source, loader_file_format=LOADER_FILE_FORMAT)
+    problems = load.problems()
+    if problems:
+        raise UnaccountedError(f"{name}: {'; '.join(problems)}")
+    return load.intake
 
 
 def cause(error: BaseException) -> BaseException:
@@ -155,7 +195,7 @@ def main(name: str) -> int:
         intake = run(name)
     except Exception as error:
         reason = cause(error)
-        known = isinstance(reason, VendorError | SettingsError)
+        known = isinstance(reason, VendorError | SettingsError | UnaccountedError)
         print(f"failed: {reason if known else f'{name}: {type(reason).__name__}: {reason}'}", file=sys.stderr)
         return 1
     print(counts(intake))

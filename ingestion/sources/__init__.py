@@ -1,3 +1,5 @@
-"""One package per source system. `ingestion.pipelines` finds them by name."""
+"""One package per source system, found by its name: adding the package adds the source."""
 
-SOURCE_NAMES = ("meta_ads", "hubspot", "shopify", "respond_io", "stripe", "files")
+from pkgutil import iter_modules
+
+SOURCE_NAMES = tuple(sorted(module.name for module in iter_modules(__path__) if module.ispkg))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from ingestion.sources import SOURCE_NAMES
+
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/decisions.md")
 # Variables of other tools, which the code sets or passes on and nobody has to set.
 OTHERS = {
@@ -40,7 +42,7 @@ def documented(root: Path) -> set[str]:
 def read_by_code(root: Path) -> set[str]:
     """Names of variables that Python, dbt, or a source's settings read."""
     names: set[str] = set()
-    for room in ("ingestion", "expectations", "serving", "sandbox", "dagster_project", "tests"):
+    for room in ("ingestion", "expectations", "serving", "sandbox", "dagster_project", "refresh", "tests"):
         for path in (root / room).rglob("*.py"):
             if path.name == "test_repository.py":
                 continue
@@ -92,6 +94,10 @@ def test_every_variable_that_is_read_is_documented(root: Path) -> None:
 
 def test_every_documented_variable_is_read(root: Path) -> None:
     assert documented(root) - read_by_code(root) == set()
+
+
+def test_the_example_names_every_source(root: Path) -> None:
+    assert f"Enabled sources, comma separated: {', '.join(SOURCE_NAMES)}. " in (root / ".env.example").read_text()
 
 
 def test_every_documented_variable_has_a_comment(root: Path) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ingestion.sources import SOURCE_NAMES
 from sandbox.company import Company as SimulatedCompany
 from sandbox.settings import load_state
 from sandbox.truth import Truth
@@ -59,7 +60,7 @@ def test_publishes_every_mart_with_rows(company: Company) -> None:
 def test_the_summary_answers_what_was_asked(company: Company, first_refresh: subprocess.CompletedProcess[str]) -> None:
     said = first_refresh.stdout
 
-    for source in ("meta_ads", "hubspot", "shopify", "respond_io", "stripe"):
+    for source in (name for name in SOURCE_NAMES if name != "files"):
         assert re.search(line_of_counts(source, *counted(company, source)), said, re.MULTILINE), source
     inputs, entities = (counted(company, "files", f"resource {what} 'inputs.%'") for what in ("like", "not like"))
     assert re.search(line_of_counts("files, rows read", *inputs), said, re.MULTILINE)
@@ -190,7 +191,7 @@ def test_a_second_refresh_changes_no_row(company: Company) -> None:
 
 def test_an_interruption_ends_the_run_and_leaves_the_warehouse_free(company: Company) -> None:
     before = company.published()
-    command = company.command(sys.executable, "-u", "-m", "dagster_project.refresh", sandbox=True)
+    command = company.command(sys.executable, "-u", "-m", "refresh", sandbox=True)
     with subprocess.Popen(
         command, cwd=ROOT, env=company.environment, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
@@ -354,7 +355,7 @@ def test_a_refresh_beside_another_writer_fails_at_once(company: Company) -> None
 
     with writer_lock(company.data):
         started_at = time.monotonic()
-        done = company.run(sys.executable, "-m", "dagster_project.refresh", LIFECYCLE_PROFILE="production")
+        done = company.run(sys.executable, "-m", "refresh", LIFECYCLE_PROFILE="production")
         seconds = time.monotonic() - started_at
 
     assert done.returncode == 1

@@ -14,9 +14,10 @@ from dagster import (
 )
 
 from dagster_project import environment
-from dagster_project.resources import WRITER_POOL, Refresh, all_sources
+from dagster_project.resources import WRITER_POOL, Refresh
 from expectations.suites import Suite, mart_suites, raw_suites
 from ingestion import config
+from ingestion.sources import SOURCE_NAMES
 from serving.publish import current_publication
 
 RAW_CHECK, MART_CHECK = "is_plausible", "may_be_published"
@@ -24,7 +25,7 @@ RAW_CHECK, MART_CHECK = "is_plausible", "may_be_published"
 
 @definitions
 def defs() -> Definitions:
-    raw = raw_suites(all_sources())
+    raw = raw_suites(SOURCE_NAMES)
     marts = mart_suites()
 
     @multi_asset_check(

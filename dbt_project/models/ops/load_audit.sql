@@ -1,4 +1,4 @@
-{%- set systems = ["meta_ads", "hubspot", "shopify", "respond_io", "stripe", "files"] -%}
+{%- set systems = var("sources") -%}
 with
     {% for system in systems %}
         from_{{ system }} as (select * from {{ source("raw_" ~ system, "load_audit") }}),
@@ -9,6 +9,7 @@ with
             select
                 load_key,
                 source as source_system,
+                nullif(source_account, '') as source_account,
                 resource,
                 received as received_count,
                 loaded as loaded_count,

@@ -11,10 +11,11 @@ import duckdb
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus, asset, in_process_executor, materialize
 
-from dagster_project import refresh, resources
+from dagster_project import resources
 from dagster_project.lock import writer_lock
 from dagster_project.resources import Refresh
 from ingestion import config
+from refresh import command
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +83,7 @@ def test_a_run_before_what_is_loaded_fails_before_its_first_step(
 
     assert not success and instants == []
     assert any("was loaded as of 2026-10-31T06:00:00Z" in cause for cause in causes)
-    assert refresh.main() == 1
+    assert command.main() == 1
     assert capsys.readouterr().out.startswith("Not refreshed: now is 2026-10-30T06:00:00Z")
 
 

@@ -25,7 +25,7 @@ def test_all_sources_are_enabled_unless_some_are_named(monkeypatch):
 @pytest.mark.parametrize("value", ["hubspot,hubspott", ","])
 def test_an_unknown_source_is_named_with_the_choices(monkeypatch, value):
     monkeypatch.setenv("LIFECYCLE_SOURCES", value)
-    with pytest.raises(SettingsError, match="Choose from: meta_ads, hubspot"):
+    with pytest.raises(SettingsError, match="Choose from: files, hubspot"):
         config.enabled_sources()
 
 

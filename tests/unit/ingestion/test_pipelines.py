@@ -279,6 +279,41 @@ def test_a_warehouse_that_was_deleted_is_filled_again_from_the_start(vendor, que
     assert vendor.cursors == [0, 0]
 
 
+def test_an_old_warehouse_file_that_is_restored_loses_nothing(vendor, query, tmp_path, monkeypatch):
+    def resources(intake):
+        def things():
+            state = dlt.current.resource_state()
+            yield list(intake.accept(THINGS, vendor.things[state.get("read", 0) :]))
+            state["read"] = len(vendor.things)
+
+        yield dlt.resource(things, **THINGS.hints())
+
+    monkeypatch.setattr(vendor, "resources", resources)
+    vendor.things = [{"id": "1"}]
+    pipelines.run("vendor")
+    shutil.copyfile(config.warehouse_path(), tmp_path / "old.duckdb")
+    vendor.things.append({"id": "2"})
+    pipelines.run("vendor")
+    shutil.copyfile(tmp_path / "old.duckdb", config.warehouse_path())
+    vendor.things.append({"id": "3"})
+    pipelines.run("vendor")
+    assert query("select id from raw_vendor.things order by 1") == ["1", "2", "3"]
+
+
+def test_a_record_that_dlt_lost_fails_the_load_and_is_named(vendor, monkeypatch, capsys):
+    vendor.things = [{"id": "1"}, {"id": "2"}]
+    resources = vendor.resources
+
+    def one_less(intake):
+        for resource in resources(intake):
+            yield resource.add_filter(lambda row: row["id"] != "2") if resource.name == "things" else resource
+
+    monkeypatch.setattr(vendor, "resources", one_less)
+    assert pipelines.main("vendor") == 1
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said == "failed: vendor: things: 2 loaded, but dlt handed on 1 rows"
+
+
 def test_the_state_survives_in_the_warehouse(vendor, query):
     pipelines.run("vendor")
     shutil.rmtree(config.data_dir() / "dlt")

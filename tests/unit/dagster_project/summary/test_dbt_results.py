@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dagster_project.dbt_results import findings, mart_keys
-from dagster_project.run_log import Finding
+from dagster_project.summary.dbt_results import findings, mart_keys
+from dagster_project.summary.run_log import Finding
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.run_log import Finding, Status
+from dagster_project.summary.run_log import Finding, Status
 
 STATUSES: dict[str, Status] = {
     "pass": "passed",

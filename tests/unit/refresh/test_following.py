@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from dagster_project import refresh
-from dagster_project.refresh import InterruptibleJob
+from refresh import following
+from refresh.following import InterruptibleJob
 
 # Loses the first interruption, as a library does that catches everything.
 DEAF_ONCE = """
@@ -35,7 +35,7 @@ def job() -> Iterator[InterruptibleJob]:
 def test_who_does_not_heed_an_interruption_is_asked_again(
     job: InterruptibleJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refresh, "SECONDS_TO_END", 0.5)
+    monkeypatch.setattr(following, "SECONDS_TO_END", 0.5)
     job.interrupt()
     deadline = time.monotonic() + 60
     while job.process.poll() is None and time.monotonic() < deadline:
@@ -50,11 +50,11 @@ def test_nobody_is_asked_to_end_who_was_not_interrupted_or_has_time_left(
 ) -> None:
     sent: list[int] = []
     monkeypatch.setattr(job.process, "send_signal", sent.append)
-    monkeypatch.setattr(refresh, "SECONDS_TO_END", 0.0)
+    monkeypatch.setattr(following, "SECONDS_TO_END", 0.0)
     job.insist()
     assert sent == []
 
-    monkeypatch.setattr(refresh, "SECONDS_TO_END", 3600.0)
+    monkeypatch.setattr(following, "SECONDS_TO_END", 3600.0)
     job.interrupt()
     job.insist()
     assert len(sent) == 1

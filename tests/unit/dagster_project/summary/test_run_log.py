@@ -16,8 +16,8 @@ from dagster import (
 )
 
 from dagster_project.resources import raw_asset_key
-from dagster_project.run_log import RunLog
 from dagster_project.steps import ACCOUNTED_CHECK
+from dagster_project.summary.run_log import RunLog
 
 KEY = raw_asset_key("meta_ads", "load_audit")
 

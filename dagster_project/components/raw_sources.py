@@ -1,8 +1,8 @@
-"""One source system as assets: an asset a raw table, loaded by one dlt pipeline."""
+"""Source systems as assets: an asset a raw table, and a dlt pipeline a source."""
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from dagster import (
     AssetCheckResult,
@@ -11,6 +11,7 @@ from dagster import (
     AssetExecutionContext,
     AssetKey,
     AssetObservation,
+    AssetsDefinition,
     AssetSpec,
     Backoff,
     Component,
@@ -25,7 +26,6 @@ from dagster import (
 )
 from dagster_dlt import DagsterDltResource, DagsterDltTranslator
 from dagster_dlt.translator import DltResourceTranslatorData
-from dlt import Pipeline
 from dlt.common.runtime.collector import Collector
 
 from dagster_project.resources import WRITER_POOL, Refresh, raw_asset_key
@@ -33,8 +33,8 @@ from dagster_project.steps import ACCOUNTED_CHECK
 from ingestion import config, pipelines
 from ingestion.config import SettingsError
 from ingestion.http import VendorError
-from ingestion.intake import Intake
-from ingestion.tables import LOAD_AUDIT, REJECTED_RECORDS
+from ingestion.sources import SOURCE_NAMES
+from ingestion.tables import LOAD_AUDIT
 
 SECONDS_BETWEEN_REPORTS = 2.0
 
@@ -59,21 +59,22 @@ class RawTableTranslator(DagsterDltTranslator):
         )
 
 
-class RawSource(Component, Model, Resolvable):
-    """Loads one source into its raw schema.
+class RawSources(Component, Model, Resolvable):
+    """Loads each source of `SOURCE_NAMES` into its raw schema, enabled or not: each has its raw tables.
 
     Attributes:
-        source: name of a package in `ingestion/sources/`.
-        tries: how often the whole load is tried; each request has its own retries besides.
+        tries: how often a whole load is tried; each request has its own retries besides.
         first_wait_seconds: pause before the second try; it doubles from there.
     """
 
-    source: str
     tries: int = 3
     first_wait_seconds: float = 10.0
 
     def build_defs(self, context: ComponentLoadContext) -> Definitions:
-        source, translator = self.source, RawTableTranslator(self.source)
+        return Definitions(assets=[self._load_of(source) for source in SOURCE_NAMES])
+
+    def _load_of(self, source: str) -> AssetsDefinition:
+        translator = RawTableTranslator(source)
         specs = [
             translator.get_asset_spec(DltResourceTranslatorData(resource=resource, pipeline=None))
             for resource in pipelines.build_source(source).resources.values()
@@ -108,18 +109,15 @@ class RawSource(Component, Model, Resolvable):
                     allow_retries=not isinstance(reason, SettingsError) and getattr(reason, "may_pass", True),
                 ) from error
 
-        return Definitions(assets=[load])
+        return load
 
 
 def _load(
     context: AssetExecutionContext, source: str, translator: RawTableTranslator, dlt_loader: DagsterDltResource
 ) -> Iterator[MaterializeResult | AssetCheckResult]:
     audit_key = AssetKey(raw_asset_key(source, LOAD_AUDIT.name))
-    pipeline = pipelines.build_pipeline(source, ReportRows(context, source))
-    # What is in the warehouse decides what is already loaded, also after a restored or deleted build file.
-    pipeline.drop()
-    pipeline.sync_destination()
-    pipelines.prepare(source, pipeline)
+    ready = pipelines.ready(source, ReportRows(context, source))
+    intake = ready.intake
     if source not in config.enabled_sources():
         for key in sorted(context.selected_asset_keys):
             yield MaterializeResult(asset_key=key, metadata={"is_enabled": False, "note": "source is disabled"})
@@ -127,11 +125,10 @@ def _load(
             check_name=ACCOUNTED_CHECK, asset_key=audit_key, passed=True, metadata={"is_enabled": False, "counts": {}}
         )
         return
-    intake = pipelines.new_intake(source)
     for result in dlt_loader.run(
         context,
-        dlt_source=pipelines.build_source(source, intake),
-        dlt_pipeline=pipeline,
+        dlt_source=ready.source,
+        dlt_pipeline=ready.pipeline,
         dagster_dlt_translator=translator,
         loader_file_format=pipelines.LOADER_FILE_FORMAT,
     ):
@@ -143,7 +140,7 @@ def _load(
             asset_key=result.asset_key,
             metadata={**(result.metadata or {}), **{name: count[table] for name, count in counts.items()}},
         )
-    problems = list(unaccounted(intake, _handed_on(pipeline)))
+    problems = ready.problems()
     yield AssetCheckResult(
         check_name=ACCOUNTED_CHECK,
         asset_key=audit_key,
@@ -163,42 +160,6 @@ def _load(
             },
         },
     )
-
-
-def _handed_on(pipeline: Pipeline) -> Mapping[str, int]:
-    """Rows that dlt normalised in the run that just ended, by table."""
-    trace = pipeline.last_trace
-    if trace is None or trace.last_normalize_info is None:
-        raise RuntimeError(f"dlt kept no trace of the run of {pipeline.pipeline_name}: its rows cannot be counted")
-    return dict(trace.last_normalize_info.row_counts)
-
-
-def unaccounted(intake: Intake, handed_on: Mapping[str, int]) -> Iterator[str]:
-    """Sentences on resources whose counts do not add up.
-
-    Args:
-        intake: counts made at the door, record by record.
-        handed_on: rows that dlt normalised, by table: counted by dlt, independently.
-    """
-    history = {table.name: table.history for table in pipelines.tables(intake.source)}
-    for name in intake.resources:
-        received, loaded, rejected = intake.received[name], intake.loaded[name], intake.rejected[name]
-        if received != loaded + rejected:
-            yield f"{name}: {received} received, but {loaded} loaded and {rejected} rejected"
-        if name not in history:
-            continue
-        rows = handed_on.get(name, 0)
-        # An event that arrived twice in a run is one row; a version whose successor was rejected comes once more.
-        is_lost = (
-            rows != loaded + intake.kept[name]
-            if history[name] == "versions"
-            else rows > loaded or (loaded > 0 and rows == 0)
-        )
-        if is_lost:
-            yield f"{name}: {loaded} loaded, but dlt handed on {rows} rows"
-    rejections, rows = sum(intake.rejected.values()), handed_on.get(REJECTED_RECORDS.name, 0)
-    if rows > rejections or (rejections > 0 and rows == 0):
-        yield f"{REJECTED_RECORDS.name}: {rejections} rejected, but dlt handed on {rows} rows"
 
 
 class ReportRows(Collector):

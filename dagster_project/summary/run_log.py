@@ -58,7 +58,7 @@ class RunLog:
         findings: of the accounting of each source and of both gates. dbt's own results add the tests of the models.
         counts: source to resource to received, loaded, rejected; None for a disabled source.
         published: metadata of the publication, once there is one.
-        started_at: instant at which the run began, in seconds since the epoch.
+        started_at, latest_at: instants at which the run began and last logged something, in seconds since the epoch.
     """
 
     steps: dict[str, Step] = field(default_factory=dict)
@@ -66,10 +66,21 @@ class RunLog:
     counts: dict[str, Mapping[str, Mapping[str, int]] | None] = field(default_factory=dict)
     published: Mapping[str, Any] | None = None
     started_at: float | None = None
+    latest_at: float | None = None
     ended: Literal["succeeded", "failed", "canceled"] | None = None
     cause: str = ""
     _models: int = 0
     _cursor: str | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """From the beginning of the run to what it logged last; None before it began."""
+        return None if self.started_at is None or self.latest_at is None else self.latest_at - self.started_at
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a step failed for good, or the run did."""
+        return self.ended in ("failed", "canceled") or any(step.has_failed for step in self.steps.values())
 
     def read(self, instance: DagsterInstance, run_id: str) -> Iterator[Happening]:
         """Take in what was logged since the last call."""
@@ -85,6 +96,7 @@ class RunLog:
 
     def _take(self, event: DagsterEvent, at: float) -> Iterator[Happening]:
         kind, name = event.event_type, event.step_key or ""
+        self.latest_at = at
         if kind == DagsterEventType.RUN_START:
             self.started_at = at
         elif kind in (DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED):

@@ -1,4 +1,4 @@
-"""The readable end of a refresh, on a terminal or in a log."""
+"""The lines and tables of a run's summary."""
 
 from __future__ import annotations
 
@@ -12,13 +12,21 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dagster_project.run_log import Finding, RunLog
+from dagster_project.summary.run_log import Finding, RunLog
+from ingestion import config
+from ingestion.config import PROJECT_ROOT
 from ingestion.sources import SOURCE_NAMES
 from serving.compare import MartChange
 from serving.publish import Publication
 
 SHOWN = 90  # characters of an example
 KINDS = ("accounting", "raw gate", "dbt model", "dbt test", "mart gate")
+
+
+def print_title(console: Console, run_id: str) -> None:
+    """Which run this is, of what, and what it called now."""
+    sources, as_of = ", ".join(config.enabled_sources()), f"{config.as_of():%Y-%m-%d %H:%M %Z}"
+    console.print(f"Run {run_id}: {sources} as of {as_of}", highlight=False, soft_wrap=True)
 
 
 def print_sources(console: Console, counts: Mapping[str, Mapping[str, Mapping[str, int]] | None]) -> None:
@@ -67,15 +75,14 @@ def print_finding(console: Console, finding: Finding) -> None:
         console.print(f"      {sample}", markup=False, highlight=False, soft_wrap=True)
 
 
-def print_steps(console: Console, log: RunLog, started_at: float, ended_at: float) -> None:
-    """Seconds of each step, and of what comes before and after the steps."""
+def print_steps(console: Console, log: RunLog) -> None:
+    """Seconds of each step, and of all of them."""
     table = _table("step", "seconds")
-    if log.started_at is not None:
-        table.add_row("start Dagster, read the definitions", f"{log.started_at - started_at:.1f}")
     for step in log.steps.values():
         tries = f" (try {step.tries})" if step.tries > 1 else ""
         table.add_row(step.name + tries, "" if step.seconds is None else f"{step.seconds:.1f}")
-    table.add_row("in all", f"{ended_at - started_at:.1f}")
+    if log.seconds is not None:
+        table.add_row("the whole run", f"{log.seconds:.1f}")
     console.print(table)
 
 
@@ -185,12 +192,32 @@ def print_changes(console: Console, changes: Sequence[MartChange] | None) -> Non
 
 def print_published(console: Console, link: Path, publication: Publication) -> None:
     """Where the file is, and a line that queries it."""
-    shell = Path(sys.executable).with_name("duckdb")
-    shown = shell.relative_to(Path.cwd()) if shell.is_relative_to(Path.cwd()) else shell
-    file = link.relative_to(Path.cwd()) if link.is_relative_to(Path.cwd()) else link
+    shell, file = shown(Path(sys.executable).with_name("duckdb")), shown(link)
     console.print(f"Published {publication.version} as {file}. Query it:", highlight=False, soft_wrap=True)
-    line = f'  {shown} -readonly {file} "from marts.customer_360 limit 5"'
+    line = f'  {shell} -readonly {file} "from marts.customer_360 limit 5"'
     console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_why(console: Console, log: RunLog) -> None:
+    """Why nothing was published, or what failed beside it."""
+    failed = [step for step in log.steps.values() if step.has_failed]
+    for step in failed:
+        console.print(f"Failed: {step.name}: {step.cause}", markup=False, highlight=False, soft_wrap=True)
+    if failed:
+        return
+    if log.ended == "canceled" or any(step.seconds is None for step in log.steps.values()):
+        console.print("Interrupted: the run was ended.", highlight=False)
+    elif not log.steps:
+        console.print(f"Failed before the first step: {log.cause}", markup=False, highlight=False, soft_wrap=True)
+    elif log.ended == "failed":
+        console.print(f"Failed: {log.cause}", markup=False, highlight=False, soft_wrap=True)
+    else:
+        console.print("Publishing was no part of this run.", highlight=False)
+
+
+def shown(path: Path) -> Path:
+    """A path as seen from the project's folder, where commands are run."""
+    return path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path
 
 
 def _table(first: str, *others: str) -> Table:

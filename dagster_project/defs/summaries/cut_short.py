@@ -1,0 +1,32 @@
+"""The summary of a run that could not leave one itself: its process died, or nothing of it could be loaded."""
+
+from dagster import (
+    DefaultSensorStatus,
+    Definitions,
+    RunFailureSensorContext,
+    SkipReason,
+    definitions,
+    run_failure_sensor,
+)
+
+from dagster_project import environment, summary
+from serving.publish import current_publication
+
+
+@definitions
+def defs() -> Definitions:
+    @run_failure_sensor(
+        name="summary_of_a_run_cut_short",
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Leaves a summary where a run failed without leaving one itself.",
+    )
+    def summary_of_a_run_cut_short(context: RunFailureSensorContext) -> SkipReason | None:
+        run_id = context.dagster_run.run_id
+        if summary.path_of(run_id).exists():
+            return SkipReason("The run left its summary itself.")
+        # Another run may be writing by now: what is said comes from the log of the run alone.
+        published = current_publication(environment.serving_dir())
+        context.log.info(summary.leave(context.instance, run_id, before=published, holds_lock=False))
+        return None
+
+    return Definitions(sensors=[summary_of_a_run_cut_short])

@@ -1,0 +1,110 @@
+"""What a run says of itself at its end: a text that every run leaves, whoever started it.
+
+Belongs here: the facts of a run (`run_log`), what dbt found (`dbt_results`), the text (`text`), where it is kept.
+Does not: what a person sees while they wait (`refresh/`).
+
+The run writes it itself, while it still holds the lock: afterwards the next run may write the build file and dbt's
+results, from which it is made.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dagster import DagsterInstance
+from rich.console import Console
+
+from dagster_project import environment
+from dagster_project.steps import BUILD_STEPS, build_target, dbt_target
+from dagster_project.summary import dbt_results, text
+from dagster_project.summary.run_log import Finding, RunLog
+from ingestion import config
+from serving.compare import compare
+from serving.publish import Publication, current_publication, link_path
+
+SUMMARIES_KEPT = 30
+WIDTH = 160
+
+
+def path_of(run_id: str) -> Path:
+    """The file that holds the summary of a run."""
+    return config.data_dir() / "logs" / f"summary-{run_id}.txt"
+
+
+def leave(
+    instance: DagsterInstance,
+    run_id: str,
+    *,
+    before: Publication | None,
+    reason: str = "",
+    holds_lock: bool = True,
+) -> str:
+    """Write the summary of a run whose steps have ended, and return its text.
+
+    Args:
+        instance: where the run is logged.
+        run_id: the run.
+        before: what was published when it began.
+        reason: why no step began, where that is known and not yet logged.
+        holds_lock: whether nobody else can be writing; only then are the build file and dbt's results read.
+    """
+    log = RunLog()
+    for _ in log.read(instance, run_id):
+        pass
+    log.cause = reason or log.cause
+    path = path_of(run_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    with draft.open("w") as file:
+        console = Console(file=file, width=WIDTH, color_system=None)
+        text.print_title(console, run_id)
+        try:
+            _print(console, log, before, holds_lock)
+        except Exception as error:
+            # Never a reason to fail a run that has done its work, and never silent.
+            console.print(f"The summary ends here: {type(error).__name__}: {error}", markup=False, soft_wrap=True)
+    draft.replace(path)
+    _forget_the_oldest(path.parent)
+    return path.read_text()
+
+
+def _print(console: Console, log: RunLog, before: Publication | None, holds_lock: bool) -> None:
+    folder, warehouse = environment.serving_dir(), config.warehouse_path()
+    now = current_publication(folder)
+    console.print()
+    text.print_sources(console, log.counts)
+    console.print()
+    text.print_checks(console, [*log.findings, *(_found_by_dbt(log) if holds_lock else ())])
+    console.print()
+    if log.published is not None and now is not None and holds_lock:
+        text.print_figures(console, now, warehouse)
+        text.print_held_back(console, warehouse)
+        console.print()
+        known = before is not None and before.path.exists()
+        keys = dbt_results.mart_keys(dbt_target())
+        text.print_changes(console, compare(before.path, now.path, keys) if before and known else None)
+        console.print()
+    text.print_steps(console, log)
+    console.print()
+    if log.published is not None and now is not None:
+        text.print_published(console, link_path(folder), now)
+    if log.published is None or log.has_failed:
+        text.print_why(console, log)
+    if log.published is None:
+        left = f"left as it was (version {before.version})" if before else "not there yet: nothing was published before"
+        console.print(f"Published data {left}.", highlight=False, soft_wrap=True)
+
+
+def _found_by_dbt(log: RunLog) -> list[Finding]:
+    found: list[Finding] = []
+    for step in BUILD_STEPS:
+        build, results = log.steps.get(step), build_target(step) / "run_results.json"
+        if build and results.exists() and results.stat().st_mtime >= build.started_at:
+            found += dbt_results.findings(results.parent, config.warehouse_path())
+    return found
+
+
+def _forget_the_oldest(folder: Path) -> None:
+    written = sorted(folder.glob("summary-*.txt"), key=lambda path: path.stat().st_mtime)
+    for path in written[:-SUMMARIES_KEPT]:
+        path.unlink()
