@@ -21,6 +21,8 @@ class Batch:
         since: instant of the previous publication, UTC; None before the first.
         published: catalog under which the previous publication is attached; None before the first, or when it does
             not have this mart.
+        account: gate 1: short name of the account whose rows are judged, empty for the one without a name; None where
+            the source has one account only.
     """
 
     schema: str
@@ -30,11 +32,15 @@ class Batch:
     earlier_rows: int
     since: datetime | None = None
     published: str | None = None
+    account: str | None = None
 
     @property
     def relation(self) -> str:
-        """The whole table, also the rows that are not under judgement."""
-        return f"{self.schema}.{self.table}"
+        """The whole table, also the rows that are not under judgement; of several accounts, one's."""
+        table = f"{self.schema}.{self.table}"
+        if self.account is None:
+            return table
+        return f"(select * from {table} where coalesce(source_account, '') = '{self.account}')"
 
     @property
     def as_of_sql(self) -> str:

@@ -9,7 +9,7 @@ import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -63,14 +63,20 @@ class Runner:
         self._engine, self._datasource = engine, datasource
         self._as_of, self._since, self._published = as_of, since, published
 
-    def run(self, suite: Suite) -> list[Result]:
-        """The results of one suite, in the order in which it states its expectations."""
-        batch = self._raw_batch(suite) if suite.source else self._mart_batch(suite)
+    def run(self, suite: Suite, account: str | None = None) -> list[Result]:
+        """The results of one suite, in the order in which it states its expectations.
+
+        Args:
+            suite: what is expected of which table.
+            account: short name of the one whose rows are judged, where a source has several accounts.
+        """
+        batch = self._raw_batch(suite, account) if suite.source else self._mart_batch(suite)
         module = import_module(suite.module)
         if not batch.rows and not batch.earlier_rows and not getattr(module, "JUDGES_EMPTY", False):
             return [Result(suite.name, "all expectations", "skipped", "no rows: nothing has fed this table yet")]
         condition = batch.is_new_sql if suite.source else "true"
-        asset = self._datasource.add_query_asset(suite.name, query=f"select * from {batch.relation} where {condition}")
+        name = f"{suite.name} of {account}" if account else suite.name
+        asset = self._datasource.add_query_asset(name, query=f"select * from {batch.relation} where {condition}")
         # It prints advice on queries without `{batch}`; those look at earlier loads or at the previous publication.
         with redirect_stdout(io.StringIO()):
             expectations = module.expectations(batch)
@@ -131,11 +137,13 @@ class Runner:
         with self._engine.connect() as connection:
             return int(connection.execute(statement).scalar_one())
 
-    def _raw_batch(self, suite: Suite) -> Batch:
-        batch = Batch(suite.schema, suite.table, self._as_of, rows=0, earlier_rows=0, since=self._since)
+    def _raw_batch(self, suite: Suite, account: str | None) -> Batch:
+        batch = Batch(
+            suite.schema, suite.table, self._as_of, rows=0, earlier_rows=0, since=self._since, account=account
+        )
         rows = self._count(batch.relation, batch.is_new_sql)
         earlier = self._count(batch.relation) - rows
-        return Batch(suite.schema, suite.table, self._as_of, rows, earlier, since=self._since)
+        return replace(batch, rows=rows, earlier_rows=earlier)
 
     def _mart_batch(self, suite: Suite) -> Batch:
         name = f"{suite.schema}.{suite.table}"
