@@ -28,6 +28,6 @@ def refuse_unknown_stage_models(project: Path) -> None:
         for model in lists[name]:
             if model not in known:
                 raise SettingsError(
-                    f"{project.name}/{settings.name}: {name} names {model!r}, and there is no {FOLDER}/{PREFIX}{model}.sql. "
-                    f"Add that file, or choose from: {', '.join(known)}."
+                    f"{project.name}/{settings.name}: {name} names {model!r}, and there is no "
+                    f"{FOLDER}/{PREFIX}{model}.sql. Add that file, or choose from: {', '.join(known)}."
                 )

@@ -25,7 +25,7 @@ SET_BY_DLT = frozenset({"_dlt_load_id", "_dlt_valid_from", "_dlt_valid_to"})
 
 
 def latest_as_of(path: Path | None = None) -> datetime | None:
-    """The latest instant that a load into a warehouse, else the data folder's, called now; None before the first load."""
+    """The latest instant that a load called now, into `path` or the build file; None before the first load."""
     path = path or config.warehouse_path()
     if not path.exists():
         return None

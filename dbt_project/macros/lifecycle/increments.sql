@@ -11,7 +11,8 @@
 {% macro lifecycle_episodes() -%}
     {{
         config(
-            enabled=model.name.removeprefix("int_lifecycle__") in var("lifecycle_models") + var("lifecycle_proposals"),
+            enabled=model.name.removeprefix("int_lifecycle__")
+            in var("lifecycle_models") + var("lifecycle_proposals"),
             materialized=lifecycle_materialization(),
             incremental_strategy="replace_entities",
             unique_key="entity_id",

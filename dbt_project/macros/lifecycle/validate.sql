@@ -60,7 +60,9 @@
             {%- do lifecycle_error(
                 file,
                 "the model",
-                "it proposes to replace `" ~ definition.proposes ~ "`, and lifecycle_models in dbt_project.yml names it",
+                "it proposes to replace `"
+                ~ definition.proposes
+                ~ "`, and lifecycle_models in dbt_project.yml names it",
                 "move its name to lifecycle_proposals, or remove `proposes`",
             ) -%}
         {%- endif -%}
