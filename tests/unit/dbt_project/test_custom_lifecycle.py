@@ -169,7 +169,7 @@ def test_a_proposal_moves_whom_its_rules_move_and_builds_what_is_its_own(project
 
 
 def moves(project: Path) -> list[tuple]:
-    with duckdb.connect(str(project.parent / "warehouse.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(project.parent / "warehouse.duckdb")) as connection:
         return connection.execute(
             "select entity_id, current_stage, proposed_stage from marts.lifecycle_proposed_moves order by all"
         ).fetchall()
