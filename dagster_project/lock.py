@@ -41,3 +41,16 @@ def writer_lock(data_dir: Path) -> Iterator[None]:
             yield
         finally:
             file.truncate(0)
+
+
+def is_writing(data_dir: Path) -> bool:
+    """Whether another process holds the right to write the warehouse of `data_dir`, asked in passing."""
+    path = data_dir / "refresh.lock"
+    if not path.exists():
+        return False
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -30,6 +30,7 @@ from packaging.version import Version
 
 from dagster_project import environment, summary
 from dagster_project.lock import RefreshInProgressError, writer_lock
+from dagster_project.stage_models import refuse_unknown_stage_models
 from dagster_project.steps import dbt_target
 from ingestion import config
 from ingestion.config import PROJECT_ROOT, SettingsError
@@ -163,6 +164,7 @@ def dbt_cli() -> Dbt:
 def dbt_manifest() -> Path:
     """dbt's manifest; parsed first when it is missing or was made from other files than those of the project."""
     project = dbt_project()
+    refuse_unknown_stage_models(Path(project.project_dir))
     _parse_if_changed(project.manifest_path, _content(project.project_dir))
     return project.manifest_path
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dlt
@@ -23,9 +24,9 @@ from ingestion.wire import batches
 SET_BY_DLT = frozenset({"_dlt_load_id", "_dlt_valid_from", "_dlt_valid_to"})
 
 
-def latest_as_of() -> datetime | None:
-    """The latest instant that a load of the data folder called now; None before the first load."""
-    path = config.warehouse_path()
+def latest_as_of(path: Path | None = None) -> datetime | None:
+    """The latest instant that a load called now, into `path` or the build file; None before the first load."""
+    path = path or config.warehouse_path()
     if not path.exists():
         return None
     try:

@@ -48,7 +48,13 @@ def parsed_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             done = subprocess.run(
                 [Path(sys.executable).with_name("dbt"), "--quiet", "parse", *places],
                 cwd=ROOT,
-                env={**os.environ, "DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(shared / "parsed_logs")},
+                env={
+                    **os.environ,
+                    # Not opened while dbt parses: it gives the database its name.
+                    "LIFECYCLE_WAREHOUSE_PATH": str(shared / "warehouse.duckdb"),
+                    "DBT_TARGET_PATH": str(target),
+                    "DBT_LOG_PATH": str(shared / "parsed_logs"),
+                },
                 capture_output=True,
                 text=True,
             )

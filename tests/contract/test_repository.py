@@ -17,6 +17,7 @@ OTHERS = {
     "CI",
     "DAGSTER_HOME",
     "DBT_LOG_PATH",
+    "DBT_TARGET",
     "DBT_TARGET_PATH",
     "DLT_PROJECT_DIR",
     "EXTRACT__NEXT_ITEM_MODE",

@@ -124,6 +124,12 @@ def test_the_unit_tests_of_the_models_pass(company: Company) -> None:
     assert written and {name: ran.get(name) for name in written} == dict.fromkeys(written, "pass")
 
 
+def test_the_warehouse_says_with_what_it_was_built(company: Company) -> None:
+    """`make dbt` goes on from there."""
+    as_of = company.published().as_of.replace(tzinfo=None)
+    assert company.rows("from ops.refresh_settings") == [(as_of, "EUR", 0.2)]
+
+
 def test_every_record_is_loaded_or_rejected(company: Company) -> None:
     assert company.rows("select * from ops.load_audit where received_count <> loaded_count + rejected_count") == []
     audited = company.rows("select sum(rejected_count) from ops.load_audit")[0][0]

@@ -4,17 +4,12 @@
 {%- endmacro %}
 
 {#-
-    Names of the enabled stage models that are proposals (`proposes` another model), or of those that are not. While
-    dbt parses, when definitions are not known yet, all of them: each is named for the dependency.
+    Names of the enabled stage models that are proposals (`proposes` another model), or of those that are not. Each is
+    read, so that what asks for the names is built after it.
 -#}
 {% macro lifecycle_model_names(proposals) -%}
-    {%- set names = [] -%}
-    {%- for name in var("lifecycle_models") -%}
-        {%- set _ = ref("int_lifecycle__" ~ name) -%}
-        {%- if not execute or (lifecycle_definition(name).get("proposes") is not none) == proposals -%}
-            {%- do names.append(name) -%}
-        {%- endif -%}
-    {%- endfor -%}
+    {%- set names = var("lifecycle_proposals" if proposals else "lifecycle_models") -%}
+    {%- for name in names -%} {%- set _ = ref("int_lifecycle__" ~ name) -%} {%- endfor -%}
     {{ return(names) }}
 {%- endmacro %}
 

@@ -1,4 +1,20 @@
 {#-
+    Refuses an enabled stage model that cannot mean what it says. `node`: any model, as dbt knows it while it parses; what
+    its YAML says is known as soon as that has been read.
+-#}
+{% macro refuse_wrong_stage_model(node) -%}
+    {%- set prefix = "int_lifecycle__" -%}
+    {%- if node.resource_type == "model" and node.name.startswith(prefix) and node.config.meta.get("lifecycle") -%}
+        {%- set name = node.name.removeprefix(prefix) -%}
+        {%- if name in var("lifecycle_models") + var("lifecycle_proposals") -%}
+            {%- do validate_lifecycle_model(
+                node.config.meta.lifecycle, modules.re.sub("sql$", "yml", node.original_file_path), name
+            ) -%}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{#-
     Refuses a stage model that cannot mean what it says, naming file, rule and the fix, before any SQL runs.
     `definition`: the mapping under `config.meta.lifecycle` of the model's YAML. `file`: where it stands. `name`: what the
     dbt model is called after `int_lifecycle__`.
@@ -22,15 +38,34 @@
             "write `model: " ~ name ~ "`, or rename the files and the dbt model",
         ) -%}
     {%- endif -%}
-    {%- if definition.get("proposes") is not none and (
-        definition.proposes == name or definition.proposes not in var("lifecycle_models")
-    ) -%}
-        {%- do lifecycle_error(
-            file,
-            "the model",
-            "it proposes another `" ~ definition.proposes ~ "`, which is not an enabled model beside it",
-            "name one of lifecycle_models in dbt_project.yml",
-        ) -%}
+    {%- if definition.get("proposes") is none -%}
+        {%- if name in var("lifecycle_proposals") -%}
+            {%- do lifecycle_error(
+                file,
+                "the model",
+                "lifecycle_proposals in dbt_project.yml names it, and it proposes nothing",
+                "add `proposes` with the model that it would replace, or move its name to lifecycle_models",
+            ) -%}
+        {%- endif -%}
+    {%- else -%}
+        {%- if definition.proposes not in var("lifecycle_models") -%}
+            {%- do lifecycle_error(
+                file,
+                "the model",
+                "it proposes another `" ~ definition.proposes ~ "`, which is not an enabled model beside it",
+                "choose from lifecycle_models in dbt_project.yml: " ~ var("lifecycle_models") | join(", "),
+            ) -%}
+        {%- endif -%}
+        {%- if name in var("lifecycle_models") -%}
+            {%- do lifecycle_error(
+                file,
+                "the model",
+                "it proposes to replace `"
+                ~ definition.proposes
+                ~ "`, and lifecycle_models in dbt_project.yml names it",
+                "move its name to lifecycle_proposals, or remove `proposes`",
+            ) -%}
+        {%- endif -%}
     {%- endif -%}
     {%- if definition.entity not in ["person", "account"] -%}
         {%- do lifecycle_error(

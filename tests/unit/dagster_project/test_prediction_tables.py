@@ -39,6 +39,7 @@ def declared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     places = {
         "LIFECYCLE_WAREHOUSE_PATH": str(warehouse),
+        "LIFECYCLE_AS_OF": "2026-10-31T06:00:00Z",
         "DBT_TARGET_PATH": str(folder / "target"),
         "DBT_LOG_PATH": str(folder / "logs"),
     }

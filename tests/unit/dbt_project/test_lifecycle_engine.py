@@ -596,6 +596,17 @@ def test_a_wrong_model_is_refused_by_name(
     assert refusal({**EVERY_RULE, **change}, dbt_folder, capfd, message)
 
 
+def test_a_proposal_is_no_model_that_counts(dbt_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert refusal(
+        {**EVERY_RULE, "model": "outreach", "proposes": "conversation"},
+        dbt_folder,
+        capfd,
+        r"the model: it proposes to replace `conversation`, and lifecycle_models in dbt_project.yml names it. "
+        r"Fix: move its name to lifecycle_proposals",
+        name="outreach",
+    )
+
+
 def test_timers_that_start_each_other_in_a_circle_are_refused(
     dbt_folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -610,13 +621,15 @@ def test_timers_that_start_each_other_in_a_circle_are_refused(
     )
 
 
-def refusal(definition: dict, dbt_folder: Path, capfd: pytest.CaptureFixture[str], message: str) -> bool:
+def refusal(
+    definition: dict, dbt_folder: Path, capfd: pytest.CaptureFixture[str], message: str, name: str = "every_rule"
+) -> bool:
     """Whether the definition is refused in these words."""
     with dbt_environment(dbt_folder):
         result = invoke(
             "{% do validate_lifecycle_model(fromjson("
             + json.dumps(json.dumps(definition))
-            + "), 'shop.yml', 'every_rule') %} select 1"
+            + f"), 'shop.yml', '{name}') %}} select 1"
         )
     assert not result.success
     return bool(re.search("Stage model shop.yml, " + message, capfd.readouterr().out))
