@@ -14,14 +14,30 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
+from pydantic import AfterValidator
+from pydantic_settings import SettingsConfigDict
 
 from dagster_project.steps import dbt_target
 from ingestion import config
-from ingestion.config import PROJECT_ROOT, SettingsError
+from ingestion.config import PROJECT_ROOT, Count, Settings, SettingsError, Write, of_text
 
-PROFILES = ("sandbox", "production")
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError) as error:
+        raise ValueError(name) from error
+    return name
+
+
+def _share(text: str) -> float:
+    if not re.fullmatch(r"0|1|1\.0+|0?\.[0-9]+", text):
+        raise ValueError(text)
+    return float(text)
 
 
 def prepare() -> None:
@@ -54,48 +70,38 @@ def prepare() -> None:
     shutil.copyfile(PROJECT_ROOT / "dagster_project" / "dagster.yaml", home / "dagster.yaml")
 
 
-def profile() -> str:
-    """`LIFECYCLE_PROFILE`: `sandbox` (default) or `production`.
+class RefreshSettings(Settings):
+    """How this installation refreshes.
+
+    Attributes:
+        profile: the simulated company and its servers, or real accounts.
+        schedule_timezone: time zone of the nightly schedule.
+        keep_versions: number of published versions that stay.
+        subscription_cost_rate: share of subscription revenue that serving it costs, as the dbt macro of this name reads
+            it; None: not known.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LIFECYCLE_")
+
+    profile: Annotated[Literal["sandbox", "production"], Write("choose one of sandbox, production")] = "sandbox"
+    schedule_timezone: Annotated[
+        str, AfterValidator(_zone), Write("write a time zone of the IANA list, such as Europe/Paris")
+    ] = "UTC"
+    keep_versions: Count = 5
+    subscription_cost_rate: Annotated[
+        float | None,
+        of_text(_share),
+        Write("write a share from 0 to 1, such as 0.2, or nothing where it is not known"),
+    ] = None
+
+
+def settings() -> RefreshSettings:
+    """How this installation refreshes.
 
     Raises:
-        SettingsError: it is neither.
+        SettingsError: naming the setting that cannot work, and what to write instead.
     """
-    name = os.environ.get("LIFECYCLE_PROFILE", "").strip() or "sandbox"
-    if name not in PROFILES:
-        raise SettingsError(f"LIFECYCLE_PROFILE={name!r}: choose one of {', '.join(PROFILES)}.")
-    return name
-
-
-def schedule_timezone() -> str:
-    """Time zone of the nightly schedule: `LIFECYCLE_SCHEDULE_TIMEZONE`."""
-    return os.environ.get("LIFECYCLE_SCHEDULE_TIMEZONE", "").strip() or "UTC"
-
-
-def versions_kept() -> int:
-    """Number of published versions that stay: `LIFECYCLE_KEEP_VERSIONS`.
-
-    Raises:
-        SettingsError: it is no whole number of at least 1.
-    """
-    setting = os.environ.get("LIFECYCLE_KEEP_VERSIONS", "").strip() or "5"
-    if not setting.isdigit() or int(setting) < 1:
-        raise SettingsError(f"LIFECYCLE_KEEP_VERSIONS={setting!r}: write a whole number, 1 or more.")
-    return int(setting)
-
-
-def subscription_cost_rate() -> float | None:
-    """Share of subscription revenue that serving it costs: `LIFECYCLE_SUBSCRIPTION_COST_RATE`; None: not known.
-
-    Raises:
-        SettingsError: it is no share from 0 to 1, as the dbt macro of this name reads it.
-    """
-    setting = os.environ.get("LIFECYCLE_SUBSCRIPTION_COST_RATE", "").strip()
-    if setting and not re.fullmatch(r"0|1|1\.0+|0?\.[0-9]+", setting):
-        raise SettingsError(
-            f"LIFECYCLE_SUBSCRIPTION_COST_RATE={setting!r}: write a share from 0 to 1, such as 0.2, or nothing "
-            "where it is not known."
-        )
-    return float(setting) if setting else None
+    return RefreshSettings.read()
 
 
 def serving_dir() -> Path:
@@ -127,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         prepare()
         command = list(options.command)
-        if options.sandbox and profile() == "sandbox":
+        if options.sandbox and settings().profile == "sandbox":
             command = [sys.executable, "-m", "sandbox", "run", "--", *command]
         os.execvp(command[0], command)
     except SettingsError as error:

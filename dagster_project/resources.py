@@ -88,8 +88,9 @@ def _leave_summary(context: InitResourceContext, before: Publication | None, rea
 
 def _instant(context: InitResourceContext) -> datetime:
     """`LIFECYCLE_AS_OF`, or the instant at which the run was created: a repeated step sees the same one."""
-    if os.environ.get("LIFECYCLE_AS_OF", "").strip():
-        return config.as_of()
+    stated = config.Scope.read().as_of
+    if stated is not None:
+        return stated
     record = context.instance.get_run_record_by_id(context.run.run_id) if context.instance and context.run else None
     return record.create_timestamp.astimezone(UTC) if record else config.as_of()
 
@@ -106,7 +107,7 @@ def _close_runs_of_dead_processes(context: InitResourceContext) -> None:
 
 def _refuse_real_vendors_in_sandbox() -> None:
     """The profile sandbox never reads a real account, whatever a `.env` says."""
-    if environment.profile() != "sandbox":
+    if environment.settings().profile != "sandbox":
         return
     for source in config.enabled_sources():
         url = config.source_setting(source, "base_url")

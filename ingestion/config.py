@@ -1,15 +1,23 @@
-"""The one place where settings are read: environment variables of the project, dlt config and secrets of a source.
+"""The one place where settings are read: environment variables of the project, dlt's config and secrets of a source.
 
-Belongs here: paths, the destination, the enabled sources, and how one setting of a source is looked up. Does not:
-which settings a source has (its own package), anything read at import.
+Belongs here: how a setting is read and refused (`Settings`, `SourceSettings`), the settings that every room needs, and
+the paths, schemas and destination that follow from them. Does not: the settings of one room or one source, which are a
+class of their own there; anything read at import.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUseDefault
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ingestion.sources import SOURCE_NAMES
 
@@ -25,9 +33,211 @@ class SettingsError(ValueError):
     """A setting has a value that cannot work; the message says which and what to write instead."""
 
 
+# ---- how a setting is read
+
+
+class Settings(BaseSettings):
+    """Settings read from environment variables: a field is the variable of its name, in capitals after the prefix.
+
+    An empty variable is one that is not set. Each field that can be wrong says by `Write` what to write instead.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", enable_decoding=False, validate_default=False, str_strip_whitespace=True
+    )
+
+    @classmethod
+    def read(cls) -> Self:
+        """The settings as they are now.
+
+        Raises:
+            SettingsError: naming a setting that is missing or cannot work. It never holds a secret.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SettingsError(cls._refusal(error)) from None
+
+    @classmethod
+    def variable(cls, field: str) -> str:
+        """Environment variable of a field."""
+        return f"{cls.model_config['env_prefix']}{field}".upper()
+
+    @classmethod
+    def _refusal(cls, error: ValidationError) -> str:
+        problem = error.errors()[0]
+        name = str(problem["loc"][0])
+        if problem["type"] == "missing":
+            return cls._missing(name)
+        said = problem.get("ctx", {}).get("error", problem["msg"])
+        advice = next((each.instead for each in cls.model_fields[name].metadata if isinstance(each, Write)), said)
+        shown = "" if cls.is_secret(name) else f"={str(problem['input']).strip()!r}"
+        return f"{cls.variable(name)}{shown}: {advice}."
+
+    @classmethod
+    def _missing(cls, name: str) -> str:
+        return f"{cls.variable(name)} is missing: set the environment variable."
+
+    @classmethod
+    def is_secret(cls, field: str) -> bool:
+        """Whether the value of a field is never shown."""
+        return cls.model_fields[field].annotation is SecretStr
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _blank_is_not_set(cls, value: Any) -> Any:
+        if isinstance(value, str) and not value.strip():
+            raise PydanticUseDefault
+        return value
+
+
+class SourceSettings(Settings):
+    """Settings of one source, as dlt finds them: the environment, `.dlt/config.toml`, and `.dlt/secrets.toml`."""
+
+    source: ClassVar[str]
+
+    @classmethod
+    def variable(cls, field: str) -> str:
+        return variable_name(cls.source, field)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, _AsDltFindsThem(settings_cls)
+
+    @classmethod
+    def _missing(cls, name: str) -> str:
+        what, file = ("secret", "secrets") if cls.is_secret(name) else ("setting", "config")
+        return (
+            f"{cls.source}: the {what} {name} is missing. Set the environment variable {cls.variable(name)}, "
+            f"or {name} under [sources.{cls.source}] in .dlt/{file}.toml."
+        )
+
+
+class _AsDltFindsThem(PydanticBaseSettingsSource):
+    settings_cls: type[SourceSettings]
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        source, is_secret = self.settings_cls.source, self.settings_cls.is_secret(field_name)
+        return source_setting(source, field_name, is_secret=is_secret), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def variable_name(source: str, name: str) -> str:
+    """Environment variable of a source's setting."""
+    return f"SOURCES__{source}__{name}".upper()
+
+
+def source_setting(source: str, name: str, *, is_secret: bool = False) -> str | None:
+    """A source's setting as a text; None where it is not set or empty."""
+    use_project_settings()
+    import dlt
+
+    place: Any = dlt.secrets if is_secret else dlt.config
+    value = place.get(f"sources.{source}.{name}")
+    if isinstance(value, list):
+        value = ",".join(str(item) for item in value)
+    return None if value is None else str(value).strip() or None
+
+
+def use_project_settings() -> None:
+    """Let dlt read the project's `.dlt/`, wherever the run was started: before dlt looks for a setting first."""
+    os.environ.setdefault("DLT_PROJECT_DIR", str(PROJECT_ROOT))
+
+
+# ---- kinds of values
+
+
+@dataclass(frozen=True)
+class Write:
+    """What to write instead of a value that cannot work."""
+
+    instead: str
+
+
+def of_text(read: Callable[[str], Any]) -> BeforeValidator:
+    """A value is made from its text by `read`, which raises ValueError where it cannot be."""
+    return BeforeValidator(lambda value: read(value.strip()) if isinstance(value, str) else value)
+
+
+def texts(text: str) -> tuple[str, ...]:
+    """The parts of a comma separated list."""
+    return tuple(each.strip() for each in text.split(",") if each.strip())
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text[:10])
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"
+
+
+def _digits(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(text)
+    return int(text)
+
+
+Flag = Annotated[bool, of_text(_flag), Write("write true or false")]
+Day = Annotated[date | None, of_text(_day), Write("no date. Write it like 2025-01-31")]
+Instant = Annotated[datetime | None, of_text(_instant), Write("no instant. Write it like 2026-10-31T06:00:00Z")]
+Days = Annotated[int, Field(ge=1), of_text(_digits), Write("write whole days, 1 or more")]
+Count = Annotated[int, Field(ge=1), of_text(_digits), Write("write a whole number, 1 or more")]
+
+
+# ---- the settings that every room needs
+
+
+def _known_sources(text: str) -> tuple[str, ...]:
+    wanted = texts(text)
+    unknown = [name for name in wanted if name not in SOURCE_NAMES]
+    if unknown or not wanted:
+        raise ValueError(f"{', '.join(unknown) or 'nothing'} is not a source. Choose from: {', '.join(SOURCE_NAMES)}")
+    return tuple(name for name in SOURCE_NAMES if name in wanted)
+
+
+class DataFolder(Settings):
+    """Where everything lies that a run writes."""
+
+    model_config = SettingsConfigDict(env_prefix="LIFECYCLE_")
+
+    data_dir: Path = PROJECT_ROOT / "data"
+
+
+class Scope(Settings):
+    """What is loaded, and as of when.
+
+    Attributes:
+        sources: the enabled ones.
+        as_of: the instant that counts as now; None: the clock.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LIFECYCLE_")
+
+    sources: Annotated[tuple[str, ...], of_text(_known_sources)] = SOURCE_NAMES
+    as_of: Instant = None
+
+
 def data_dir() -> Path:
     """Folder that holds everything a run writes: `LIFECYCLE_DATA_DIR`, or `data/` in the project."""
-    return Path(os.environ.get("LIFECYCLE_DATA_DIR") or PROJECT_ROOT / "data").expanduser().resolve()
+    return DataFolder.read().data_dir.expanduser().resolve()
 
 
 def warehouse_path() -> Path:
@@ -41,17 +251,7 @@ def enabled_sources() -> tuple[str, ...]:
     Raises:
         SettingsError: a name is not one of `SOURCE_NAMES`, or none is left.
     """
-    setting = os.environ.get("LIFECYCLE_SOURCES", "").strip()
-    if not setting:
-        return SOURCE_NAMES
-    wanted = [name.strip() for name in setting.split(",") if name.strip()]
-    unknown = [name for name in wanted if name not in SOURCE_NAMES]
-    if unknown or not wanted:
-        raise SettingsError(
-            f"LIFECYCLE_SOURCES={setting!r}: {', '.join(unknown) or 'nothing'} is not a source. "
-            f"Choose from: {', '.join(SOURCE_NAMES)}."
-        )
-    return tuple(name for name in SOURCE_NAMES if name in wanted)
+    return Scope.read().sources
 
 
 def as_of() -> datetime:
@@ -60,93 +260,7 @@ def as_of() -> datetime:
     Raises:
         SettingsError: the value is no ISO instant.
     """
-    setting = os.environ.get("LIFECYCLE_AS_OF", "").strip()
-    if not setting:
-        return datetime.now(UTC)
-    try:
-        instant = datetime.fromisoformat(setting)
-    except ValueError:
-        raise SettingsError(f"LIFECYCLE_AS_OF={setting!r} is no instant. Write it like 2026-10-31T06:00:00Z.") from None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-
-
-def use_project_settings() -> None:
-    """Let dlt read the project's `.dlt/`, wherever the run was started: before dlt looks for a setting first."""
-    os.environ.setdefault("DLT_PROJECT_DIR", str(PROJECT_ROOT))
-
-
-def variable_name(source: str, name: str) -> str:
-    """Environment variable of a source's setting."""
-    return f"SOURCES__{source}__{name}".upper()
-
-
-def source_setting(source: str, name: str) -> str | None:
-    """A source's setting from the environment or `.dlt/config.toml`; None where it is not set or empty."""
-    import dlt
-
-    value: Any = dlt.config.get(f"sources.{source}.{name}")
-    if isinstance(value, list):
-        value = ",".join(str(item) for item in value)
-    return None if value is None else str(value).strip() or None
-
-
-def required_setting(source: str, name: str) -> str:
-    """As `source_setting`.
-
-    Raises:
-        SettingsError: it is not set.
-    """
-    value = source_setting(source, name)
-    if value is None:
-        raise SettingsError(
-            f"{source}: the setting {name} is missing. Set the environment variable {variable_name(source, name)}, "
-            f"or {name} under [sources.{source}] in .dlt/config.toml."
-        )
-    return value
-
-
-def flag_setting(source: str, name: str) -> bool:
-    """As `required_setting`, as yes or no.
-
-    Raises:
-        SettingsError: it is neither `true` nor `false`.
-    """
-    value = required_setting(source, name).lower()
-    if value not in ("true", "false"):
-        raise SettingsError(f"{variable_name(source, name)}={value!r}: write true or false.")
-    return value == "true"
-
-
-def date_setting(source: str, name: str) -> date | None:
-    """As `source_setting`, as a day.
-
-    Raises:
-        SettingsError: it is no ISO date.
-    """
-    value = source_setting(source, name)
-    if value is None:
-        return None
-    try:
-        return date.fromisoformat(value[:10])
-    except ValueError:
-        raise SettingsError(f"{variable_name(source, name)}={value!r} is no date. Write it like 2025-01-31.") from None
-
-
-def secret_setting(source: str, name: str) -> str:
-    """A source's secret from the environment or `.dlt/secrets.toml`.
-
-    Raises:
-        SettingsError: it is not set. The message never holds a value.
-    """
-    import dlt
-
-    value = dlt.secrets.get(f"sources.{source}.{name}", str)
-    if not value or not value.strip():
-        raise SettingsError(
-            f"{source}: the secret {name} is missing. Set the environment variable {variable_name(source, name)}, "
-            f"or {name} under [sources.{source}] in .dlt/secrets.toml."
-        )
-    return value.strip()
+    return Scope.read().as_of or datetime.now(UTC)
 
 
 def dataset_name(source: str) -> str:

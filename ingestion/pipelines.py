@@ -11,7 +11,6 @@ so that building a source needs neither network nor secret.
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -45,8 +44,6 @@ def new_intake(name: str) -> Intake:
 def build_source(name: str, intake: Intake | None = None) -> DltSource:
     """The dlt source of `name`. Rejections and counts run last and land in the same load package as the data."""
     config.use_project_settings()
-    # In order, one resource after the other: the audit has to see every count.
-    os.environ.setdefault("EXTRACT__NEXT_ITEM_MODE", "fifo")
     module = import_module(f"ingestion.sources.{name}")
     door = intake or new_intake(name)
 
@@ -62,7 +59,6 @@ def build_source(name: str, intake: Intake | None = None) -> DltSource:
 def build_pipeline(name: str, progress: Any = None) -> dlt.Pipeline:
     """The pipeline that loads `name` into its raw schema; its working state lies in the data folder."""
     config.use_project_settings()
-    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     return dlt.pipeline(
         pipeline_name=name,
         pipelines_dir=str(config.data_dir() / "dlt"),

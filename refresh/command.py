@@ -66,10 +66,7 @@ def _fix_environment() -> None:
     """One instant counts as now for every step, process and model of this refresh."""
     environment.prepare()
     os.environ["LIFECYCLE_AS_OF"] = config.as_of().isoformat()
-    config.enabled_sources()
-    environment.profile()
-    environment.versions_kept()
-    environment.subscription_cost_rate()
+    environment.settings()
 
 
 def _create_dagster_storage() -> None:

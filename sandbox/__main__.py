@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 
+from ingestion.config import SettingsError
 from sandbox import settings
 from sandbox.files import Files
 from sandbox.running import Sandbox
@@ -100,7 +101,7 @@ def main(arguments: list[str]) -> int:
         if asked.command == "serve":
             return _serve()
         return _advance(asked.days) if asked.command == "advance" else _reset()
-    except settings.SandboxSettingsError as error:
+    except SettingsError as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 2
 

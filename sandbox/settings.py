@@ -1,29 +1,30 @@
 """Settings of the sandbox and the state that outlives a process: the clock.
 
 Belongs here: environment variables, `state.json`. Does not: what the company does, how it is served.
-
-Environment: SANDBOX_PEOPLE (2000), SANDBOX_DAYS (548), SANDBOX_SEED (20261031), SANDBOX_RATE_SCALE (200: the vendors'
-real limits times this), SANDBOX_META_MAX_DAYS (92), SANDBOX_HUBSPOT_SEARCH_LIMIT (10000), SANDBOX_FAULTS (none).
 """
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import SettingsConfigDict
 
 from ingestion import config
-from sandbox.faults import FaultError, Faults
+from ingestion.config import Count, Settings, SettingsError, Write, of_text
+from sandbox.faults import Faults
 
 # The clock of a new sandbox: a fixed instant, so that every run is the same.
 NOW = datetime(2026, 10, 31, 6, tzinfo=UTC)
 DAY = 86_400
 
 
-class SandboxSettingsError(ValueError):
-    """A setting or the saved state of the sandbox cannot be used; the message says which and what to do."""
+class SandboxSettingsError(SettingsError):
+    """The company or the saved state of the sandbox cannot be used; the message says which and what to do."""
 
 
 @dataclass(frozen=True)
@@ -67,45 +68,44 @@ class ServerSettings:
     async_polls: int = 1
 
 
-def _number(name: str, default: float) -> float:
-    text = os.environ.get(name, "").strip()
-    if not text:
-        return default
-    try:
-        value = float(text)
-    except ValueError:
-        raise SandboxSettingsError(f"{name}={text!r} is not a number.") from None
-    if value <= 0 and name != "SANDBOX_SEED":
-        raise SandboxSettingsError(f"{name}={text!r} must be greater than 0.")
-    return value
+def _script(text: str) -> str:
+    Faults.parse(text)  # says which fault does not exist
+    return text
+
+
+class SandboxSettings(Settings):
+    """The environment variables of the sandbox."""
+
+    model_config = SettingsConfigDict(env_prefix="SANDBOX_")
+
+    people: Count = CompanySettings.people
+    days: Count = CompanySettings.days
+    seed: Annotated[int, of_text(int), Field(ge=0), Write("write a whole number, 0 or more")] = CompanySettings.seed
+    rate_scale: Annotated[float, Field(gt=0), Write("write a number greater than 0")] = ServerSettings.rate_scale
+    meta_max_days: Count = ServerSettings.meta_max_days
+    hubspot_search_limit: Count = ServerSettings.hubspot_search_limit
+    faults: Annotated[str, AfterValidator(_script)] = ""
 
 
 def company_settings() -> CompanySettings:
     """Company settings from the environment."""
-    default = CompanySettings()
-    return CompanySettings(
-        people=int(_number("SANDBOX_PEOPLE", default.people)),
-        days=int(_number("SANDBOX_DAYS", default.days)),
-        seed=int(_number("SANDBOX_SEED", default.seed)),
-    )
+    found = SandboxSettings.read()
+    return CompanySettings(people=found.people, days=found.days, seed=found.seed)
 
 
 def server_settings() -> ServerSettings:
     """Server settings from the environment."""
-    default = ServerSettings()
+    found = SandboxSettings.read()
     return ServerSettings(
-        rate_scale=_number("SANDBOX_RATE_SCALE", default.rate_scale),
-        meta_max_days=int(_number("SANDBOX_META_MAX_DAYS", default.meta_max_days)),
-        hubspot_search_limit=int(_number("SANDBOX_HUBSPOT_SEARCH_LIMIT", default.hubspot_search_limit)),
+        rate_scale=found.rate_scale,
+        meta_max_days=found.meta_max_days,
+        hubspot_search_limit=found.hubspot_search_limit,
     )
 
 
 def faults() -> Faults:
     """Faults scripted in SANDBOX_FAULTS."""
-    try:
-        return Faults.parse(os.environ.get("SANDBOX_FAULTS", ""))
-    except FaultError as error:
-        raise SandboxSettingsError(f"SANDBOX_FAULTS: {error}") from error
+    return Faults.parse(SandboxSettings.read().faults)
 
 
 def sandbox_dir() -> Path:

@@ -33,16 +33,15 @@ class ScheduledJob(Component, Model, Resolvable):
     run_retries: int = 0
 
     def build_defs(self, context: ComponentLoadContext) -> Definitions:
+        settings = environment.settings()
         job = define_asset_job(self.job_name, selection=AssetSelection.all())
         schedule = ScheduleDefinition(
             name=f"{self.job_name}_schedule",
             job=job,
             cron_schedule=self.cron,
-            execution_timezone=environment.schedule_timezone(),
+            execution_timezone=settings.schedule_timezone,
             default_status=(
-                DefaultScheduleStatus.RUNNING
-                if environment.profile() == "production"
-                else DefaultScheduleStatus.STOPPED
+                DefaultScheduleStatus.RUNNING if settings.profile == "production" else DefaultScheduleStatus.STOPPED
             ),
             tags={"dagster/max_retries": str(self.run_retries)},
         )

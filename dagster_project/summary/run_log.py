@@ -7,7 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from dagster import AssetCheckEvaluation, DagsterEvent, DagsterEventType, DagsterInstance
+from dagster import (
+    AssetCheckEvaluation,
+    DagsterEvent,
+    DagsterEventType,
+    DagsterExecutionInterruptedError,
+    DagsterInstance,
+)
 
 from dagster_project.steps import ACCOUNTED_CHECK, BUILD_STEPS
 from ingestion.sources import SOURCE_NAMES
@@ -180,5 +186,7 @@ def _cause(event: DagsterEvent) -> str:
         error = error.cause
     if error is None:
         return ""
+    if error.cls_name == DagsterExecutionInterruptedError.__name__:
+        return "interrupted"
     # Where an exception's class lives says nothing to who reads the line.
     return CLASS_PATH.sub("", " ".join(error.message.split()))[:500]

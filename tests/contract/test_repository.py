@@ -5,13 +5,18 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+from importlib import import_module
 from pathlib import Path
 
 from dotenv import dotenv_values
 
+from ingestion.config import Settings, SourceSettings
 from ingestion.sources import SOURCE_NAMES
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/decisions.md")
+ROOMS = ("ingestion", "expectations", "predictions", "serving", "sandbox", "dagster_project", "refresh")
+READERS = {"Settings", "SourceSettings"}
+OURS = ("LIFECYCLE_", "SANDBOX_", "SOURCES__")
 # Variables of other tools, which the code sets or passes on and nobody has to set.
 OTHERS = {
     "CI",
@@ -20,11 +25,8 @@ OTHERS = {
     "DBT_TARGET",
     "DBT_TARGET_PATH",
     "DLT_PROJECT_DIR",
-    "EXTRACT__NEXT_ITEM_MODE",
     "GX_ANALYTICS_ENABLED",
-    "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID",
     "PYTHONPATH",
-    "RUNTIME__DLTHUB_TELEMETRY",
 }
 REGISTRY = re.compile(
     r"pypi\.org|pythonhosted|files\.python|registry\.npmjs|/simple\b|index-url\s*=\s*https?:", re.IGNORECASE
@@ -41,19 +43,35 @@ def documented(root: Path) -> set[str]:
 
 
 def read_by_code(root: Path) -> set[str]:
-    """Names of variables that Python, dbt, or a source's settings read."""
-    names: set[str] = set()
-    for room in ("ingestion", "expectations", "serving", "sandbox", "dagster_project", "refresh", "tests"):
-        for path in (root / room).rglob("*.py"):
-            if path.name == "test_repository.py":
-                continue
+    """Names of variables that Python or dbt read."""
+    names = {variable for settings in settings_classes(root) for variable in variables(settings)}
+    for room in (*ROOMS, "tests"):
+        for path in python_of(root, room):
             names |= _environment_names(ast.parse(path.read_text()))
-            if room == "ingestion":
-                names |= _source_settings(path)
     for path in (root / "dbt_project").rglob("*"):
         if path.suffix in (".sql", ".yml") and "target" not in path.parts:
             names |= set(re.findall(r"env_var\(\s*[\"']([A-Z_0-9]+)", path.read_text()))
     return names
+
+
+def python_of(root: Path, room: str) -> list[Path]:
+    return [path for path in (root / room).rglob("*.py") if path != Path(__file__).resolve()]
+
+
+def settings_classes(root: Path) -> list[type[Settings]]:
+    """Every class of settings that a room declares."""
+    found = []
+    for room in ROOMS:
+        for path in python_of(root, room):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ClassDef) and {ast.unparse(base) for base in node.bases} & READERS:
+                    module = import_module(".".join(path.relative_to(root).with_suffix("").parts))
+                    found.append(getattr(module, node.name))
+    return [each for each in found if each is not SourceSettings]
+
+
+def variables(settings: type[Settings]) -> set[str]:
+    return {settings.variable(field) for field in settings.model_fields}
 
 
 def _environment_names(tree: ast.AST) -> set[str]:
@@ -68,29 +86,40 @@ def _environment_names(tree: ast.AST) -> set[str]:
             key = node.slice
         elif isinstance(node, ast.Call) and node.args:
             function = ast.unparse(node.func)
-            if function in ("os.environ.get", "os.environ.setdefault", "os.getenv") or function.endswith("_number"):
+            if function in ("os.environ.get", "os.environ.setdefault", "os.getenv"):
                 key = node.args[0]
         if isinstance(key, ast.Constant) and isinstance(key.value, str) and key.value.isupper():
             names.add(key.value)
     return names
 
 
-def _source_settings(path: Path) -> set[str]:
-    """`required_setting(SOURCE, "base_url")` in sources/<name>/ reads SOURCES__<NAME>__BASE_URL."""
-    if "sources" not in path.parts:
-        return set()
-    source = path.parts[path.parts.index("sources") + 1]
-    calls = (
-        r"(?:required_setting|source_setting|flag_setting|date_setting|secret_setting)\(\s*\w+\s*,\s*\"(\w+)\""
-        r"|_folder\(\"(\w+)\"\)"
-    )
-    return {
-        f"SOURCES__{source}__{name}".upper() for names in re.findall(calls, path.read_text()) for name in names if name
-    }
-
-
 def test_every_variable_that_is_read_is_documented(root: Path) -> None:
     assert read_by_code(root) - OTHERS - documented(root) == set()
+
+
+def test_settings_are_read_by_their_classes_alone(root: Path) -> None:
+    """One way to read, so that each wrong value is refused in the same words."""
+    found = []
+    for room in ROOMS:
+        for path in python_of(root, room):
+            tree = ast.parse(path.read_text())
+            found += [f"{path}: {name}" for name in _environment_names(tree) if name.startswith(OURS)]
+            if path.name != "config.py":
+                places = {"dlt.config", "dlt.secrets"}
+                found += [f"{path}: {ast.unparse(node)}" for node in ast.walk(tree) if _is_one_of(node, places)]
+    assert found == []
+
+
+def _is_one_of(node: ast.AST, names: set[str]) -> bool:
+    return isinstance(node, ast.Attribute) and ast.unparse(node) in names
+
+
+def test_each_source_that_is_loaded_has_its_settings(root: Path) -> None:
+    classes = [each for each in settings_classes(root) if issubclass(each, SourceSettings)]
+
+    assert sorted(each.source for each in classes) == sorted(SOURCE_NAMES)
+    for settings in classes:
+        assert settings.__module__ == f"ingestion.sources.{settings.source}.settings"
 
 
 def test_every_documented_variable_is_read(root: Path) -> None:

@@ -39,7 +39,7 @@ def defs() -> Definitions:
                 folder,
                 as_of=config.as_of(),
                 sources=config.enabled_sources(),
-                keep=environment.versions_kept(),
+                keep=environment.settings().keep_versions,
             )
         except PublicationError as error:
             raise Failure(str(error), allow_retries=False) from error

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -19,13 +18,13 @@ import pyarrow as pa
 from dlt.common.schema.typing import TScd2StrategyDict
 from dlt.extract import DltResource
 
-from ingestion import config
 from ingestion.intake import AHEAD_AT_MOST, Intake
 from ingestion.sources.files.canonical import columns, entity_row
 from ingestion.sources.files.evaluation import Evaluation, no_rows
 from ingestion.sources.files.inputs import find_files
 from ingestion.sources.files.mapping import FileMapping, MappingError, read_mappings
 from ingestion.sources.files.models import TABLES
+from ingestion.sources.files.settings import Settings
 from ingestion.tables import RawTable
 
 __all__ = ["TABLES", "MappingError", "resources"]
@@ -35,8 +34,6 @@ logger = logging.getLogger(__name__)
 
 def resources(intake: Intake) -> Iterable[DltResource]:
     """One resource a canonical entity. A mapping's files are read when the first of them asks."""
-    # Arrow tables skip dlt's normalizer, which gives all other rows the load id that tells when they arrived.
-    os.environ.setdefault("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID", "true")
     load = _Load(intake)
     for table in TABLES:
         yield dlt.resource(load.rows_of(table), **table.hints())
@@ -109,8 +106,9 @@ class _Load:
 
     def _all(self) -> list[FileMapping]:
         if self._mappings is None:
-            self._data_path = _folder("data_path")
-            self._mappings = read_mappings(_folder("mappings_path"))
+            settings = Settings.read()
+            self._data_path = settings.data_path
+            self._mappings = read_mappings(settings.mappings_path)
             self._files = {mapping.name: self._files_of(mapping) for mapping in self._mappings}
         return self._mappings
 
@@ -144,8 +142,3 @@ class _Load:
         waiting.discard(table.name)
         if not waiting and name in self._evaluations:
             self._evaluations.pop(name).close()
-
-
-def _folder(setting: str) -> Path:
-    """A path setting; a relative one starts at the project's folder, wherever a run starts."""
-    return config.PROJECT_ROOT / Path(config.required_setting("files", setting)).expanduser()

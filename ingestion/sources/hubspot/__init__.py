@@ -36,6 +36,7 @@ from ingestion.sources.hubspot.models import (
     OWNERS,
     TABLES,
 )
+from ingestion.sources.hubspot.settings import SOURCE, Settings
 from ingestion.tables import RawTable
 from ingestion.watermark import Watermark, instant
 from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, told, unknown
@@ -44,7 +45,6 @@ __all__ = ["TABLES", "resources"]
 
 log = logging.getLogger(__name__)
 
-SOURCE = "hubspot"
 SEARCH_LIMIT = 10_000  # results that one search can page through
 SEARCH_PAGE = 200
 SEARCH_LAG = timedelta(
@@ -370,17 +370,18 @@ def _absent(path: str, answer: Any) -> dict[str, str]:
 def resources(intake: Intake) -> Iterable[DltResource]:
     """The source's resources in run order. Settings and secrets are resolved when the first one runs."""
 
+    settings = cache(Settings.read)
+
     @cache
     def crm() -> Crm:
-        token = config.secret_setting(SOURCE, "access_token")
-        base_url = config.required_setting(SOURCE, "base_url")
-        return Crm(Client(SOURCE, base_url, {"Authorization": f"Bearer {token}"}, judge))
+        token = settings().access_token.get_secret_value()
+        return Crm(Client(SOURCE, settings().base_url, {"Authorization": f"Bearer {token}"}, judge))
 
     # Tables made from the same objects share one pass; one that is run alone makes the pass from its own position.
     @cache
     def changes(kind: Kind, modified_until: str | None, wholly_read_at: str | None) -> Changes:
-        watermark, ids, since = Watermark(modified_until), dict[str, None](), _first_millisecond()
-        is_whole = _is_whole_read_due(wholly_read_at)
+        watermark, ids, since = Watermark(modified_until), dict[str, None](), _first_millisecond(settings())
+        is_whole = _is_whole_read_due(wholly_read_at, settings())
         if watermark.at is not None and not is_whole:
             since = milliseconds(watermark.at - SEARCH_LAG)
         for id_, modified in crm().changed_ids(kind, since):
@@ -461,21 +462,13 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     yield from_changes(DEAL, DEAL_COMPANIES, associations("companies", "company_id"))
 
 
-def _first_millisecond() -> int:
+def _first_millisecond(settings: Settings) -> int:
     """Where the first pass begins (epoch ms): the setting `initial_date`, or everything."""
-    first = config.date_setting(SOURCE, "initial_date")
+    first = settings.initial_date
     return 0 if first is None else milliseconds(datetime.combine(first, time(), UTC))
 
 
-def _is_whole_read_due(wholly_read_at: str | None) -> bool:
-    """Whether everything is read again: the last whole read is `whole_read_days` ago.
-
-    Raises:
-        SettingsError: the setting is no number of days.
-    """
-    days = config.required_setting(SOURCE, "whole_read_days")
-    if not days.isdigit() or int(days) < 1:
-        variable = config.variable_name(SOURCE, "whole_read_days")
-        raise config.SettingsError(f"{variable}={days!r}: write whole days, 1 or more.")
+def _is_whole_read_due(wholly_read_at: str | None, settings: Settings) -> bool:
+    """Whether everything is read again: the last whole read is `whole_read_days` ago."""
     last = instant(wholly_read_at)
-    return last is None or config.as_of() - last >= timedelta(days=int(days))
+    return last is None or config.as_of() - last >= timedelta(days=settings.whole_read_days)

@@ -25,7 +25,7 @@ from ingestion import config
 from ingestion.http import Client, Problem, VendorError, expect_list, judge_status, pages
 from ingestion.intake import Intake
 from ingestion.sources.meta_ads.models import AD_ACCOUNTS, AD_INSIGHTS, AD_SETS, ADS, CAMPAIGNS, TABLES
-from ingestion.sources.meta_ads.settings import SOURCE, Settings, load
+from ingestion.sources.meta_ads.settings import SOURCE, Settings
 from ingestion.tables import RawTable
 from ingestion.watermark import Watermark
 from ingestion.wire import Spool, at, batches
@@ -289,7 +289,7 @@ def insights_range(info: Any, loaded_until: str | None, settings: Settings) -> t
 
 def resources(intake: Intake) -> Iterable[DltResource]:
     """The source's resources in run order. Settings and secrets are resolved when the first one runs."""
-    settings = cache(load)
+    settings = cache(Settings.read)
 
     @cache
     def accounts() -> dict[str, Account]:
@@ -297,7 +297,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         client = Client(
             SOURCE,
             f"{found.base_url.rstrip('/')}/{found.api_version}",
-            {"Authorization": f"Bearer {found.access_token}"},
+            {"Authorization": f"Bearer {found.access_token.get_secret_value()}"},
             judge,
         )
         return {account_id: Account(client, account_id) for account_id in found.account_ids}

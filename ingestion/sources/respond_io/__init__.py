@@ -38,6 +38,7 @@ from ingestion.sources.respond_io.models import (
     USERS,
     WEBHOOK_EVENTS,
 )
+from ingestion.sources.respond_io.settings import SOURCE, Settings
 from ingestion.watermark import Watermark
 from ingestion.wire import ABSENT, Spool, at, batches, told, unknown
 
@@ -45,7 +46,6 @@ __all__ = ["TABLES", "resources"]
 
 log = logging.getLogger(__name__)
 
-SOURCE = "respond_io"
 PAGE = 100
 CREATED_LAG = timedelta(hours=1)
 QUEUED = 449  # the request waits in the vendor's queue: ask again
@@ -390,16 +390,17 @@ def has_receipts_to_come(row: Mapping[str, Any], now: datetime) -> bool:
 def resources(intake: Intake) -> Iterable[DltResource]:
     """The source's resources in run order. Settings and secrets are resolved when the first one runs."""
 
+    settings = cache(Settings.read)
+
     @cache
     def workspace() -> Workspace:
-        token = config.secret_setting(SOURCE, "access_token")
-        base_url = config.required_setting(SOURCE, "base_url")
-        return Workspace(Client(SOURCE, base_url, {"Authorization": f"Bearer {token}"}, judge))
+        token = settings().access_token.get_secret_value()
+        return Workspace(Client(SOURCE, settings().base_url, {"Authorization": f"Bearer {token}"}, judge))
 
     # Tables that need the same pass share it; one that is run alone makes it from its own position.
     @cache
     def news(position: str | None) -> inbox.News | None:
-        path = config.source_setting(SOURCE, "inbox_path")
+        path = settings().inbox_path
         if path is None:
             log.warning("respond_io: inbox_path is not set: no webhook events, every contact is read each run")
             return None

@@ -20,7 +20,6 @@ import requests
 from dlt.extract import DltResource
 
 from ingestion import config
-from ingestion.config import SettingsError
 from ingestion.http import Client, Problem, VendorError, expect_list, judge_status, pages
 from ingestion.intake import Intake
 from ingestion.sources.shopify import queries
@@ -36,6 +35,7 @@ from ingestion.sources.shopify.models import (
     REFUNDS,
     TABLES,
 )
+from ingestion.sources.shopify.settings import SOURCE, Settings
 from ingestion.tables import RawTable
 from ingestion.watermark import Watermark
 from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, told, unknown
@@ -44,7 +44,6 @@ __all__ = ["TABLES", "resources"]
 
 log = logging.getLogger(__name__)
 
-SOURCE = "shopify"
 UPDATED_LAG = timedelta(seconds=60)  # the search index runs behind: changes of the last minute are read again
 
 
@@ -533,18 +532,11 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
     @cache
     def shop() -> Shop:
-        base_url = config.required_setting(SOURCE, "base_url")
-        if "{" in base_url:
-            raise SettingsError(
-                f"shopify: the setting base_url is still {base_url!r}. Write the shop's address into "
-                f"{config.variable_name(SOURCE, 'base_url')}, like https://my-shop.myshopify.com."
-            )
-        token = config.secret_setting(SOURCE, "access_token")
-        version = config.required_setting(SOURCE, "api_version")
-        unit_costs = config.flag_setting(SOURCE, "unit_costs")
-        disputes = config.flag_setting(SOURCE, "disputes")
-        client = Client(SOURCE, base_url, {"X-Shopify-Access-Token": token}, judge)
-        return Shop(client, f"/admin/api/{version}/graphql.json", unit_costs=unit_costs, disputes=disputes)
+        settings = Settings.read()
+        token = settings.access_token.get_secret_value()
+        client = Client(SOURCE, settings.base_url, {"X-Shopify-Access-Token": token}, judge)
+        path = f"/admin/api/{settings.api_version}/graphql.json"
+        return Shop(client, path, unit_costs=settings.unit_costs, disputes=settings.disputes)
 
     # Tables made from the same list share one pass; one that is run alone makes the pass from its own position.
     @cache

@@ -47,6 +47,7 @@ from ingestion.sources.stripe.models import (
     SUBSCRIPTIONS,
     TABLES,
 )
+from ingestion.sources.stripe.settings import SOURCE, Settings
 from ingestion.tables import RawTable
 from ingestion.watermark import instant
 from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, missing, told
@@ -55,7 +56,6 @@ __all__ = ["TABLES", "resources"]
 
 log = logging.getLogger(__name__)
 
-SOURCE = "stripe"
 PAGE = 100
 TOLD_AT = "_told_at"  # when an event told of an object
 EVENTS_KEPT = timedelta(days=30)
@@ -629,9 +629,10 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
     @cache
     def billing() -> Billing:
-        key, version = config.secret_setting(SOURCE, "api_key"), config.required_setting(SOURCE, "api_version")
+        settings = Settings.read()
+        key, version = settings.api_key.get_secret_value(), settings.api_version
         headers = {"Authorization": f"Bearer {key}", "Stripe-Version": version}
-        return Billing(Client(SOURCE, config.required_setting(SOURCE, "base_url"), headers, judge), version)
+        return Billing(Client(SOURCE, settings.base_url, headers, judge), version)
 
     # A run has read up to its own beginning, however long it takes.
     began_at = cache(config.as_of)

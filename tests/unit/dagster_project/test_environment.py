@@ -72,29 +72,40 @@ def test_the_warehouse_follows_the_data_folder(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "read"),
+    ("name", "value", "instead"),
     [
-        ("LIFECYCLE_PROFILE", "staging", environment.profile),
-        ("LIFECYCLE_KEEP_VERSIONS", "0", environment.versions_kept),
-        ("LIFECYCLE_KEEP_VERSIONS", "many", environment.versions_kept),
+        ("LIFECYCLE_PROFILE", "staging", "choose one of sandbox, production"),
+        ("LIFECYCLE_SCHEDULE_TIMEZONE", "Mars/Base", "write a time zone of the IANA list, such as Europe/Paris"),
+        ("LIFECYCLE_KEEP_VERSIONS", "0", "write a whole number, 1 or more"),
+        ("LIFECYCLE_KEEP_VERSIONS", "many", "write a whole number, 1 or more"),
         *(
-            ("LIFECYCLE_SUBSCRIPTION_COST_RATE", value, environment.subscription_cost_rate)
+            ("LIFECYCLE_SUBSCRIPTION_COST_RATE", value, "write a share from 0 to 1, such as 0.2, or nothing where")
             for value in ("20%", "1.2", "-0.1", "0,2", "nan")
         ),
     ],
 )
-def test_a_setting_that_cannot_work_is_named_with_its_value(name, value, read, monkeypatch) -> None:
+def test_a_setting_that_cannot_work_is_named_with_its_value_and_what_to_write(
+    name, value, instead, monkeypatch
+) -> None:
     monkeypatch.setenv(name, value)
 
-    with pytest.raises(SettingsError, match=f"{name}='{value}'"):
-        read()
+    with pytest.raises(SettingsError, match=f"^{name}='{value}': {instead}"):
+        environment.settings()
+
+
+def test_a_setting_that_is_empty_is_not_set(monkeypatch) -> None:
+    for name in ("PROFILE", "SCHEDULE_TIMEZONE", "KEEP_VERSIONS", "SUBSCRIPTION_COST_RATE"):
+        monkeypatch.setenv(f"LIFECYCLE_{name}", " ")
+
+    assert environment.settings() == environment.RefreshSettings()
+    assert environment.settings().keep_versions == 5
 
 
 @pytest.mark.parametrize(("value", "rate"), [("", None), (" 0.2 ", 0.2), (".25", 0.25), ("0", 0.0), ("1.0", 1.0)])
 def test_what_serving_a_subscription_costs_is_a_share_or_not_known(value, rate, monkeypatch) -> None:
     monkeypatch.setenv("LIFECYCLE_SUBSCRIPTION_COST_RATE", value)
 
-    assert environment.subscription_cost_rate() == rate
+    assert environment.settings().subscription_cost_rate == rate
 
 
 def test_variables_are_put_back_also_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ def test_a_share_is_read_alike(monkeypatch: pytest.MonkeyPatch, value: str) -> N
     with duckdb.connect() as connection:
         found = connection.execute(compiled(INLINE)).fetchone()
 
-    assert found == (environment.subscription_cost_rate(),)
+    assert found == (environment.settings().subscription_cost_rate,)
 
 
 @pytest.mark.parametrize("value", ["1.2", "-0.1", "20%", "0.2); --"])
@@ -37,4 +37,4 @@ def test_anything_else_is_refused_alike(monkeypatch: pytest.MonkeyPatch, value: 
 
     assert f"{VARIABLE}='{value}': write a share from 0 to 1" in str(invoke(INLINE).exception)
     with pytest.raises(SettingsError, match="write a share from 0 to 1"):
-        environment.subscription_cost_rate()
+        environment.settings()

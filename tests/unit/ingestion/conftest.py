@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ import pytest
 import responses
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.providers import EnvironProvider
+from dlt.common.configuration.providers.dictionary import DictionaryProvider
 from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
@@ -22,17 +24,21 @@ AS_OF = "2026-10-31T06:00:00Z"
 
 
 @pytest.fixture(autouse=True)
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the machine reaches a test: neither its environment nor its .dlt folder."""
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No setting of the machine or of a source reaches a test; how dlt works is as the project has it."""
     for name in list(os.environ):
         if name.startswith(("SOURCES__", "LIFECYCLE_", "RUNTIME__")):
             monkeypatch.delenv(name)
-    only_the_environment = ConfigProvidersContainer([EnvironProvider()])
-    monkeypatch.setattr(Container()[PluggableRunContext], "providers", only_the_environment)
     monkeypatch.setenv("LIFECYCLE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("LIFECYCLE_AS_OF", AS_OF)
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     monkeypatch.setenv("RUNTIME__REQUEST_MAX_ATTEMPTS", "4")
+    committed = tomllib.loads((config.PROJECT_ROOT / ".dlt" / "config.toml").read_text())
+    of_the_project = DictionaryProvider()
+    with of_the_project.values({name: committed[name] for name in ("extract", "normalize")}):
+        providers = ConfigProvidersContainer([EnvironProvider(), of_the_project])
+        monkeypatch.setattr(Container()[PluggableRunContext], "providers", providers)
+        yield
 
 
 @pytest.fixture

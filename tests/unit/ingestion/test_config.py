@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import Annotated, ClassVar
 
 import pytest
+from pydantic import SecretStr
 
 from ingestion import config
-from ingestion.config import SettingsError
+from ingestion.config import Day, Days, Flag, SettingsError, SourceSettings, of_text, texts
 from ingestion.sources import SOURCE_NAMES
 
 
@@ -51,50 +53,78 @@ def test_now_is_the_clock_where_nothing_is_set(monkeypatch):
         config.as_of()
 
 
-@pytest.mark.parametrize(("text", "expected"), [("true", True), (" False ", False)])
-def test_a_flag_is_true_or_false(monkeypatch, text, expected):
-    monkeypatch.setenv("SOURCES__SHOPIFY__UNIT_COSTS", text)
-    assert config.flag_setting("shopify", "unit_costs") is expected
+class ShopSettings(SourceSettings):
+    source: ClassVar[str] = "shop"
+
+    base_url: str
+    token: SecretStr
+    account_ids: Annotated[tuple[str, ...], of_text(texts)] = ()
+    costs: Flag = False
+    initial_date: Day = None
+    days: Days = 7
 
 
-@pytest.mark.parametrize("text", ["yes", "0", "flase"])
-def test_a_flag_that_is_neither_is_named_with_what_to_write(monkeypatch, text):
-    monkeypatch.setenv("SOURCES__SHOPIFY__UNIT_COSTS", text)
-    with pytest.raises(SettingsError, match=f"SOURCES__SHOPIFY__UNIT_COSTS='{text}': write true or false"):
-        config.flag_setting("shopify", "unit_costs")
+@pytest.fixture
+def shop(monkeypatch):
+    monkeypatch.setenv("SOURCES__SHOP__BASE_URL", " http://127.0.0.1:1 ")
+    monkeypatch.setenv("SOURCES__SHOP__TOKEN", "the-token")
 
 
-def test_a_source_setting_comes_from_the_environment(monkeypatch):
-    assert config.source_setting("hubspot", "base_url") is None
-    monkeypatch.setenv("SOURCES__HUBSPOT__BASE_URL", " http://127.0.0.1:1 ")
-    assert config.source_setting("hubspot", "base_url") == "http://127.0.0.1:1"
-    monkeypatch.setenv("SOURCES__META_ADS__ACCOUNT_IDS", "0123")
-    assert config.source_setting("meta_ads", "account_ids") == "0123"
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("base_url", " http://127.0.0.1:2 ", "http://127.0.0.1:2"),
+        ("account_ids", "0123", ("0123",)),
+        ("account_ids", "1, 2,", ("1", "2")),
+        ("costs", "true", True),
+        ("costs", " False ", False),
+        ("costs", "", False),
+        ("initial_date", "2025-01-31", date(2025, 1, 31)),
+        ("initial_date", " ", None),
+        ("days", "30", 30),
+    ],
+)
+def test_a_setting_of_a_source_is_read_as_what_it_is(shop, monkeypatch, name, text, expected):
+    monkeypatch.setenv(f"SOURCES__SHOP__{name.upper()}", text)
+    assert getattr(ShopSettings.read(), name) == expected
 
 
-def test_a_missing_setting_or_secret_names_the_variable_and_the_file():
+@pytest.mark.parametrize(
+    ("name", "text", "instead"),
+    [
+        *(("COSTS", text, "write true or false") for text in ("yes", "0", "flase")),
+        ("INITIAL_DATE", "31.1.2025", "no date. Write it like 2025-01-31"),
+        *(("DAYS", text, "write whole days, 1 or more") for text in ("0", "-1", "1.5", "a week")),
+    ],
+)
+def test_one_that_cannot_work_is_named_with_its_value_and_what_to_write(shop, monkeypatch, name, text, instead):
+    monkeypatch.setenv(f"SOURCES__SHOP__{name}", text)
     with pytest.raises(SettingsError) as raised:
-        config.required_setting("shopify", "base_url")
-    assert "SOURCES__SHOPIFY__BASE_URL" in str(raised.value)
-    assert "[sources.shopify] in .dlt/config.toml" in str(raised.value)
+        ShopSettings.read()
+    assert str(raised.value) == f"SOURCES__SHOP__{name}={text!r}: {instead}."
+
+
+def test_a_missing_setting_or_secret_names_the_variable_and_the_file(shop, monkeypatch):
+    monkeypatch.setenv("SOURCES__SHOP__TOKEN", " ")
     with pytest.raises(SettingsError) as raised:
-        config.secret_setting("shopify", "access_token")
-    assert "SOURCES__SHOPIFY__ACCESS_TOKEN" in str(raised.value)
-    assert "[sources.shopify] in .dlt/secrets.toml" in str(raised.value)
+        ShopSettings.read()
+    assert str(raised.value) == (
+        "shop: the secret token is missing. Set the environment variable SOURCES__SHOP__TOKEN, "
+        "or token under [sources.shop] in .dlt/secrets.toml."
+    )
+    monkeypatch.delenv("SOURCES__SHOP__BASE_URL")
+    with pytest.raises(SettingsError) as raised:
+        ShopSettings.read()
+    assert str(raised.value) == (
+        "shop: the setting base_url is missing. Set the environment variable SOURCES__SHOP__BASE_URL, "
+        "or base_url under [sources.shop] in .dlt/config.toml."
+    )
 
 
-def test_an_empty_secret_is_a_missing_one(monkeypatch):
-    monkeypatch.setenv("SOURCES__SHOPIFY__ACCESS_TOKEN", " ")
-    with pytest.raises(SettingsError, match="access_token is missing"):
-        config.secret_setting("shopify", "access_token")
-    monkeypatch.setenv("SOURCES__SHOPIFY__ACCESS_TOKEN", "t")
-    assert config.secret_setting("shopify", "access_token") == "t"
-
-
-def test_a_day_is_read_or_refused(monkeypatch):
-    assert config.date_setting("hubspot", "initial_date") is None
-    monkeypatch.setenv("SOURCES__HUBSPOT__INITIAL_DATE", "2025-01-31")
-    assert config.date_setting("hubspot", "initial_date") == date(2025, 1, 31)
-    monkeypatch.setenv("SOURCES__HUBSPOT__INITIAL_DATE", "31.1.2025")
-    with pytest.raises(SettingsError, match="SOURCES__HUBSPOT__INITIAL_DATE='31.1.2025'"):
-        config.date_setting("hubspot", "initial_date")
+def test_a_secret_is_in_no_message_and_no_print_of_the_settings(shop, monkeypatch):
+    assert ShopSettings.read().token.get_secret_value() == "the-token"
+    assert "the-token" not in repr(ShopSettings.read())
+    monkeypatch.setenv("SOURCES__SHOP__DAYS", "0")
+    with pytest.raises(SettingsError) as raised:
+        ShopSettings.read()
+    assert raised.value.__cause__ is None and "the-token" not in str(raised.value)

@@ -324,12 +324,12 @@ def test_the_state_survives_in_the_warehouse(vendor, query):
 def test_the_settings_of_the_project_are_found_from_any_folder(tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "DLT_PROJECT_DIR"}
     environment["PYTHONPATH"] = str(config.PROJECT_ROOT)
-    script = "from ingestion import config, pipelines; pipelines.build_pipeline('shopify'); "
-    script += "print(config.required_setting('shopify', 'api_version'))"
+    script = "import dlt; from ingestion import config, pipelines; pipelines.build_pipeline('shopify'); "
+    script += "print(config.source_setting('shopify', 'api_version'), dlt.config['extract.next_item_mode'])"
     command = [sys.executable, "-W", "ignore", "-c", script]
     ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     committed = tomllib.loads((config.PROJECT_ROOT / ".dlt" / "config.toml").read_text())
-    assert ran.stdout.strip() == committed["sources"]["shopify"]["api_version"], ran.stderr
+    assert ran.stdout.split() == [committed["sources"]["shopify"]["api_version"], "fifo"], ran.stderr
 
 
 def test_the_cause_of_a_failure_is_the_vendors_or_the_deepest_error():

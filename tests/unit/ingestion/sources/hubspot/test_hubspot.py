@@ -429,7 +429,9 @@ def test_a_wrong_token_and_a_missing_one_name_the_setting(crm, monkeypatch, caps
 
 def test_the_first_pass_may_begin_on_a_day(crm, monkeypatch):
     monkeypatch.setenv("SOURCES__HUBSPOT__INITIAL_DATE", "2026-01-01")
-    assert hubspot._first_millisecond() == round(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
+    assert hubspot._first_millisecond(hubspot.Settings.read()) == round(
+        datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000
+    )
 
 
 # ---- rows

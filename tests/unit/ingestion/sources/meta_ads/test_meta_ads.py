@@ -10,13 +10,14 @@ import pytest
 import responses
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from ingestion import pipelines
 from ingestion.config import SettingsError
 from ingestion.http import VendorError
 from ingestion.sources import meta_ads
 from ingestion.sources.meta_ads import account_row, earliest_day, insights_range, judge, month_ranges
-from ingestion.sources.meta_ads.settings import Settings, load
+from ingestion.sources.meta_ads.settings import Settings
 
 BASE = "https://graph.example"
 
@@ -417,6 +418,17 @@ def test_an_invalid_token_fails_at_once_and_names_the_setting(meta, monkeypatch,
 # ---- settings and small functions
 
 
+def settings_with(initial_date: date | None) -> Settings:
+    return Settings(
+        base_url=BASE,
+        api_version="v25.0",
+        access_token=SecretStr("t"),
+        account_ids=("7",),
+        insights_window_days=28,
+        initial_date=initial_date,
+    )
+
+
 @given(st.dates(date(2024, 1, 1), date(2090, 12, 31)), st.integers(-1, 1))
 def test_the_first_load_begins_within_the_37_months_wherever_it_is_today(today, offset):
     first = earliest_day(today)
@@ -427,14 +439,14 @@ def test_the_first_load_begins_within_the_37_months_wherever_it_is_today(today, 
 
 
 def test_a_window_that_reaches_further_back_than_the_platform_keeps_is_cut():
-    settings = Settings(BASE, "v25.0", "t", ("7",), 28, date(2015, 1, 1))
+    settings = settings_with(initial_date=date(2015, 1, 1))
     for loaded_until in (None, "2020-01-01"):
         assert insights_range({"timezone_name": "UTC"}, loaded_until, settings)[0] == date(2023, 10, 1)
 
 
 def test_today_is_that_of_the_account(monkeypatch):
     monkeypatch.setenv("LIFECYCLE_AS_OF", "2026-10-31T02:00:00Z")
-    settings = Settings(BASE, "v25.0", "t", ("7",), 28, None)
+    settings = settings_with(initial_date=None)
     assert insights_range({"timezone_name": "America/New_York"}, None, settings)[1] == date(2026, 10, 30)
     assert insights_range({"timezone_name": "Asia/Tokyo"}, None, settings)[1] == date(2026, 10, 31)
     assert insights_range({"timezone_name": "Mars/Base"}, None, settings)[1] == date(2026, 10, 31)
@@ -458,9 +470,9 @@ def test_an_account_is_named_by_its_digits():
 def test_a_setting_that_cannot_work_is_named(meta, monkeypatch, name, value, message):
     monkeypatch.setenv(f"SOURCES__META_ADS__{name}", value)
     with pytest.raises(SettingsError, match=message):
-        load()
+        Settings.read()
 
 
 def test_several_accounts_are_separated_by_commas(meta, monkeypatch):
     monkeypatch.setenv("SOURCES__META_ADS__ACCOUNT_IDS", "act_1, 2")
-    assert load().account_ids == ("1", "2")
+    assert Settings.read().account_ids == ("1", "2")

@@ -1,0 +1,26 @@
+"""Settings of the HubSpot source."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import SecretStr
+
+from ingestion.config import Day, Days, SourceSettings
+
+SOURCE = "hubspot"
+
+
+class Settings(SourceSettings):
+    """
+    Attributes:
+        initial_date: objects last modified before it are not loaded; None: all.
+        whole_read_days: after how many days everything is read again.
+    """
+
+    source: ClassVar[str] = SOURCE
+
+    access_token: SecretStr
+    base_url: str
+    initial_date: Day = None
+    whole_read_days: Days

@@ -1,0 +1,34 @@
+"""Settings of the Shopify Admin API source."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, SecretStr
+
+from ingestion.config import Flag, SourceSettings
+
+SOURCE = "shopify"
+
+
+def _written(base_url: str) -> str:
+    if "{" in base_url:
+        raise ValueError("write the shop's address, like https://my-shop.myshopify.com")
+    return base_url
+
+
+class Settings(SourceSettings):
+    """
+    Attributes:
+        base_url: address of the shop.
+        unit_costs: whether what goods cost is read.
+        disputes: whether chargebacks are read.
+    """
+
+    source: ClassVar[str] = SOURCE
+
+    base_url: Annotated[str, AfterValidator(_written)]
+    access_token: SecretStr
+    api_version: str
+    unit_costs: Flag
+    disputes: Flag
