@@ -109,11 +109,11 @@ def _refuse_real_vendors_in_sandbox() -> None:
     """The profile sandbox never reads a real account, whatever a `.env` says."""
     if environment.settings().profile != "sandbox":
         return
-    for source in config.enabled_sources():
-        url = config.source_setting(source, "base_url")
+    for account in config.enabled_accounts():
+        url = config.source_setting(str(account), "base_url") or config.source_setting(account.source, "base_url")
         if url and urlsplit(url).hostname not in LOOPBACK:
             raise SettingsError(
-                f"the profile is sandbox and {source} points at {urlsplit(url).hostname}: use `make refresh` or "
+                f"the profile is sandbox and {account} points at {urlsplit(url).hostname}: use `make refresh` or "
                 "`make dev`, which start the sandbox, or set LIFECYCLE_PROFILE=production."
             )
 

@@ -8,6 +8,7 @@ class of their own there; anything read at import.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -97,6 +98,18 @@ class SourceSettings(Settings):
     source: ClassVar[str]
 
     @classmethod
+    def of(cls, account: str) -> Self:
+        """The settings of an account of the source, as `read`; empty: of the one without a name.
+
+        An account has secrets and what is marked `OWN` for itself. All else that it does not state is as the source's.
+        """
+        if not account:
+            return cls.read()
+        # the same class under the account's name: names of variables and messages follow from it
+        renamed: type[Self] = type(cls.__name__, (cls,), {"source": f"{cls.source}.{account}", "__module__": __name__})
+        return renamed.read()
+
+    @classmethod
     def variable(cls, field: str) -> str:
         return variable_name(cls.source, field)
 
@@ -125,7 +138,11 @@ class _AsDltFindsThem(PydanticBaseSettingsSource):
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         source, is_secret = self.settings_cls.source, self.settings_cls.is_secret(field_name)
-        return source_setting(source, field_name, is_secret=is_secret), field_name, False
+        value = source_setting(source, field_name, is_secret=is_secret)
+        vendor, _, account = source.partition(".")
+        if value is None and account and not is_secret and OWN not in field.metadata:
+            value = source_setting(vendor, field_name)
+        return value, field_name, False
 
     def __call__(self) -> dict[str, Any]:
         found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
@@ -133,8 +150,8 @@ class _AsDltFindsThem(PydanticBaseSettingsSource):
 
 
 def variable_name(source: str, name: str) -> str:
-    """Environment variable of a source's setting."""
-    return f"SOURCES__{source}__{name}".upper()
+    """Environment variable of a setting of a source, or of an account `<source>.<name>`."""
+    return f"SOURCES__{source.replace('.', '__')}__{name}".upper()
 
 
 def source_setting(source: str, name: str, *, is_secret: bool = False) -> str | None:
@@ -162,6 +179,10 @@ class Write:
     """What to write instead of a value that cannot work."""
 
     instead: str
+
+
+# Marks a setting that each account of a source states for itself.
+OWN = "own"
 
 
 def of_text(read: Callable[[str], Any]) -> BeforeValidator:
@@ -205,12 +226,43 @@ Count = Annotated[int, Field(ge=1), of_text(_digits), Write("write a whole numbe
 # ---- the settings that every room needs
 
 
-def _known_sources(text: str) -> tuple[str, ...]:
-    wanted = texts(text)
-    unknown = [name for name in wanted if name not in SOURCE_NAMES]
-    if unknown or not wanted:
-        raise ValueError(f"{', '.join(unknown) or 'nothing'} is not a source. Choose from: {', '.join(SOURCE_NAMES)}")
-    return tuple(name for name in SOURCE_NAMES if name in wanted)
+@dataclass(frozen=True, order=True)
+class Account:
+    """An account of a source: a shop, a portal.
+
+    Attributes:
+        source: name of the source.
+        name: short name of the account; empty where a company has one and does not name it.
+    """
+
+    source: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.source}.{self.name}" if self.name else self.source
+
+
+ACCOUNT_NAME = re.compile(r"[a-z][a-z0-9]{0,29}")
+WITHOUT_ACCOUNTS = ("files",)  # mappings tell files apart, and state whose ids they are by `company`
+
+
+def _known_accounts(text: str) -> tuple[Account, ...]:
+    accounts = set()
+    for part in texts(text):
+        source, dot, name = part.partition(".")
+        if source not in SOURCE_NAMES:
+            raise ValueError(f"{part} is not a source. Choose from: {', '.join(SOURCE_NAMES)}")
+        if dot and source in WITHOUT_ACCOUNTS:
+            raise ValueError(f"{source} has no accounts: write {source}, and tell its files apart by mappings")
+        if dot and not ACCOUNT_NAME.fullmatch(name):
+            raise ValueError(
+                f"{part} does not name an account: write {source}. and up to 30 lower-case letters and digits, "
+                "a letter first"
+            )
+        accounts.add(Account(source, name))
+    if not accounts:
+        raise ValueError(f"nothing is not a source. Choose from: {', '.join(SOURCE_NAMES)}")
+    return tuple(sorted(accounts))
 
 
 class DataFolder(Settings):
@@ -225,13 +277,13 @@ class Scope(Settings):
     """What is loaded, and as of when.
 
     Attributes:
-        sources: the enabled ones.
+        sources: the accounts that are loaded.
         as_of: the instant that counts as now; None: the clock.
     """
 
     model_config = SettingsConfigDict(env_prefix="LIFECYCLE_")
 
-    sources: Annotated[tuple[str, ...], of_text(_known_sources)] = SOURCE_NAMES
+    sources: Annotated[tuple[Account, ...], of_text(_known_accounts)] = tuple(map(Account, SOURCE_NAMES))
     as_of: Instant = None
 
 
@@ -245,13 +297,18 @@ def warehouse_path() -> Path:
     return data_dir() / "warehouse.duckdb"
 
 
-def enabled_sources() -> tuple[str, ...]:
-    """Names in `LIFECYCLE_SOURCES` (comma separated), or all of them.
+def enabled_accounts() -> tuple[Account, ...]:
+    """What `LIFECYCLE_SOURCES` names, comma separated (`shopify` or `shopify.outlet`), in order; by default every source.
 
     Raises:
-        SettingsError: a name is not one of `SOURCE_NAMES`, or none is left.
+        SettingsError: a source is not one of `SOURCE_NAMES`, an account has no proper name, or none is left.
     """
     return Scope.read().sources
+
+
+def accounts_of(source: str) -> tuple[Account, ...]:
+    """The enabled accounts of a source; none: it is disabled. Raises as `enabled_accounts`."""
+    return tuple(account for account in enabled_accounts() if account.source == source)
 
 
 def as_of() -> datetime:

@@ -23,7 +23,7 @@ from dlt.extract import DltResource, DltSource
 
 from ingestion import accounting, config, warehouse
 from ingestion.accounting import UnaccountedError
-from ingestion.config import SettingsError
+from ingestion.config import Account, SettingsError
 from ingestion.http import VendorError
 from ingestion.intake import Intake
 from ingestion.tables import LOAD_AUDIT, REJECTED_RECORDS, RawTable
@@ -36,9 +36,9 @@ def tables(name: str) -> tuple[RawTable, ...]:
     return (*import_module(f"ingestion.sources.{name}").TABLES, REJECTED_RECORDS, LOAD_AUDIT)
 
 
-def new_intake(name: str) -> Intake:
-    """The door of one run of the source `name`."""
-    return Intake(name, import_module(f"ingestion.sources.{name}").TABLES, warehouse.current_versions)
+def new_intake(name: str, account: str = "") -> Intake:
+    """The door of one run of the source `name`, or of an account of it."""
+    return Intake(name, import_module(f"ingestion.sources.{name}").TABLES, warehouse.current_versions, account)
 
 
 def build_source(name: str, intake: Intake | None = None) -> DltSource:
@@ -56,11 +56,14 @@ def build_source(name: str, intake: Intake | None = None) -> DltSource:
     return source()
 
 
-def build_pipeline(name: str, progress: Any = None) -> dlt.Pipeline:
-    """The pipeline that loads `name` into its raw schema; its working state lies in the data folder."""
+def build_pipeline(name: str, account: str = "", progress: Any = None) -> dlt.Pipeline:
+    """The pipeline that loads `name` into its raw schema; its working state lies in the data folder.
+
+    Each account has a pipeline of its own, and so cursors of its own; the raw tables are those of the source.
+    """
     config.use_project_settings()
     return dlt.pipeline(
-        pipeline_name=name,
+        pipeline_name=f"{name}__{account}" if account else name,
         pipelines_dir=str(config.data_dir() / "dlt"),
         destination=config.destination(),
         dataset_name=config.dataset_name(name),
@@ -68,17 +71,22 @@ def build_pipeline(name: str, progress: Any = None) -> dlt.Pipeline:
     )
 
 
+def _take_cursors(pipeline: dlt.Pipeline) -> None:
+    """What is in the warehouse decides what is already loaded, also after a build file was restored or deleted.
+
+    What the working folder knows is dropped, with what a crashed run left half-way: its cursors never moved.
+    """
+    pipeline.drop()
+    pipeline.sync_destination()
+
+
 def prepare(name: str, pipeline: dlt.Pipeline) -> None:
     """Take the cursors from the warehouse, and create raw tables and columns not there yet.
-
-    What is in the warehouse decides what is already loaded, also after a build file was restored or deleted: what the
-    working folder knows is dropped, with what a crashed run left half-way (its cursors never moved).
 
     Every source has its raw tables, also a disabled one, with every declared column, also where an older version of
     the project created them, so that every model always builds. A column that may be null now may be null there too.
     """
-    pipeline.drop()
-    pipeline.sync_destination()
+    _take_cursors(pipeline)
     tables_then: Mapping[str, Any] = pipeline.default_schema.tables if pipeline.default_schema_name else {}
     known = {table: tables_then[table]["columns"] for table in tables_then}
     missing = [table for table in tables(name) if not table.stored_columns().keys() <= known.get(table.name, {}).keys()]
@@ -93,6 +101,16 @@ def prepare(name: str, pipeline: dlt.Pipeline) -> None:
     if missing or relaxed:
         changed = [table for table in tables(name) if table in missing or table.name in {each for each, _ in relaxed}]
         pipeline.run(_empty_source(name, changed, {*known}), loader_file_format=LOADER_FILE_FORMAT)
+    _say_whose_rows(name, pipeline)
+
+
+def _say_whose_rows(name: str, pipeline: dlt.Pipeline) -> None:
+    """Rows that an older version of the project loaded are those of the account without a name."""
+    with pipeline.sql_client() as client:
+        for table in tables(name):
+            if table.is_of_accounts:
+                place = client.make_qualified_table_name(table.name)
+                client.execute_sql(f"update {place} set source_account = '' where source_account is null")
 
 
 def _let_be_null(pipeline: dlt.Pipeline, columns: Collection[tuple[str, str]]) -> None:
@@ -143,31 +161,36 @@ class Load:
         return list(accounting.unaccounted(self.intake, tables(self.intake.source), rows_of))
 
 
-def ready(name: str, progress: Any = None) -> Load:
-    """Make one load of a source ready. Whoever runs it passes `LOADER_FILE_FORMAT`, and asks for its problems then.
+def ready(name: str, account: str = "", progress: Any = None) -> Load:
+    """Make one load of a source, or of an account of it, ready.
+
+    Whoever runs it passes `LOADER_FILE_FORMAT`, and asks for its problems then.
 
     Raises:
         SettingsError: now lies before what is loaded already.
     """
     warehouse.refuse_going_back()
-    pipeline = build_pipeline(name, progress)
+    pipeline = build_pipeline(name)
     prepare(name, pipeline)
-    intake = new_intake(name)
+    pipeline = build_pipeline(name, account, progress)
+    if account:
+        _take_cursors(pipeline)
+    intake = new_intake(name, account)
     return Load(pipeline, build_source(name, intake), intake)
 
 
-def run(name: str, progress: Any = None) -> Intake:
-    """Load one source once and return its counts.
+def run(name: str, account: str = "", progress: Any = None) -> Intake:
+    """Load one source, or one account of it, once and return its counts.
 
     Raises:
         SettingsError: now lies before what is loaded already.
         UnaccountedError: a record is neither loaded nor rejected.
     """
-    load = ready(name, progress)
+    load = ready(name, account, progress)
     load.pipeline.run(load.source, loader_file_format=LOADER_FILE_FORMAT)
     problems = load.problems()
     if problems:
-        raise UnaccountedError(f"{name}: {'; '.join(problems)}")
+        raise UnaccountedError(f"{Account(name, account)}: {'; '.join(problems)}")
     return load.intake
 
 
@@ -184,19 +207,23 @@ def cause(error: BaseException) -> BaseException:
 
 
 def main(name: str) -> int:
-    """The command line of one source: load it, print its counts. Returns the exit code; 1: failed, with a line why."""
+    """The command line of one source: load each enabled account of it and print what was counted.
+
+    Where none is enabled, the account without a name is loaded. Returns the exit code; 1: failed, with a line why.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("ingestion").setLevel(logging.INFO)
     try:
-        intake = run(name)
+        for account in config.accounts_of(name) or (Account(name),):
+            intake = run(name, account.name)
+            print(counts(intake))
+            for sentence in intake.warnings:
+                print(f"warning: {account}: {sentence}", file=sys.stderr)
     except Exception as error:
         reason = cause(error)
         known = isinstance(reason, VendorError | SettingsError | UnaccountedError)
         print(f"failed: {reason if known else f'{name}: {type(reason).__name__}: {reason}'}", file=sys.stderr)
         return 1
-    print(counts(intake))
-    for sentence in intake.warnings:
-        print(f"warning: {name}: {sentence}", file=sys.stderr)
     return 0
 
 
@@ -205,5 +232,6 @@ def counts(intake: Intake) -> str:
     lines = [f"{'resource':<28}{'received':>10}{'loaded':>10}{'rejected':>10}"]
     for resource in intake.resources:
         numbers = (intake.received[resource], intake.loaded[resource], intake.rejected[resource])
-        lines.append(f"{f'{intake.source}.{resource}':<28}" + "".join(f"{number:>10}" for number in numbers))
+        name = f"{Account(intake.source, intake.account)}.{resource}"
+        lines.append(f"{name:<28}" + "".join(f"{number:>10}" for number in numbers))
     return "\n".join(lines)

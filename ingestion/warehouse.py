@@ -89,10 +89,13 @@ def _condition(client: SqlClientBase[Any], keys: Sequence[Mapping[str, str]]) ->
     return f"({') or ('.join(each)})"
 
 
-def current_values(table: RawTable, column: str, where: str) -> list[Any]:
-    """The values of `column` in the versions that hold now and meet `where`, each once and in order."""
+def current_values(table: RawTable, column: str, where: str, account: str) -> list[Any]:
+    """The values of `column` in the versions of an account that hold now and meet `where`, each once and in order."""
     with dlt.current.pipeline().sql_client() as client:
         name, wanted = client.make_qualified_table_name(table.name), client.escape_column_name(column)
-        query = f"select distinct {wanted} from {name} where _dlt_valid_to is null and {where} order by 1"
-        with client.execute_query(query) as cursor:
+        query = (
+            f"select distinct {wanted} from {name} "
+            f"where _dlt_valid_to is null and source_account = %s and {where} order by 1"
+        )
+        with client.execute_query(query, account) as cursor:
             return [row[0] for row in cursor.fetchall()]

@@ -40,7 +40,7 @@ def main() -> int:
     _create_dagster_storage()
     log_path = _new_log()
     console.print(
-        f"Refreshing {', '.join(config.enabled_sources())} as of {config.as_of():%Y-%m-%d %H:%M %Z} "
+        f"Refreshing {', '.join(map(str, config.enabled_accounts()))} as of {config.as_of():%Y-%m-%d %H:%M %Z} "
         f"(log: {_shown(log_path)})",
         highlight=False,
         soft_wrap=True,

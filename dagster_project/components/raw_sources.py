@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from dagster import (
     AssetCheckResult,
@@ -33,6 +34,7 @@ from dagster_project.steps import ACCOUNTED_CHECK
 from ingestion import config, pipelines
 from ingestion.config import SettingsError
 from ingestion.http import VendorError
+from ingestion.intake import Intake
 from ingestion.sources import SOURCE_NAMES
 from ingestion.tables import LOAD_AUDIT
 
@@ -116,50 +118,57 @@ def _load(
     context: AssetExecutionContext, source: str, translator: RawTableTranslator, dlt_loader: DagsterDltResource
 ) -> Iterator[MaterializeResult | AssetCheckResult]:
     audit_key = AssetKey(raw_asset_key(source, LOAD_AUDIT.name))
-    ready = pipelines.ready(source, ReportRows(context, source))
-    intake = ready.intake
-    if source not in config.enabled_sources():
+    accounts = config.accounts_of(source)
+    if not accounts:
+        pipelines.ready(source)
         for key in sorted(context.selected_asset_keys):
             yield MaterializeResult(asset_key=key, metadata={"is_enabled": False, "note": "source is disabled"})
         yield AssetCheckResult(
             check_name=ACCOUNTED_CHECK, asset_key=audit_key, passed=True, metadata={"is_enabled": False, "counts": {}}
         )
         return
-    for result in dlt_loader.run(
-        context,
-        dlt_source=ready.source,
-        dlt_pipeline=ready.pipeline,
-        dagster_dlt_translator=translator,
-        loader_file_format=pipelines.LOADER_FILE_FORMAT,
-    ):
-        if result.asset_key is None:  # dagster-dlt always names it
-            continue
-        table = result.asset_key.path[-1]
-        counts = {"received": intake.received, "loaded": intake.loaded, "rejected": intake.rejected}
-        yield MaterializeResult(
-            asset_key=result.asset_key,
-            metadata={**(result.metadata or {}), **{name: count[table] for name, count in counts.items()}},
-        )
-    problems = ready.problems()
+    # A raw table is one asset, whose ever rows lie in it: it is materialized when the last account is loaded.
+    materialized: dict[AssetKey, dict[str, Any]] = {}
+    problems, warnings, counts = list[str](), list[str](), dict[str, dict[str, dict[str, int]]]()
+    for account in accounts:
+        load = pipelines.ready(source, account.name, ReportRows(context, source))
+        for result in dlt_loader.run(
+            context,
+            dlt_source=load.source,
+            dlt_pipeline=load.pipeline,
+            dagster_dlt_translator=translator,
+            loader_file_format=pipelines.LOADER_FILE_FORMAT,
+        ):
+            if result.asset_key is not None:  # dagster-dlt always names it
+                materialized[result.asset_key] = dict(result.metadata or {})
+        of_account = "" if len(accounts) == 1 else f"{account}: "
+        problems += [f"{of_account}{sentence}" for sentence in load.problems()]
+        warnings += [f"{of_account}{sentence}" for sentence in load.intake.warnings]
+        counts[str(account)] = _counts(load.intake)
+    for key, metadata in materialized.items():
+        counted = [each[key.path[-1]] for each in counts.values() if key.path[-1] in each]
+        totals = {what: sum(each[what] for each in counted) for what in ("received", "loaded", "rejected")}
+        yield MaterializeResult(asset_key=key, metadata={**metadata, **totals})
     yield AssetCheckResult(
         check_name=ACCOUNTED_CHECK,
         asset_key=audit_key,
-        passed=not problems and not intake.warnings,
+        passed=not problems and not warnings,
         severity=AssetCheckSeverity.ERROR if problems else AssetCheckSeverity.WARN,
-        description="; ".join([*problems, *intake.warnings]) or None,
-        metadata={
-            "is_enabled": True,
-            "is_accounted_for": not problems,
-            "counts": {
-                name: {
-                    "received": intake.received[name],
-                    "loaded": intake.loaded[name],
-                    "rejected": intake.rejected[name],
-                }
-                for name in intake.resources
-            },
-        },
+        description="; ".join([*problems, *warnings]) or None,
+        metadata={"is_enabled": True, "is_accounted_for": not problems, "counts": counts},
     )
+
+
+def _counts(intake: Intake) -> dict[str, dict[str, int]]:
+    """Received, loaded and rejected of each resource."""
+    return {
+        name: {
+            "received": intake.received[name],
+            "loaded": intake.loaded[name],
+            "rejected": intake.rejected[name],
+        }
+        for name in intake.resources
+    }
 
 
 class ReportRows(Collector):

@@ -62,7 +62,7 @@ class RunLog:
     Attributes:
         steps: by name, in the order of their start.
         findings: of the accounting of each source and of both gates. dbt's own results add the tests of the models.
-        counts: source to resource to received, loaded, rejected; None for a disabled source.
+        counts: source, or account of one, to resource to received, loaded, rejected; None for a disabled source.
         published: metadata of the publication, once there is one.
         started_at, latest_at: instants at which the run began and last logged something, in seconds since the epoch.
     """
@@ -142,7 +142,7 @@ class RunLog:
         if check.check_name == ACCOUNTED_CHECK:
             source = schema.removeprefix("raw_")
             is_enabled = bool(metadata["is_enabled"])
-            self.counts[source] = metadata["counts"] if is_enabled else None
+            self.counts.update(metadata["counts"] if is_enabled else {source: None})
             status: Status
             if not is_enabled:
                 status = "skipped"

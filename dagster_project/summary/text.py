@@ -25,14 +25,15 @@ KINDS = ("accounting", "raw gate", "dbt model", "dbt test", "mart gate")
 
 def print_title(console: Console, run_id: str) -> None:
     """Which run this is, of what, and what it called now."""
-    sources, as_of = ", ".join(config.enabled_sources()), f"{config.as_of():%Y-%m-%d %H:%M %Z}"
+    sources, as_of = ", ".join(map(str, config.enabled_accounts())), f"{config.as_of():%Y-%m-%d %H:%M %Z}"
     console.print(f"Run {run_id}: {sources} as of {as_of}", highlight=False, soft_wrap=True)
 
 
 def print_sources(console: Console, counts: Mapping[str, Mapping[str, Mapping[str, int]] | None]) -> None:
-    """Received, loaded and rejected, by source."""
+    """Received, loaded and rejected, by source and account."""
     table = _table("source", "received", "loaded", "rejected")
-    for source in SOURCE_NAMES:
+    not_reached = [source for source in SOURCE_NAMES if not any(each.partition(".")[0] == source for each in counts)]
+    for source in sorted([*counts, *not_reached]):
         resources = counts.get(source)
         if resources is None:
             table.add_row(source, "disabled" if source in counts else "not loaded", "", "")

@@ -1,6 +1,7 @@
 """The two doors as blocking asset checks: raw tables before any model, marts before publication."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from dagster import (
     AssetCheckExecutionContext,
@@ -57,7 +58,6 @@ def _specs(suites: Iterable[Suite], name: str, question: str) -> list[AssetCheck
 def _judge(suites: Iterable[Suite], name: str) -> Iterator[AssetCheckResult]:
     from expectations.runner import Result, open_runner  # Great Expectations takes seconds to import
 
-    enabled = config.enabled_sources()
     published = current_publication(environment.serving_dir())
     with open_runner(
         config.warehouse_path(),
@@ -66,8 +66,15 @@ def _judge(suites: Iterable[Suite], name: str) -> Iterator[AssetCheckResult]:
         published=published.path if published else None,
     ) as runner:
         for suite in suites:
-            if suite.source and suite.source not in enabled:
+            accounts = config.accounts_of(suite.source) if suite.source else ()
+            if suite.source and not accounts:
                 results = [Result(suite.name, "all expectations", "skipped", "source is disabled")]
+            elif len(accounts) > 1:
+                results = [
+                    replace(result, expectation=f"{account}: {result.expectation}")
+                    for account in accounts
+                    for result in runner.run(suite, account.name)
+                ]
             else:
                 results = runner.run(suite)
             statuses = {result.status for result in results}

@@ -38,7 +38,7 @@ def defs() -> Definitions:
                 config.warehouse_path(),
                 folder,
                 as_of=config.as_of(),
-                sources=config.enabled_sources(),
+                sources=[str(account) for account in config.enabled_accounts()],
                 keep=environment.settings().keep_versions,
             )
         except PublicationError as error:

@@ -370,7 +370,7 @@ def _absent(path: str, answer: Any) -> dict[str, str]:
 def resources(intake: Intake) -> Iterable[DltResource]:
     """The source's resources in run order. Settings and secrets are resolved when the first one runs."""
 
-    settings = cache(Settings.read)
+    settings = cache(lambda: Settings.of(intake.account))
 
     @cache
     def crm() -> Crm:
@@ -390,7 +390,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         if is_whole:
             # Whatever search says: what was merged away answers with what it became.
             wholly_read_at, archived = config.as_of().isoformat(), crm().archived(kind)
-            known = warehouse.current_values(kind.table, "id", "not archived")
+            known = warehouse.current_values(kind.table, "id", "not archived", intake.account)
             ids.update((id_, None) for id_ in known if id_ not in archived)
         objects = Spool()
         for record in crm().objects(kind, ids, intake):
@@ -437,7 +437,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
     def associations(target: str, column: str) -> Callable[[Changes], Iterator[Any]]:
         def rows(found: Changes) -> Iterator[Any]:
-            known = warehouse.current_values(DEALS, "id", "not archived")
+            known = warehouse.current_values(DEALS, "id", "not archived", intake.account)
             ids = dict.fromkeys([*found.objects.keys(), *(id_ for id_ in known if id_ not in found.archived)])
             for deal_id, targets in crm().associations(ids, target):
                 yield from association_rows(deal_id, targets, column)

@@ -289,7 +289,7 @@ def insights_range(info: Any, loaded_until: str | None, settings: Settings) -> t
 
 def resources(intake: Intake) -> Iterable[DltResource]:
     """The source's resources in run order. Settings and secrets are resolved when the first one runs."""
-    settings = cache(Settings.read)
+    settings = cache(lambda: Settings.of(intake.account))
 
     @cache
     def accounts() -> dict[str, Account]:

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import SecretStr
 
-from ingestion.config import Day, Days, SourceSettings, Write, of_text, texts
+from ingestion.config import OWN, Day, Days, SourceSettings, Write, of_text, texts
 
 SOURCE = "meta_ads"
 
@@ -35,6 +35,7 @@ class Settings(SourceSettings):
         tuple[str, ...],
         of_text(_account_ids),
         Write("an ad account id is digits only. Separate several by commas"),
+        OWN,
     ]
     insights_window_days: Days
     initial_date: Day = None

@@ -390,7 +390,7 @@ def has_receipts_to_come(row: Mapping[str, Any], now: datetime) -> bool:
 def resources(intake: Intake) -> Iterable[DltResource]:
     """The source's resources in run order. Settings and secrets are resolved when the first one runs."""
 
-    settings = cache(Settings.read)
+    settings = cache(lambda: Settings.of(intake.account))
 
     @cache
     def workspace() -> Workspace:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import SecretStr
 
-from ingestion.config import SourceSettings
+from ingestion.config import OWN, SourceSettings
 
 SOURCE = "respond_io"
 
@@ -21,4 +21,4 @@ class Settings(SourceSettings):
 
     access_token: SecretStr
     base_url: str
-    inbox_path: str | None = None
+    inbox_path: Annotated[str | None, OWN] = None

@@ -532,7 +532,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
     @cache
     def shop() -> Shop:
-        settings = Settings.read()
+        settings = Settings.of(intake.account)
         token = settings.access_token.get_secret_value()
         client = Client(SOURCE, settings.base_url, {"X-Shopify-Access-Token": token}, judge)
         path = f"/admin/api/{settings.api_version}/graphql.json"

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, SecretStr
 
-from ingestion.config import Flag, SourceSettings
+from ingestion.config import OWN, Flag, SourceSettings
 
 SOURCE = "shopify"
 
@@ -27,7 +27,7 @@ class Settings(SourceSettings):
 
     source: ClassVar[str] = SOURCE
 
-    base_url: Annotated[str, AfterValidator(_written)]
+    base_url: Annotated[str, AfterValidator(_written), OWN]
     access_token: SecretStr
     api_version: str
     unit_costs: Flag

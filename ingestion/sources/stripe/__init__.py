@@ -629,7 +629,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
     @cache
     def billing() -> Billing:
-        settings = Settings.read()
+        settings = Settings.of(intake.account)
         key, version = settings.api_key.get_secret_value(), settings.api_version
         headers = {"Authorization": f"Bearer {key}", "Stripe-Version": version}
         return Billing(Client(SOURCE, settings.base_url, headers, judge), version)
