@@ -28,6 +28,7 @@ from ingestion.sources.shopify.models import (
     ABANDONED_CHECKOUTS,
     CUSTOMERS,
     DELETIONS,
+    DISPUTE_TRANSACTIONS,
     ORDER_DISPUTES,
     ORDER_LINES,
     ORDER_TRANSACTIONS,
@@ -37,7 +38,7 @@ from ingestion.sources.shopify.models import (
     TABLES,
 )
 from ingestion.tables import RawTable
-from ingestion.watermark import Watermark
+from ingestion.watermark import Watermark, instant
 from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, told
 
 __all__ = ["TABLES", "resources"]
@@ -46,6 +47,8 @@ log = logging.getLogger(__name__)
 
 SOURCE = "shopify"
 UPDATED_LAG = timedelta(seconds=60)  # the search index runs behind: changes of the last minute are read again
+BALANCE_LAG = timedelta(days=3)  # a movement may be shown after later ones, and before its dispute has begun
+DISPUTE_TYPES = ("DISPUTE_WITHDRAWAL", "DISPUTE_REVERSAL", "CHARGEBACK_FEE", "CHARGEBACK_FEE_REFUND")
 
 
 @dataclass(frozen=True)
@@ -108,9 +111,14 @@ _COST_ACCESS = (
     f'permission "View product costs", or leave costs out: {config.variable_name(SOURCE, "unit_costs")}=false.'
 )
 
-
 _DISPUTE_ACCESS = (
     "The token may not read disputes. Give the app the scope read_shopify_payments_disputes, or leave them out: "
+    f"{config.variable_name(SOURCE, 'disputes')}=false."
+)
+
+_BALANCE_ACCESS = (
+    "The token does not see the balance of the Shopify Payments account, so that what disputes cost is not known. Give "
+    "the app the scope read_shopify_payments_payouts and its user access to payouts, or leave disputes out: "
     f"{config.variable_name(SOURCE, 'disputes')}=false."
 )
 
@@ -314,6 +322,34 @@ class Shop:
         gid = f"gid://shopify/ShopifyPaymentsDispute/{summary_id.rsplit('/', 1)[-1]}"
         return at(self._query(queries.DISPUTE, id=gid), "dispute")
 
+    def dispute_transactions(self, since: str, intake: Intake) -> Changes:
+        """What disputes moved on the balance since `since`. All that moved it is looked at: only time is a filter."""
+        found, watermark = Spool(), Watermark(since)
+        moment = watermark.at
+        condition = None if moment is None else f"processed_at:>='{moment - BALANCE_LAG:%Y-%m-%dT%H:%M:%SZ}'"
+
+        def fetch(cursor: str | None) -> tuple[list[Any], str | None]:
+            try:
+                data = self._query(
+                    queries.BALANCE_TRANSACTIONS, first=queries.BALANCE_PAGE, after=cursor, condition=condition
+                )
+            except VendorError as error:
+                if "ACCESS_DENIED" not in error.code:
+                    raise
+                data = None
+            account = at(data, "shopifyPaymentsAccount")
+            if account is None:
+                intake.warn(_BALANCE_ACCESS)
+                return [], None
+            return _page("balanceTransactions", at(account, "balanceTransactions"))
+
+        for page in pages(fetch):
+            for transaction in page:
+                watermark.see(at(transaction, "transactionDate"))
+                if at(transaction, "sourceType") == "DISPUTE" or at(transaction, "type") in DISPUTE_TYPES:
+                    found.add(at(transaction, "id"), transaction)
+        return Changes(found, watermark.stored)
+
     def deletions(self, since: str | None) -> Changes:
         """Events of deleted orders since `since` (of a year, at most)."""
         found, watermark = Spool(), Watermark(since)
@@ -364,6 +400,15 @@ def _page(name: str, connection: Any) -> tuple[list[Any], str | None]:
     return nodes, at(connection, "pageInfo", "endCursor") if at(connection, "pageInfo", "hasNextPage") else None
 
 
+def _begun(orders: Iterable[Any]) -> Iterator[str]:
+    """When the disputes of some orders began, as far as Shopify Payments handles them."""
+    for order in orders:
+        for dispute in at(order, "disputes") or []:
+            moment = instant(at(dispute, "dispute", "initiatedAt"))
+            if moment is not None:
+                yield moment.isoformat()
+
+
 def updated_since(moment: datetime | None) -> str | None:
     """Shopify's search syntax for "updated at or after `moment`, less the lag"; None: no filter."""
     return None if moment is None else f"updated_at:>='{moment - UPDATED_LAG:%Y-%m-%dT%H:%M:%SZ}'"
@@ -402,6 +447,19 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
         return dlt.resource(rows, **table.hints())
 
+    def dispute_transactions() -> Iterator[Any]:
+        state = dlt.current.resource_state()
+        orders = changes(ORDER_LIST, state.get("updated_until"))
+        state["updated_until"] = orders.updated_until
+        # Before the first dispute that Shopify Payments handles, the balance has nothing to tell.
+        since = state.get("processed_until") or min(_begun(orders.records), default=None)
+        if since is None or not config.flag_setting(SOURCE, "disputes"):
+            return
+        found = shop().dispute_transactions(since, intake)
+        for batch in batches(map(DISPUTE_TRANSACTIONS.row.from_wire, found.records)):
+            yield list(intake.accept(DISPUTE_TRANSACTIONS, batch))
+        state["processed_until"] = found.updated_until
+
     def deletions() -> Iterator[Any]:
         state = dlt.current.resource_state()
         found = shop().deletions(state.get("created_until"))
@@ -412,4 +470,5 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     for connection, table, to_rows in ROWS:
         yield from_changes(connection, table, to_rows)
         if table is ORDER_DISPUTES:
+            yield dlt.resource(dispute_transactions, **DISPUTE_TRANSACTIONS.hints())
             yield dlt.resource(deletions, **DELETIONS.hints())

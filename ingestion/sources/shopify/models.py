@@ -168,6 +168,22 @@ class OrderDispute(Row):
     order_updated_at: datetime
 
 
+class DisputeTransaction(Row):
+    """A movement on the balance of the Shopify Payments account that a dispute caused. `net` is `amount` less `fee`."""
+
+    id: str
+    type: str  # DISPUTE_WITHDRAWAL, DISPUTE_REVERSAL, CHARGEBACK_FEE, CHARGEBACK_FEE_REFUND, …
+    source_type: str | None = Field(None, validation_alias="sourceType")
+    source_id: str | None = Field(None, validation_alias="sourceId")  # of a dispute: its number
+    test: bool
+    order_id: str | None = Field(None, validation_alias=AliasPath("associatedOrder", "id"))
+    amount: Decimal = Field(validation_alias=AliasPath("amount", "amount"))
+    fee: Decimal = Field(validation_alias=AliasPath("fee", "amount"))
+    net: Decimal = Field(validation_alias=AliasPath("net", "amount"))
+    currency_code: str = Field(validation_alias=AliasPath("net", "currencyCode"))  # of the account
+    transaction_date: datetime = Field(validation_alias="transactionDate")
+
+
 class Deletion(Row):
     read_elsewhere = ("action",)
 
@@ -200,6 +216,9 @@ REFUND_ITEMS = RawTable(
     "refund_items", RefundItem, "versions", ("order_id",), ("order_id", "refund_id", "kind", "number")
 )
 ORDER_DISPUTES = RawTable("order_disputes", OrderDispute, "versions", ("order_id",))
+DISPUTE_TRANSACTIONS = RawTable(
+    "dispute_transactions", DisputeTransaction, "events", ("id",), happened_at="transaction_date"
+)
 DELETIONS = RawTable("deletions", Deletion, "events", ("id",), happened_at="created_at")
 ABANDONED_CHECKOUTS = RawTable("abandoned_checkouts", AbandonedCheckout, "versions", ("id",))
 TABLES = (
@@ -210,6 +229,7 @@ TABLES = (
     REFUNDS,
     REFUND_ITEMS,
     ORDER_DISPUTES,
+    DISPUTE_TRANSACTIONS,
     DELETIONS,
     ABANDONED_CHECKOUTS,
 )
