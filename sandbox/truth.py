@@ -25,6 +25,7 @@ import pyarrow as pa
 from sandbox import life, malformed, subscriptions
 from sandbox.company import Company
 from sandbox.conversations import BEGUN_BY_CONTACT
+from sandbox.orders import DISPUTE_FEE
 from sandbox.records import Activity, Order, Person, Subscription
 from sandbox.settings import DAY
 
@@ -369,8 +370,9 @@ class Truth:
         """One row an order: person_key (null: a test order of the staff), cluster_key, order_id, ordered_at, paid_at,
         cancelled_at, currency, total_amount, tax_amount, shipping_amount, gift_card_amount (net), refunded_amount, of
         it itemised_amount, which took itemised_revenue_amount of revenue back, disputed_amount (what the bank has),
-        is_test, is_guest, has_exchange_rate, piece_count, cost_amount_reporting. Amounts in `currency`, but the cost
-        of the goods, which is in euros; null: that of a line is not known. Tax is on top of lines and shipping."""
+        dispute_fee_amount, is_test, is_guest, has_exchange_rate, piece_count, cost_amount_reporting. Amounts in
+        `currency`, but for the fee and the cost of the goods, which are in euros; no cost: that of a line is not known.
+        Tax is on top of lines and shipping."""
         schema = pa.schema(
             [
                 ("person_key", pa.string()),
@@ -388,6 +390,7 @@ class Truth:
                 ("itemised_amount", MONEY),
                 ("itemised_revenue_amount", MONEY),
                 ("disputed_amount", MONEY),
+                ("dispute_fee_amount", MONEY),
                 ("is_test", pa.bool_()),
                 ("is_guest", pa.bool_()),
                 ("has_exchange_rate", pa.bool_()),
@@ -418,6 +421,7 @@ class Truth:
                     "itemised_amount": sum((refund.amount for refund in order.itemised(clock)), Decimal(0)),
                     "itemised_revenue_amount": order.itemised_revenue(clock),
                     "disputed_amount": order.disputed(clock),
+                    "dispute_fee_amount": DISPUTE_FEE * sum(1 for each in order.disputes if each.taken(clock)),
                     "is_test": order.is_test,
                     "is_guest": order.customer_id is None,
                     "has_exchange_rate": order.currency in priced,

@@ -81,6 +81,17 @@ DIFFERENCES = {
             end
         ) > 0.0001
     """,
+    "orders whose disputes cost another fee": """
+        select orders.order_id, fees.cost_amount_reporting, orders.dispute_fee_amount
+        from truth_orders as orders
+        full join (
+            select order_id, sum(cost_amount_reporting) as cost_amount_reporting
+            from warehouse.core.fct_revenue_entries
+            where entry_type = 'dispute_fee'
+            group by order_id
+        ) as fees on fees.order_id = 'shopify:' || orders.order_id
+        where coalesce(fees.cost_amount_reporting, 0) is distinct from orders.dispute_fee_amount
+    """,
     "people with another campaign of first touch": """
         select people.person_id
         from truth_first_touch as truth

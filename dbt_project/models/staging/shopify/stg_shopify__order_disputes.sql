@@ -22,6 +22,7 @@ with
     renamed as (
         select
             id as dispute_id,
+            {{ replace_matches("id", "^.*/", "") }} as dispute_number,
             order_id,
             initiated_as = 'INQUIRY' as is_inquiry,
             status as dispute_status,
