@@ -208,6 +208,7 @@ class Truth:
         self._company = company
         self._clock = clock
         self._people = company.people(clock)
+        self._strangers = company.strangers(clock)
         self._clusters = {person.key: clusters(person, clock) for person in self._people}
 
     def _activities(self, person: Person) -> list[Activity]:
@@ -268,8 +269,9 @@ class Truth:
         return _table(rows, schema)
 
     def records(self) -> pa.Table:
-        """One row a record: source_system, record_type (contact, customer, guest_order), record_id, person_key,
-        cluster_key (null: no key at all), is_linkable, visible_at."""
+        """One row a record: source_system, record_type (contact, customer, guest_order, guest_payment), record_id,
+        person_key (null: a stranger, who sent spam or was blocked), cluster_key (null: no key at all), is_linkable,
+        visible_at."""
         schema = pa.schema(
             [
                 ("source_system", pa.string()),
@@ -294,6 +296,19 @@ class Truth:
             for person in self._people
             for record in person.records
             if record.visible_at <= self._clock
+        ]
+        rows += [
+            {
+                "source_system": record.system,
+                "record_type": record.kind,
+                "record_id": record.id,
+                "person_key": None,
+                "cluster_key": stranger.key,
+                "is_linkable": True,
+                "visible_at": _instant(record.visible_at),
+            }
+            for stranger in self._strangers
+            for record in stranger.records
         ]
         return _table(rows, schema)
 
@@ -490,6 +505,34 @@ class Truth:
                 "paid_amount": sum((amount for at, amount in each.payments if at <= self._clock), Decimal(0)),
             }
             for person, each in self._known_subscriptions()
+        ]
+        return _table(rows, schema)
+
+    def one_off_payments(self) -> pa.Table:
+        """One row a payment through Stripe that is for no subscription: person_key, cluster_key, payment_id (of the
+        invoice, else of the charge), currency, amount, paid_at."""
+        schema = pa.schema(
+            [
+                ("person_key", pa.string()),
+                ("cluster_key", pa.string()),
+                ("payment_id", pa.string()),
+                ("currency", pa.string()),
+                ("amount", MONEY),
+                ("paid_at", TIMESTAMP),
+            ]
+        )
+        rows = [
+            {
+                "person_key": person.key,
+                "cluster_key": self._clusters[person.key][payment.record],
+                "payment_id": payment.id,
+                "currency": payment.currency,
+                "amount": payment.amount,
+                "paid_at": _instant(payment.at),
+            }
+            for person in self._people
+            for payment in person.one_off_payments
+            if payment.at <= self._clock
         ]
         return _table(rows, schema)
 

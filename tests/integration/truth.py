@@ -120,6 +120,16 @@ DIFFERENCES = {
             or subscriptions.ended_at is distinct from (truth.ended_at at time zone 'UTC')
             or coalesce(entries.amount, 0) <> truth.paid_amount
     """,
+    "payments of no order or subscription": """
+        select truth.payment_id, payments.payment_id
+        from truth_one_off_payments as truth
+        full join warehouse.ops.unmatched_payments as payments on payments.payment_id = 'stripe:' || truth.payment_id
+        left join people on people.cluster_key = truth.cluster_key
+        where truth.payment_id is null or payments.payment_id is null
+            or payments.currency <> truth.currency or payments.total_amount <> truth.amount
+            or payments.paid_at <> (truth.paid_at at time zone 'UTC')
+            or payments.person_id is distinct from people.person_id
+    """,
     "recurring revenue at the first of a month": """
         select truth.at, truth.subscription_id, periods.subscription_id
         from truth_recurring_revenue as truth
@@ -159,6 +169,7 @@ def differences(warehouse: Path, truth: Truth) -> dict[str, list[tuple]]:
             "moves_by_cluster": truth.stage_moves("cluster"),
             "orders": truth.orders(),
             "subscriptions": truth.subscriptions(),
+            "one_off_payments": truth.one_off_payments(),
             "recurring_revenue": truth.monthly_recurring_revenue(first_days(connection)),
             "first_touch": truth.first_touch(),
             "malformed": truth.malformed(),
