@@ -434,10 +434,13 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class OneOffPayment:
-    """What a person paid through the billing system without a subscription. `record`: what shows whose it is."""
+    """What a person paid through the billing system without a subscription.
+
+    `record`: what shows whose it is; None: a guest, who is known only where such payments are orders.
+    """
 
     id: str
-    record: tuple[str, str, str]
+    record: tuple[str, str, str] | None
     currency: str
     amount: Decimal
     at: int

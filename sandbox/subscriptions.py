@@ -100,26 +100,30 @@ class Price:
     def amount_of(self, quantity: int) -> int:
         """What that many pieces cost: a package that is begun costs as a whole."""
         if self.is_tiered:
-            return self._amount_in_tiers(quantity)
+            is_by_volume = TIERS_MODE[self.product] == "volume"
+            return self._by_volume(quantity) if is_by_volume else sum(amount for _, amount in self.parts(quantity))
         return self.amount * (quantity if self.package is None else -(-quantity // self.package))
 
     @property
     def is_tiered(self) -> bool:
         return self.product in TIERS
 
-    def _amount_in_tiers(self, quantity: int) -> int:
-        total, above = 0, 0
+    def parts(self, quantity: int) -> list[tuple[int, int]]:
+        """The lines of an invoice: how many pieces and what they cost. A fee of a tier is a line of its own."""
+        if TIERS_MODE.get(self.product) != "graduated":
+            return [(quantity, self.amount_of(quantity))]
+        found, above = [], 0
         for up_to, unit, flat in TIERS[self.product]:
-            is_last = up_to is None or quantity <= up_to
-            if TIERS_MODE[self.product] == "volume":
-                if is_last:
-                    return quantity * unit + flat
-            else:
-                total += (quantity - above if is_last or up_to is None else up_to - above) * unit + flat
-                if is_last:
-                    return total
+            inside = min(quantity, up_to or quantity) - above
+            if inside > 0:
+                found += [(inside, inside * unit), *([(1, flat)] if flat else [])]
             above = up_to or above
-        return total
+        return found
+
+    def _by_volume(self, quantity: int) -> int:
+        tiers = TIERS[self.product]
+        unit, flat = next((unit, flat) for up_to, unit, flat in tiers if up_to is None or quantity <= up_to)
+        return quantity * unit + flat
 
     def tiers_wire(self) -> list[dict[str, Any]]:
         return [
@@ -319,12 +323,10 @@ class Subscriber:
         currency = self._currency if self._currency in ADD_ON else "EUR"
         amount = ONE_OFF_AMOUNT + person.index
         charge_id = f"ch_{person.index:06d}x1"
-        payment_id, shown = charge_id, ("stripe", "customer", self.customer_id)
-        if place == PAYS_AS_GUEST:
-            shown = ("stripe", "guest_payment", charge_id)
-            person.records.append(OwnedRecord(*shown, at, [(at, ("email", person.emails[0]))]))
-        else:
+        payment_id, shown = charge_id, None
+        if place != PAYS_AS_GUEST:
             self._register(at - 60)
+            shown = ("stripe", "customer", self.customer_id)
         if place == PAYS_INVOICE:
             payment_id = f"in_{person.index:06d}x1"
             self._invoice_once(payment_id, at, amount, currency)
@@ -551,9 +553,7 @@ class _Contract:
         owner, told = self._owner, self._told
         told.trial_started_at = at
         owner.note("trial_started", at, told.id)
-        self._invoice(
-            at, "subscription_create", lines=[self._line(item, *self._period, free=True) for item in self._items]
-        )
+        self._invoice(at, "subscription_create", lines=self._lines(free=True))
         end = self._period[1]
         if owner.chance(TRIAL_CONVERTS):
             return None
@@ -564,7 +564,7 @@ class _Contract:
 
     def _pay_first(self, at: int) -> bool:
         """The payment on the first day; without it the subscription never begins."""
-        lines = [self._line(item, *self._period) for item in self._items]
+        lines = self._lines()
         invoice = self._invoice(at, "subscription_create", lines=lines)
         if len(self._items) == 1 and self._owner.chance(FIRST_PAYMENT_FAILS):
             self._fail(invoice, self._owner.tick(at + 3))
@@ -610,7 +610,7 @@ class _Contract:
         self._told.rates.append((end, Decimal(0)))
         while end <= owner.last_day:
             self._roll(end)
-            lines = [self._line(item, *self._period) for item in self._items]
+            lines = self._lines()
             if PAUSES[number] == "keep_as_draft":
                 self._invoice(end, "subscription_cycle", lines=lines, is_draft=True)
             else:
@@ -685,7 +685,7 @@ class _Contract:
     def _bill(self, at: int, *, fails_for_good: bool = False) -> int | None:
         """The invoice of a new period, an hour after it began; the instant at which the subscription ends unpaid."""
         owner = self._owner
-        lines = [self._line(item, *self._period) for item in self._items]
+        lines = self._lines()
         invoice = self._invoice(at, "subscription_cycle", lines=lines, finalized_at=at + HOUR)
         attempt = owner.tick(at + HOUR + 5)
         if not fails_for_good and not owner.chance(PAYMENT_FAILS):
@@ -708,8 +708,13 @@ class _Contract:
 
     # ---- money
 
-    def _line(self, item: _Item, begin: int, end: int, *, free: bool = False) -> dict[str, Any]:
-        return self._line_of(item.id, item.price, item.quantity, 0 if free else item.amount, begin, end)
+    def _lines(self, *, free: bool = False) -> list[dict[str, Any]]:
+        """What the period costs, a line an item; what is priced by graduated tiers, a line a tier and fee."""
+        return [
+            self._line_of(item.id, item.price, quantity, 0 if free else amount, *self._period)
+            for item in self._items
+            for quantity, amount in item.price.parts(item.quantity)
+        ]
 
     def _line_of(
         self, item_id: str, price: Price, quantity: int, amount: int, begin: int, end: int, *, proration: bool = False

@@ -269,7 +269,7 @@ class Truth:
         return _table(rows, schema)
 
     def records(self) -> pa.Table:
-        """One row a record: source_system, record_type (contact, customer, guest_order, guest_payment), record_id,
+        """One row a record: source_system, record_type (contact, customer, guest_order), record_id,
         person_key (null: a stranger, who sent spam or was blocked), cluster_key (null: no key at all), is_linkable,
         visible_at."""
         schema = pa.schema(
@@ -524,7 +524,7 @@ class Truth:
         rows = [
             {
                 "person_key": person.key,
-                "cluster_key": self._clusters[person.key][payment.record],
+                "cluster_key": self._clusters[person.key][payment.record] if payment.record else None,
                 "payment_id": payment.id,
                 "currency": payment.currency,
                 "amount": payment.amount,

@@ -226,6 +226,17 @@ def test_tiers_are_priced_each_for_itself_or_by_volume(product: str, quantity: i
     assert price_of(product, "EUR").amount_of(quantity) == amount
 
 
+def test_an_invoice_has_a_line_for_each_tier_and_its_fee() -> None:
+    assert price_of("calls", "EUR").parts(25) == [(10, 1200), (10, 800), (1, 300), (5, 250)]
+    assert price_of("mails", "EUR").parts(25) == [(25, 1000)]
+    person = one_of(33)
+    for invoice in (each for each in person.billing if each.kind == "invoice"):
+        lines = invoice.state(10**11)["lines"]
+        assert sum(line["amount"] for line in lines) == invoice.state(10**11)["subtotal"]
+        assert len({(line["period"]["start"], line["pricing"]["price_details"]["price"]) for line in lines}) == 1
+    assert max(len(each.state(10**11)["lines"]) for each in person.billing if each.kind == "invoice") > 2
+
+
 @pytest.mark.parametrize(("place", "mode"), [(33, "graduated"), (35, "volume")])
 def test_what_is_priced_by_tiers_grows_through_them(place: int, mode: str) -> None:
     person = one_of(place)
@@ -280,7 +291,7 @@ def test_some_pay_once_without_a_subscription(billing: Any) -> None:
     for key, row in told.items():
         wire = invoices.get(key) or charges[key]
         assert minor(row["amount"], row["currency"]) == wire.get("total", wire.get("amount"))
-        assert row["cluster_key"] == row["person_key"]
+        assert row["cluster_key"] == (row["person_key"] if wire["customer"] else None)
 
 
 def test_the_same_day_of_the_next_month_or_its_last() -> None:
