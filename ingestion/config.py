@@ -298,7 +298,7 @@ def warehouse_path() -> Path:
 
 
 def enabled_accounts() -> tuple[Account, ...]:
-    """What `LIFECYCLE_SOURCES` names, comma separated (`shopify` or `shopify.outlet`), in order; by default every source.
+    """What `LIFECYCLE_SOURCES` names, comma separated (`shopify` or `shopify.outlet`), in order; by default all.
 
     Raises:
         SettingsError: a source is not one of `SOURCE_NAMES`, an account has no proper name, or none is left.

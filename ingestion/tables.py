@@ -16,9 +16,10 @@ from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
 from dlt.common.libs.pydantic import pydantic_to_table_schema_columns
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import AliasPath, BaseModel, ConfigDict, field_validator
 
 from ingestion import limits
+from ingestion.wire import told, unknown
 
 
 class Row(BaseModel):
@@ -28,11 +29,50 @@ class Row(BaseModel):
 
     A record that does not say what an optional column holds would take back what an earlier version said: absent is not
     null. `Intake` refuses it, but for the columns that the vendor leaves out by design (`left_out`, column to reason).
+
+    A column has the vendor's name for it or, as `validation_alias`, the path to it in the vendor's record. `from_wire`
+    reads those: pydantic itself takes a path that is absent and one that ends in null for the same.
+
+    Attributes:
+        read_elsewhere: top-level fields of the vendor's record that are no columns, because other tables hold them.
     """
 
     left_out: ClassVar[Mapping[str, str]] = {}
+    read_elsewhere: ClassVar[tuple[str, ...]] = ()
 
-    model_config = ConfigDict(extra="allow", str_strip_whitespace=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(
+        extra="allow",
+        str_strip_whitespace=True,
+        coerce_numbers_to_str=True,
+        populate_by_name=True,
+        loc_by_alias=False,
+    )
+
+    @classmethod
+    def from_wire(cls, record: Any, **given: Any) -> Any:
+        """A vendor's record as a row that is still to be judged: what a path does not tell is `ABSENT`.
+
+        Top-level fields that the model does not know become columns. What is no object is returned as it is.
+
+        Args:
+            record: as the vendor sent it.
+            given: columns that the record itself does not hold.
+        """
+        if not isinstance(record, Mapping):
+            return record
+        paths = cls._paths()
+        read = {path[0] for name, path in paths.items() if name not in given}
+        columns = {name: given[name] if name in given else told(record, *path) for name, path in paths.items()}
+        return {**unknown(record, read | {*cls.read_elsewhere}), **columns}
+
+    @classmethod
+    def _paths(cls) -> dict[str, tuple[str, ...]]:
+        """Where the vendor's record holds each column."""
+        aliases = {name: field.validation_alias for name, field in cls.model_fields.items()}
+        return {
+            name: tuple(str(step) for step in alias.path) if isinstance(alias, AliasPath) else (str(alias or name),)
+            for name, alias in aliases.items()
+        }
 
     @field_validator("*", mode="after")
     @classmethod

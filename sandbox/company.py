@@ -20,8 +20,9 @@ from sandbox.crm import MERGED_OF_TEN, merged_double, new_company
 from sandbox.exchange_rates import ExchangeRates
 from sandbox.life import Life, Neighbours
 from sandbox.people import BY_CODE
-from sandbox.records import BillingObject, Line, Order, Person, Record, Transaction
+from sandbox.records import BillingObject, Line, Order, Person, Record, RespondContact, Transaction
 from sandbox.settings import DAY, CompanySettings
+from sandbox.strangers import strangers
 from sandbox.subscriptions import Subscriber, catalogue, staff_customers
 
 CHILDREN_OF_FIVE = (3, 4)  # of every five companies: the one before is their parent, so that groups go two levels deep
@@ -86,6 +87,14 @@ class Company:
         """Everything that the billing system ever knew up to the clock, also what it deleted since."""
         of_people = [each for person in self.people(clock) for each in person.billing if each.created_at <= clock]
         return [*catalogue(self.start - DAY), *staff_customers(self.start, clock), *of_people]
+
+    def strangers(self, clock: int) -> list[Person]:
+        """Senders of spam and people who are blocked: contacts of the inbox, and nobody's."""
+        return strangers(self.settings.seed, self.start, clock)
+
+    def inbox_contacts(self, clock: int) -> list[RespondContact]:
+        """Contacts of the inbox, whoever they are."""
+        return [contact for person in (*self.people(clock), *self.strangers(clock)) for contact in person.respond]
 
     def staff_orders(self, clock: int) -> list[Order]:
         """Test orders that the staff places every month, as a guest of the staff's test mailbox."""

@@ -79,20 +79,19 @@ class Files:
 
     def _write_inbox(self, company: Company, clock: int) -> None:
         days: dict[int, list[tuple[int, str]]] = defaultdict(list)
-        for person in company.people(clock):
-            for contact in person.respond:
-                for number, webhook in enumerate(contact.webhooks):
-                    if webhook.delivered_at > clock:
-                        continue
-                    day = (webhook.delivered_at - company.start + DAY - 1) // DAY
-                    ends_at = company.start + day * DAY
-                    if webhook.delivered_at == webhook.at:
-                        jitter = crc32(webhook.event_id.encode()) % OUT_OF_ORDER_SECONDS
-                        days[ends_at].append((webhook.at + jitter, _received(contact, webhook)))
-                        continue
-                    path = self.inbox / f"{_stamp(ends_at)}-{webhook.event_id}-{number}.json"
-                    if not path.exists():
-                        _write_at(path, _received(contact, webhook) + "\n", ends_at)
+        for contact in company.inbox_contacts(clock):
+            for number, webhook in enumerate(contact.webhooks):
+                if webhook.delivered_at > clock:
+                    continue
+                day = (webhook.delivered_at - company.start + DAY - 1) // DAY
+                ends_at = company.start + day * DAY
+                if webhook.delivered_at == webhook.at:
+                    jitter = crc32(webhook.event_id.encode()) % OUT_OF_ORDER_SECONDS
+                    days[ends_at].append((webhook.at + jitter, _received(contact, webhook)))
+                    continue
+                path = self.inbox / f"{_stamp(ends_at)}-{webhook.event_id}-{number}.json"
+                if not path.exists():
+                    _write_at(path, _received(contact, webhook) + "\n", ends_at)
         for at, line in malformed.inbox_lines(company.start):
             if at <= clock:
                 days[at].append((at, line))

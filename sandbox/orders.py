@@ -20,6 +20,7 @@ GIFT_CARD = "Gift card"
 # Of every hundred orders these, as `lot` numbers them, so that no die is rolled for them.
 SHIPPING_REFUNDED, LOST, WON = (7, 27, 47, 67, 87), 13, 63
 DISPUTED_DAYS, DECIDED_DAYS = 10, 40  # after the payment
+DISPUTE_FEE = Decimal("15.00")  # in euros; who wins gets it back
 CENT = Decimal("0.01")
 OUTCOMES = (  # cumulative shares
     (0.74, "paid"),

@@ -432,6 +432,20 @@ class Subscription:
         return next((amount for since, amount in reversed(self.rates) if since <= at), Decimal(0))
 
 
+@dataclass(frozen=True, slots=True)
+class OneOffPayment:
+    """What a person paid through the billing system without a subscription.
+
+    `record`: what shows whose it is; None: a guest, who is known only where such payments are orders.
+    """
+
+    id: str
+    record: tuple[str, str, str] | None
+    currency: str
+    amount: Decimal
+    at: int
+
+
 @dataclass(slots=True)
 class Person:
     """One person: who they really are, and everything the systems ever hold of them."""
@@ -463,6 +477,7 @@ class Person:
     monthly_churn_probability: float | None = None  # of leaving a subscription at a renewal
     billing: list[BillingObject] = field(default_factory=list)
     subscriptions: list[Subscription] = field(default_factory=list)
+    one_off_payments: list[OneOffPayment] = field(default_factory=list)
     activities: list[Activity] = field(default_factory=list)
     records: list[OwnedRecord] = field(default_factory=list)
 

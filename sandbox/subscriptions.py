@@ -1,7 +1,8 @@
-"""Who subscribes, to what and for how long, and what the billing system (Stripe) records of it.
+"""Who subscribes, to what and for how long, who pays once, and what the billing system (Stripe) records of it.
 
-Belongs here: plans, trials, renewals, upgrades, failed payments, cancellations, and their objects in Stripe's field
-names. Does not: the rest of a person's life (`life`), the wire format (`servers.stripe`).
+Belongs here: plans, trials, renewals, upgrades, pauses, failed payments, cancellations, payments without a
+subscription, and their objects in Stripe's field names. Does not: the rest of a person's life (`life`), the wire format
+(`servers.stripe`).
 
 Each person's subscriptions come from a random stream of their own, so that nothing else of the simulation depends on
 them. At every renewal a person leaves with their own monthly probability, which is beta distributed over people: the
@@ -24,6 +25,7 @@ from sandbox.records import (
     DECIMALS,
     Activity,
     BillingObject,
+    OneOffPayment,
     OwnedRecord,
     Person,
     Subscription,
@@ -52,6 +54,13 @@ TAKEN_OVER = 60  # of every hundred people: this one's subscription began in an 
 DISCOUNTED, DISPUTED, CREDITED, REFUND_FAILED = 7, 18, 11, 16
 PERCENT_OFF = 20
 DISPUTE_FEE = 1500  # minor units of the charge's currency
+ONE_OFF_AMOUNT = 12_345  # minor units; each person pays some more
+# Of every hundred people these: what they use is priced by tiers, and their payments are no longer collected.
+BY_TIERS = {33: "calls", 35: "mails"}
+PAUSED = 45
+PAUSES = ("void", "keep_as_draft", "mark_uncollectible")  # by turns
+# Of every hundred people these pay once, without a subscription: by an invoice, as a customer, and as a guest.
+PAYS_INVOICE, PAYS_AS_CUSTOMER, PAYS_AS_GUEST = 52, 54, 56
 TAKEN_OVER_MONTHS = (3, 30)  # so long before Stripe knew of it
 STAFF_CUSTOMER_EVERY_DAYS, STAFF_CUSTOMER_SECONDS = 10, 1200  # gone before the next morning's clock
 
@@ -63,12 +72,20 @@ PLANS: dict[str, dict[str, str]] = {
 }
 ADD_ON = {"EUR": "4.00", "USD": "4.50", "GBP": "3.50", "JPY": "640", "KWD": "1.375"}
 LADDER = tuple(PLANS)
+# Tiers of a month's use: up to so many pieces, minor units of each currency a piece and for the tier. What lies in a
+# tier costs as the tier says (graduated), or all of it as the tier in which the last piece lies (volume).
+TIERS: dict[str, tuple[tuple[int | None, int, int], ...]] = {
+    "calls": ((10, 120, 0), (20, 80, 300), (None, 50, 0)),
+    "mails": ((10, 90, 500), (20, 60, 200), (None, 40, 0)),
+}
+TIERS_MODE = {"calls": "graduated", "mails": "volume"}
+FIRST_USE, MORE_USE = 7, 4  # pieces in the first month, and more in each month after
 FEEDBACK = ("too_expensive", "unused", "missing_features", "switched_service")
 
 
 @dataclass(frozen=True)
 class Price:
-    """A recurring price. `amount`: minor units of the currency, an interval and unit, or package of units."""
+    """A recurring price. `amount`: minor units of the currency, an interval and unit, or package; 0 with tiers."""
 
     product: str
     currency: str
@@ -82,7 +99,43 @@ class Price:
 
     def amount_of(self, quantity: int) -> int:
         """What that many pieces cost: a package that is begun costs as a whole."""
+        if self.is_tiered:
+            is_by_volume = TIERS_MODE[self.product] == "volume"
+            return self._by_volume(quantity) if is_by_volume else sum(amount for _, amount in self.parts(quantity))
         return self.amount * (quantity if self.package is None else -(-quantity // self.package))
+
+    @property
+    def is_tiered(self) -> bool:
+        return self.product in TIERS
+
+    def parts(self, quantity: int) -> list[tuple[int, int]]:
+        """The lines of an invoice: how many pieces and what they cost. A fee of a tier is a line of its own."""
+        if TIERS_MODE.get(self.product) != "graduated":
+            return [(quantity, self.amount_of(quantity))]
+        found, above = [], 0
+        for up_to, unit, flat in TIERS[self.product]:
+            inside = min(quantity, up_to or quantity) - above
+            if inside > 0:
+                found += [(inside, inside * unit), *([(1, flat)] if flat else [])]
+            above = up_to or above
+        return found
+
+    def _by_volume(self, quantity: int) -> int:
+        tiers = TIERS[self.product]
+        unit, flat = next((unit, flat) for up_to, unit, flat in tiers if up_to is None or quantity <= up_to)
+        return quantity * unit + flat
+
+    def tiers_wire(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "flat_amount": flat or None,
+                "flat_amount_decimal": str(flat) if flat else None,
+                "unit_amount": unit,
+                "unit_amount_decimal": str(unit),
+                "up_to": up_to,
+            }
+            for up_to, unit, flat in TIERS[self.product]
+        ]
 
     @property
     def id(self) -> str:
@@ -97,16 +150,16 @@ class Price:
             "id": self.id,
             "object": "price",
             "active": True,
-            "billing_scheme": "per_unit",
+            "billing_scheme": "tiered" if self.is_tiered else "per_unit",
             "currency": self.currency.lower(),
             "nickname": None,
             "product": f"prod_{self.product}",
             "recurring": {"interval": self.interval, "interval_count": 1, "meter": None, "usage_type": "licensed"},
-            "tiers_mode": None,
+            "tiers_mode": TIERS_MODE.get(self.product),
             "transform_quantity": self.package and {"divide_by": self.package, "round": "up"},
             "type": "recurring",
-            "unit_amount": self.amount,
-            "unit_amount_decimal": str(self.amount),
+            "unit_amount": None if self.is_tiered else self.amount,
+            "unit_amount_decimal": None if self.is_tiered else str(self.amount),
         }
 
 
@@ -120,7 +173,9 @@ def major(amount: int, currency: str) -> Decimal:
 
 
 def price_of(product: str, currency: str, interval: str = "month") -> Price:
-    """The price of a plan or the add-on; a year costs ten months."""
+    """The price of a plan, the add-on, or what is priced by tiers; a year costs ten months."""
+    if product in TIERS:
+        return Price(product, currency if currency in ADD_ON else "EUR", interval, 0)
     listed = ADD_ON if product == "add_on" else PLANS[product]
     currency = currency if currency in listed else "EUR"
     amount = minor(Decimal(listed[currency]), currency)
@@ -130,18 +185,18 @@ def price_of(product: str, currency: str, interval: str = "month") -> Price:
 def catalogue(at: int) -> list[BillingObject]:
     """Products and prices, created at `at`."""
     found = []
-    for product in (*LADDER, "add_on"):
+    for product in (*LADDER, "add_on", *TIERS):
         record = BillingObject("product", f"prod_{product}", at)
         record.set(at, "product.created", name=product.replace("_", "-").capitalize(), active=True, updated=at)
         found.append(record)
         for currency in ADD_ON:
-            for interval in ("month",) if product == "add_on" else ("month", "year"):
+            for interval in ("month", "year") if product in LADDER else ("month",):
                 price = price_of(product, currency, interval)
-                record = BillingObject("price", price.id, at)
-                options = {
-                    price.currency.lower(): {"unit_amount": price.amount, "unit_amount_decimal": str(price.amount)}
-                }
-                record.set(at, "price.created", **price.wire(), currency_options=options)
+                record, wire = BillingObject("price", price.id, at), price.wire()
+                option = {name: wire[name] for name in ("unit_amount", "unit_amount_decimal")}
+                tiers = {"tiers": price.tiers_wire()} if price.is_tiered else {}
+                options = {price.currency.lower(): {**option, **tiers}}
+                record.set(at, "price.created", **wire, **tiers, currency_options=options)
                 found.append(record)
     return found
 
@@ -235,7 +290,12 @@ class Subscriber:
         person = self.person
         has_many_items = person.index % 100 == MANY_ITEMS
         is_taken_over = person.index % 100 == TAKEN_OVER
-        if not has_many_items and not is_taken_over and not self.chance(SUBSCRIBER_SHARE):
+        product, is_paused = BY_TIERS.get(person.index % 100), person.index % 100 == PAUSED
+        if person.index % 100 in (PAYS_INVOICE, PAYS_AS_CUSTOMER, PAYS_AS_GUEST):
+            self._pay_once(person.arrived_at + DAY + int(self.rng.exponential(20 * DAY)))
+            return
+        is_certain = has_many_items or is_taken_over or product is not None or is_paused
+        if not is_certain and not self.chance(SUBSCRIBER_SHARE):
             return
         months_before = int(self.rng.integers(*TAKEN_OVER_MONTHS)) if is_taken_over else 0
         # Whoever is taken over has made all renewals so far: those who had not are not there to be taken over.
@@ -244,8 +304,10 @@ class Subscriber:
         # Billed on the same day of every month, also of the months before.
         at = self.tick(at + 4 * DAY if is_taken_over and datetime.fromtimestamp(at, UTC).day > 28 else at)
         self._register(at)
-        trial = not has_many_items and not is_taken_over and self.chance(TRIAL_SHARE)
-        left_at = self._subscribe(at + 30, trial=trial, many_items=has_many_items, months_before=months_before)
+        trial = not is_certain and self.chance(TRIAL_SHARE)
+        left_at = self._subscribe(
+            at + 30, trial=trial, product=product, many_items=has_many_items, months_before=months_before
+        )
         first = person.subscriptions[0]
         if first.started_at is not None and self.chance(ADD_ON_SHARE):
             begins = first.started_at + self.between(2 * DAY, 40 * DAY)
@@ -253,6 +315,97 @@ class Subscriber:
                 self._subscribe(begins, trial=False, product="add_on")
         while left_at is not None and self.chance(RETURN_SHARE):
             left_at = self._subscribe(left_at + self.between(20 * DAY, 150 * DAY), trial=False)
+
+    def _pay_once(self, at: int) -> None:
+        """A payment without a subscription: of an invoice, or a charge of a customer or of a guest."""
+        person, place = self.person, self.person.index % 100
+        at = self.tick(at)
+        currency = self._currency if self._currency in ADD_ON else "EUR"
+        amount = ONE_OFF_AMOUNT + person.index
+        charge_id = f"ch_{person.index:06d}x1"
+        payment_id, shown = charge_id, None
+        if place != PAYS_AS_GUEST:
+            self._register(at - 60)
+            shown = ("stripe", "customer", self.customer_id)
+        if place == PAYS_INVOICE:
+            payment_id = f"in_{person.index:06d}x1"
+            self._invoice_once(payment_id, at, amount, currency)
+        self.object("charge", charge_id, at).set(
+            at,
+            "charge.succeeded",
+            customer=None if place == PAYS_AS_GUEST else self.customer_id,
+            payment_intent=f"pi_{person.index:06d}x1",
+            amount=amount,
+            amount_captured=amount,
+            amount_refunded=0,
+            currency=currency.lower(),
+            billing_details={"address": None, "email": person.emails[0], "name": None, "phone": None},
+            status="succeeded",
+            paid=True,
+            captured=True,
+            refunded=False,
+            failure_code=None,
+            failure_message=None,
+        )
+        person.one_off_payments.append(OneOffPayment(payment_id, shown, currency, major(amount, currency), at))
+
+    def _invoice_once(self, invoice_id: str, at: int, amount: int, currency: str) -> None:
+        """An invoice of its own and its payment, by the payment intent of the charge."""
+        transitions = {"finalized_at": at, "marked_uncollectible_at": None, "paid_at": at, "voided_at": None}
+        line = {
+            "id": f"il_{invoice_id[3:]}",
+            "object": "line_item",
+            "amount": amount,
+            "currency": currency.lower(),
+            "description": "Workshop",
+            "period": {"start": at, "end": at},
+            "quantity": 1,
+            "parent": {
+                "type": "invoice_item_details",
+                "invoice_item_details": {
+                    "invoice_item": f"ii_{invoice_id[3:]}",
+                    "proration": False,
+                    "subscription": None,
+                },
+                "subscription_item_details": None,
+            },
+            "pricing": None,
+        }
+        self.object("invoice", invoice_id, at).set(
+            at,
+            "invoice.paid",
+            customer=self.customer_id,
+            currency=currency.lower(),
+            billing_reason="manual",
+            status="paid",
+            number=invoice_id[3:],
+            subtotal=amount,
+            total_discount_amounts=[],
+            total=amount,
+            total_excluding_tax=amount,
+            total_taxes=[],
+            amount_due=amount,
+            amount_paid=amount,
+            amount_remaining=0,
+            attempt_count=1,
+            lines=[line],
+            parent=None,
+            period_start=at,
+            period_end=at,
+            status_transitions=transitions,
+        )
+        self.object("invoice_payment", f"inpay_{invoice_id[3:]}", at).set(
+            at,
+            "invoice_payment.paid",
+            invoice=invoice_id,
+            amount_paid=amount,
+            amount_requested=amount,
+            currency=currency.lower(),
+            is_default=True,
+            payment={"type": "payment_intent", "payment_intent": f"pi_{invoice_id[3:]}"},
+            status="paid",
+            status_transitions={"canceled_at": None, "paid_at": at},
+        )
 
     def _register(self, at: int) -> None:
         person = self.person
@@ -298,6 +451,7 @@ class Subscriber:
             interval = "year" if not months_before and self.chance(YEARLY_SHARE) else "month"
         price = price_of(product, self._currency, interval)
         quantity = 1 + int(self.rng.poisson(0.6)) if product == "team" else price.package or 1
+        quantity = FIRST_USE if price.is_tiered else quantity
         subscription_id = f"sub_{self.person.index:06d}x{number}"
         items = [_Item(f"si_{self.person.index:06d}x{number}", price, quantity, at)]
         if many_items:
@@ -337,6 +491,7 @@ class _Contract:
         self._months = items[0].price.months
         self._period = (told.created_at, told.created_at)
         self._is_discounted = owner.person.index % 20 == DISCOUNTED
+        self._is_paused = owner.person.index % 100 == PAUSED and len(owner.person.subscriptions) == 1
 
     # ---- wire fields
 
@@ -398,9 +553,7 @@ class _Contract:
         owner, told = self._owner, self._told
         told.trial_started_at = at
         owner.note("trial_started", at, told.id)
-        self._invoice(
-            at, "subscription_create", lines=[self._line(item, *self._period, free=True) for item in self._items]
-        )
+        self._invoice(at, "subscription_create", lines=self._lines(free=True))
         end = self._period[1]
         if owner.chance(TRIAL_CONVERTS):
             return None
@@ -411,13 +564,13 @@ class _Contract:
 
     def _pay_first(self, at: int) -> bool:
         """The payment on the first day; without it the subscription never begins."""
-        lines = [self._line(item, *self._period) for item in self._items]
+        lines = self._lines()
         invoice = self._invoice(at, "subscription_create", lines=lines)
         if len(self._items) == 1 and self._owner.chance(FIRST_PAYMENT_FAILS):
             self._fail(invoice, self._owner.tick(at + 3))
             expired_at = at + INCOMPLETE_HOURS * HOUR
             self._update(expired_at, status="incomplete_expired", ended_at=expired_at)
-            self._void(invoice, expired_at)
+            self._give_up(invoice, expired_at, "void")
             self._told.ended_at = expired_at
             return False
         paid_at = self._pay(invoice, at + 3)
@@ -435,6 +588,9 @@ class _Contract:
             begin, end = self._period
             if end > owner.last_day:
                 return None
+            if self._is_paused:
+                self._stop_collecting(begin, end)
+                return None
             self._change_within(begin, end)
             leaves = owner.chance(1 - (1 - owner.theta) ** self._months)
             if leaves and not owner.chance(INVOLUNTARY_SHARE):
@@ -444,6 +600,23 @@ class _Contract:
             ended_at = self._bill(end, fails_for_good=leaves)
             if ended_at is not None:
                 return ended_at
+
+    def _stop_collecting(self, begin: int, end: int) -> None:
+        """Nothing is collected any more: what was paid runs out, and no invoice after it is asked for. It stays so."""
+        owner = self._owner
+        number = owner.person.index // 100 % len(PAUSES)
+        at = owner.tick(owner.between(begin + (end - begin) // 3, end - DAY))
+        self._update(at, pause_collection={"behavior": PAUSES[number], "resumes_at": None})
+        self._told.rates.append((end, Decimal(0)))
+        while end <= owner.last_day:
+            self._roll(end)
+            lines = self._lines()
+            if PAUSES[number] == "keep_as_draft":
+                self._invoice(end, "subscription_cycle", lines=lines, is_draft=True)
+            else:
+                invoice = self._invoice(end, "subscription_cycle", lines=lines, finalized_at=end + HOUR)
+                self._give_up(invoice, end + HOUR, "void" if PAUSES[number] == "void" else "uncollectible")
+            end = self._period[1]
 
     def _roll(self, at: int, *, change: bool = False) -> None:
         """The next period begins; fewer seats or a smaller plan count from here on."""
@@ -459,6 +632,9 @@ class _Contract:
                 item.quantity -= 1
             elif place > 0 and owner.chance(DOWNGRADE):
                 item.price = price_of(LADDER[place - 1], item.price.currency, item.price.interval)
+            self._know_mrr(at)
+        elif change and item.price.is_tiered:
+            item.quantity += MORE_USE
             self._know_mrr(at)
         self._update(at, status="active", items=self._items_wire())
 
@@ -509,7 +685,7 @@ class _Contract:
     def _bill(self, at: int, *, fails_for_good: bool = False) -> int | None:
         """The invoice of a new period, an hour after it began; the instant at which the subscription ends unpaid."""
         owner = self._owner
-        lines = [self._line(item, *self._period) for item in self._items]
+        lines = self._lines()
         invoice = self._invoice(at, "subscription_cycle", lines=lines, finalized_at=at + HOUR)
         attempt = owner.tick(at + HOUR + 5)
         if not fails_for_good and not owner.chance(PAYMENT_FAILS):
@@ -532,8 +708,13 @@ class _Contract:
 
     # ---- money
 
-    def _line(self, item: _Item, begin: int, end: int, *, free: bool = False) -> dict[str, Any]:
-        return self._line_of(item.id, item.price, item.quantity, 0 if free else item.amount, begin, end)
+    def _lines(self, *, free: bool = False) -> list[dict[str, Any]]:
+        """What the period costs, a line an item; what is priced by graduated tiers, a line a tier and fee."""
+        return [
+            self._line_of(item.id, item.price, quantity, 0 if free else amount, *self._period)
+            for item in self._items
+            for quantity, amount in item.price.parts(item.quantity)
+        ]
 
     def _line_of(
         self, item_id: str, price: Price, quantity: int, amount: int, begin: int, end: int, *, proration: bool = False
@@ -559,12 +740,18 @@ class _Contract:
             "pricing": {
                 "type": "price_details",
                 "price_details": {"price": price.id, "product": f"prod_{price.product}"},
-                "unit_amount_decimal": str(price.amount),
+                "unit_amount_decimal": None if price.is_tiered else str(price.amount),
             },
         }
 
     def _invoice(
-        self, at: int, reason: str, *, lines: Sequence[dict[str, Any]], finalized_at: int | None = None
+        self,
+        at: int,
+        reason: str,
+        *,
+        lines: Sequence[dict[str, Any]],
+        finalized_at: int | None = None,
+        is_draft: bool = False,
     ) -> BillingObject:
         """An invoice; one over nothing is paid as soon as it is final. Tax is added at 20 % for half of the people."""
         owner = self._owner
@@ -606,6 +793,8 @@ class _Contract:
             },
         }
         invoice.set(at, "invoice.created", **values)
+        if is_draft:
+            return invoice
         final = finalized_at or at
         transitions = {**values["status_transitions"], "finalized_at": final}
         invoice.set(final, "invoice.finalized", status="open", number=invoice_id[3:], status_transitions=transitions)
@@ -641,9 +830,14 @@ class _Contract:
         self._owner.note("payment_failed", at, self._told.id)
 
     @staticmethod
-    def _void(invoice: BillingObject, at: int) -> None:
-        transitions = {**invoice.state(at)["status_transitions"], "voided_at": at}
-        invoice.set(at, "invoice.voided", status="void", status_transitions=transitions)
+    def _give_up(invoice: BillingObject, at: int, status: str) -> None:
+        """No payment is asked for any more. `status`: void, uncollectible."""
+        name, event = {
+            "void": ("voided_at", "invoice.voided"),
+            "uncollectible": ("marked_uncollectible_at", "invoice.marked_uncollectible"),
+        }[status]
+        transitions = {**invoice.state(at)["status_transitions"], name: at}
+        invoice.set(at, event, status=status, status_transitions=transitions)
 
     def _pay(self, invoice: BillingObject, at: int, *, is_free: bool = False) -> int:
         """Pay an invoice at `at`, or in the next second that holds nothing else of the person. `is_free`: it does."""

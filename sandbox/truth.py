@@ -25,6 +25,7 @@ import pyarrow as pa
 from sandbox import life, malformed, subscriptions
 from sandbox.company import Company
 from sandbox.conversations import BEGUN_BY_CONTACT
+from sandbox.orders import DISPUTE_FEE
 from sandbox.records import Activity, Order, Person, Subscription
 from sandbox.settings import DAY
 
@@ -207,6 +208,7 @@ class Truth:
         self._company = company
         self._clock = clock
         self._people = company.people(clock)
+        self._strangers = company.strangers(clock)
         self._clusters = {person.key: clusters(person, clock) for person in self._people}
 
     def _activities(self, person: Person) -> list[Activity]:
@@ -267,8 +269,9 @@ class Truth:
         return _table(rows, schema)
 
     def records(self) -> pa.Table:
-        """One row a record: source_system, record_type (contact, customer, guest_order), record_id, person_key,
-        cluster_key (null: no key at all), is_linkable, visible_at."""
+        """One row a record: source_system, record_type (contact, customer, guest_order), record_id,
+        person_key (null: a stranger, who sent spam or was blocked), cluster_key (null: no key at all), is_linkable,
+        visible_at."""
         schema = pa.schema(
             [
                 ("source_system", pa.string()),
@@ -293,6 +296,19 @@ class Truth:
             for person in self._people
             for record in person.records
             if record.visible_at <= self._clock
+        ]
+        rows += [
+            {
+                "source_system": record.system,
+                "record_type": record.kind,
+                "record_id": record.id,
+                "person_key": None,
+                "cluster_key": stranger.key,
+                "is_linkable": True,
+                "visible_at": _instant(record.visible_at),
+            }
+            for stranger in self._strangers
+            for record in stranger.records
         ]
         return _table(rows, schema)
 
@@ -369,8 +385,9 @@ class Truth:
         """One row an order: person_key (null: a test order of the staff), cluster_key, order_id, ordered_at, paid_at,
         cancelled_at, currency, total_amount, tax_amount, shipping_amount, gift_card_amount (net), refunded_amount, of
         it itemised_amount, which took itemised_revenue_amount of revenue back, disputed_amount (what the bank has),
-        is_test, is_guest, has_exchange_rate, piece_count, cost_amount_reporting. Amounts in `currency`, but the cost
-        of the goods, which is in euros; null: that of a line is not known. Tax is on top of lines and shipping."""
+        dispute_fee_amount, is_test, is_guest, has_exchange_rate, piece_count, cost_amount_reporting. Amounts in
+        `currency`, but for the fee and the cost of the goods, which are in euros; no cost: that of a line is not known.
+        Tax is on top of lines and shipping."""
         schema = pa.schema(
             [
                 ("person_key", pa.string()),
@@ -388,6 +405,7 @@ class Truth:
                 ("itemised_amount", MONEY),
                 ("itemised_revenue_amount", MONEY),
                 ("disputed_amount", MONEY),
+                ("dispute_fee_amount", MONEY),
                 ("is_test", pa.bool_()),
                 ("is_guest", pa.bool_()),
                 ("has_exchange_rate", pa.bool_()),
@@ -418,6 +436,7 @@ class Truth:
                     "itemised_amount": sum((refund.amount for refund in order.itemised(clock)), Decimal(0)),
                     "itemised_revenue_amount": order.itemised_revenue(clock),
                     "disputed_amount": order.disputed(clock),
+                    "dispute_fee_amount": DISPUTE_FEE * sum(1 for each in order.disputes if each.taken(clock)),
                     "is_test": order.is_test,
                     "is_guest": order.customer_id is None,
                     "has_exchange_rate": order.currency in priced,
@@ -486,6 +505,34 @@ class Truth:
                 "paid_amount": sum((amount for at, amount in each.payments if at <= self._clock), Decimal(0)),
             }
             for person, each in self._known_subscriptions()
+        ]
+        return _table(rows, schema)
+
+    def one_off_payments(self) -> pa.Table:
+        """One row a payment through Stripe that is for no subscription: person_key, cluster_key, payment_id (of the
+        invoice, else of the charge), currency, amount, paid_at."""
+        schema = pa.schema(
+            [
+                ("person_key", pa.string()),
+                ("cluster_key", pa.string()),
+                ("payment_id", pa.string()),
+                ("currency", pa.string()),
+                ("amount", MONEY),
+                ("paid_at", TIMESTAMP),
+            ]
+        )
+        rows = [
+            {
+                "person_key": person.key,
+                "cluster_key": self._clusters[person.key][payment.record] if payment.record else None,
+                "payment_id": payment.id,
+                "currency": payment.currency,
+                "amount": payment.amount,
+                "paid_at": _instant(payment.at),
+            }
+            for person in self._people
+            for payment in person.one_off_payments
+            if payment.at <= self._clock
         ]
         return _table(rows, schema)
 

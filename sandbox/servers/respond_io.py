@@ -88,8 +88,10 @@ class RespondIo(VendorServer):
         if not hasattr(self, "_buckets"):
             scale = PER_SECOND * self.settings.rate_scale
             self._buckets = {method: TokenBucket(scale, scale) for method in ("GET", "POST")}
-        contacts: list[Record] = [contact for person in self.company.people(clock) for contact in person.respond]
-        contacts += malformed.respond_contacts(self.company.start)
+        contacts: list[Record] = [
+            *self.company.inbox_contacts(clock),
+            *malformed.respond_contacts(self.company.start),
+        ]
         known = sorted((c for c in contacts if c.visible(clock)), key=lambda contact: contact.id)
         self._contacts = {contact.id: contact for contact in known}
         self._phones = {contact.state(clock).get("phone"): contact for contact in known}
@@ -158,7 +160,7 @@ class RespondIo(VendorServer):
             "language": state.get("language"),
             "countryCode": state.get("countryCode"),
             "status": state.get("status"),
-            "isBlocked": False,
+            "isBlocked": state.get("isBlocked", False),
             "tags": list(state.get("tags") or ()),
             "assignee": agent.wire() if agent else None,
             "lifecycle": state.get("lifecycle"),

@@ -1,4 +1,4 @@
-"""Shopify Admin GraphQL: customers, orders with lines, payments, refunds and disputes, checkouts, deleted orders.
+"""Shopify Admin GraphQL: customers, orders with payments, refunds and disputes, checkouts, deletions, the balance.
 
 Endpoint: POST /admin/api/{version}/graphql.json. A query is checked against the part of the schema below (names and
 types as in version 2026-07) and answered with the selected fields only. Fields here are a subset: what is missing
@@ -6,7 +6,7 @@ is refused as undefined, never answered with null.
 
 Not confirmed against the real API: the cost of a query (calibrated on one published example: 50 orders with two
 nested lists cost 252), the wording of a refused cursor, warnings about filters the search does not know, that an event
-tells of a deleted order.
+tells of a deleted order, that the fee of a dispute is a movement of its own on the balance.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from graphql import (
 )
 
 from sandbox import malformed
+from sandbox.orders import DISPUTE_FEE
 from sandbox.records import Checkout, Dispute, Line, Order, Record, Refund, iso, quantum
 from sandbox.servers.base import Call, Handler, Refused, Reply, TokenBucket, VendorServer
 
@@ -47,9 +48,12 @@ Wire = dict[str, Any]
 BUCKET, RESTORE_PER_SECOND, QUERY_MOST = 2000, 100, 1000
 FIRST_MOST = 250
 SHOP_CURRENCY = "EUR"
+CARD_FEE_SHARE = Decimal("0.02")
+BALANCE_DELAY = 3600  # seconds from a dispute to what it moves on the balance
 VERSION = re.compile(r"^20\d\d-(01|04|07|10)$")
 
 SCHEMA = """
+scalar BigInt
 scalar DateTime
 scalar Decimal
 scalar UnsignedInt64
@@ -63,6 +67,11 @@ enum EventSortKeys { CREATED_AT ID }
 enum EventSubjectType { CUSTOMER ORDER PRODUCT }
 enum DisputeType { CHARGEBACK INQUIRY }
 enum DisputeStatus { ACCEPTED CHARGE_REFUNDED LOST NEEDS_RESPONSE PREVENTED UNDER_REVIEW WON }
+enum BalanceTransactionSortKeys { ID PROCESSED_AT }
+enum ShopifyPaymentsSourceType { ADJUSTMENT CHARGE DISPUTE }
+enum ShopifyPaymentsTransactionType {
+  CHARGE CHARGEBACK_FEE CHARGEBACK_FEE_REFUND DISPUTE_REVERSAL DISPUTE_WITHDRAWAL
+}
 enum RefundLineItemRestockType { CANCEL NO_RESTOCK RETURN }
 enum OrderAdjustmentDiscrepancyReason { CUSTOMER DAMAGE REFUND_DISCREPANCY RESTOCK }
 enum OrderDisplayFinancialStatus {
@@ -86,6 +95,7 @@ type QueryRoot {
   dispute(id: ID!): ShopifyPaymentsDispute
   events(after: String, first: Int, query: String, reverse: Boolean = false,
          sortKey: EventSortKeys = ID): EventConnection
+  shopifyPaymentsAccount: ShopifyPaymentsAccount
 }
 type PageInfo { hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String endCursor: String }
 type MoneyV2 { amount: Decimal! currencyCode: CurrencyCode! }
@@ -145,6 +155,18 @@ type OrderDisputeSummary { id: ID! initiatedAs: DisputeType! status: DisputeStat
 type ShopifyPaymentsDispute {
   id: ID! status: DisputeStatus! type: DisputeType! initiatedAt: DateTime! finalizedOn: DateTime amount: MoneyV2!
 }
+type ShopifyPaymentsAccount {
+  balanceTransactions(after: String, first: Int, hideTransfers: Boolean = false, query: String,
+                      reverse: Boolean = false, sortKey: BalanceTransactionSortKeys = PROCESSED_AT
+                      ): ShopifyPaymentsBalanceTransactionConnection!
+}
+type ShopifyPaymentsBalanceTransactionConnection { nodes: [ShopifyPaymentsBalanceTransaction!]! pageInfo: PageInfo! }
+type ShopifyPaymentsAssociatedOrder { id: ID! name: String! }
+type ShopifyPaymentsBalanceTransaction {
+  id: ID! type: ShopifyPaymentsTransactionType! sourceType: ShopifyPaymentsSourceType sourceId: BigInt test: Boolean!
+  amount: MoneyV2! fee: MoneyV2! net: MoneyV2! transactionDate: DateTime!
+  associatedOrder: ShopifyPaymentsAssociatedOrder
+}
 interface Event { id: ID! action: String! createdAt: DateTime! }
 type BasicEvent implements Event {
   id: ID! action: String! createdAt: DateTime! subjectId: ID! subjectType: EventSubjectType!
@@ -174,7 +196,8 @@ type AbandonedCheckout {
 schema { query: QueryRoot }
 """
 REFUND_CONNECTIONS = ("refundLineItems", "refundShippingLines", "orderAdjustments")
-CONNECTIONS = ("orders", "customers", "abandonedCheckouts", "events", "lineItems", *REFUND_CONNECTIONS)
+ROOT_LISTS = ("orders", "customers", "abandonedCheckouts", "events", "balanceTransactions")
+CONNECTIONS = (*ROOT_LISTS, "lineItems", *REFUND_CONNECTIONS)
 LISTS = (*CONNECTIONS, "transactions", "refunds")
 SORTS = {"CREATED_AT": "createdAt", "UPDATED_AT": "updatedAt", "PROCESSED_AT": "processedAt"}
 WORDS = {"action": "action", "subject_type": "subjectType"}
@@ -273,6 +296,9 @@ class Shopify(VendorServer):
             "orders": list(self._orders.values()),
             "abandonedCheckouts": found,
             "events": [_deletion(order) for order in mistaken if not order.visible(clock)],
+            "balanceTransactions": [
+                moved for order in orders if order.visible(clock) for moved in self._balance(order)
+            ],
         }
         self._matching = lru_cache(maxsize=64)(self._match)
 
@@ -357,7 +383,6 @@ class Shopify(VendorServer):
         return Reply({"data": answered, "extensions": {"cost": cost}})
 
     def _root(self, selection: Selection, drift: int) -> Any:
-        arguments = selection.arguments
         singles = {
             "order": self._orders,
             "customer": self._customers,
@@ -366,9 +391,15 @@ class Shopify(VendorServer):
         }
         if selection.name in singles:
             known = singles[selection.name]
-            number = str(arguments["id"]).rsplit("/", 1)[-1]
+            number = str(selection.arguments["id"]).rsplit("/", 1)[-1]
             found = known.get(int(number)) if number.isdigit() else None
             return None if found is None else self._project(found, selection.children)
+        if selection.name == "shopifyPaymentsAccount":
+            return {child.key: self._list(child, drift) for child in selection.children}
+        return self._list(selection, drift)
+
+    def _list(self, selection: Selection, drift: int) -> Wire:
+        arguments = selection.arguments
         records = self._matching(selection.name, str(arguments.get("sortKey") or ""), arguments.get("query") or "")
         if arguments.get("reverse"):
             records = [*reversed(records)]
@@ -378,7 +409,7 @@ class Shopify(VendorServer):
         """Records of a list that a search query matches, in order. Kept for the pages that follow."""
         tests = [_term(match) for match in TERM.finditer(query)]
         found = [record for record in self._lists[name] if all(test(record) for test in tests)]
-        default = "PROCESSED_AT" if name == "orders" else "ID"
+        default = "PROCESSED_AT" if name in ("orders", "balanceTransactions") else "ID"
         sort = SORTS.get(sort_key or default)
         return sorted(found, key=lambda record: (record[sort] if sort else "", record["_id"]))
 
@@ -648,6 +679,48 @@ class Shopify(VendorServer):
             },
         }
 
+    def _balance(self, order: Order) -> list[Wire]:
+        """What an order moved on the balance up to the clock: payments by card, and what disputes took and cost."""
+        rate, name = self.company.rates.shop_rate(order.currency, order.processed_at), f"#{order.id % 1_000_000_000}"
+        moved: list[tuple[int, str, str, int, Decimal, Decimal]] = []
+        for payment in order.payments:
+            if payment.gateway == "shopify_payments":
+                amount = payment.amount / rate
+                moved.append((payment.at, "CHARGE", "CHARGE", payment.id, amount, amount * CARD_FEE_SHARE))
+        for dispute in order.disputes:
+            amount, fee = dispute.amount / rate, Decimal(0)
+            taken_at, back_at = dispute.at + BALANCE_DELAY, dispute.decided_at + BALANCE_DELAY
+            moved.append((taken_at, "DISPUTE_WITHDRAWAL", "DISPUTE", dispute.id, -amount, fee))
+            moved.append((dispute.at, "CHARGEBACK_FEE", "ADJUSTMENT", dispute.id * 10, -DISPUTE_FEE, fee))
+            if dispute.is_won:
+                back = (
+                    dispute.decided_at,
+                    "CHARGEBACK_FEE_REFUND",
+                    "ADJUSTMENT",
+                    dispute.id * 10 + 1,
+                    DISPUTE_FEE,
+                    fee,
+                )
+                moved += [(back_at, "DISPUTE_REVERSAL", "DISPUTE", dispute.id, amount, fee), back]
+        return [
+            {
+                "_id": order.id * 100 + number,
+                "id": f"gid://shopify/ShopifyPaymentsBalanceTransaction/{order.id * 100 + number}",
+                "type": kind,
+                "sourceType": source,
+                "sourceId": source_id,
+                "test": order.is_test,
+                "amount": _euros(amount),
+                "fee": _euros(fee),
+                "net": _euros(amount - fee),
+                "processedAt": iso(at),
+                "transactionDate": iso(at),
+                "associatedOrder": {"id": f"gid://shopify/Order/{order.id}", "name": name},
+            }
+            for number, (at, kind, source, source_id, amount, fee) in enumerate(moved)
+            if at <= self.clock
+        ]
+
     def _checkout(self, checkout: Checkout) -> Wire:
         done = checkout.completed_at is not None and checkout.completed_at <= self.clock
         return {
@@ -680,6 +753,10 @@ def _variant(line: Line) -> Wire | None:
     cost = None if line.unit_cost is None else {"amount": str(line.unit_cost), "currencyCode": SHOP_CURRENCY}
     inventory_item = {"id": f"gid://shopify/InventoryItem/{line.sku}", "unitCost": cost}
     return {"id": f"gid://shopify/ProductVariant/{line.sku}", "sku": line.sku, "inventoryItem": inventory_item}
+
+
+def _euros(amount: Decimal) -> Wire:
+    return {"amount": str(amount.quantize(Decimal("0.01"), ROUND_HALF_EVEN)), "currencyCode": SHOP_CURRENCY}
 
 
 def _cursor(record: Wire) -> str:

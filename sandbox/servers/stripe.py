@@ -7,7 +7,8 @@ of their own. What is expanded is shown where `expand[]` asks for it: else disco
 options absent.
 
 Not confirmed against the real API: the order of events within one second (newest first here); `Retry-After` (given
-only by the fault of that name); whether an embedded list stops at ten entries. Fields here are a subset.
+only by the fault of that name); whether an embedded list stops at ten entries; the quantity of
+the line for the fee of a tier. Fields here are a subset.
 """
 
 from __future__ import annotations

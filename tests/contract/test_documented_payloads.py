@@ -125,7 +125,8 @@ def test_shopify_reads_what_it_documents(
             return 200, {}, json.dumps({"data": {"dispute": dispute}})
         name = re.search(r"(\w+)\(first: \$first", query)[1]  # type: ignore[index]
         page = {"nodes": [records[query]], "pageInfo": {"hasNextPage": False, "endCursor": None}}
-        return 200, {}, json.dumps({"data": {name: page}})
+        found = {name: page}
+        return 200, {}, json.dumps({"data": {"shopifyPaymentsAccount": found} if "Account" in query else found})
 
     web.add_callback(responses.POST, re.compile("https://shop.invalid/.*"), answer)
     check_rows(load("shopify", tmp_path, monkeypatch), "shopify", rows_of(told))
@@ -141,8 +142,27 @@ def test_shopify_answers_exactly_what_a_query_asks_for(file: Path) -> None:
     assert told["left_out"] == []
 
 
+def test_no_field_that_shopify_documents_becomes_a_column_of_its_own() -> None:
+    """A field that is asked for is a column, or is read elsewhere: only what nobody knows adds one."""
+    fields = {connection.field: connection for connection, _, _ in shopify.ROWS}
+    rows = []
+    for file in SHOPIFY:
+        record, connection = example(file)["record"], fields.get(file.stem)
+        rows += [(table, row) for of, table, to_rows in shopify.ROWS if of is connection for row in to_rows(record)]
+        if connection is None:
+            (name,) = example(file)["rows"]
+            table = next(table for table in shopify.TABLES if table.name == name)
+            rows.append((table, table.row.from_wire(record)))
+    assert {table.name for table, _ in rows} == {table.name for table in shopify.TABLES}
+    assert [
+        (table.name, row.keys() - table.row.model_fields) for table, row in rows if row.keys() - table.row.model_fields
+    ] == []
+
+
 def _nodes(selection: Any) -> Any:
     (connection,) = selection.selections
+    if connection.name.value == "shopifyPaymentsAccount":
+        return _nodes(connection.selection_set)
     return next(field.selection_set for field in connection.selection_set.selections if field.name.value == "nodes")
 
 

@@ -81,6 +81,17 @@ DIFFERENCES = {
             end
         ) > 0.0001
     """,
+    "orders whose disputes cost another fee": """
+        select orders.order_id, fees.cost_amount_reporting, orders.dispute_fee_amount
+        from truth_orders as orders
+        full join (
+            select order_id, sum(cost_amount_reporting) as cost_amount_reporting
+            from warehouse.core.fct_revenue_entries
+            where entry_type = 'dispute_fee'
+            group by order_id
+        ) as fees on fees.order_id = 'shopify:' || orders.order_id
+        where coalesce(fees.cost_amount_reporting, 0) is distinct from orders.dispute_fee_amount
+    """,
     "people with another campaign of first touch": """
         select people.person_id
         from truth_first_touch as truth
@@ -108,6 +119,16 @@ DIFFERENCES = {
             or subscriptions.cancelled_at is distinct from (truth.cancelled_at at time zone 'UTC')
             or subscriptions.ended_at is distinct from (truth.ended_at at time zone 'UTC')
             or coalesce(entries.amount, 0) <> truth.paid_amount
+    """,
+    "payments of no order or subscription": """
+        select truth.payment_id, payments.payment_id
+        from truth_one_off_payments as truth
+        full join warehouse.ops.unmatched_payments as payments on payments.payment_id = 'stripe:' || truth.payment_id
+        left join people on people.cluster_key = truth.cluster_key
+        where truth.payment_id is null or payments.payment_id is null
+            or payments.currency <> truth.currency or payments.total_amount <> truth.amount
+            or payments.paid_at <> (truth.paid_at at time zone 'UTC')
+            or payments.person_id is distinct from people.person_id
     """,
     "recurring revenue at the first of a month": """
         select truth.at, truth.subscription_id, periods.subscription_id
@@ -148,6 +169,7 @@ def differences(warehouse: Path, truth: Truth) -> dict[str, list[tuple]]:
             "moves_by_cluster": truth.stage_moves("cluster"),
             "orders": truth.orders(),
             "subscriptions": truth.subscriptions(),
+            "one_off_payments": truth.one_off_payments(),
             "recurring_revenue": truth.monthly_recurring_revenue(first_days(connection)),
             "first_touch": truth.first_touch(),
             "malformed": truth.malformed(),

@@ -10,6 +10,7 @@ NESTED_LINES = 50
 NESTED_LIST = 20  # refunds and transactions are lists without a cursor: a full one is read again, longer
 NESTED_REFUND = 10  # entries of one refund: a longer list is read again, page by page
 LONGEST_LIST = 250  # what Shopify gives at most
+BALANCE_PAGE = 100
 
 MONEY = "presentmentMoney { amount currencyCode }"
 # Needs an access of its own: `without_unit_costs` leaves it out.
@@ -111,6 +112,24 @@ query ($id: ID!, $first: Int!, $after: String) {{
 DISPUTE = """
 query ($id: ID!) {
   dispute(id: $id) { id status type initiatedAt finalizedOn amount { amount currencyCode } }
+}
+"""
+
+# Everything that moved the balance: which of it a dispute caused is said by type and source.
+BALANCE_TRANSACTIONS = """
+query ($first: Int!, $after: String, $condition: String) {
+  shopifyPaymentsAccount {
+    balanceTransactions(first: $first, after: $after, query: $condition, sortKey: PROCESSED_AT, hideTransfers: true) {
+      nodes {
+        id type sourceType sourceId test transactionDate
+        associatedOrder { id }
+        amount { amount currencyCode }
+        fee { amount currencyCode }
+        net { amount currencyCode }
+      }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
 }
 """
 

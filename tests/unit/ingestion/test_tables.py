@@ -2,13 +2,15 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import AliasPath, Field, ValidationError
 
 from ingestion import pipelines
 from ingestion.sources import SOURCE_NAMES
 from ingestion.tables import LOAD_AUDIT, REJECTED_RECORDS, RawTable, Row
+from ingestion.wire import ABSENT
 
 
 class Sample(Row):
@@ -105,3 +107,32 @@ def test_a_value_that_no_model_could_carry_is_refused_in_every_row(field: str, v
     else:
         with pytest.raises(ValidationError, match="is expected"):
             Anything.model_validate({field: value})
+
+
+class Parcel(Row):
+    read_elsewhere = ("items",)
+
+    id: str
+    shop: str
+    city: str | None = Field(None, validation_alias=AliasPath("address", "place", "city"))
+    weight: int = Field(validation_alias="grossWeight")
+
+
+def test_a_row_from_wire_follows_the_paths_and_tells_absent_from_null():
+    def row(**fields: Any) -> Any:
+        return Parcel.from_wire({"id": "1", **fields}, shop="s")
+
+    full = row(address={"place": {"city": "Lyon"}}, grossWeight=3, items=[1], color="red")
+    assert full == {"id": "1", "shop": "s", "city": "Lyon", "weight": 3, "color": "red"}
+    assert Parcel.model_validate(full).model_dump() == full
+    assert row(address=None)["city"] is None and row(address={"place": None})["city"] is None
+    assert row(address={"place": {}})["city"] is row()["city"] is row()["weight"] is ABSENT
+    assert Parcel.from_wire("no object", shop="s") == "no object"
+
+
+@pytest.mark.parametrize("fields", [{"grossWeight": "heavy"}, {"grossWeight": None}, {}])
+def test_a_reason_names_the_column_of_the_table(fields):
+    row = Parcel.from_wire({"id": "1", "address": None, **fields}, shop="s")
+    with pytest.raises(ValidationError) as raised:
+        Parcel.model_validate({name: value for name, value in row.items() if value is not ABSENT})
+    assert [problem["loc"] for problem in raised.value.errors()] == [("weight",)]

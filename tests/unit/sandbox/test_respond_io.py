@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -31,7 +32,7 @@ def read_all(api: Any, method: str, path: str, limit: int, body: Any = None) -> 
 
 def contacts(api: Any) -> list[Any]:
     clock = api.sandbox.state.clock
-    return [c for p in api.sandbox.company.people(clock) for c in p.respond if c.visible(clock)]
+    return [c for c in api.sandbox.company.inbox_contacts(clock) if c.visible(clock)]
 
 
 def test_a_wrong_token_is_refused(inbox: Any) -> None:
@@ -120,3 +121,24 @@ def test_a_chat_knows_bots_agents_broadcasts_and_reopenings() -> None:
         assert repeated
         failed = [m for c in found for m in c.messages if m.has_failed]
         assert failed and {m.source for m in failed} == {"user"}
+
+
+def test_strangers_send_spam_or_are_blocked_and_nothing_they_do_is_true(inbox: Any) -> None:
+    clock, truth = inbox.sandbox.state.clock, inbox.sandbox.truth()
+    strangers = {c.id: c for p in inbox.sandbox.company.strangers(clock) for c in p.respond}
+    found = {row["id"]: row for row in read_all(inbox, "POST", "/contact/list", 100, EVERYTHING)}
+    blocked = {contact_id for contact_id, row in found.items() if row["isBlocked"]}
+    spam = {
+        contact_id
+        for contact_id, contact in strangers.items()
+        for webhook in contact.webhooks
+        if webhook.body.get("conversation", {}).get("category") == "Spam"
+    }
+    assert blocked - spam and spam - blocked and spam & blocked
+    assert blocked | spam == strangers.keys() <= found.keys()
+    assert not strangers.keys() & {int(row["record_id"]) for row in truth.activities().to_pylist()
+                                   if row["source_system"] == "respond_io"}  # fmt: skip
+    received = "".join(
+        file.read_text() for file in Path(inbox.sandbox.environment["SOURCES__RESPOND_IO__INBOX_PATH"]).iterdir()
+    )
+    assert all(f"evt-{contact_id}-1" in received for contact_id in strangers)

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from sandbox.company import Company
-from sandbox.records import Subscription
+from sandbox.records import Person, Subscription
 from sandbox.running import running_sandbox
 from sandbox.settings import DAY, CompanySettings
 from sandbox.subscriptions import INVOLUNTARY_SHARE, Subscriber, later, minor, price_of
@@ -134,7 +134,11 @@ def test_what_is_true_fits_what_the_api_says(billing: Any) -> None:
         wire = wires[told.id]
         has_ended = told.ended_at is not None and told.ended_at <= clock
         assert (wire["status"] in ("canceled", "incomplete_expired")) == has_ended
-        if told.started_at is not None and told.started_at <= clock and not has_ended and not wire["items"]["has_more"]:
+        # What is paused or priced by tiers has tests of its own.
+        is_paused, is_tiered = wire["pause_collection"], "'tiered'" in str(wire["items"])
+        if has_ended or is_paused or is_tiered or wire["items"]["has_more"]:
+            continue
+        if told.started_at is not None and told.started_at <= clock:
             decimals = {"jpy": 0, "kwd": 3}.get(wire["currency"], 2)
             monthly = sum(
                 Decimal(item["price"]["unit_amount"] * billed_units(item)).scaleb(-decimals)
@@ -199,6 +203,95 @@ def test_the_truth_of_recurring_revenue_follows_from_its_subscriptions() -> None
         told = truth.monthly_recurring_revenue([clock + 1]).to_pylist()
         assert {row["subscription_id"]: row["mrr_amount"] for row in told} == {k: v for k, v in now.items() if v}
         assert truth.parameters().keys() >= {"churn_a", "churn_b"}
+
+
+def one_of(place: int, people: int = 120, days: int = 400) -> Person:
+    """A person of a company by their place in a hundred, long after they came."""
+    company = Company(CompanySettings(people=people, days=days, seed=3))
+    return company.people(company.start + days * DAY)[place]
+
+
+@pytest.mark.parametrize(
+    ("product", "quantity", "amount"),
+    [
+        ("calls", 10, 10 * 120),
+        ("calls", 11, 10 * 120 + 80 + 300),
+        ("calls", 25, 10 * 120 + 10 * 80 + 300 + 5 * 50),
+        ("mails", 10, 10 * 90 + 500),
+        ("mails", 11, 11 * 60 + 200),
+        ("mails", 25, 25 * 40),
+    ],
+)
+def test_tiers_are_priced_each_for_itself_or_by_volume(product: str, quantity: int, amount: int) -> None:
+    assert price_of(product, "EUR").amount_of(quantity) == amount
+
+
+def test_an_invoice_has_a_line_for_each_tier_and_its_fee() -> None:
+    assert price_of("calls", "EUR").parts(25) == [(10, 1200), (10, 800), (1, 300), (5, 250)]
+    assert price_of("mails", "EUR").parts(25) == [(25, 1000)]
+    person = one_of(33)
+    for invoice in (each for each in person.billing if each.kind == "invoice"):
+        lines = invoice.state(10**11)["lines"]
+        assert sum(line["amount"] for line in lines) == invoice.state(10**11)["subtotal"]
+        assert len({(line["period"]["start"], line["pricing"]["price_details"]["price"]) for line in lines}) == 1
+    assert max(len(each.state(10**11)["lines"]) for each in person.billing if each.kind == "invoice") > 2
+
+
+@pytest.mark.parametrize(("place", "mode"), [(33, "graduated"), (35, "volume")])
+def test_what_is_priced_by_tiers_grows_through_them(place: int, mode: str) -> None:
+    person = one_of(place)
+    told = person.subscriptions[0]
+    record = next(each for each in person.billing if each.id == told.id)
+    items = [change.values["items"][0] for change in record.changes if "items" in change.values]
+    price = items[0]["price"]
+    assert (price["billing_scheme"], price["tiers_mode"], price["unit_amount_decimal"]) == ("tiered", mode, None)
+    quantities = list(dict.fromkeys(item["quantity"] for item in items))
+    assert quantities[:2] == [7, 11] and len(told.rates) == len(quantities)
+    listed = price_of(price["product"].removeprefix("prod_"), told.currency)
+    assert [minor(amount, told.currency) for _, amount in told.rates] == [listed.amount_of(each) for each in quantities]
+
+
+@pytest.mark.parametrize(
+    ("place", "behavior", "status"),
+    [(45, "void", "void"), (145, "keep_as_draft", "draft"), (245, "mark_uncollectible", "uncollectible")],
+)
+def test_a_pause_collects_nothing_once_what_was_paid_has_run_out(place: int, behavior: str, status: str) -> None:
+    person = one_of(place, people=260)
+    told = person.subscriptions[0]
+    record = next(each for each in person.billing if each.id == told.id)
+    paused = next(
+        change for change in record.changes if "pause_collection" in change.values and change.values["pause_collection"]
+    )
+    assert paused.values["pause_collection"]["behavior"] == behavior
+    assert record.state(10**11)["status"] == "active" and told.ended_at is None
+    (_, first), (runs_out_at, after) = told.rates
+    assert first > 0 == after and told.rate_at(runs_out_at - 1) == first
+    invoices = [each for each in person.billing if each.kind == "invoice" and each.created_at > paused.at]
+    assert len(invoices) > 3 and {each.state(10**11)["status"] for each in invoices} == {status}
+    assert invoices[0].created_at == runs_out_at
+    assert not any(
+        change.event == "charge.succeeded" and change.at > paused.at
+        for each in person.billing
+        for change in each.changes
+    )
+
+
+def test_some_pay_once_without_a_subscription(billing: Any) -> None:
+    told = {row["payment_id"]: row for row in billing.sandbox.truth().one_off_payments().to_pylist()}
+    invoices = {each["id"]: each for each in everything(billing, "/invoices")}
+    charges = {each["id"]: each for each in everything(billing, "/charges")}
+    payments = {each["payment"]["payment_intent"]: each["invoice"] for each in everything(billing, "/invoice_payments")}
+    alone = {key for key, each in charges.items() if each["payment_intent"] not in payments and each["paid"]}
+    own = {key for key, each in invoices.items() if each["parent"] is None and each["status"] == "paid"}
+    assert (
+        alone | own == told.keys()
+        and len(own) == 1
+        and {charges[key]["customer"] is None for key in alone} == {True, False}
+    )
+    for key, row in told.items():
+        wire = invoices.get(key) or charges[key]
+        assert minor(row["amount"], row["currency"]) == wire.get("total", wire.get("amount"))
+        assert row["cluster_key"] == (row["person_key"] if wire["customer"] else None)
 
 
 def test_the_same_day_of_the_next_month_or_its_last() -> None:

@@ -2,6 +2,7 @@ with
     orders as (select * from {{ ref("fct_orders") }}),
     payments as (select * from {{ ref("int_order_payments__split") }}),
     refunds as (select * from {{ ref("int_refunds__unioned") }}),
+    dispute_fees as (select * from {{ ref("int_dispute_fees__unioned") }}),
     subscription_revenue as (select * from {{ ref("int_subscription_revenue__unioned") }}),
     person_records as (select * from {{ ref("bridge_person_records") }}),
     exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
@@ -124,6 +125,35 @@ with
         from shares
     ),
 
+    -- What a dispute costs beside what it takes is in the currency of the balance. It is told by an entry of its own,
+    -- as
+    -- it may come on another day, and comes without any revenue.
+    fees as (
+        select
+            dispute_fees.dispute_fee_id || ':fee' as revenue_entry_id,
+            'dispute_fee' as entry_type,
+            'dispute' as payback_reason,
+            dispute_fees.order_id,
+            null as subscription_id,
+            orders.person_id,
+            dispute_fees.currency,
+            {{ money("0") }} as amount_before,
+            {{ money("0") }} as amount_to_date,
+            exchange_rates.rate_to_reporting,
+            {{ money("0") }} as cost_before,
+            dispute_fees.fee_amount as cost_to_date,
+            coalesce(orders.paid_at, dispute_fees.charged_at) as order_view_at,
+            dispute_fees.charged_at as cash_view_at,
+            dispute_fees.loaded_at
+        from dispute_fees
+        left join orders on orders.order_id = dispute_fees.order_id
+        left join
+            exchange_rates
+            on exchange_rates.currency = dispute_fees.currency
+            and exchange_rates.date_day = cast(coalesce(orders.ordered_at, dispute_fees.charged_at) as date)
+        where dispute_fees.charged_at <= {{ as_of() }}
+    ),
+
     -- An invoice is a sale of its own, at the rate of the day it was paid, which its refunds take too. What serving it
     -- costs is a stated share of it; a dispute gives nothing of that back and costs a fee.
     subscription_entries as (
@@ -162,6 +192,9 @@ with
         union all
         select *
         from costed_paybacks
+        union all
+        select *
+        from fees
         union all
         select *
         from subscription_entries

@@ -4,6 +4,7 @@ with
     refunds as (select * from {{ ref("stg_shopify__refunds") }}),
     refund_items as (select * from {{ ref("stg_shopify__refund_items") }}),
     disputes as (select * from {{ ref("stg_shopify__order_disputes") }}),
+    dispute_transactions as (select * from {{ ref("stg_shopify__dispute_transactions") }}),
 
     -- Prices of goods and shipping hold the tax in some shops; an adjustment states it apart.
     net_items as (
@@ -65,8 +66,17 @@ with
         where not refunds.has_failed
     ),
 
-    -- A chargeback is taken when it begins, whoever will win. Where nobody says how much, it is what was left of the
-    -- order.
+    movements as (
+        select
+            dispute_number,
+            min(case when moved_amount < 0 then moved_at end) as taken_at,
+            max(case when moved_amount > 0 then moved_at end) as given_back_at
+        from dispute_transactions
+        group by dispute_number
+    ),
+
+    -- A chargeback is taken when the balance moves or, where that is not told, when it begins, whoever will win. Where
+    -- nobody says how much, it is what was left of the order.
     disputed as (
         select
             disputes.dispute_id,
@@ -76,10 +86,11 @@ with
             coalesce(
                 disputes.dispute_amount, {{ money("greatest(orders.total_amount - orders.refunded_amount, 0)") }}
             ) as disputed_amount,
-            disputes.disputed_at,
-            disputes.decided_at,
+            coalesce(movements.taken_at, disputes.disputed_at) as disputed_at,
+            coalesce(movements.given_back_at, disputes.decided_at) as decided_at,
             disputes.loaded_at
         from disputes
+        left join movements on movements.dispute_number = disputes.dispute_number
         left join orders on orders.order_id = disputes.order_id
         where not disputes.is_inquiry and disputes.dispute_status not in ('CHARGE_REFUNDED', 'PREVENTED')
     ),

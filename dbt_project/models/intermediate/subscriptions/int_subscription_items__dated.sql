@@ -2,6 +2,7 @@ with
     subscriptions as (select * from {{ ref("int_subscriptions__unioned") }}),
     items as (select * from {{ ref("stg_stripe__subscription_items") }}),
     stripe_subscriptions as (select * from {{ ref("stg_stripe__subscriptions") }}),
+    prices as (select * from {{ ref("stg_stripe__prices") }}),
     amounts as (select * from {{ ref("int_price_amounts__computed") }}),
     lines as (select * from {{ ref("stg_stripe__invoice_lines") }}),
     events as (select * from {{ ref("stg_stripe__subscription_events") }}),
@@ -22,10 +23,42 @@ with
             on amounts.price_id = lines.price_id
             and amounts.currency = lines.currency
             and amounts.quantity = coalesce(lines.quantity, 1)
+        left join prices on prices.price_id = lines.price_id
         where
             lines.item_id is not null
             and lines.period_ended_at > lines.period_started_at
             and not (lines.is_proration and lines.line_amount < 0)
+            and not coalesce(prices.is_tiered and not prices.is_metered, false)
+    ),
+
+    -- What is priced by tiers is billed in a line for each tier and for its fee: together they say what it costs.
+    from_lines_of_tiers as (
+        select
+            lines.subscription_id,
+            lines.item_id,
+            lines.period_started_at as changed_at,
+            {{
+                monthly_amount(
+                    "sum(lines.line_amount)", "prices.recurring_interval", "prices.recurring_interval_count"
+                )
+            }} as mrr_amount,
+            2 as precedence,
+            max(lines.invoice_line_id) as source_id
+        from lines
+        inner join prices on prices.price_id = lines.price_id
+        where
+            lines.item_id is not null
+            and lines.period_ended_at > lines.period_started_at
+            and not lines.is_proration
+            and prices.is_tiered
+            and not prices.is_metered
+        group by
+            lines.invoice_id,
+            lines.subscription_id,
+            lines.item_id,
+            lines.period_started_at,
+            prices.recurring_interval,
+            prices.recurring_interval_count
     ),
 
     told_items as (
@@ -106,6 +139,9 @@ with
     told as (
         select *
         from from_invoices
+        union all
+        select *
+        from from_lines_of_tiers
         union all
         select *
         from from_events

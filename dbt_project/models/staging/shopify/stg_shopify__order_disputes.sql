@@ -24,6 +24,7 @@ with
     renamed as (
         select
             {{ own_id("id") }} as dispute_id,
+            {{ own_id(replace_matches("id", "^.*/", "")) }} as dispute_number,
             {{ own_id("order_id") }} as order_id,
             initiated_as = 'INQUIRY' as is_inquiry,
             status as dispute_status,

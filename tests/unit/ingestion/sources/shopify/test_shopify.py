@@ -18,16 +18,12 @@ from ingestion.sources.shopify import (
     CHECKOUT_LIST,
     ORDER_LIST,
     Shop,
-    checkout_row,
-    customer_row,
     judge,
-    line_row,
-    order_row,
     queries,
-    refund_row,
-    transaction_row,
+    refund_rows,
     updated_since,
 )
+from ingestion.sources.shopify.models import AbandonedCheckout, Customer, Order, OrderLine, OrderTransaction
 
 BASE = "https://shop.example"
 PATH = "/admin/api/2026-07/graphql.json"
@@ -76,6 +72,7 @@ class FakeShop:
         self.lists: dict[str, list[dict]] = {"orders": [], "customers": [], "abandonedCheckouts": []}
         self.events: list[dict] | None = []
         self.disputes: dict[str, dict] = {}
+        self.balance: list[dict] | None = []
         self.faults: list[tuple[int, dict]] = []
         self.expire_cursors = 0
         self.asked: list[dict] = []
@@ -91,6 +88,13 @@ class FakeShop:
         if query == queries.DISPUTE:
             return 200, {"data": {"dispute": self.disputes.get(variables["id"])}}
         first = variables.get("first", 0)
+        if query == queries.BALANCE_TRANSACTIONS:
+            if self.balance is None:
+                return 200, {"data": {"shopifyPaymentsAccount": None}}
+            since = re.fullmatch(r"processed_at:>='(.+)'", variables["condition"])[1]
+            moved = [each for each in self.balance if each["transactionDate"] >= since]
+            page = self.cut(moved, first, variables["after"])
+            return 200, {"data": {"shopifyPaymentsAccount": {"balanceTransactions": page}}}
         if query == queries.REFUND_ALONE:
             refunds = [refund for row in self.lists["orders"] for refund in row["refunds"]]
             return 200, {"data": {"refund": next((each for each in refunds if each["id"] == variables["id"]), None)}}
@@ -259,6 +263,97 @@ def test_a_dispute_has_the_amount_that_shopify_payments_says(fake, query):
         (Decimal(30), "USD", "gid://shopify/Order/1"),
         (None, None, "gid://shopify/Order/1"),
     ]
+
+
+def moved(number: int, kind: str, at: str, amount: str, **changes) -> dict:
+    euros = {"amount": amount, "currencyCode": "EUR"}
+    return {
+        "id": f"gid://shopify/ShopifyPaymentsBalanceTransaction/{number}",
+        "type": kind,
+        "sourceType": "CHARGE",
+        "sourceId": number,
+        "test": False,
+        "transactionDate": at,
+        "associatedOrder": {"id": "gid://shopify/Order/1"},
+        "amount": euros,
+        "fee": {**euros, "amount": "0.00"},
+        "net": euros,
+        **changes,
+    }
+
+
+def disputed_order(updated: str) -> dict:
+    summary = {"id": "gid://shopify/OrderDisputeSummary/7", "initiatedAs": "CHARGEBACK", "status": "LOST"}
+    return order(1, updated, disputes=[summary])
+
+
+def test_what_disputes_moved_on_the_balance_is_read_from_the_first_dispute_on(fake, query, monkeypatch):
+    monkeypatch.setattr(queries, "BALANCE_PAGE", 2)
+    fake.lists["orders"] = [disputed_order("2026-10-02T08:00:00Z")]
+    fake.disputes = {"gid://shopify/ShopifyPaymentsDispute/7": {"initiatedAt": "2026-10-01T00:00:00Z"}}
+    fake.balance = [
+        moved(1, "CHARGE", "2026-09-01T00:00:00Z", "30.00"),
+        moved(2, "DISPUTE_WITHDRAWAL", "2026-10-01T09:00:00Z", "-30.00", sourceType="DISPUTE", sourceId=7),
+        moved(3, "CHARGEBACK_FEE", "2026-10-01T09:00:00Z", "-15.00", sourceType="ADJUSTMENT"),
+        moved(4, "CHARGE", "2026-10-09T00:00:00Z", "30.00"),
+        moved(5, "CHARGEBACK_HOLD", "2026-10-02T00:00:00Z", "-1.00", sourceType="DISPUTE", sourceId=7),
+    ]
+    assert not pipelines.run("shopify").warnings
+    rows = "select type, source_id, order_id, net::int, transaction_date::date::text"
+    assert query(f"{rows} from raw_shopify.dispute_transactions order by id") == [
+        ("DISPUTE_WITHDRAWAL", "7", "gid://shopify/Order/1", -30, "2026-10-01"),
+        ("CHARGEBACK_FEE", "3", "gid://shopify/Order/1", -15, "2026-10-01"),
+        ("CHARGEBACK_HOLD", "7", "gid://shopify/Order/1", -1, "2026-10-02"),
+    ]
+    # a charge was seen last: from there on, less the days that a movement may be late
+    fake.balance.append(moved(6, "CHARGEBACK_FEE_REFUND", "2026-10-07T00:00:00Z", "15.00"))
+    pipelines.run("shopify")
+    assert query("select count(*) from raw_shopify.dispute_transactions") == [4]
+    asked = [each["condition"] for each in fake.asked if each["query"] == queries.BALANCE_TRANSACTIONS]
+    assert dict.fromkeys(asked).keys() == {
+        "processed_at:>='2026-09-28T00:00:00Z'",
+        "processed_at:>='2026-10-06T00:00:00Z'",
+    }
+
+
+@pytest.mark.parametrize("handled", [True, False])
+def test_the_balance_is_asked_for_only_where_shopify_payments_handles_a_dispute(fake, query, monkeypatch, handled):
+    fake.lists["orders"] = [disputed_order("2026-10-02T08:00:00Z")]
+    if handled:
+        monkeypatch.setenv("SOURCES__SHOPIFY__DISPUTES", "false")
+        fake.disputes = {"gid://shopify/ShopifyPaymentsDispute/7": {"initiatedAt": "2026-10-01T00:00:00Z"}}
+    fake.balance = None
+    assert not pipelines.run("shopify").warnings
+    assert not [each for each in fake.asked if each["query"] == queries.BALANCE_TRANSACTIONS]
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_token_that_does_not_see_the_balance_loads_all_else_and_is_told(fake, query, refused):
+    fake.lists["orders"] = [disputed_order("2026-10-02T08:00:00Z")]
+    fake.disputes = {"gid://shopify/ShopifyPaymentsDispute/7": {"initiatedAt": "2026-10-01T00:00:00Z"}}
+    fake.balance = None
+    answer = fake.answer
+
+    def refuse(asked: str, variables: dict) -> tuple[int, dict]:
+        if refused and asked == queries.BALANCE_TRANSACTIONS:
+            return 200, error("ACCESS_DENIED", "Access denied for shopifyPaymentsAccount field.")
+        return answer(asked, variables)
+
+    fake.answer = refuse
+    (warning,) = pipelines.run("shopify").warnings
+    assert "read_shopify_payments_payouts" in warning
+    assert query("select count(*) from raw_shopify.order_disputes") == [1]
+    # nothing is passed over: once the token sees the balance, it is read from the same day on
+    refused, fake.balance = False, [moved(3, "CHARGEBACK_FEE", "2026-10-01T09:00:00Z", "-15.00")]
+    fake.lists["orders"] = [order(2, "2026-10-20T08:00:00Z")]
+    assert not pipelines.run("shopify").warnings
+    assert query("select count(*) from raw_shopify.dispute_transactions") == [1]
+
+
+def test_another_error_of_the_balance_fails_the_load(fake):
+    fake.faults = [(200, error("", "boom"))]
+    with pytest.raises(VendorError, match="boom"):
+        shop().dispute_transactions("2026-10-01T00:00:00Z", Intake("shopify"))
 
 
 def test_no_query_asks_for_disputes_where_they_are_left_out(fake, query, monkeypatch):
@@ -500,26 +595,34 @@ def test_the_filter_is_in_utc_and_a_minute_earlier():
     assert updated_since(None) is None
 
 
-@pytest.mark.parametrize("to_row", [customer_row, order_row, checkout_row])
-def test_rows_of_what_is_no_object_are_left_for_the_row_model(to_row):
-    assert to_row("text") == "text"
-    assert to_row({"id": "1", "novelty": {"a": 1}})["novelty"] == {"a": 1}
+@pytest.mark.parametrize("row", [Customer, Order, AbandonedCheckout])
+def test_rows_of_what_is_no_object_are_left_for_the_row_model(row):
+    assert row.from_wire("text") == "text"
+    assert row.from_wire({"id": "1", "novelty": {"a": 1}})["novelty"] == {"a": 1}
 
 
-@pytest.mark.parametrize("to_row", [line_row, transaction_row, refund_row])
-def test_nested_rows_bear_their_order(to_row):
-    assert to_row("order-1", {"id": "1", "novelty": 2}).items() >= {"order_id": "order-1", "novelty": 2}.items()
+@pytest.mark.parametrize("row", [OrderLine, OrderTransaction])
+def test_nested_rows_bear_their_order(row):
+    found = row.from_wire({"id": "1", "novelty": 2}, order_id="order-1")
+    assert found.items() >= {"order_id": "order-1", "novelty": 2}.items()
+
+
+def test_refunds_bear_their_order():
+    (row,) = refund_rows({"id": "order-1", "refunds": [{"id": "1", "novelty": 2, "duties": []}]})
+    assert row.items() >= {"order_id": "order-1", "novelty": 2}.items()
+    assert "duties" not in row
 
 
 def test_amounts_are_those_the_customer_paid():
     both = {"shopMoney": {"amount": "1.00", "currencyCode": "EUR"}, **money("1.30", "USD")}
-    row = order_row({"id": "1", "presentmentCurrencyCode": "USD", "totalPriceSet": both})
+    row = Order.from_wire({"id": "1", "presentmentCurrencyCode": "USD", "totalPriceSet": both})
     assert (row["total_price"], row["currency_code"]) == ("1.30", "USD")
+    assert "totalPriceSet" not in row
 
 
 @pytest.mark.parametrize("bought", [None, variant(None), variant("4.20")])
 def test_a_line_costs_what_its_variant_does(bought):
-    row = line_row("order-1", {**line(1), "variant": bought})
+    row = OrderLine.from_wire({**line(1), "variant": bought}, order_id="order-1")
     expected = ("4.20", "EUR") if bought == variant("4.20") else (None, None)
     assert (row["unit_cost"], row["unit_cost_currency_code"]) == expected
     assert "variant" not in row

@@ -1,0 +1,28 @@
+with
+    source as (select * from {{ source("raw_shopify", "dispute_transactions") }} where not test),
+
+    renamed as (
+        select
+            {{ own_id("id") }} as dispute_transaction_id,
+            -- The number that the dispute ends in; what is not of the dispute itself bears another.
+            case when source_type = 'DISPUTE' then {{ own_id("source_id") }} end as dispute_number,
+            {{ own_id("'gid://shopify/Order/' || " ~ replace_matches("order_id", "^.*/", "")) }} as order_id,
+            upper(currency_code) as currency,
+            case
+                when type in ('CHARGEBACK_FEE', 'CHARGEBACK_FEE_REFUND')
+                then {{ money("0") }}
+                else {{ money("amount") }}
+            end as moved_amount,
+            -- What a movement that is nothing but a fee leaves of the balance, whether it is its amount or its fee.
+            case
+                when type in ('CHARGEBACK_FEE', 'CHARGEBACK_FEE_REFUND')
+                then {{ money("-net") }}
+                else {{ money("fee") }}
+            end as fee_amount,
+            {{ utc_timestamp("transaction_date") }} as moved_at,
+            {{ load_instant("_dlt_load_id") }} as loaded_at
+        from source
+    )
+
+select *
+from renamed
