@@ -5,17 +5,20 @@ Belongs here: starting, stopping, what a reader needs to know. Does not: the com
 
 from __future__ import annotations
 
+import os
 import socket
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 import uvicorn
 
+from ingestion.sources import SOURCE_NAMES
 from sandbox.advertising import ACCOUNT_ID
 from sandbox.company import Company
 from sandbox.faults import Faults
@@ -35,6 +38,19 @@ START_SECONDS = 10.0
 HOST = "127.0.0.1"
 BASE_PATHS = {"respond_io": "/v2", "stripe": "/v1"}
 TOKEN_SETTINGS = {"stripe": "API_KEY"}  # of the others: ACCESS_TOKEN
+
+
+SECOND_SHOP = "shopify.outlet"
+
+
+def second_shop(state: State, settings: ServerSettings, faults: Faults) -> Shopify:
+    """A small shop of the same company. Its customers are the first people of the company, with the same addresses.
+
+    What they do in it has nothing to do with the first one. It numbers its customers and orders as that does: equal ids are
+    two records here, and one person has both.
+    """
+    company = Company(replace(state.company, people=state.company.second_shop_people, second_shop_people=0))
+    return Shopify(company, state.clock, settings, faults, token="sandbox-outlet-token")
 
 
 class ServerError(RuntimeError):
@@ -83,7 +99,7 @@ class Sandbox:
     Attributes:
         state: clock and company settings; changes by `advance`.
         faults: the switch for scripted faults of all servers.
-        servers: the vendors' servers by source name.
+        servers: the vendors' servers by source, or account of one (`shopify.outlet`).
     """
 
     def __init__(
@@ -98,33 +114,37 @@ class Sandbox:
             kind.vendor: kind(self.company, state.clock, settings or ServerSettings(), self.faults)
             for kind in (MetaAds, HubSpot, Shopify, RespondIo, Stripe)
         }
-        self._threads: list[ServerThread] = []
+        if state.company.second_shop_people:
+            self.servers[SECOND_SHOP] = second_shop(state, settings or ServerSettings(), self.faults)
+        self._threads: dict[str, ServerThread] = {}
 
     def __enter__(self) -> Sandbox:
-        self._threads = [ServerThread(server) for server in self.servers.values()]
-        for thread in self._threads:
+        self._threads = {name: ServerThread(server) for name, server in self.servers.items()}
+        for thread in self._threads.values():
             thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for thread in self._threads:
+        for thread in self._threads.values():
             thread.ask_to_stop()
-        for thread in self._threads:
+        for thread in self._threads.values():
             thread.stop()
-        self._threads = []
+        self._threads = {}
 
     @property
     def environment(self) -> dict[str, str]:
         """Environment variables that make the pipeline read this sandbox, at its clock."""
-        urls = {thread.server.vendor: thread.url for thread in self._threads}
-        if not urls:
+        if not self._threads:
             raise ServerError("the servers are not running: enter the sandbox first")
         found = {"LIFECYCLE_PROFILE": "sandbox", "LIFECYCLE_AS_OF": iso(self.state.clock)}
-        for vendor, server in self.servers.items():
-            found[f"SOURCES__{vendor.upper()}__BASE_URL"] = urls[vendor] + BASE_PATHS.get(vendor, "")
-            found[f"SOURCES__{vendor.upper()}__{TOKEN_SETTINGS.get(vendor, 'ACCESS_TOKEN')}"] = server.token
+        for name, thread in self._threads.items():
+            vendor, prefix = thread.server.vendor, f"SOURCES__{name.replace('.', '__').upper()}__"
+            found[f"{prefix}BASE_URL"] = thread.url + BASE_PATHS.get(vendor, "")
+            found[f"{prefix}{TOKEN_SETTINGS.get(vendor, 'ACCESS_TOKEN')}"] = thread.server.token
+        if SECOND_SHOP in self._threads and not os.environ.get("LIFECYCLE_SOURCES"):
+            found["LIFECYCLE_SOURCES"] = ",".join([*SOURCE_NAMES, SECOND_SHOP])
         found["SOURCES__META_ADS__ACCOUNT_IDS"] = ACCOUNT_ID
         found["SOURCES__META_ADS__INITIAL_DATE"] = iso(self.company.start - FIRST_SPEND_DAYS * DAY)[:10]
         found["SOURCES__RESPOND_IO__INBOX_PATH"] = str(self._files.inbox)

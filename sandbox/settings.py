@@ -35,14 +35,16 @@ class CompanySettings:
         people: people who arrive before the clock of a new sandbox; more arrive at the same pace afterwards.
         days: length of the history at the clock of a new sandbox.
         seed: seed of every random stream.
+        second_shop_people: how many of the first people have a life of their own in a second shop; 0: there is none.
     """
 
     people: int = 2000
     days: int = 548
     seed: int = 20261031
+    second_shop_people: int = 0
 
     def __post_init__(self) -> None:
-        if self.people < 1 or self.days < 1 or self.seed < 0:
+        if self.people < 1 or self.days < 1 or self.seed < 0 or self.second_shop_people < 0:
             raise SandboxSettingsError(f"{self}: people and days must be at least 1, the seed at least 0.")
 
     @property
@@ -81,6 +83,7 @@ class SandboxSettings(Settings):
     people: Count = CompanySettings.people
     days: Count = CompanySettings.days
     seed: Annotated[int, of_text(int), Field(ge=0), Write("write a whole number, 0 or more")] = CompanySettings.seed
+    second_shop_people: Annotated[int, of_text(int), Field(ge=0), Write("write a whole number, 0 or more")] = 0
     rate_scale: Annotated[float, Field(gt=0), Write("write a number greater than 0")] = ServerSettings.rate_scale
     meta_max_days: Count = ServerSettings.meta_max_days
     hubspot_search_limit: Count = ServerSettings.hubspot_search_limit
@@ -90,7 +93,9 @@ class SandboxSettings(Settings):
 def company_settings() -> CompanySettings:
     """Company settings from the environment."""
     found = SandboxSettings.read()
-    return CompanySettings(people=found.people, days=found.days, seed=found.seed)
+    return CompanySettings(
+        people=found.people, days=found.days, seed=found.seed, second_shop_people=found.second_shop_people
+    )
 
 
 def server_settings() -> ServerSettings:

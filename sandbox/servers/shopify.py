@@ -268,7 +268,10 @@ def failure(message: str, code: str, status: int = 200, **extensions: Any) -> Re
 
 class Shopify(VendorServer):
     vendor = "shopify"
-    token = "sandbox-shopify-token"
+
+    def __init__(self, *what: Any, token: str = "sandbox-shopify-token") -> None:
+        self.token = token
+        super().__init__(*what)
 
     def tell(self, clock: int) -> None:
         if not hasattr(self, "_bucket"):

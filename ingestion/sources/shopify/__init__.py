@@ -445,7 +445,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         state["updated_until"] = orders.updated_until
         # Before the first dispute that Shopify Payments handles, the balance has nothing to tell.
         since = state.get("processed_until") or min(_begun(orders.records), default=None)
-        if since is None or not config.flag_setting(SOURCE, "disputes"):
+        if since is None or not Settings.of(intake.account).disputes:
             return
         found = shop().dispute_transactions(since, intake)
         for batch in batches(map(DISPUTE_TRANSACTIONS.row.from_wire, found.records)):
