@@ -46,8 +46,8 @@ SECOND_SHOP = "shopify.outlet"
 def second_shop(state: State, settings: ServerSettings, faults: Faults) -> Shopify:
     """A small shop of the same company. Its customers are the first people of the company, with the same addresses.
 
-    What they do in it has nothing to do with the first one. It numbers its customers and orders as that does: equal ids are
-    two records here, and one person has both.
+    What they do in it has nothing to do with the first one, but its customers and orders are numbered as those of the
+    first: equal ids are two records here, and one person has both.
     """
     company = Company(replace(state.company, people=state.company.second_shop_people, second_shop_people=0))
     return Shopify(company, state.clock, settings, faults, token="sandbox-outlet-token")
