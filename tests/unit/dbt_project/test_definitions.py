@@ -1,11 +1,13 @@
 """One word, one meaning: marts that speak of customers, revenue and spend mean the same, whatever a company sells by.
 
-Companies are drawn: people who order, subscribe, sign deals, are paid back or do nothing, and campaigns with costs.
-What they are worth and who of them is a customer is worked out in Python, and asked of every mart.
+Companies are drawn: people who order, subscribe, sign deals, are paid back or do nothing, accounts that they belong to
+and that sign deals themselves, and campaigns with costs. What they are worth and who is a customer is worked out in
+Python, and asked of every mart.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -42,7 +44,12 @@ INPUTS = """
     );
     create table core.fct_orders (order_id text, person_id text, paid_at timestamp, rate_to_reporting double);
     create table core.fct_subscriptions (subscription_id text, person_id text, started_at timestamp);
-    create table core.fct_deals (deal_id text, person_id text, is_won boolean, closed_at timestamp);
+    create table core.dim_accounts (account_id text, first_person_id text, created_at timestamp);
+    create table core.bridge_account_persons (account_id text, person_id text, is_main_account boolean);
+    create table core.fct_deals (
+        deal_id text, person_id text, account_id text, is_won boolean, closed_at timestamp,
+        deal_amount_reporting decimal(18, 4)
+    );
     create table core.fct_revenue_entries (
         person_id text, order_id text, entry_type text, amount_reporting decimal(18, 4),
         gross_margin_amount_reporting decimal(18, 4), order_view_at timestamp, cash_view_at timestamp
@@ -58,6 +65,14 @@ INPUTS = """
 """
 
 
+@dataclass(frozen=True)
+class Deal:
+    person: int | None
+    account: int | None
+    is_won: bool | None
+    closed_on: int
+
+
 @dataclass
 class Company:
     """People by number, what each did, and what was spent. Amounts are in cents."""
@@ -65,7 +80,8 @@ class Company:
     touches: list[tuple[str | None, int]]  # campaign and day of the first touch, a person each
     orders: list[tuple[int, int | None, int]] = field(default_factory=list)  # person, day of payment, amount
     subscriptions: list[tuple[int, int | None, int]] = field(default_factory=list)  # person, first paid day, payments
-    deals: list[tuple[int, bool | None, int]] = field(default_factory=list)  # person, won, day of closing
+    deals: list[Deal] = field(default_factory=list)
+    members: list[tuple[int, int]] = field(default_factory=list)  # account and person, the main account first
     refunds: list[tuple[int, int, int]] = field(default_factory=list)  # person, day, amount; of no known order
     spend: list[tuple[str, int, int]] = field(default_factory=list)  # campaign, day, amount
 
@@ -75,17 +91,21 @@ def day(number: int) -> datetime:
 
 
 def companies(*kinds: str) -> st.SearchStrategy[Company]:
-    days, person = st.integers(0, 430), st.integers(0, 7)
+    days, person, account = st.integers(0, 430), st.integers(0, 7), st.integers(0, 2)
+    decided = st.none() | st.booleans()
     cents = st.integers(1, 100_000)
     kept = {
         "orders": st.lists(st.tuples(person, st.none() | days, cents), max_size=12),
         "subscriptions": st.lists(st.tuples(person, st.none() | days, st.integers(1, 4)), max_size=6),
-        "deals": st.lists(st.tuples(person, st.none() | st.booleans(), days), max_size=6),
+        "deals": st.lists(st.builds(Deal, st.none() | person, st.none() | account, decided, days), max_size=8),
+        "deals of accounts": st.lists(st.builds(Deal, st.none(), st.none() | account, decided, days), max_size=8),
         "refunds": st.lists(st.tuples(person, days, cents), max_size=4),
     }
     touches = st.lists(st.tuples(st.sampled_from(["c1", "c2", None]), days), min_size=8, max_size=8)
     spend = st.lists(st.tuples(st.sampled_from(["c1", "c2"]), days, cents), max_size=8, unique_by=lambda row: row[:2])
-    return st.builds(Company, touches=touches, spend=spend, **{kind: kept[kind] for kind in kinds})
+    members = st.lists(st.tuples(account, person), max_size=6, unique=True)
+    sold = {kind.split()[0]: kept[kind] for kind in kinds}
+    return st.builds(Company, touches=touches, spend=spend, members=members, **sold)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +178,22 @@ def build(database: duckdb.DuckDBPyConnection, queries: dict[str, str], company:
     fill(
         database,
         "core.fct_deals",
-        [(f"d{n}", f"p{person}", won, day(at)) for n, (person, won, at) in enumerate(company.deals)],
+        [
+            (f"d{n}", named("p", deal.person), named("a", deal.account), deal.is_won, day(deal.closed_on), 100)
+            for n, deal in enumerate(company.deals)
+        ],
+    )
+    first_persons = {account: first_person(company, account) for account in range(3)}
+    fill(
+        database,
+        "core.dim_accounts",
+        [(f"a{account}", named("p", first), day(-account)) for account, first in first_persons.items()],
+    )
+    main_accounts = {person: account for account, person in reversed(company.members)}
+    fill(
+        database,
+        "core.bridge_account_persons",
+        [(f"a{account}", f"p{person}", main_accounts[person] == account) for account, person in company.members],
     )
     fill(database, "core.fct_revenue_entries", entries(company))
     fill(
@@ -171,12 +206,41 @@ def build(database: duckdb.DuckDBPyConnection, queries: dict[str, str], company:
         database.execute(f"create or replace table {schema}.{name} as {queries[name]}")
 
 
+def named(letter: str, number: int | None) -> str | None:
+    return None if number is None else f"{letter}{number}"
+
+
+def first_person(company: Company, account: int) -> int | None:
+    """Who was touched first of those who count at an account: everyone counts at the first one of theirs."""
+    main_accounts = {person: one for one, person in reversed(company.members)}
+    people = [person for person, one in main_accounts.items() if one == account]
+    return min(people, key=lambda person: (company.touches[person][1], f"p{person}"), default=None)
+
+
 def first_purchases(company: Company) -> dict[str, datetime]:
-    """Each customer's first purchase: an order paid, a subscription begun, a deal won."""
-    purchases = [(person, at) for person, at, _ in company.orders if at is not None]
-    purchases += [(person, at) for person, at, _ in company.subscriptions if at is not None]
-    purchases += [(person, at) for person, won, at in company.deals if won]
-    return {f"p{person}": day(min(at for one, at in purchases if one == person)) for person, _ in purchases}
+    """Each customer's first purchase: an order paid, a subscription begun, a deal won.
+
+    A deal that names no person makes its account a customer, unless somebody of the account is one.
+    """
+    purchases = [(f"p{person}", at) for person, at, _ in company.orders if at is not None]
+    purchases += [(f"p{person}", at) for person, at, _ in company.subscriptions if at is not None]
+    won = [deal for deal in company.deals if deal.is_won]
+    purchases += [(f"p{deal.person}", deal.closed_on) for deal in won if deal.person is not None]
+    people = {customer for customer, _ in purchases}
+    counted = {account for account, person in company.members if f"p{person}" in people}
+    purchases += [
+        (f"a{deal.account}", deal.closed_on)
+        for deal in won
+        if deal.person is None and deal.account is not None and deal.account not in counted
+    ]
+    return {customer: day(min(at for one, at in purchases if one == customer)) for customer, _ in purchases}
+
+
+def campaign_of(company: Company, customer: str) -> str:
+    """The campaign that acquired a customer: of the person's first touch, or of the account's first person."""
+    number = int(customer[1:])
+    person = number if customer.startswith("p") else first_person(company, number)
+    return "none" if person is None else company.touches[person][0] or "none"
 
 
 def judge(database: duckdb.DuckDBPyConnection, queries: dict[str, str], company: Company) -> None:
@@ -192,9 +256,28 @@ def judge(database: duckdb.DuckDBPyConnection, queries: dict[str, str], company:
     revenue = sum((entry[3] for entry in entries(company)), Decimal(0))
     spent = sum((Decimal(cents) / 100 for *_, cents in company.spend), Decimal(0))
 
-    assert dict(database.execute("select person_id, first_purchased_at from core.dim_customers").fetchall()) == expected
-    stated = "select person_id, first_purchased_at from marts.customer_value where is_customer"
-    assert dict(database.execute(stated).fetchall()) == expected
+    def pairs(query: str) -> dict[Any, Any]:
+        return dict(database.execute(query).fetchall())
+
+    assert pairs("select customer_id, first_purchased_at from core.dim_customers") == expected
+    assert pairs("select customer_id, first_purchased_at from marts.customer_value where is_customer") == expected
+    kinds = pairs("select customer_id, coalesce(person_id, account_id) from marts.customer_value where is_customer")
+    assert kinds == {customer: customer for customer in expected}
+    accounts = "select count(*) from marts.customer_value where customer_type = 'account' and person_id is null"
+    assert ask(accounts) == sum(customer.startswith("a") for customer in expected)
+    people = "select coalesce(sum(customer_count - account_customer_count), 0) from marts.campaign_performance"
+    assert ask(people) == sum(customer.startswith("p") for customer in expected)
+    won = sum(
+        deal.is_won is True and (named("p", deal.person) or named("a", deal.account)) in expected
+        for deal in company.deals
+    )
+    assert ask("select coalesce(sum(won_deal_count), 0) from marts.customer_value") == won
+    assert ask("select coalesce(sum(won_deal_amount_reporting), 0) from marts.customer_value") == 100 * won
+    assert ask("select coalesce(sum(won_deal_count), 0) from marts.campaign_performance") == won
+    acquired = Counter(campaign_of(company, customer) for customer in expected)
+    for mart in ("campaign_performance", "acquisition_payback where breakdown = 'campaign'"):
+        by_campaign = pairs(f"select campaign_id, sum(customer_count) from marts.{mart} group by campaign_id")
+        assert {campaign: count for campaign, count in by_campaign.items() if count} == acquired
 
     assert ask("select coalesce(sum(customer_count), 0) from marts.campaign_performance") == customers
     everyone = "select coalesce(max(customer_count), 0) from marts.revenue_concentration where period = 'all'"
@@ -224,7 +307,7 @@ def test_marts_agree_on_a_company_that_sells_in_every_way(database, queries, com
     judge(database, queries, company)
 
 
-@pytest.mark.parametrize("kind", ["orders", "subscriptions", "deals"])
+@pytest.mark.parametrize("kind", ["orders", "subscriptions", "deals", "deals of accounts"])
 def test_marts_agree_on_a_company_that_sells_in_one_way(database, queries, kind: str) -> None:
     @settings(DRAWN, max_examples=15)
     @given(company=companies(kind))
@@ -237,12 +320,43 @@ def test_marts_agree_on_a_company_that_sells_in_one_way(database, queries, kind:
 def test_a_company_that_only_signs_deals_has_customers_and_what_they_cost(database, queries) -> None:
     company = Company(
         touches=[("c1", 3), ("c1", 4), (None, 5)],
-        deals=[(0, True, 20), (1, True, 25), (2, False, 30), (0, True, 40)],
+        deals=[Deal(0, None, True, 20), Deal(1, None, True, 25), Deal(2, None, False, 30), Deal(0, None, True, 40)],
         spend=[("c1", 3, 10_000)],
     )
     judge(database, queries, company)
+    assert costs(database) == [(2, Decimal(100), 50.0)]
+
+
+def test_a_company_whose_deals_name_only_accounts_has_customers_and_what_they_cost(database, queries) -> None:
+    company = Company(
+        touches=[("c1", 3), (None, 2), ("c2", 5)],
+        members=[(0, 0), (1, 2)],
+        deals=[Deal(None, 0, True, 20), Deal(None, 0, True, 21), Deal(None, 2, True, 25), Deal(None, 1, False, 30)],
+        spend=[("c1", 3, 10_000)],
+    )
+    judge(database, queries, company)
+    assert costs(database) == [(2, Decimal(100), 50.0)]
     rows = database.execute(
-        "select customer_count, spend_amount_reporting, customer_acquisition_cost_reporting "
-        "from marts.acquisition_payback where breakdown = 'all'"
+        "select campaign_id, person_count, customer_count, account_customer_count, won_deal_count "
+        "from marts.campaign_performance order by all"
     ).fetchall()
-    assert rows == [(2, Decimal(100), 50.0)]
+    assert rows == [("c1", 1, 1, 1, 2), ("c2", 1, 0, 0, 0), ("none", 0, 1, 1, 1), ("none", 1, 0, 0, 0)]
+
+
+def test_a_company_whose_people_are_customers_is_none_besides_them(database, queries) -> None:
+    company = Company(
+        touches=[("c1", 3), (None, 2)],
+        members=[(0, 0), (1, 1)],
+        orders=[(0, 40, 500)],
+        deals=[Deal(None, 0, True, 20), Deal(1, 1, True, 21), Deal(None, 1, True, 22)],
+        spend=[("c1", 3, 10_000)],
+    )
+    judge(database, queries, company)
+    assert costs(database) == [(1, Decimal(100), 100.0), (1, Decimal(0), None)]
+
+
+def costs(database: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    return database.execute(
+        "select customer_count, spend_amount_reporting, customer_acquisition_cost_reporting "
+        "from marts.acquisition_payback where breakdown = 'all' order by cohort_month"
+    ).fetchall()
