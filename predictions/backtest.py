@@ -453,7 +453,7 @@ def backtest_subscriptions(
     at: list[pd.Timestamp],
     horizon_days: int,
     observed_until: pd.Timestamp,
-    minimums: Minimums | None = None,
+    minimums: Minimums,
 ) -> Backtest:
     """Forecast which subscribers end, and what they renew, at each cut-off, from their renewals before it.
 

@@ -26,12 +26,12 @@ class Minimums:
         losses: renewals that they did not make.
     """
 
-    buyers: int = 500
-    history_days: int = 180
-    recent_days: int = 30
-    frequent_buyers: int = 1
-    subscribers: int = 200
-    losses: int = 30
+    buyers: int
+    history_days: int
+    recent_days: int
+    frequent_buyers: int
+    subscribers: int
+    losses: int
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Decision:
         return Decision(self.reasons + other.reasons)
 
 
-def enough_data(purchases: pd.DataFrame, observed_until: pd.Timestamp, minimums: Minimums | None = None) -> Decision:
+def enough_data(purchases: pd.DataFrame, observed_until: pd.Timestamp, minimums: Minimums) -> Decision:
     """Whether the purchases allow a prediction at all.
 
     Args:
@@ -66,7 +66,6 @@ def enough_data(purchases: pd.DataFrame, observed_until: pd.Timestamp, minimums:
         observed_until: the first day that is not in the data.
         minimums: what to ask for.
     """
-    asked = minimums or Minimums()
     seen = purchases.loc[purchases["purchased_on"] < observed_until, ["customer_id", "purchased_on"]].drop_duplicates()
     if seen.empty:
         return Decision(("no purchases",))
@@ -75,14 +74,14 @@ def enough_data(purchases: pd.DataFrame, observed_until: pd.Timestamp, minimums:
     silence = (observed_until - seen["purchased_on"].max()).days
     frequent = int((counts >= 3).sum())
     reasons = []
-    if len(counts) < asked.buyers:
-        reasons.append(f"{len(counts)} buyers, at least {asked.buyers} are needed")
-    if history < asked.history_days:
-        reasons.append(f"{history} days of history, at least {asked.history_days} are needed")
-    if silence > asked.recent_days:
-        reasons.append(f"no purchase in the last {asked.recent_days} days")
-    if frequent < asked.frequent_buyers:
-        reasons.append(f"{frequent} customers with three or more purchases, at least {asked.frequent_buyers} needed")
+    if len(counts) < minimums.buyers:
+        reasons.append(f"{len(counts)} buyers, at least {minimums.buyers} are needed")
+    if history < minimums.history_days:
+        reasons.append(f"{history} days of history, at least {minimums.history_days} are needed")
+    if silence > minimums.recent_days:
+        reasons.append(f"no purchase in the last {minimums.recent_days} days")
+    if frequent < minimums.frequent_buyers:
+        reasons.append(f"{frequent} customers with three or more purchases, at least {minimums.frequent_buyers} needed")
     return Decision(tuple(reasons))
 
 
@@ -91,22 +90,21 @@ def has_subscribers(spells: pd.DataFrame) -> Decision:
     return Decision() if len(spells) else Decision(("nobody ever paid for a subscription",))
 
 
-def enough_subscribers(renewals: pd.DataFrame, minimums: Minimums | None = None) -> Decision:
+def enough_subscribers(renewals: pd.DataFrame, minimums: Minimums) -> Decision:
     """Whether subscribers with one billing period allow a prediction of who ends.
 
     Args:
         renewals: as from `renewals.summarize_renewals`.
         minimums: what to ask for.
     """
-    asked = minimums or Minimums()
     periods = sorted(renewals["billing_months"].unique())
     billed = " or ".join("billed monthly" if months == 1 else f"billed every {months} months" for months in periods)
     losses = int(renewals["losses"].sum())
     reasons = []
-    if len(renewals) < asked.subscribers:
-        reasons.append(f"{len(renewals)} subscribers {billed}, at least {asked.subscribers} are needed")
-    if losses < asked.losses:
-        reasons.append(f"{losses} ended subscriptions {billed}, at least {asked.losses} are needed")
+    if len(renewals) < minimums.subscribers:
+        reasons.append(f"{len(renewals)} subscribers {billed}, at least {minimums.subscribers} are needed")
+    if losses < minimums.losses:
+        reasons.append(f"{losses} ended subscriptions {billed}, at least {minimums.losses} are needed")
     return Decision(tuple(reasons))
 
 

@@ -1,16 +1,37 @@
--- Nothing is lost between the ledger of revenue and the people: what is not a customer's is nobody's.
+-- Nothing is lost between the ledger of revenue and the people: what is not a customer's is nobody's. The same holds of
+-- what was paid back by itself.
 with
     revenue_entries as (select * from {{ ref("fct_revenue_entries") }}),
     customer_values as (select * from {{ ref("customer_value") }}),
 
-    ledger as (select coalesce(sum(amount_reporting), 0) as amount from revenue_entries),
+    ledger as (
+        select
+            coalesce(sum(amount_reporting), 0) as amount,
+            coalesce(sum(case when person_id is null then amount_reporting end), 0) as outside_amount,
+            coalesce(
+                sum(case when entry_type in ('refund', 'subscription_refund') then - amount_reporting end), 0
+            ) as refunded_amount,
+            coalesce(
+                sum(
+                    case
+                        when person_id is null and entry_type in ('refund', 'subscription_refund')
+                        then - amount_reporting
+                    end
+                ),
+                0
+            ) as outside_refunded_amount
+        from revenue_entries
+    ),
 
-    outside as (select coalesce(sum(amount_reporting), 0) as amount from revenue_entries where person_id is null),
+    customers as (
+        select
+            coalesce(sum(historic_value_amount_reporting), 0) as customer_amount,
+            coalesce(sum(refunded_amount_reporting), 0) as customer_refunded_amount
+        from customer_values
+    )
 
-    customers as (select coalesce(sum(historic_value_amount_reporting), 0) as amount from customer_values)
-
-select ledger.amount as ledger_amount, customers.amount as customer_amount, outside.amount as outside_amount
+select *
 from ledger
 cross join customers
-cross join outside
-where ledger.amount <> customers.amount + outside.amount
+where
+    amount <> customer_amount + outside_amount or refunded_amount <> customer_refunded_amount + outside_refunded_amount

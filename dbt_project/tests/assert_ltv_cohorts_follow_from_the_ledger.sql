@@ -29,6 +29,7 @@ with
 
     members as (
         select
+            customers.customer_id,
             customers.person_id,
             customers.cohort_month,
             customers.acquisition_channel,
@@ -74,7 +75,7 @@ with
             count(*) as customer_count,
             sum(customer_values.historic_value_amount_reporting) as amount
         from members
-        inner join customer_values on customer_values.person_id = members.person_id
+        inner join customer_values on customer_values.customer_id = members.customer_id
         group by members.cohort_month, members.acquisition_channel
     )
 

@@ -18,7 +18,9 @@ def expectations(batch: Batch) -> list[Expectation]:
         no_rows(
             "every prediction is shown of which there is anybody to predict for, once its windows have closed",
             "select target, horizon_days, reason from {batch} as decided where is_latest and not is_shown "
-            "and (target not in ('subscription_end', 'renewals') or exists (select 1 from core.fct_subscriber_spells)) "
+            "and case when target in ('subscription_end', 'renewals') "
+            "then exists (select 1 from core.fct_subscriber_spells) "
+            "else exists (select 1 from core.fct_purchase_days) end "
             "and (row_count > 0 or horizon_days = (select min(horizon_days) from {batch}))",
             "warn",
         ),

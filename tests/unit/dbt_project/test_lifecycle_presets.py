@@ -13,6 +13,8 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.unit.dbt_project.compiling import PROJECT, compiled, dbt_environment
 
@@ -351,6 +353,65 @@ def test_what_we_begin_makes_no_lead_and_no_loss_before_the_contact_answers(
         f"select entity_id, min(entered_at) from ({engines[model]}) group by all order by all"
     ).fetchall()
     assert rows == [("answers", datetime(2026, 1, 6)), ("asks", datetime(2026, 1, 5))]
+
+
+SIGNS = [
+    "message_received",
+    "message_sent",
+    "order_placed",
+    "order_paid",
+    "deal_stage_changed",
+    "broadcast_sent",
+    "broadcast_replied",
+    "ad_clicked",
+]
+# Often in the last months, where the half years end.
+DAYS = st.integers(0, 729) | st.integers(500, 600)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    people=st.lists(
+        st.tuples(
+            st.lists(st.tuples(DAYS, st.sampled_from(SIGNS)), min_size=1, max_size=5, unique=True),
+            st.lists(st.tuples(DAYS, st.integers(1, 400)), max_size=2),
+        ),
+        min_size=20,
+        max_size=30,
+    )
+)
+def test_who_is_in_a_churned_stage_has_churned_in_customer_churn(
+    people: list[tuple[list[tuple[int, str]], list[tuple[int, int]]]], engines: dict[str, str], connection: Any
+) -> None:
+    """By subscriptions that ended or by the inactivity rule, which fewer signs of life stop than those of a stage."""
+    connection.execute("delete from activities_given")
+    rows = []
+    for person, (signs, subscriptions) in enumerate(people):
+        happened = [(day, activity, "0") for day, activity in signs]
+        for number, (day, length) in enumerate(subscriptions, start=1):
+            happened += [(day, "subscription_started", f"{number}"), (day + length, "subscription_ended", f"{number}")]
+        for number, (day, activity, record) in enumerate(happened):
+            if day < 730:
+                at = START + timedelta(days=day)
+                rows.append((f"{person}", f"{person}:{number}", activity, at, record, json.dumps(WON)))
+    connection.executemany(
+        "insert into activities_given (person_id, activity_id, activity, occurred_at, source_system, source_record_id,"
+        " attributes) values (?, ?, ?, ?, 'system', ?, ?)",
+        rows,
+    )
+    for model in ("outreach", "customer_success", "growth", "b2c", "journey"):
+        churned = connection.execute(
+            f"select entity_id from ({engines[model]}) where exited_at is null and stage = 'churned'"
+        ).fetchall()
+        for (person,) in churned:
+            signs, subscriptions = people[int(person)]
+            ends = [day + length for day, length in subscriptions]
+            assert all(end < 730 for end in ends), f"{model}: pays for a subscription now"
+            orders = [day for day, activity in signs if activity == "order_paid"]
+            messages = [day for day, activity in signs if activity == "message_received"]
+            assert not orders or max([*orders, *messages, *ends]) + 180 <= 730, f"{model}: was there lately"
+            deals = [day for day, activity in signs if activity == "deal_stage_changed"]
+            assert orders or subscriptions or deals, f"{model}: never a customer"
 
 
 @pytest.mark.parametrize("name", DERIVED)

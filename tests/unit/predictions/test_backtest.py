@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,6 +26,7 @@ from predictions.purchases import ModifiedBetaGeoNBD
 from predictions.renewals import after_periods
 
 START, END = pd.Timestamp("2025-01-01"), pd.Timestamp("2026-01-01")
+MINIMUMS = Minimums(buyers=500, history_days=180, recent_days=30, frequent_buyers=1, subscribers=200, losses=30)
 
 
 def simulated_purchases(size: int = 1500, seed: int = 4) -> pd.DataFrame:
@@ -202,7 +205,7 @@ def simulated_spells(size: int, spread: tuple[float, float], seed: int = 6) -> p
 def test_ends_of_subscriptions_are_foretold_where_people_differ() -> None:
     spells = simulated_spells(3000, (0.5, 3.0))
     at = cutoffs(START, END, 90, 60, 0)
-    result = backtest_subscriptions(spells, at, 90, END)
+    result = backtest_subscriptions(spells, at, 90, END, MINIMUMS)
 
     assert beats_naive(result.scores, "subscription_end") == Decision()
     overall = result.scores[result.scores["cutoff_at"].isna()].iloc[0]
@@ -216,7 +219,9 @@ def test_ends_of_subscriptions_are_foretold_where_people_differ() -> None:
 
 
 def test_where_all_subscribers_are_alike_next_to_nothing_is_gained() -> None:
-    result = backtest_subscriptions(simulated_spells(3000, (300.0, 2700.0)), cutoffs(START, END, 90, 60, 0), 90, END)
+    result = backtest_subscriptions(
+        simulated_spells(3000, (300.0, 2700.0)), cutoffs(START, END, 90, 60, 0), 90, END, MINIMUMS
+    )
 
     assert abs(result.scores[result.scores["cutoff_at"].isna()]["skill"].iloc[0]) < 0.01
 
@@ -232,7 +237,7 @@ def test_where_times_change_the_naive_rule_wins_and_ends_are_hidden() -> None:
         leaves = rng.random(len(anchor)) < np.where(due < turn, 0.02, 0.2)
         lost_at = np.where((lost_at == 0) & leaves, renewal, lost_at)
     at = cutoffs(START, END, 90, 30, 0)[-3:]
-    result = backtest_subscriptions(monthly_spells(np.where(lost_at == 0, 60, lost_at), anchor), at, 90, END)
+    result = backtest_subscriptions(monthly_spells(np.where(lost_at == 0, 60, lost_at), anchor), at, 90, END, MINIMUMS)
 
     assert "not shown to beat the naive rule" in str(beats_naive(result.scores, "subscription_end").reason)
 
@@ -241,7 +246,7 @@ def test_an_end_that_was_certain_is_news_to_nobody() -> None:
     """Everybody who leaves says so a week before: a cut-off in that week tells model and naive rule alike."""
     spells = simulated_spells(3000, (0.5, 3.0))
     spells["ending_known_at"] = spells["ended_at"] - pd.Timedelta(days=7)
-    rows = backtest_subscriptions(spells, cutoffs(START, END, 90, 60, 0), 90, END).rows.merge(spells)
+    rows = backtest_subscriptions(spells, cutoffs(START, END, 90, 60, 0), 90, END, MINIMUMS).rows.merge(spells)
     known = rows[rows["ending_known_at"] < rows["cutoff_at"]]
 
     assert len(known) > 50 and known["is_ended"].all()
@@ -255,7 +260,7 @@ def test_an_end_that_was_certain_is_news_to_nobody() -> None:
 
 def test_a_billing_period_with_too_few_subscribers_is_skipped_and_said() -> None:
     at = cutoffs(START, END, 90, 60, 0)
-    result = backtest_subscriptions(simulated_spells(150, (0.5, 3.0)), at, 90, END)
+    result = backtest_subscriptions(simulated_spells(150, (0.5, 3.0)), at, 90, END, MINIMUMS)
 
     assert result.rows.empty and set(result.skipped) == set(at)
     assert "subscribers billed monthly, at least 200 are needed" in result.skipped[at[-1]]
@@ -325,7 +330,7 @@ def test_every_minimum_that_fails_is_named() -> None:
     few = pd.DataFrame(
         {"customer_id": [1, 1, 2], "purchased_on": pd.to_datetime(["2025-09-01", "2025-10-01"] * 1 + ["2025-10-05"])}
     )
-    decision = enough_data(few, END)
+    decision = enough_data(few, END, MINIMUMS)
 
     assert decision.reasons == (
         "2 buyers, at least 500 are needed",
@@ -333,13 +338,13 @@ def test_every_minimum_that_fails_is_named() -> None:
         "no purchase in the last 30 days",
         "0 customers with three or more purchases, at least 1 needed",
     )
-    assert enough_data(few, pd.Timestamp("2025-09-01")).reason == "no purchases"
+    assert enough_data(few, pd.Timestamp("2025-09-01"), MINIMUMS).reason == "no purchases"
     assert (decision & Decision(("more",))).reasons[-1] == "more"
 
 
 def test_enough_data_is_enough(purchases: pd.DataFrame) -> None:
-    assert enough_data(purchases, END).is_shown
-    assert not enough_data(purchases, END, Minimums(buyers=10**6)).is_shown
+    assert enough_data(purchases, END, MINIMUMS).is_shown
+    assert not enough_data(purchases, END, replace(MINIMUMS, buyers=10**6)).is_shown
 
 
 def test_the_naive_rule_repeats_repeat_purchases_only() -> None:
@@ -385,7 +390,7 @@ def test_what_subscribers_renew_is_judged_in_months() -> None:
     """Against the renewals counted one by one; a simulated population renews as foretold, month by month."""
     spells = simulated_spells(3000, (0.5, 3.0))
     at = cutoffs(START, END, 90, 60, 0)
-    result = backtest_subscriptions(spells, at, 90, END)
+    result = backtest_subscriptions(spells, at, 90, END, MINIMUMS)
     overall = result.scores[result.scores["cutoff_at"].isna()].set_index("target").loc["renewals"]
 
     assert beats_naive(result.scores, "renewals") == Decision() and abs(overall["bias_rate"]) < 0.03
@@ -398,7 +403,7 @@ def test_what_subscribers_renew_is_judged_in_months() -> None:
         assert row.renewed_months == sum(at[-1] < due <= end for due in made)
         assert row.naive_months == sum(before < due <= at[-1] for due in made)
     yearly = spells.assign(billing_months=12)
-    assert set(backtest_subscriptions(yearly, at[:1], 90, END).rows["renewed_months"]) <= {0, 12}
+    assert set(backtest_subscriptions(yearly, at[:1], 90, END, MINIMUMS).rows["renewed_months"]) <= {0, 12}
 
 
 def judged_totals(*bias_rates: float) -> pd.DataFrame:

@@ -29,34 +29,41 @@ with
         group by person_id
     ),
 
+    -- The people whom a deal names, else its account, which is a customer itself where none of its people is.
     won_deals as (
-        select person_id, count(*) as won_deal_count
+        select coalesce(person_id, account_id) as customer_id, count(*) as won_deal_count
         from deals
-        where is_won and person_id is not null
-        group by person_id
+        where is_won and coalesce(person_id, account_id) is not null
+        group by coalesce(person_id, account_id)
     ),
 
     touched as (
         select
+            person_id as customer_id,
             person_id,
             coalesce(first_touch_campaign_id, 'none') as campaign_id,
             {{ local_date("coalesce(first_touched_at, created_at)") }} as touched_on
         from persons
+        union all
+        select customer_id, null, acquisition_campaign_id, {{ local_date("first_touched_at") }}
+        from customers
+        where customer_type = 'account'
     ),
 
     acquired as (
         select
             touched.campaign_id,
             cast({{ dbt.date_trunc("month", "touched.touched_on") }} as date) as cohort_month,
-            count(*) as person_count,
-            count(customers.person_id) as customer_count,
+            count(touched.person_id) as person_count,
+            count(customers.customer_id) as customer_count,
+            count(customers.account_id) as account_customer_count,
             sum(person_revenue.paid_order_count) as paid_order_count,
             sum(won_deals.won_deal_count) as won_deal_count,
             sum(person_revenue.revenue_amount_reporting) as revenue_amount_reporting
         from touched
-        left join customers on customers.person_id = touched.person_id
+        left join customers on customers.customer_id = touched.customer_id
         left join person_revenue on person_revenue.person_id = touched.person_id
-        left join won_deals on won_deals.person_id = touched.person_id
+        left join won_deals on won_deals.customer_id = touched.customer_id
         group by touched.campaign_id, cast({{ dbt.date_trunc("month", "touched.touched_on") }} as date)
     ),
 
@@ -75,6 +82,7 @@ with
             {{ money("spend.claimed_conversion_count") }} as claimed_conversion_count,
             coalesce(acquired.person_count, 0)::bigint as person_count,
             coalesce(acquired.customer_count, 0)::bigint as customer_count,
+            coalesce(acquired.account_customer_count, 0)::bigint as account_customer_count,
             coalesce(acquired.paid_order_count, 0)::bigint as paid_order_count,
             coalesce(acquired.won_deal_count, 0)::bigint as won_deal_count,
             {{ money("coalesce(acquired.revenue_amount_reporting, 0)") }} as revenue_amount_reporting
@@ -96,6 +104,7 @@ with
             joined.claimed_conversion_count,
             joined.person_count,
             joined.customer_count,
+            joined.account_customer_count,
             joined.paid_order_count,
             joined.won_deal_count,
             joined.revenue_amount_reporting,

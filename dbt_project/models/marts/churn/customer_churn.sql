@@ -51,6 +51,14 @@ with
         left join latest_spells on latest_spells.person_id = customers.person_id
     ),
 
+    -- Who pays for a subscription leaves by ending it: that no order comes is no churn of theirs.
+    scored as (
+        select churn_scores.*
+        from churn_scores
+        inner join ruled on ruled.person_id = churn_scores.person_id
+        where ruled.rule_fires_at is not null
+    ),
+
     final as (
         select
             judged.person_id,
@@ -82,15 +90,17 @@ with
                 then 'no paid order'
                 else {{ prediction_hidden_reason("predictions", "no_purchase_hidden_reason") }}
             end as no_purchase_hidden_reason,
-            churn_scores.churn_probability as churn_model_probability,
-            churn_scores.churn_band as churn_model_risk_band,
-            {{ risk_band_order("churn_scores.churn_band") }} as churn_model_risk_band_order,
-            churn_scores.top_reasons_text as churn_model_top_reasons,
-            churn_scores.top_reasons as churn_model_top_reasons_json,
+            scored.churn_probability as churn_model_probability,
+            scored.churn_band as churn_model_risk_band,
+            {{ risk_band_order("scored.churn_band") }} as churn_model_risk_band_order,
+            scored.top_reasons_text as churn_model_top_reasons,
+            scored.top_reasons as churn_model_top_reasons_json,
             case
                 when ruled.person_id is null
                 then 'no paid order'
-                else {{ prediction_hidden_reason("churn_scores", "hidden_reason") }}
+                when ruled.rule_fires_at is null
+                then 'pays for a subscription now'
+                else {{ prediction_hidden_reason("scored", "hidden_reason") }}
             end as churn_model_hidden_reason,
             case
                 when latest_spells.person_id is null
@@ -118,7 +128,7 @@ with
         from judged
         left join ruled on ruled.person_id = judged.person_id
         left join predictions on predictions.person_id = judged.person_id
-        left join churn_scores on churn_scores.person_id = judged.person_id
+        left join scored on scored.person_id = judged.person_id
         left join latest_spells on latest_spells.person_id = judged.person_id
         left join subscriber_predictions on subscriber_predictions.person_id = judged.person_id
     )

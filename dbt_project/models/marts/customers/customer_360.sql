@@ -6,19 +6,11 @@ with
     customer_values as (select * from {{ ref("customer_value") }}),
     customer_churns as (select * from {{ ref("customer_churn") }}),
     activities as (select * from {{ ref("fct_activities") }}),
-    deals as (select * from {{ ref("fct_deals") }}),
 
     last_activities as (
         select person_id, max(occurred_at) as last_activity_at, count(*) as activity_count
         from activities
         where person_id is not null
-        group by person_id
-    ),
-
-    won_deals as (
-        select person_id, count(*) as won_deal_count
-        from deals
-        where is_won and person_id is not null
         group by person_id
     ),
 
@@ -91,7 +83,7 @@ with
             coalesce(customer_values.is_customer, false) as is_customer,
             {{ reporting_currency() }} as reporting_currency,
             coalesce(customer_values.paid_order_count, 0) as paid_order_count,
-            coalesce(won_deals.won_deal_count, 0)::int as won_deal_count,
+            coalesce(customer_values.won_deal_count, 0) as won_deal_count,
             {{ money("coalesce(customer_values.historic_value_amount_reporting, 0)") }}
             as historic_value_amount_reporting,
             customer_values.first_purchased_at,
@@ -121,7 +113,6 @@ with
             and messaging_permissions.channel = 'inbox'
         left join main_stages on main_stages.entity_id = persons.person_id
         left join customer_values on customer_values.person_id = persons.person_id
-        left join won_deals on won_deals.person_id = persons.person_id
         left join customer_churns on customer_churns.person_id = persons.person_id
     )
 

@@ -3,7 +3,7 @@ with
     episodes as (select * from {{ ref("fct_lifecycle_episodes") }}),
     stages as (select * from {{ ref("dim_lifecycle_stages") }}),
     persons as (select * from {{ ref("dim_persons") }}),
-    account_persons as (select * from {{ ref("bridge_account_persons") }}),
+    accounts as (select * from {{ ref("dim_accounts") }}),
 
     steps as (
         select
@@ -34,16 +34,9 @@ with
         select 'person' as entity_type, person_id as entity_id, {{ acquisition_channel("persons") }} as channel
         from persons
         union all
-        select 'account', account_persons.account_id, {{ acquisition_channel("persons") }}
-        from account_persons
-        inner join persons on persons.person_id = account_persons.person_id
-        where account_persons.is_main_account
-        qualify
-            row_number() over (
-                partition by account_persons.account_id
-                order by persons.first_touched_at asc nulls last, persons.person_id asc nulls last
-            )
-            = 1
+        select 'account', accounts.account_id, {{ acquisition_channel("persons") }}
+        from accounts
+        inner join persons on persons.person_id = accounts.first_person_id
     ),
 
     cohort_members as (

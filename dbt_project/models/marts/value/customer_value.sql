@@ -5,6 +5,7 @@ with
     revenue_entries as (select * from {{ ref("fct_revenue_entries") }}),
     purchases as (select * from {{ ref("fct_purchase_summaries") }}),
     orders as (select * from {{ ref("fct_orders") }}),
+    deals as (select * from {{ ref("fct_deals") }}),
     purchase_predictions as (select * from {{ source("predictions", "customer_predictions") }}),
     subscription_predictions as (
         select * from {{ source("predictions", "subscriber_predictions") }} where person_id is not null
@@ -20,14 +21,24 @@ with
         group by person_id
     ),
 
+    won_deals as (
+        select
+            coalesce(person_id, account_id) as customer_id,
+            count(*) as won_deal_count,
+            sum(deal_amount_reporting) as won_deal_amount
+        from deals
+        where is_won and coalesce(person_id, account_id) is not null
+        group by coalesce(person_id, account_id)
+    ),
+
     year_ago as (select {{ as_of() }} - interval '365' day as started_at),
 
     -- Someone of whom only a refund is known bought before the data begins.
-    persons as (
-        select person_id
+    valued as (
+        select customer_id, customer_type, person_id, account_id
         from customers
         union
-        select person_id
+        select person_id, 'person', person_id, null
         from revenue_entries
         where person_id is not null
     ),
@@ -68,10 +79,13 @@ with
         group by revenue_entries.person_id
     ),
 
-    values_by_person as (
+    values_by_customer as (
         select
-            persons.person_id,
-            customers.person_id is not null as is_customer,
+            valued.customer_id,
+            valued.customer_type,
+            valued.person_id,
+            valued.account_id,
+            customers.customer_id is not null as is_customer,
             customers.first_purchase_kind,
             customers.first_purchased_at,
             customers.last_purchased_at,
@@ -85,9 +99,9 @@ with
             coalesce(booked.has_known_cost, false) as has_known_cost,
             booked.order_view_year,
             booked.cash_view_year
-        from persons
-        left join customers on customers.person_id = persons.person_id
-        left join booked on booked.person_id = persons.person_id
+        from valued
+        left join customers on customers.customer_id = valued.customer_id
+        left join booked on booked.person_id = valued.person_id
     ),
 
     -- Scores follow from how many customers are strictly worse, so that equal customers have equal scores.
@@ -96,10 +110,10 @@ with
             purchases.person_id,
             {{ quintile_score("purchases.last_purchased_at") }} as recency_score,
             {{ quintile_score("order_counts.paid_order_count") }} as frequency_score,
-            {{ quintile_score("coalesce(values_by_person.historic, 0)") }} as monetary_score
+            {{ quintile_score("coalesce(values_by_customer.historic, 0)") }} as monetary_score
         from purchases
         inner join order_counts on order_counts.person_id = purchases.person_id
-        inner join values_by_person on values_by_person.person_id = purchases.person_id
+        inner join values_by_customer on values_by_customer.person_id = purchases.person_id
     ),
 
     segments as (
@@ -137,7 +151,7 @@ with
     -- now.
     expected as (
         select
-            values_by_person.person_id,
+            values_by_customer.customer_id,
             order_counts.person_id is null and subscription_predictions.person_id is null as applies_to_nothing,
             purchase_predictions.expected_purchase_amount,
             coalesce(
@@ -174,10 +188,10 @@ with
                         {{ prediction_hidden_reason("purchase_predictions", prefix ~ "purchases_hidden_reason", days) }}
                 end as {{ prefix }}count_hidden_reason {{ "," if not loop.last }}
             {% endfor %}
-        from values_by_person
-        left join order_counts on order_counts.person_id = values_by_person.person_id
-        left join purchase_predictions on purchase_predictions.person_id = values_by_person.person_id
-        left join subscription_predictions on subscription_predictions.person_id = values_by_person.person_id
+        from values_by_customer
+        left join order_counts on order_counts.person_id = values_by_customer.person_id
+        left join purchase_predictions on purchase_predictions.person_id = values_by_customer.person_id
+        left join subscription_predictions on subscription_predictions.person_id = values_by_customer.person_id
     ),
 
     -- The interval of a sum of two independent estimates from their intervals: Zou & Donner 2008, Statistics in
@@ -225,27 +239,32 @@ with
 
     final as (
         select
-            values_by_person.person_id,
-            values_by_person.is_customer,
+            values_by_customer.customer_id,
+            values_by_customer.customer_type,
+            values_by_customer.person_id,
+            values_by_customer.account_id,
+            values_by_customer.is_customer,
             {{ reporting_currency() }} as reporting_currency,
             coalesce(order_counts.paid_order_count, 0)::int as paid_order_count,
             coalesce(order_counts.unconverted_order_count, 0)::int as unconverted_order_count,
-            {{ money("coalesce(values_by_person.sold, 0)") }} as sold_amount_reporting,
-            {{ money("-coalesce(values_by_person.refunded, 0)") }} as refunded_amount_reporting,
-            {{ money("coalesce(values_by_person.historic, 0)") }} as historic_value_amount_reporting,
-            {{ money("coalesce(values_by_person.order_view_year, 0)") }} as order_view_last_365_days_amount_reporting,
-            {{ money("coalesce(values_by_person.cash_view_year, 0)") }} as cash_view_last_365_days_amount_reporting,
-            values_by_person.has_known_cost,
+            coalesce(won_deals.won_deal_count, 0)::int as won_deal_count,
+            {{ money("coalesce(won_deals.won_deal_amount, 0)") }} as won_deal_amount_reporting,
+            {{ money("coalesce(values_by_customer.sold, 0)") }} as sold_amount_reporting,
+            {{ money("-coalesce(values_by_customer.refunded, 0)") }} as refunded_amount_reporting,
+            {{ money("coalesce(values_by_customer.historic, 0)") }} as historic_value_amount_reporting,
+            {{ money("coalesce(values_by_customer.order_view_year, 0)") }} as order_view_last_365_days_amount_reporting,
+            {{ money("coalesce(values_by_customer.cash_view_year, 0)") }} as cash_view_last_365_days_amount_reporting,
+            values_by_customer.has_known_cost,
             case
-                when values_by_person.has_known_cost then {{ money("values_by_person.gross_margin") }}
+                when values_by_customer.has_known_cost then {{ money("values_by_customer.gross_margin") }}
             end as gross_margin_amount_reporting,
-            {{ known_cost_rate("values_by_person.turnover", "coalesce(values_by_person.unknown_cost, 0)") }}
+            {{ known_cost_rate("values_by_customer.turnover", "coalesce(values_by_customer.unknown_cost, 0)") }}
             as known_cost_rate,
-            values_by_person.first_purchase_kind,
-            values_by_person.first_purchased_at,
-            values_by_person.last_purchased_at,
-            {{ days_between("values_by_person.last_purchased_at", as_of()) }} as last_purchase_age_days,
-            {{ days_between("values_by_person.last_paid_at", as_of()) }} as last_payment_age_days,
+            values_by_customer.first_purchase_kind,
+            values_by_customer.first_purchased_at,
+            values_by_customer.last_purchased_at,
+            {{ days_between("values_by_customer.last_purchased_at", as_of()) }} as last_purchase_age_days,
+            {{ days_between("values_by_customer.last_paid_at", as_of()) }} as last_payment_age_days,
             purchases.frequency::int as frequency,
             purchases.recency_days,
             purchases.age_days,
@@ -268,7 +287,7 @@ with
             as predicted_subscription_value_amount_reporting,
             {{
                 money(
-                    "case when summed.hidden_reason is null then coalesce(values_by_person.historic, 0) + summed.total end"
+                    "case when summed.hidden_reason is null then coalesce(values_by_customer.historic, 0) + summed.total end"
                 )
             }}
             as total_value_amount_reporting,
@@ -290,11 +309,12 @@ with
             summed.short_term_hidden_reason as predicted_short_term_value_hidden_reason,
             summed.short_term_purchase_count as predicted_short_term_purchase_count,
             summed.short_term_count_hidden_reason as predicted_short_term_purchase_count_hidden_reason
-        from values_by_person
-        left join purchases on purchases.person_id = values_by_person.person_id
-        left join order_counts on order_counts.person_id = values_by_person.person_id
-        left join segments on segments.person_id = values_by_person.person_id
-        inner join summed on summed.person_id = values_by_person.person_id
+        from values_by_customer
+        left join purchases on purchases.person_id = values_by_customer.person_id
+        left join order_counts on order_counts.person_id = values_by_customer.person_id
+        left join segments on segments.person_id = values_by_customer.person_id
+        left join won_deals on won_deals.customer_id = values_by_customer.customer_id
+        inner join summed on summed.customer_id = values_by_customer.customer_id
     )
 
 select *

@@ -3,10 +3,10 @@ with
     customers as (select * from {{ ref("customer_value") }} where is_customer),
 
     valued as (
-        select 'all' as period, person_id, historic_value_amount_reporting as amount
+        select 'all' as period, customer_id, historic_value_amount_reporting as amount
         from customers
         union all
-        select 'last_365_days', person_id, order_view_last_365_days_amount_reporting
+        select 'last_365_days', customer_id, order_view_last_365_days_amount_reporting
         from customers
         where last_purchase_age_days < 365 or last_payment_age_days < 365
     ),
@@ -19,7 +19,7 @@ with
             row_number() over by_value as place,
             sum(amount) over (by_value rows between unbounded preceding and current row) as top_amount
         from valued
-        window by_value as (partition by period order by amount desc nulls last, person_id asc nulls last)
+        window by_value as (partition by period order by amount desc nulls last, customer_id asc nulls last)
     ),
 
     totals as (
