@@ -170,12 +170,13 @@ def running_sandbox(
     people: int = 200,
     days: int = 120,
     seed: int = 7,
+    second_shop_people: int = 0,
     folder: Path | None = None,
     settings: ServerSettings | None = None,
     faults: Faults | None = None,
 ) -> Iterator[Sandbox]:
     """A sandbox for a test. Its files lie in `folder`, or in a temporary one."""
-    state = new_state(CompanySettings(people=people, days=days, seed=seed))
+    state = new_state(CompanySettings(people, days, seed, second_shop_people))
     if folder is not None:
         with Sandbox(folder, state, settings, faults) as sandbox:
             yield sandbox

@@ -39,11 +39,11 @@ class Reader:
         self._folder = folder
         self._patch = monkeypatch
 
-    def run(self, sandbox: Sandbox, source: str, warehouse: str) -> Intake:
+    def run(self, sandbox: Sandbox, source: str, warehouse: str, account: str = "") -> Intake:
         for name, value in sandbox.environment.items():
             self._patch.setenv(name, value)
         self._patch.setenv("LIFECYCLE_DATA_DIR", str(self._folder / warehouse))
-        return pipelines.run(source)
+        return pipelines.run(source, account)
 
     def rows(self, source: str, warehouse: str) -> dict[str, list[Any]]:
         """Current rows of every raw table of a source, as text, without dlt's own columns."""
@@ -131,3 +131,40 @@ def test_a_second_run_without_news_changes_no_row(shared_sandbox, reader, source
     with duckdb.connect(str(config.warehouse_path())) as connection:
         for table, size in sizes.items():
             assert connection.execute(f"select count(*) from raw_{source}.{table}").fetchone() == size, table
+
+
+def test_accounts_of_one_vendor_lie_side_by_side(reader: Reader, tmp_path: Path) -> None:
+    """Two shops number their records alike: loading one leaves the other's rows and cursors as they are."""
+    with running_sandbox(people=60, days=60, second_shop_people=30, folder=tmp_path / "sandbox") as sandbox:
+        reader.run(sandbox, "shopify", "alone")
+        reader.run(sandbox, "shopify", "outlet alone", "outlet")
+        reader.run(sandbox, "shopify", "both")
+        reader.run(sandbox, "shopify", "both", "outlet")
+        first, second, both = (reader.rows("shopify", name) for name in ("alone", "outlet alone", "both"))
+        assert any(second.values())
+        assert both == {table: sorted(first[table] + second[table]) for table in first}
+
+        sandbox.advance()
+        reader.run(sandbox, "shopify", "outlet alone", "outlet")
+        reader.run(sandbox, "shopify", "both", "outlet")
+        second, both = reader.rows("shopify", "outlet alone"), reader.rows("shopify", "both")
+        assert both == {table: sorted(first[table] + second[table]) for table in first}
+
+        reader.run(sandbox, "shopify", "alone")
+        reader.run(sandbox, "shopify", "both")
+        first, both = reader.rows("shopify", "alone"), reader.rows("shopify", "both")
+        assert both == {table: sorted(first[table] + second[table]) for table in first}
+
+
+def test_rows_of_a_time_before_accounts_are_those_of_the_account_without_a_name(
+    reader: Reader, shared_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    reader.run(shared_sandbox, "stripe", "upgraded")
+    before = reader.rows("stripe", "upgraded")
+    with duckdb.connect(str(tmp_path / "upgraded" / "warehouse.duckdb")) as connection:
+        for table in pipelines.tables("stripe"):
+            connection.execute(f"update raw_stripe.{table.name} set source_account = null")
+
+    reader.run(shared_sandbox, "stripe", "upgraded")
+
+    assert reader.rows("stripe", "upgraded") == before

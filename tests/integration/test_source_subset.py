@@ -1,21 +1,75 @@
-"""A company with two of the sources: every mart all the same."""
+"""A company with two of the sources, one of them with two accounts: every mart all the same."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from collections.abc import Iterator
+
+import pytest
 
 from tests.integration.refreshing import MARTS, Company
 
 
-def test_any_subset_of_sources_makes_every_mart(tmp_path: Path) -> None:
-    shop = Company(tmp_path)
-    done = shop.refresh(LIFECYCLE_SOURCES="shopify,files")
-
+@pytest.fixture(scope="module")
+def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Company, str]]:
+    """Two shops and files, refreshed once, with what the refresh said."""
+    company = Company(tmp_path_factory.mktemp("shops"))
+    company.environment["LIFECYCLE_SOURCES"] = "shopify,shopify.outlet,files"
+    company.environment["SANDBOX_SECOND_SHOP_PEOPLE"] = "40"
+    done = company.refresh()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^hubspot\s+disabled", done.stdout, re.MULTILINE)
-    publication = shop.published()
-    assert publication.sources == ("shopify", "files")
+    yield company, done.stdout
+
+
+def test_any_subset_of_sources_makes_every_mart(shops: tuple[Company, str]) -> None:
+    company, said = shops
+
+    assert re.search(r"^hubspot\s+disabled", said, re.MULTILINE)
+    publication = company.published()
+    assert publication.sources == ("files", "shopify", "shopify.outlet")
     assert sorted(publication.rows) == sorted(MARTS)
     assert publication.rows["customer_value"] > 0
-    assert shop.rows("select count(*) from raw_hubspot.contacts") == [(0,)]
+    assert company.rows("select count(*) from raw_hubspot.contacts") == [(0,)]
+
+
+def test_each_account_is_counted_for_itself(shops: tuple[Company, str]) -> None:
+    company, said = shops
+
+    counted = dict(re.findall(r"^(shopify(?:\.outlet)?)\s+([\d,]+)", said, re.MULTILINE))
+    assert counted.keys() == {"shopify", "shopify.outlet"}
+    received = company.rows(
+        "select source_account, sum(received) from raw_shopify.load_audit group by all order by all"
+    )
+    assert [int(counted[name].replace(",", "")) for name in sorted(counted)] == [count for _, count in received]
+    rejected = (
+        "select count(*) from ops.rejected_records where source_system = 'shopify' and source_account is not null"
+    )
+    assert company.rows(rejected)[0][0] > 0
+
+
+def test_equal_ids_of_two_shops_are_two_orders_and_the_customers_of_both_one_person(shops: tuple[Company, str]) -> None:
+    company, _ = shops
+
+    equal_ids = "select id from raw_shopify.orders where source_account = ''"
+    equal_ids += " intersect select id from raw_shopify.orders where source_account = 'outlet'"
+    assert len(company.rows(equal_ids)) > 10
+    orders = "select count(*), count(distinct order_id) from core.fct_orders where source_system = 'shopify'"
+    loaded = """
+        select count(distinct (source_account, id)) from raw_shopify.orders
+        where (source_account, id) not in (select (source_account, subject_id) from raw_shopify.deletions)
+    """
+    (loaded_count,) = company.rows(loaded)[0]
+    assert company.rows(orders) == [(loaded_count, loaded_count)]
+    of_both = """
+        select count(*) from marts.customer_360
+        where source_systems like '%shopify,%shopify.outlet%' or source_systems like '%shopify.outlet,%shopify%'
+    """
+    assert company.rows(of_both)[0][0] > 10
+
+
+def test_a_second_refresh_of_both_changes_nothing(shops: tuple[Company, str]) -> None:
+    company, _ = shops
+    done = company.refresh()
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no row of any mart changed" in done.stdout
