@@ -2,9 +2,9 @@ with
     contacts as (select * from {{ ref("stg_hubspot__contacts") }}),
     contact_history as (select * from {{ ref("stg_hubspot__contact_property_history") }}),
     merges as (select * from {{ ref("int_crm_merges__followed") }}),
-    campaigns as (select * from {{ ref("int_campaigns__unioned") }}),
+    campaigns as (select * from {{ ref("int_campaigns__identified") }}),
     file_leads as (select * from {{ ref("stg_files__leads") }}),
-    deals as (select * from {{ ref("int_deals__unioned") }}),
+    deals as (select * from {{ ref("int_deals__dated") }}),
     deal_changes as (select * from {{ ref("int_deal_changes__unioned") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
 

@@ -6,7 +6,7 @@ with
     person_records as (select * from {{ ref("int_persons__resolved") }}),
     main_accounts as (select * from {{ ref("int_main_accounts__chosen") }}),
     exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
-    campaigns as (select * from {{ ref("int_campaigns__unioned") }}),
+    campaigns as (select * from {{ ref("int_campaigns__identified") }}),
 
     unioned as (
         {% for source in sources %}
