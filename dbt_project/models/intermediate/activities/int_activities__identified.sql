@@ -1,4 +1,4 @@
-{%- set sources = ["crm", "orders", "conversations", "surveys_and_subscriptions"] -%}
+{%- set sources = ["systems", "orders", "conversations", "surveys_and_subscriptions"] -%}
 with
     {% for source in sources %}
         from_{{ source }} as (select * from {{ ref("int_activities__from_" ~ source) }}),
@@ -23,7 +23,7 @@ with
                 currency,
                 attributes,
                 -- A deal's activity is its company's; every other one is that of the person's main account.
-                {{ "account_id" if source == "crm" else "null" }} as account_id,
+                {{ "account_id" if source == "systems" else "null" }} as account_id,
                 loaded_at
             from from_{{ source }} {{ "union all" if not loop.last }}
         {% endfor %}
