@@ -46,8 +46,8 @@ with
     refunds as (select * from {{ ref("int_refunds__unioned") }}),
     checkouts as (select * from {{ ref("int_checkouts__unioned") }}),
     subscriptions as (select * from {{ ref("int_subscriptions__unioned") }}),
-    conversations as (select * from {{ ref("int_conversations__unioned") }}),
-    messages as (select * from {{ ref("int_messages__unioned") }}),
+    conversations as (select * from {{ ref("int_conversations__screened") }}),
+    messages as (select * from {{ ref("int_messages__screened") }}),
     deals as (select * from {{ ref("int_deals__unioned") }}),
     deal_roles as (
         select record_key, split_part(deal_id, ':', 1) as source_system from {{ ref("int_deal_roles__unioned") }}
