@@ -74,9 +74,9 @@ def first_replies(models: dict[str, str], said: Said, *, stated: bool) -> tuple[
     ]
     opened = {"mail": START, "chat": START + timedelta(minutes=30)}
     with duckdb.connect(config={"threads": 1}) as connection:
-        connection.register("given_int_messages__unioned", pa.Table.from_pylist(rows, schema=pa.schema(MESSAGE)))
+        connection.register("given_int_messages__screened", pa.Table.from_pylist(rows, schema=pa.schema(MESSAGE)))
         connection.execute(
-            "create table given_int_conversations__unioned as select 'files:' || name as conversation_id, "
+            "create table given_int_conversations__screened as select 'files:' || name as conversation_id, "
             "'files' as source_system, name as source_record_id, 'someone' as record_key, name as channel, opened_at, "
             "null::timestamp as loaded_at, null::text as campaign_id, null::text as ad_id, "
             "'contact' as opened_by_source, 'contact' as begun_by "
@@ -84,11 +84,11 @@ def first_replies(models: dict[str, str], said: Said, *, stated: bool) -> tuple[
             [list(opened), list(opened.values())],
         )
         connection.execute(
-            "create table given_int_conversation_events__unioned as select conversation_id || ':opened' as event_id, "
+            "create table given_int_conversation_events__judged as select conversation_id || ':opened' as event_id, "
             "source_system, record_key, conversation_id, 'opened' as event, null::text as assigned_user_id, "
             "null::text as closing_category, null::text as closed_by_source, "
             "opened_at as occurred_at, loaded_at, false as is_spam, false as is_spam_contact "
-            "from given_int_conversations__unioned"
+            "from given_int_conversations__screened"
         )
         for name, columns in EMPTY.items():
             connection.execute(f"create table given_{name} ({columns})")

@@ -1,7 +1,7 @@
 with
-    conversations as (select * from {{ ref("int_conversations__unioned") }}),
-    conversation_events as (select * from {{ ref("int_conversation_events__unioned") }}),
-    messages as (select * from {{ ref("int_messages__unioned") }} where not has_failed),
+    conversations as (select * from {{ ref("int_conversations__screened") }}),
+    conversation_events as (select * from {{ ref("int_conversation_events__judged") }}),
+    messages as (select * from {{ ref("int_messages__screened") }} where not has_failed),
     inbox_stages as (select * from {{ ref("int_inbox_stages__followed") }}),
     waits as (select * from {{ ref("int_response_waits__delimited") }}),
     inbox_events as (select * from {{ ref("stg_respond_io__webhook_events") }}),
