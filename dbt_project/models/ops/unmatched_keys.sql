@@ -43,7 +43,7 @@ with
         select order_line_id, order_id, split_part(order_line_id, ':', 1) as source_system
         from {{ ref("int_order_lines__costed") }}
     ),
-    refunds as (select * from {{ ref("int_refunds__unioned") }}),
+    refunds as (select * from {{ ref("int_refunds__apportioned") }}),
     checkouts as (select * from {{ ref("int_checkouts__unioned") }}),
     subscriptions as (select * from {{ ref("int_subscriptions__unioned") }}),
     conversations as (select * from {{ ref("int_conversations__unioned") }}),
