@@ -22,6 +22,16 @@ with
     -- A first payment that failed for good is no subscription, and its expiry no end of one.
     begun as (select * from subscriptions where not has_never_begun),
 
+    numbered_payments as (
+        select
+            *,
+            row_number() over (
+                partition by subscription_id order by paid_at asc nulls last, invoice_id asc nulls last
+            ) as payment_number
+        from subscription_invoices
+        where is_paid and revenue_amount > 0
+    ),
+
     unioned as (
         select
             case when survey_type = 'review' then 'review_submitted' else 'survey_answered' end as activity,
@@ -81,7 +91,7 @@ with
             currency,
             null,
             loaded_at
-        from subscription_invoices
+        from numbered_payments
         where is_of_a_new_period and payment_number > 1
         union all
         select
