@@ -3,7 +3,6 @@ with
     orders as (select * from {{ ref("int_orders__priced") }}),
     subscriptions as (select * from {{ ref("int_subscriptions__unioned") }}),
     subscription_invoices as (select * from {{ ref("int_subscription_invoices__unioned") }}),
-    charges as (select * from {{ ref("stg_stripe__charges") }}),
 
     -- An answer of nobody in particular is that of whoever placed the order that it is about.
     survey_records as (
@@ -95,22 +94,6 @@ with
             loaded_at
         from numbered_payments
         where is_of_a_new_period and payment_number > 1
-        union all
-        select
-            'payment_failed',
-            'stripe',
-            charge_id,
-            {{ record_key("'stripe'", "'customer'", "customer_id") }},
-            created_at,
-            null,
-            null,
-            null,
-            charge_amount,
-            currency,
-            {{ json_attributes({"reason": "failure_code"}) }},
-            loaded_at
-        from charges
-        where charge_status = 'failed'
     )
 
 select *

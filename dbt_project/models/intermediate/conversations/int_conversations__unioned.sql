@@ -4,7 +4,7 @@ with
     blocked_contacts as (select contact_id from {{ ref("stg_respond_io__contacts") }} where is_blocked),
     conversation_events as (select * from {{ ref("int_conversation_events__unioned") }}),
     ads as (select * from {{ ref("stg_meta_ads__ads") }}),
-    campaigns as (select * from {{ ref("int_campaigns__unioned") }}),
+    campaigns as (select * from {{ ref("int_campaigns__identified") }}),
     file_conversations as (select * from {{ ref("stg_files__conversations") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
     merged_contacts as (
