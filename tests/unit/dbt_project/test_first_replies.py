@@ -37,14 +37,7 @@ MESSAGE = {
     "sent_at": pa.timestamp("us"),
     "loaded_at": pa.timestamp("us"),
 }
-EMPTY = {
-    "vendor_vocabulary": "source_system text, kind text, value text, meaning text, reason text",
-    "stg_respond_io__webhook_events": "event_id text, event_type text, contact_id text, inbox_stage text, tag text, "
-    "tag_action text, occurred_at timestamp, loaded_at timestamp",
-    "stg_respond_io__contacts": "contact_id text, is_blocked boolean",
-    "int_inbox_stages__followed": "contact_id text, source_record_id text, inbox_stage text, changed_by text, "
-    "changed_at timestamp, loaded_at timestamp",
-}
+VOCABULARY = "source_system text, kind text, value text, meaning text, reason text"
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +83,7 @@ def first_replies(models: dict[str, str], said: Said, *, stated: bool) -> tuple[
             "opened_at as occurred_at, loaded_at, false as is_spam, false as is_spam_contact "
             "from given_int_conversations__screened"
         )
-        for name, columns in EMPTY.items():
-            connection.execute(f"create table given_{name} ({columns})")
+        connection.execute(f"create table given_vendor_vocabulary ({VOCABULARY})")
         for name, sql in models.items():
             connection.execute(f"create table given_{name} as {sql}")
         told = (

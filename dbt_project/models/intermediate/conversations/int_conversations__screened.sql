@@ -2,7 +2,7 @@ with
     conversations as (select * from {{ ref("int_conversations__unioned") }}),
     conversation_events as (select * from {{ ref("int_conversation_events__judged") }}),
     ads as (select * from {{ ref("int_ads__unioned") }}),
-    campaigns as (select * from {{ ref("int_campaigns__unioned") }}),
+    campaigns as (select * from {{ ref("int_campaigns__identified") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
 
     -- A conversation that was opened again ends with its last closing.
