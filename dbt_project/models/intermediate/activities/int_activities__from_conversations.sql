@@ -2,10 +2,20 @@ with
     conversations as (select * from {{ ref("int_conversations__screened") }}),
     conversation_events as (select * from {{ ref("int_conversation_events__judged") }}),
     messages as (select * from {{ ref("int_messages__screened") }} where not has_failed),
+    contacts as (select * from {{ ref("int_contacts__unioned") }}),
     waits as (select * from {{ ref("int_response_waits__delimited") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
 
-    spam_contacts as (select distinct record_key from conversation_events where is_spam_contact),
+    -- Whoever is blocked or sends spam only.
+    left_out as (
+        select {{ record_key("source_system", "record_type", "source_record_id") }} as record_key
+        from contacts
+        where is_blocked
+        union
+        select record_key
+        from conversation_events
+        where is_spam_contact
+    ),
 
     -- The first reply is that of the response times: a person's, in the conversation that asked for it.
     first_replies as (
@@ -161,9 +171,7 @@ with
     ),
 
     final as (
-        select *
-        from unioned
-        where not exists (select 1 from spam_contacts where spam_contacts.record_key = unioned.record_key)
+        select * from unioned where not exists (select 1 from left_out where left_out.record_key = unioned.record_key)
     )
 
 select *
