@@ -37,7 +37,10 @@ MESSAGE = {
     "sent_at": pa.timestamp("us"),
     "loaded_at": pa.timestamp("us"),
 }
-VOCABULARY = "source_system text, kind text, value text, meaning text, reason text"
+EMPTY = {
+    "vendor_vocabulary": "source_system text, kind text, value text, meaning text, reason text",
+    "int_contacts__unioned": "source_system text, record_type text, source_record_id text, is_blocked boolean",
+}
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +86,8 @@ def first_replies(models: dict[str, str], said: Said, *, stated: bool) -> tuple[
             "opened_at as occurred_at, loaded_at, false as is_spam, false as is_spam_contact "
             "from given_int_conversations__screened"
         )
-        connection.execute(f"create table given_vendor_vocabulary ({VOCABULARY})")
+        for name, columns in EMPTY.items():
+            connection.execute(f"create table given_{name} ({columns})")
         for name, sql in models.items():
             connection.execute(f"create table given_{name} as {sql}")
         told = (
