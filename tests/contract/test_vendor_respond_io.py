@@ -211,7 +211,7 @@ def test_every_published_value_is_known_to_a_model_or_listed_with_what_becomes_o
 ) -> None:
     pattern, words_before = DECIDES[enumeration]
     project = root / "dbt_project" / "models"
-    folders = ("staging/respond_io", "canonical/respond_io", "intermediate/activities", "intermediate/conversations")
+    folders = ("staging/respond_io", "canonical/respond_io")
     files = (
         [project / pattern]
         if pattern != "*"

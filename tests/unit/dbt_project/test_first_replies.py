@@ -39,11 +39,7 @@ MESSAGE = {
 }
 EMPTY = {
     "vendor_vocabulary": "source_system text, kind text, value text, meaning text, reason text",
-    "stg_respond_io__webhook_events": "event_id text, event_type text, contact_id text, inbox_stage text, tag text, "
-    "tag_action text, occurred_at timestamp, loaded_at timestamp",
-    "stg_respond_io__contacts": "contact_id text, is_blocked boolean",
-    "int_inbox_stages__followed": "contact_id text, source_record_id text, inbox_stage text, changed_by text, "
-    "changed_at timestamp, loaded_at timestamp",
+    "int_contacts__unioned": "source_system text, record_type text, source_record_id text, is_blocked boolean",
 }
 
 

@@ -3,7 +3,15 @@ with
     contact_history as (select * from {{ ref("stg_hubspot__contact_property_history") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
 
-    stage_history as (select * from contact_history where property_name = 'lifecyclestage'),
+    contacts_of_merges as ({{ split_rows("contacts", ["contact_id"], "merged_contact_ids", ";") }}),
+    merged_contacts as (select distinct part as contact_id from contacts_of_merges where part <> contact_id),
+
+    -- What a contact was merged into tells the stages of both.
+    stage_history as (
+        select *
+        from contact_history
+        where property_name = 'lifecyclestage' and contact_id not in (select contact_id from merged_contacts)
+    ),
 
     latest_stages as (
         select stage_history.contact_id, stage_history.changed_at, stage_history.property_value as crm_stage
@@ -38,7 +46,10 @@ with
             contacts.crm_stage_loaded_at
         from contacts
         left join latest_stages on latest_stages.contact_id = contacts.contact_id
-        where not contacts.is_archived and coalesce(contacts.crm_stage, '') <> coalesce(latest_stages.crm_stage, '')
+        where
+            not contacts.is_archived
+            and contacts.contact_id not in (select contact_id from merged_contacts)
+            and coalesce(contacts.crm_stage, '') <> coalesce(latest_stages.crm_stage, '')
     ),
 
     -- A change of an e-mail preference says what was before: who never left cannot come back.

@@ -11,6 +11,7 @@ with
             customer_number,
             first_name,
             last_name,
+            is_blocked,
             created_at,
             loaded_at
         from contacts

@@ -2,7 +2,6 @@ with
     events as (select * from {{ ref("stg_respond_io__webhook_events") }}),
     contact_versions as (select * from {{ ref("stg_respond_io__contact_versions") }}),
     loads as (select * from {{ ref("stg_respond_io__loads") }}),
-    merges as (select * from {{ ref("respond_io__merges__followed") }}),
 
     openings_and_closings as (
         select
@@ -120,20 +119,19 @@ with
 
     final as (
         select
-            unioned.event_id,
-            coalesce(merges.surviving_contact_id, unioned.contact_id) as customer_id,
+            event_id,
+            contact_id as customer_id,
             'contact' as customer_record_type,
-            unioned.conversation_id,
-            unioned.event,
-            unioned.is_told_by_closing,
-            unioned.assigned_user_id,
-            unioned.closing_category,
-            unioned.closed_by_source,
-            unioned.closed_by_user_id,
-            unioned.occurred_at,
-            unioned.loaded_at
+            conversation_id,
+            event,
+            is_told_by_closing,
+            assigned_user_id,
+            closing_category,
+            closed_by_source,
+            closed_by_user_id,
+            occurred_at,
+            loaded_at
         from unioned
-        left join merges on merges.merged_contact_id = unioned.contact_id
     )
 
 select *

@@ -2,7 +2,6 @@ with
     events as (select * from {{ ref("stg_respond_io__webhook_events") }}),
     channels as (select * from {{ ref("stg_respond_io__channels") }}),
     blocked_contacts as (select contact_id from {{ ref("stg_respond_io__contacts") }} where is_blocked),
-    merges as (select * from {{ ref("respond_io__merges__followed") }}),
 
     -- A closing tells of its opening too, whose own event may have been lost.
     tellings as (
@@ -35,7 +34,7 @@ with
     final as (
         select
             openings.conversation_id,
-            coalesce(merges.surviving_contact_id, openings.contact_id) as customer_id,
+            openings.contact_id as customer_id,
             'contact' as customer_record_type,
             channels.channel,
             openings.ad_id,
@@ -50,9 +49,6 @@ with
             openings.loaded_at
         from openings
         left join channels on channels.channel_id = openings.channel_id
-        left join merges on merges.merged_contact_id = openings.contact_id
-        where
-            coalesce(merges.surviving_contact_id, openings.contact_id) not in (select contact_id from blocked_contacts)
     )
 
 select *

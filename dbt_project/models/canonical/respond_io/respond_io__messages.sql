@@ -2,12 +2,11 @@ with
     messages as (select * from {{ ref("stg_respond_io__messages") }}),
     channels as (select * from {{ ref("stg_respond_io__channels") }}),
     blocked_contacts as (select contact_id from {{ ref("stg_respond_io__contacts") }} where is_blocked),
-    merges as (select * from {{ ref("respond_io__merges__followed") }}),
 
     final as (
         select
             messages.message_id,
-            coalesce(merges.surviving_contact_id, messages.contact_id) as customer_id,
+            messages.contact_id as customer_id,
             'contact' as customer_record_type,
             channels.channel,
             messages.direction,
@@ -19,12 +18,7 @@ with
             messages.loaded_at
         from messages
         left join channels on channels.channel_id = messages.channel_id
-        left join merges on merges.merged_contact_id = messages.contact_id
-        where
-            messages.sent_at is not null
-            and messages.contact_id not in (select contact_id from blocked_contacts)
-            and coalesce(merges.surviving_contact_id, messages.contact_id)
-            not in (select contact_id from blocked_contacts)
+        where messages.sent_at is not null and messages.contact_id not in (select contact_id from blocked_contacts)
     )
 
 select *

@@ -1,7 +1,9 @@
 with
     activities as (select * from {{ ref("int_activities__unioned") }}),
-    merges as (select * from {{ ref("int_merges__followed") }}),
     campaigns as (select * from {{ ref("int_campaigns__identified") }}),
+    spam_contacts as (
+        select distinct record_key from {{ ref("int_conversation_events__judged") }} where is_spam_contact
+    ),
     deals as (select * from {{ ref("int_deals__dated") }}),
     deal_changes as (select * from {{ ref("int_deal_changes__unioned") }}),
 
@@ -47,7 +49,7 @@ with
         having count(*) = 1
     ),
 
-    -- What a record was merged into tells the stages of both.
+    -- Nothing of whoever sends spam only makes a lead.
     told as (
         select
             activities.activity,
@@ -68,13 +70,7 @@ with
             found_campaigns
             on found_campaigns.campaign_name = activities.campaign_name
             and found_campaigns.campaign_site is not distinct from activities.campaign_site
-        left join
-            merges
-            on activities.activity = 'crm_stage_changed'
-            and merges.source_system = activities.source_system
-            and merges.record_type = activities.customer_record_type
-            and merges.merged_id = activities.customer_id
-        where merges.merged_id is null
+        where not exists (select 1 from spam_contacts where spam_contacts.record_key = activities.record_key)
     ),
 
     deal_moves as (

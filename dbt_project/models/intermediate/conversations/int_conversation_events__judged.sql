@@ -1,5 +1,6 @@
 with
     events as (select * from {{ ref("int_conversation_events__unioned") }}),
+    merges as (select * from {{ ref("int_merges__followed") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
 
     followed as (
@@ -15,18 +16,26 @@ with
     -- What is open already is not opened again, and what is closed not closed.
     told as (
         select
-            event_id,
-            source_system,
-            record_key,
-            conversation_id,
-            event,
-            assigned_user_id,
-            closing_category,
-            closed_by_source,
-            closed_by_user_id,
-            occurred_at,
-            loaded_at
+            followed.event_id,
+            followed.source_system,
+            coalesce(
+                {{ record_key("followed.source_system", "followed.customer_record_type", "merges.survivor_id") }},
+                followed.record_key
+            ) as record_key,
+            followed.conversation_id,
+            followed.event,
+            followed.assigned_user_id,
+            followed.closing_category,
+            followed.closed_by_source,
+            followed.closed_by_user_id,
+            followed.occurred_at,
+            followed.loaded_at
         from followed
+        left join
+            merges
+            on merges.source_system = followed.source_system
+            and merges.record_type = followed.customer_record_type
+            and merges.merged_id = followed.customer_id
         where event = 'assigned' or event <> coalesce(previous_event, 'none')
     ),
 

@@ -1,6 +1,7 @@
 with
     conversations as (select * from {{ ref("int_conversations__unioned") }}),
     conversation_events as (select * from {{ ref("int_conversation_events__judged") }}),
+    merges as (select * from {{ ref("int_merges__followed") }}),
     ads as (select * from {{ ref("int_ads__unioned") }}),
     campaigns as (select * from {{ ref("int_campaigns__identified") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
@@ -24,7 +25,14 @@ with
             conversations.conversation_id,
             conversations.source_system,
             conversations.source_record_id,
-            conversations.record_key,
+            coalesce(
+                {{
+                    record_key(
+                        "conversations.source_system", "conversations.customer_record_type", "merges.survivor_id"
+                    )
+                }},
+                conversations.record_key
+            ) as record_key,
             coalesce(conversations.channel, 'unknown') as channel,
             conversations.ad_id,
             coalesce(conversations.campaign_id, campaigns.campaign_id, ads.campaign_id) as campaign_id,
@@ -38,6 +46,11 @@ with
             closings.closed_by_user_id,
             vocabulary.reason as closing_reason
         from conversations
+        left join
+            merges
+            on merges.source_system = conversations.source_system
+            and merges.record_type = conversations.customer_record_type
+            and merges.merged_id = conversations.customer_id
         left join ads on ads.ad_id = conversations.ad_id
         left join
             campaigns

@@ -1,6 +1,33 @@
 with
-    messages as (select * from {{ ref("int_messages__unioned") }}),
+    unioned as (select * from {{ ref("int_messages__unioned") }}),
+    merges as (select * from {{ ref("int_merges__followed") }}),
     conversation_events as (select * from {{ ref("int_conversation_events__judged") }}),
+
+    messages as (
+        select
+            unioned.message_id,
+            unioned.source_system,
+            unioned.source_record_id,
+            coalesce(
+                {{ record_key("unioned.source_system", "unioned.customer_record_type", "merges.survivor_id") }},
+                unioned.record_key
+            ) as record_key,
+            unioned.conversation_id,
+            coalesce(unioned.channel, 'unknown') as channel,
+            unioned.direction,
+            unioned.sender_kind,
+            unioned.sender_user_id,
+            unioned.sender_team_id,
+            unioned.has_failed,
+            unioned.sent_at,
+            unioned.loaded_at
+        from unioned
+        left join
+            merges
+            on merges.source_system = unioned.source_system
+            and merges.record_type = unioned.customer_record_type
+            and merges.merged_id = unioned.customer_id
+    ),
 
     spam as (
         select
@@ -16,20 +43,7 @@ with
 
     -- What is said in a conversation that is spam is no message, and nothing that a contact says who sends spam only.
     final as (
-        select
-            message_id,
-            source_system,
-            source_record_id,
-            record_key,
-            conversation_id,
-            coalesce(channel, 'unknown') as channel,
-            direction,
-            sender_kind,
-            sender_user_id,
-            sender_team_id,
-            has_failed,
-            sent_at,
-            loaded_at
+        select *
         from messages
         where
             not exists (select 1 from spam where spam.conversation_id = messages.conversation_id)
