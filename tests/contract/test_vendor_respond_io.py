@@ -67,8 +67,8 @@ NOT_LOOKED_FOR = {
 }
 # The models that decide what a value means.
 DECIDES = {
-    "who opens a conversation": ("intermediate/conversations/int_conversations__unioned.sql", "opened_by_source in"),
-    "who closes a conversation": ("intermediate/conversations/int_conversations__unioned.sql", "closed_by_source in"),
+    "who opens a conversation": ("canonical/respond_io/respond_io__conversations.sql", "conversation_source in"),
+    "who closes a conversation": ("canonical/respond_io/respond_io__conversations.sql", "closed_by_source in"),
     "who sends a message": ("staging/respond_io/stg_respond_io__messages.sql", "sender_source "),
     "what a receipt says": ("staging/respond_io/stg_respond_io__messages.sql", "delivery_status ="),
     "which way a message goes": ("staging/respond_io/stg_respond_io__messages.sql", "traffic ="),
@@ -211,7 +211,7 @@ def test_every_published_value_is_known_to_a_model_or_listed_with_what_becomes_o
 ) -> None:
     pattern, words_before = DECIDES[enumeration]
     project = root / "dbt_project" / "models"
-    folders = ("staging/respond_io", "intermediate/conversations", "intermediate/activities")
+    folders = ("staging/respond_io", "canonical/respond_io")
     files = (
         [project / pattern]
         if pattern != "*"

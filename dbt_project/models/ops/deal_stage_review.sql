@@ -1,5 +1,5 @@
 with
-    deal_stages as (select * from {{ ref("stg_hubspot__deal_stages") }}),
+    deal_stages as (select * from {{ ref("int_deal_stages__unioned") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
 
     final as (
@@ -8,21 +8,21 @@ with
             deal_stages.stage_id,
             deal_stages.stage_label,
             vocabulary.meaning as stated_meaning,
-            deal_stages.crm_meaning,
+            deal_stages.meaning as crm_meaning,
             'the vocabulary says '
             || vocabulary.meaning
             || ', the CRM '
-            || deal_stages.crm_meaning
+            || deal_stages.meaning
             || ': the CRM counts' as reason
         from deal_stages
         inner join
             vocabulary
-            on vocabulary.source_system = 'hubspot'
+            on vocabulary.source_system = deal_stages.source_system
             and vocabulary.kind = 'deal_stage'
             and vocabulary.value = deal_stages.stage_id
         where
             not deal_stages.is_deleted
-            and deal_stages.crm_meaning
+            and deal_stages.meaning
             <> case when vocabulary.meaning in ('deal_won', 'deal_lost') then vocabulary.meaning else 'open' end
     )
 

@@ -1,4 +1,4 @@
-{%- set systems = var("sources") -%}
+{%- set systems = var("sources") | list -%}
 with
     {% for system in systems %}
         from_{{ system }} as (select * from {{ source("raw_" ~ system, "load_audit") }}),

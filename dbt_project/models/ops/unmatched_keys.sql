@@ -39,39 +39,28 @@
 with
     all_orders as (select * from {{ ref("int_orders__priced") }}),
     orders as (select * from all_orders where not is_test),
-    order_lines as (
-        select order_line_id, order_id, split_part(order_line_id, ':', 1) as source_system
-        from {{ ref("int_order_lines__costed") }}
-    ),
-    refunds as (select * from {{ ref("int_refunds__unioned") }}),
+    order_lines as (select * from {{ ref("int_order_lines__costed") }}),
+    refunds as (select * from {{ ref("int_refunds__apportioned") }}),
     checkouts as (select * from {{ ref("int_checkouts__unioned") }}),
     subscriptions as (select * from {{ ref("int_subscriptions__unioned") }}),
-    conversations as (select * from {{ ref("int_conversations__unioned") }}),
-    messages as (select * from {{ ref("int_messages__unioned") }}),
-    deals as (select * from {{ ref("int_deals__unioned") }}),
-    deal_roles as (
-        select record_key, split_part(deal_id, ':', 1) as source_system from {{ ref("int_deal_roles__unioned") }}
-    ),
-    contacts as (
-        select 'hubspot' as source_system, 'hubspot:' || company_id as account_id
-        from {{ ref("stg_hubspot__contacts") }}
-    ),
-    deal_companies as (
-        select 'hubspot' as source_system, 'hubspot:' || company_id as account_id
-        from {{ ref("stg_hubspot__deal_companies") }}
-    ),
-    -- A company that was merged away is found in what it became.
+    conversations as (select * from {{ ref("int_conversations__screened") }}),
+    messages as (select * from {{ ref("int_messages__screened") }}),
+    deals as (select * from {{ ref("int_deals__dated") }}),
+    deal_roles as (select * from {{ ref("int_deal_roles__unioned") }}),
+    contacts as (select * from {{ ref("int_contacts__unioned") }}),
+    deal_companies as (select * from {{ ref("int_deal_accounts__unioned") }}),
+    -- An account that was merged away is found in what it became.
     accounts as (
         select account_id
         from {{ ref("int_accounts__unioned") }}
         union all
-        select 'hubspot:' || merged_id
-        from {{ ref("int_crm_merges__followed") }}
-        where record_type = 'company'
+        select source_system || ':' || merged_id
+        from {{ ref("int_merges__unioned") }}
+        where record_type = 'account'
     ),
     invoices as (select * from {{ ref("int_subscription_invoices__unioned") }}),
     activities as (select * from {{ ref("int_activities__identified") }}),
-    campaigns as (select * from {{ ref("int_campaigns__unioned") }}),
+    campaigns as (select * from {{ ref("int_campaigns__identified") }}),
     persons as (select * from {{ ref("int_persons__resolved") }}),
     records as (select * from {{ ref("int_contact_records__unioned") }}),
 

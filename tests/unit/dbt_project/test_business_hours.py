@@ -123,8 +123,8 @@ def response_times(
         )
         for table, columns in {
             "bridge_person_records": "record_key text, person_id text",
-            "int_agents__unioned": "source_system text, user_id text, agent_id text, team_id text",
-            "int_contact_owners__unioned": "record_key text, agent_id text, team_id text",
+            "int_agents__identified": "source_system text, user_id text, agent_id text, team_id text",
+            "int_contact_owners__unioned": "source_system text, record_key text, user_id text",
         }.items():
             connection.execute(f"create table given_{table} ({columns})")
         return connection.execute(

@@ -39,11 +39,7 @@ MESSAGE = {
 }
 EMPTY = {
     "vendor_vocabulary": "source_system text, kind text, value text, meaning text, reason text",
-    "stg_respond_io__webhook_events": "event_id text, event_type text, contact_id text, inbox_stage text, tag text, "
-    "tag_action text, occurred_at timestamp, loaded_at timestamp",
-    "stg_respond_io__contacts": "contact_id text, is_blocked boolean",
-    "int_inbox_stages__followed": "contact_id text, source_record_id text, inbox_stage text, changed_by text, "
-    "changed_at timestamp, loaded_at timestamp",
+    "int_contacts__unioned": "source_system text, record_type text, source_record_id text, is_blocked boolean",
 }
 
 
@@ -74,9 +70,9 @@ def first_replies(models: dict[str, str], said: Said, *, stated: bool) -> tuple[
     ]
     opened = {"mail": START, "chat": START + timedelta(minutes=30)}
     with duckdb.connect(config={"threads": 1}) as connection:
-        connection.register("given_int_messages__unioned", pa.Table.from_pylist(rows, schema=pa.schema(MESSAGE)))
+        connection.register("given_int_messages__screened", pa.Table.from_pylist(rows, schema=pa.schema(MESSAGE)))
         connection.execute(
-            "create table given_int_conversations__unioned as select 'files:' || name as conversation_id, "
+            "create table given_int_conversations__screened as select 'files:' || name as conversation_id, "
             "'files' as source_system, name as source_record_id, 'someone' as record_key, name as channel, opened_at, "
             "null::timestamp as loaded_at, null::text as campaign_id, null::text as ad_id, "
             "'contact' as opened_by_source, 'contact' as begun_by "
@@ -84,11 +80,11 @@ def first_replies(models: dict[str, str], said: Said, *, stated: bool) -> tuple[
             [list(opened), list(opened.values())],
         )
         connection.execute(
-            "create table given_int_conversation_events__unioned as select conversation_id || ':opened' as event_id, "
+            "create table given_int_conversation_events__judged as select conversation_id || ':opened' as event_id, "
             "source_system, record_key, conversation_id, 'opened' as event, null::text as assigned_user_id, "
             "null::text as closing_category, null::text as closed_by_source, "
             "opened_at as occurred_at, loaded_at, false as is_spam, false as is_spam_contact "
-            "from given_int_conversations__unioned"
+            "from given_int_conversations__screened"
         )
         for name, columns in EMPTY.items():
             connection.execute(f"create table given_{name} ({columns})")

@@ -62,6 +62,10 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute(
             "create table intermediate.int_record_links__unioned (record_key text, linked_record_key text)"
         )
+        connection.execute(
+            "create table intermediate.int_merges__unioned "
+            "(source_system text, record_type text, merged_id text, survivor_id text)"
+        )
         yield connection
 
 

@@ -1,5 +1,5 @@
 with
-    campaigns as (select * from {{ ref("int_campaigns__unioned") }}),
+    campaigns as (select * from {{ ref("int_campaigns__identified") }}),
 
     final as (
         select campaign_id, platform, ad_account_id, platform_campaign_id, campaign_name, objective, campaign_status

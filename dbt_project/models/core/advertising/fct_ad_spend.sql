@@ -1,5 +1,5 @@
 with
-    ad_spend as (select * from {{ ref("int_ad_spend__unioned") }}),
+    ad_spend as (select * from {{ ref("int_ad_spend__netted") }}),
     exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
 
     final as (

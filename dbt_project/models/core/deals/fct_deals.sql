@@ -1,5 +1,5 @@
 with
-    deals as (select * from {{ ref("int_deals__unioned") }}),
+    deals as (select * from {{ ref("int_deals__dated") }}),
     person_records as (select * from {{ ref("bridge_person_records") }}),
     exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
 

@@ -1,5 +1,5 @@
 with
-    agents as (select * from {{ ref("int_agents__unioned") }}),
+    agents as (select * from {{ ref("int_agents__identified") }}),
 
     final as (
         select agent_id, min(agent_name) as agent_name, {{ sorted_list("source_system") }} as source_systems

@@ -1,7 +1,7 @@
 with
     orders as (select * from {{ ref("fct_orders") }}),
     payments as (select * from {{ ref("int_order_payments__split") }}),
-    refunds as (select * from {{ ref("int_refunds__unioned") }}),
+    refunds as (select * from {{ ref("int_refunds__apportioned") }}),
     dispute_fees as (select * from {{ ref("int_dispute_fees__unioned") }}),
     subscription_revenue as (select * from {{ ref("int_subscription_revenue__unioned") }}),
     person_records as (select * from {{ ref("bridge_person_records") }}),
@@ -127,13 +127,14 @@ with
 
     -- What a dispute costs beside what it takes is in the currency of the balance. It is told by an entry of its own,
     -- as
-    -- it may come on another day, and comes without any revenue.
+    -- it may come on another day, and comes without any revenue. The fee of an invoice's dispute stands with the
+    -- invoice.
     fees as (
         select
             dispute_fees.dispute_fee_id || ':fee' as revenue_entry_id,
             'dispute_fee' as entry_type,
             'dispute' as payback_reason,
-            dispute_fees.order_id,
+            coalesce(dispute_fees.order_id, orders.order_id) as order_id,
             null as subscription_id,
             orders.person_id,
             dispute_fees.currency,
@@ -146,12 +147,14 @@ with
             dispute_fees.charged_at as cash_view_at,
             dispute_fees.loaded_at
         from dispute_fees
-        left join orders on orders.order_id = dispute_fees.order_id
+        left join orders on orders.order_id = coalesce(dispute_fees.order_id, dispute_fees.payment_id)
         left join
             exchange_rates
             on exchange_rates.currency = dispute_fees.currency
             and exchange_rates.date_day = cast(coalesce(orders.ordered_at, dispute_fees.charged_at) as date)
-        where dispute_fees.charged_at <= {{ as_of() }}
+        where
+            dispute_fees.charged_at <= {{ as_of() }}
+            and (dispute_fees.payment_id is null or orders.order_id is not null)
     ),
 
     -- An invoice is a sale of its own, at the rate of the day it was paid, which its refunds take too. What serving it

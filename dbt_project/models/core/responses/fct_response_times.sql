@@ -1,11 +1,21 @@
 with
     waits as (select * from {{ ref("int_response_waits__delimited") }}),
     person_records as (select * from {{ ref("bridge_person_records") }}),
-    agents as (select * from {{ ref("int_agents__unioned") }}),
+    agents as (select * from {{ ref("int_agents__identified") }}),
     owners as (select * from {{ ref("int_contact_owners__unioned") }}),
     business_hours as (select * from {{ ref("int_business_hours__accumulated") }}),
 
     hours_teams as (select distinct team_id from business_hours),
+
+    -- An owner who is no longer listed keeps the id that the system gives.
+    contact_agents as (
+        select
+            owners.record_key,
+            coalesce(agents.agent_id, owners.source_system || ':' || owners.user_id) as agent_id,
+            agents.team_id
+        from owners
+        left join agents on agents.source_system = owners.source_system and agents.user_id = owners.user_id
+    ),
 
     -- Until it ends, a wait lasts to the instant of the refresh. Its team is the one as which someone replied, else
     -- that of who replied, to whom a bot handed over, or to whom the contact is assigned.
@@ -17,17 +27,20 @@ with
                 when waits.user_id is not null
                 then coalesce(agents.agent_id, waits.source_system || ':' || waits.user_id)
                 when waits.ended_at is null
-                then owners.agent_id
+                then contact_agents.agent_id
             end as agent_id,
             coalesce(
                 waits.replied_by_team_id,
                 case
-                    when waits.user_id is not null then agents.team_id when waits.ended_at is null then owners.team_id
+                    when waits.user_id is not null
+                    then agents.team_id
+                    when waits.ended_at is null
+                    then contact_agents.team_id
                 end
             ) as team_id
         from waits
         left join agents on agents.source_system = waits.source_system and agents.user_id = waits.user_id
-        left join owners on owners.record_key = waits.record_key
+        left join contact_agents on contact_agents.record_key = waits.record_key
     ),
 
     -- A team without hours of its own has the company's.

@@ -1,34 +1,39 @@
 with
     accounts as (select * from {{ ref("int_accounts__unioned") }}),
-    contacts as (select * from {{ ref("stg_hubspot__contacts") }}),
-    merges as (select * from {{ ref("int_crm_merges__followed") }}),
-    file_customers as (select * from {{ ref("stg_files__customers") }}),
-    deals as (select * from {{ ref("int_deals__unioned") }}),
+    contacts as (select * from {{ ref("int_contacts__unioned") }}),
+    deals as (select * from {{ ref("int_deals__dated") }}),
     deal_roles as (select * from {{ ref("int_deal_roles__unioned") }}),
+    merged_accounts as (
+        select source_system || ':' || merged_id as account_id, source_system || ':' || survivor_id as survivor_id
+        from {{ ref("int_merges__followed") }}
+        where record_type = 'account'
+    ),
 
-    unioned as (
-        select
-            'hubspot:' || coalesce(merges.survivor_id, contacts.company_id) as account_id,
-            {{ record_key("'hubspot'", "'contact'", "contacts.contact_id") }} as record_key,
-            cast(null as {{ dbt.type_string() }}) as role,
-            true as is_employer
-        from contacts
-        left join merges on merges.record_type = 'company' and merges.merged_id = contacts.company_id
-        union
-        select
-            {{ file_account_id("company_name") }}, {{ record_key("'files'", "'customer'", "customer_id") }}, null, true
-        from file_customers
-        union
-        select deals.account_id, deal_roles.record_key, deal_roles.role, false
+    -- Everybody in a deal is of its account, whether a role is stated of them or not.
+    roles as (
+        select deals.account_id, deal_roles.record_key, deal_roles.role
         from deals
         inner join deal_roles on deal_roles.deal_id = deals.deal_id
         union
-        select account_id, record_key, null, false
+        select account_id, record_key, null
         from deals
         where record_key is not null
     ),
 
-    -- A company that was deleted in its system has no members.
+    unioned as (
+        select
+            coalesce(merged_accounts.survivor_id, contacts.account_id) as account_id,
+            {{ record_key("contacts.source_system", "contacts.record_type", "contacts.record_id") }} as record_key,
+            cast(null as {{ dbt.type_string() }}) as role,
+            true as is_employer
+        from contacts
+        left join merged_accounts on merged_accounts.account_id = contacts.account_id
+        union all
+        select account_id, record_key, role, false
+        from roles
+    ),
+
+    -- An account that was deleted in its system has no members.
     final as (
         select unioned.account_id, unioned.record_key, unioned.role, unioned.is_employer
         from unioned

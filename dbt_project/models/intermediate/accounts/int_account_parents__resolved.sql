@@ -1,10 +1,27 @@
 with recursive
     accounts as (select * from {{ ref("int_accounts__unioned") }}),
 
-    known_parents as (
-        select accounts.account_id, accounts.stated_parent_account_id, parents.account_id as parent_account_id
+    merged_accounts as (
+        select source_system || ':' || merged_id as account_id, source_system || ':' || survivor_id as survivor_id
+        from {{ ref("int_merges__followed") }}
+        where record_type = 'account'
+    ),
+
+    -- An account that was merged into another one is none; a parent that was merged is what it became.
+    live_accounts as (
+        select
+            accounts.account_id,
+            coalesce(merged_parents.survivor_id, accounts.parent_account_id) as stated_parent_account_id
         from accounts
-        left join accounts as parents on parents.account_id = accounts.stated_parent_account_id
+        left join merged_accounts on merged_accounts.account_id = accounts.account_id
+        left join merged_accounts as merged_parents on merged_parents.account_id = accounts.parent_account_id
+        where merged_accounts.account_id is null
+    ),
+
+    known_parents as (
+        select live_accounts.account_id, live_accounts.stated_parent_account_id, parents.account_id as parent_account_id
+        from live_accounts
+        left join live_accounts as parents on parents.account_id = live_accounts.stated_parent_account_id
     ),
 
     -- Everything above an account. Each pair is found once, so that a cycle comes to an end.

@@ -1,17 +1,15 @@
 with
-    conversations as (select * from {{ ref("int_conversations__unioned") }}),
-    conversation_events as (select * from {{ ref("int_conversation_events__unioned") }}),
-    messages as (select * from {{ ref("int_messages__unioned") }} where not has_failed),
-    inbox_stages as (select * from {{ ref("int_inbox_stages__followed") }}),
+    conversations as (select * from {{ ref("int_conversations__screened") }}),
+    conversation_events as (select * from {{ ref("int_conversation_events__judged") }}),
+    messages as (select * from {{ ref("int_messages__screened") }} where not has_failed),
+    contacts as (select * from {{ ref("int_contacts__unioned") }}),
     waits as (select * from {{ ref("int_response_waits__delimited") }}),
-    inbox_events as (select * from {{ ref("stg_respond_io__webhook_events") }}),
-    inbox_contacts as (select * from {{ ref("stg_respond_io__contacts") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
 
     -- Whoever is blocked or sends spam only.
     left_out as (
-        select {{ record_key("'respond_io'", "'contact'", "contact_id") }} as record_key
-        from inbox_contacts
+        select {{ record_key("source_system", "record_type", "source_record_id") }} as record_key
+        from contacts
         where is_blocked
         union
         select record_key
@@ -170,54 +168,6 @@ with
             null,
             loaded_at
         from first_replies
-        union all
-        select
-            'crm_stage_changed',
-            'respond_io',
-            source_record_id,
-            {{ record_key("'respond_io'", "'contact'", "contact_id") }},
-            changed_at,
-            'inbox',
-            null,
-            null,
-            null,
-            null,
-            {{ json_attributes({"stage": "inbox_stage", "changed_by": "changed_by"}) }},
-            loaded_at
-        from inbox_stages
-        union all
-        select
-            -- Taking a permission or a refusal away is the other one; taking another tag away undoes nothing.
-            case
-                when inbox_events.tag_action = 'add'
-                then vocabulary.meaning
-                when vocabulary.meaning = 'opted_in'
-                then 'opted_out'
-                else 'opted_in'
-            end,
-            'respond_io',
-            inbox_events.event_id,
-            {{ record_key("'respond_io'", "'contact'", "inbox_events.contact_id") }},
-            inbox_events.occurred_at,
-            'inbox',
-            null,
-            null,
-            null,
-            null,
-            {{ json_attributes({"reason": "vocabulary.reason"}) }},
-            inbox_events.loaded_at
-        from inbox_events
-        inner join
-            vocabulary
-            on vocabulary.source_system = 'respond_io'
-            and vocabulary.kind = 'tag'
-            and vocabulary.value = inbox_events.tag
-        where
-            inbox_events.event_type = 'contact.tag.updated'
-            and (
-                inbox_events.tag_action = 'add'
-                or (inbox_events.tag_action = 'remove' and vocabulary.meaning in ('opted_in', 'opted_out'))
-            )
     ),
 
     final as (

@@ -1,4 +1,4 @@
-{%- set sources = ["crm", "orders", "conversations", "surveys_and_subscriptions"] -%}
+{%- set sources = ["systems", "orders", "conversations", "surveys_and_subscriptions"] -%}
 with
     {% for source in sources %}
         from_{{ source }} as (select * from {{ ref("int_activities__from_" ~ source) }}),
@@ -6,7 +6,7 @@ with
     person_records as (select * from {{ ref("int_persons__resolved") }}),
     main_accounts as (select * from {{ ref("int_main_accounts__chosen") }}),
     exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
-    campaigns as (select * from {{ ref("int_campaigns__unioned") }}),
+    campaigns as (select * from {{ ref("int_campaigns__identified") }}),
 
     unioned as (
         {% for source in sources %}
@@ -23,7 +23,7 @@ with
                 currency,
                 attributes,
                 -- A deal's activity is its company's; every other one is that of the person's main account.
-                {{ "account_id" if source == "crm" else "null" }} as account_id,
+                {{ "account_id" if source == "systems" else "null" }} as account_id,
                 loaded_at
             from from_{{ source }} {{ "union all" if not loop.last }}
         {% endfor %}

@@ -3,9 +3,9 @@
 {% set in_order = "order by occurred_at asc nulls last, event_order asc nulls last, event_id asc nulls last" %}
 
 with
-    messages as (select * from {{ ref("int_messages__unioned") }}),
+    messages as (select * from {{ ref("int_messages__screened") }}),
     conversation_events as (
-        select * from {{ ref("int_conversation_events__unioned") }} where not coalesce(is_spam, false)
+        select * from {{ ref("int_conversation_events__judged") }} where not coalesce(is_spam, false)
     ),
 
     -- A thread is what follows one another: a conversation where messages state theirs, all of a contact elsewhere.

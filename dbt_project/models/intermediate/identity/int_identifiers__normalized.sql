@@ -2,6 +2,7 @@
 with
     records as (select * from {{ ref("int_contact_records__unioned") }}),
     record_links as (select * from {{ ref("int_record_links__unioned") }}),
+    merges as (select * from {{ ref("int_merges__unioned") }}),
     countries as (select * from {{ ref("countries") }}),
     blocklist as (select * from {{ ref("identity_blocklist") }}),
     overrides as (select * from {{ ref("identity_overrides") }}),
@@ -159,14 +160,26 @@ with
             and {{ replace_matches("customer_number", "^[0-9]([.,][0-9]+)?E[+][0-9]+$", "") }} <> ''
     ),
 
+    -- A merge says that two records are one person, and so does an id that one system has of another.
+    links as (
+        select record_key, linked_record_key
+        from record_links
+        union all
+        select
+            {{ record_key("source_system", "record_type", "survivor_id") }},
+            {{ record_key("source_system", "record_type", "merged_id") }}
+        from merges
+        where record_type not in ('account', 'deal')
+    ),
+
     -- A link names another record; the record named carries its own key as identifier too.
     record_identifiers as (
         select record_key, 'record' as namespace, linked_record_key as identifier, 1 as evidence_tier
-        from record_links
+        from links
         union
         select records.record_key, 'record', records.record_key, 1
         from records
-        where records.record_key in (select linked_record_key from record_links)
+        where records.record_key in (select linked_record_key from links)
     ),
 
     unioned as (

@@ -1,0 +1,46 @@
+with
+    leads as (select * from {{ ref("stg_files__leads") }}),
+
+    unioned as (
+        select
+            'lead_created' as activity,
+            lead_id,
+            created_at as occurred_at,
+            channel,
+            campaign_id,
+            null as attributes,
+            loaded_at
+        from leads
+        union all
+        select 'lead_qualified', lead_id, qualified_at, channel, null, null, loaded_at
+        from leads
+        where qualified_at is not null
+        union all
+        select
+            'lead_disqualified',
+            lead_id,
+            disqualified_at,
+            channel,
+            null,
+            {{ json_attributes({"reason": "coalesce(disqualified_reason, 'unqualified')"}) }},
+            loaded_at
+        from leads
+        where disqualified_at is not null
+    ),
+
+    final as (
+        select
+            activity,
+            lead_id as source_record_id,
+            lead_id as customer_id,
+            'lead' as customer_record_type,
+            occurred_at,
+            coalesce(channel, 'crm') as channel,
+            campaign_id,
+            attributes,
+            loaded_at
+        from unioned
+    )
+
+select *
+from final

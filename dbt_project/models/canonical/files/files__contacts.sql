@@ -1,0 +1,41 @@
+with
+    customers as (select * from {{ ref("stg_files__customers") }}),
+    leads as (select * from {{ ref("stg_files__leads") }}),
+
+    -- Where a lead came from is told by its activities.
+    final as (
+        select
+            'customer' as record_type,
+            customer_id as record_id,
+            email,
+            phone,
+            country,
+            customer_number,
+            first_name,
+            last_name,
+            channel,
+            campaign_id,
+            {{ file_account_id("company_name") }} as account_id,
+            created_at,
+            loaded_at
+        from customers
+        union all
+        select
+            'lead',
+            lead_id,
+            email,
+            phone,
+            null,
+            customer_number,
+            first_name,
+            last_name,
+            null,
+            null,
+            null,
+            created_at,
+            loaded_at
+        from leads
+    )
+
+select *
+from final

@@ -1,0 +1,55 @@
+with
+    events as (select * from {{ ref("stg_respond_io__webhook_events") }}),
+    channels as (select * from {{ ref("stg_respond_io__channels") }}),
+    blocked_contacts as (select contact_id from {{ ref("stg_respond_io__contacts") }} where is_blocked),
+
+    -- A closing tells of its opening too, whose own event may have been lost.
+    tellings as (
+        select
+            event_id,
+            conversation_id,
+            contact_id,
+            channel_id,
+            ad_id,
+            conversation_source,
+            case when event_type = 'conversation.opened' then occurred_at else conversation_opened_at end as opened_at,
+            event_type = 'conversation.closed' as is_told_by_closing,
+            loaded_at
+        from events
+        where event_type in ('conversation.opened', 'conversation.closed')
+    ),
+
+    openings as (
+        select *
+        from tellings
+        where opened_at is not null and contact_id not in (select contact_id from blocked_contacts)
+        qualify
+            row_number() over (
+                partition by conversation_id
+                order by is_told_by_closing asc nulls last, opened_at asc nulls last, event_id asc nulls last
+            )
+            = 1
+    ),
+
+    final as (
+        select
+            openings.conversation_id,
+            openings.contact_id as customer_id,
+            'contact' as customer_record_type,
+            channels.channel,
+            openings.ad_id,
+            openings.conversation_source as opened_by_source,
+            -- Whoever is not known to have written first was written to.
+            case
+                when openings.conversation_source in ('contact', 'ctc_ads', 'growth_widget')
+                then 'contact'
+                else 'company'
+            end as begun_by,
+            openings.opened_at,
+            openings.loaded_at
+        from openings
+        left join channels on channels.channel_id = openings.channel_id
+    )
+
+select *
+from final

@@ -1,0 +1,94 @@
+with
+    invoice_payments as (select * from {{ ref("stg_stripe__invoice_payments") }}),
+    charges as (select * from {{ ref("stg_stripe__charges") }}),
+    refunds as (select * from {{ ref("stg_stripe__refunds") }}),
+    dispute_transactions as (select * from {{ ref("stg_stripe__dispute_transactions") }}),
+    credit_notes as (select * from {{ ref("stg_stripe__credit_notes") }}),
+
+    -- A refund takes money when it is made, and gives it back when it fails; one of which nobody says when left it
+    -- where it was. A dispute takes money when it moves on the balance, and gives it back the same way.
+    moved as (
+        select
+            refund_id || ':refund' as refund_id,
+            'refund' as payback_reason,
+            coalesce(payment_intent_id, charge_id) as payment_key,
+            currency,
+            refund_amount,
+            cast(null as {{ dbt.type_string() }}) as fee_currency,
+            {{ money("0") }} as fee_amount,
+            refunded_at,
+            loaded_at
+        from refunds
+        where refund_status = 'succeeded' or failed_at is not null
+        union all
+        select
+            refund_id || ':refund_failed',
+            'refund',
+            coalesce(payment_intent_id, charge_id),
+            currency,
+            {{ money("-refund_amount") }},
+            null,
+            {{ money("0") }},
+            failed_at,
+            loaded_at
+        from refunds
+        where failed_at is not null
+        union all
+        select
+            dispute_transaction_id || ':dispute',
+            'dispute',
+            coalesce(payment_intent_id, charge_id),
+            currency,
+            {{ money("-moved_amount") }},
+            fee_currency,
+            fee_amount,
+            moved_at,
+            loaded_at
+        from dispute_transactions
+    ),
+
+    -- What was paid names what it was paid by: a payment intent, or a charge. What no invoice names was paid by itself.
+    payments as (
+        select invoice_id as payment_id, coalesce(payment_intent_id, charge_id) as payment_key
+        from invoice_payments
+        union all
+        select min(charges.charge_id), coalesce(charges.payment_intent_id, charges.charge_id)
+        from charges
+        left join
+            invoice_payments
+            on coalesce(invoice_payments.payment_intent_id, invoice_payments.charge_id)
+            = coalesce(charges.payment_intent_id, charges.charge_id)
+        where charges.charge_status = 'succeeded' and invoice_payments.invoice_id is null
+        group by coalesce(charges.payment_intent_id, charges.charge_id)
+    ),
+
+    unioned as (
+        select
+            moved.refund_id,
+            moved.payback_reason,
+            payments.payment_id,
+            moved.currency,
+            moved.refund_amount,
+            moved.fee_currency,
+            moved.fee_amount,
+            moved.refunded_at,
+            moved.loaded_at
+        from moved
+        inner join payments on payments.payment_key = moved.payment_key
+        union all
+        select
+            credit_note_id || ':credit_note',
+            'credit_note',
+            invoice_id,
+            currency,
+            credited_amount,
+            null,
+            {{ money("0") }},
+            created_at,
+            loaded_at
+        from credit_notes
+        where credit_note_status = 'issued' and credited_amount > 0
+    )
+
+select *
+from unioned

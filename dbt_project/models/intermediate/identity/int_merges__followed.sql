@@ -1,0 +1,32 @@
+with recursive
+    merges as (select * from {{ ref("int_merges__unioned") }}),
+
+    -- What became of a record may have been merged again. Each pair is found once, so that a cycle comes to an end.
+    followed as (
+        select source_system, record_type, merged_id, survivor_id
+        from merges
+        union
+        select followed.source_system, followed.record_type, followed.merged_id, merges.survivor_id
+        from followed
+        inner join
+            merges
+            on merges.source_system = followed.source_system
+            and merges.record_type = followed.record_type
+            and merges.merged_id = followed.survivor_id
+    ),
+
+    final as (
+        select
+            followed.source_system, followed.record_type, followed.merged_id, min(followed.survivor_id) as survivor_id
+        from followed
+        left join
+            merges
+            on merges.source_system = followed.source_system
+            and merges.record_type = followed.record_type
+            and merges.merged_id = followed.survivor_id
+        where merges.merged_id is null
+        group by followed.source_system, followed.record_type, followed.merged_id
+    )
+
+select *
+from final
