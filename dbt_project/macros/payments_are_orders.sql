@@ -1,5 +1,5 @@
 {#-
-    Whether what is paid through Stripe without a subscription is an order of its own (`stripe_payments_are_orders`).
+    Whether a payment that a system tells of without an order is one of its own (`stripe_payments_are_orders`).
     `is_alone`: condition under which no other system tells of orders.
 -#}
 {% macro payments_are_orders(is_alone) -%}

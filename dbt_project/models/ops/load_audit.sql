@@ -1,4 +1,4 @@
-{%- set systems = ["meta_ads", "hubspot", "shopify", "respond_io", "stripe", "files"] -%}
+{%- set systems = var("sources") | list -%}
 with
     {% for system in systems %}
         from_{{ system }} as (select * from {{ source("raw_" ~ system, "load_audit") }}),

@@ -40,7 +40,7 @@ with
     all_orders as (select * from {{ ref("int_orders__priced") }}),
     orders as (select * from all_orders where not is_test),
     order_lines as (select * from {{ ref("int_order_lines__costed") }}),
-    refunds as (select * from {{ ref("int_refunds__unioned") }}),
+    refunds as (select * from {{ ref("int_refunds__apportioned") }}),
     checkouts as (select * from {{ ref("int_checkouts__unioned") }}),
     subscriptions as (select * from {{ ref("int_subscriptions__unioned") }}),
     conversations as (select * from {{ ref("int_conversations__screened") }}),

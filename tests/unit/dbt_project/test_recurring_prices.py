@@ -47,7 +47,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.Duck
         opened.execute(
             "create table given_stg_stripe__subscription_event_items as from given_stg_stripe__subscription_items"
         )
-        opened.execute(f"create view amounts as {compiled(model_sql('int_price_amounts__computed'))}")
+        opened.execute(f"create view amounts as {compiled(model_sql('stripe__price_amounts__computed'))}")
         yield opened
 
 

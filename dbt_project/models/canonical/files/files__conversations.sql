@@ -1,7 +1,20 @@
 with
     conversations as (select * from {{ ref("stg_files__conversations") }}),
 
-    final as (select *, 'contact' as opened_by_source, 'contact' as begun_by from conversations)
+    final as (
+        select
+            conversation_id,
+            customer_id,
+            email,
+            phone,
+            channel,
+            campaign_id,
+            'contact' as opened_by_source,
+            'contact' as begun_by,
+            opened_at,
+            loaded_at
+        from conversations
+    )
 
 select *
 from final

@@ -1,8 +1,8 @@
 with
     orders as (select * from {{ ref("stg_shopify__orders") }}),
     transactions as (select * from {{ ref("stg_shopify__order_transactions") }}),
-    paybacks as (select * from {{ ref("int_shop_paybacks__itemised") }}),
-    deletions as (select * from {{ ref("stg_shopify__deletions") }}),
+    refunds as (select * from {{ ref("shopify__refunds") }}),
+    deleted as (select * from {{ ref("shopify__orders__deleted") }}),
 
     -- An order is paid when money first arrives: an authorisation alone is not a payment.
     payments as (
@@ -16,7 +16,7 @@ with
     ),
 
     refunded_taxes as (
-        select order_id, sum(tax_amount) as tax_amount from paybacks where payback_reason = 'refund' group by order_id
+        select order_id, sum(tax_amount) as tax_amount from refunds where payback_reason = 'refund' group by order_id
     ),
 
     -- What was placed in an order changes when it is edited: then it is what stands in it now and what was paid
@@ -57,8 +57,8 @@ with
         from orders
         left join payments on payments.order_id = orders.order_id
         left join refunded_taxes on refunded_taxes.order_id = orders.order_id
-        left join deletions on deletions.order_id = orders.order_id and deletions.deleted_at >= orders.updated_at
-        where deletions.order_id is null
+        left join deleted on deleted.order_id = orders.order_id
+        where deleted.order_id is null
     )
 
 select *

@@ -1,7 +1,7 @@
 with
     orders as (select * from {{ ref("fct_orders") }}),
     payments as (select * from {{ ref("int_order_payments__split") }}),
-    refunds as (select * from {{ ref("int_refunds__unioned") }}),
+    refunds as (select * from {{ ref("int_refunds__apportioned") }}),
     subscription_revenue as (select * from {{ ref("int_subscription_revenue__unioned") }}),
     person_records as (select * from {{ ref("bridge_person_records") }}),
     exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),

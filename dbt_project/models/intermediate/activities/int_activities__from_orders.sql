@@ -1,6 +1,6 @@
 with
     orders as (select * from {{ ref("int_orders__priced") }}),
-    refunds as (select * from {{ ref("int_refunds__unioned") }}),
+    refunds as (select * from {{ ref("int_refunds__apportioned") }}),
     checkouts as (select * from {{ ref("int_checkouts__unioned") }}),
 
     real_orders as (select * from orders where not is_test and not is_credit_note),

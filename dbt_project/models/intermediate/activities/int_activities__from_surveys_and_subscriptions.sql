@@ -1,32 +1,42 @@
 with
-    surveys as (select * from {{ ref("stg_files__surveys") }}),
+    surveys as (select * from {{ ref("int_surveys__unioned") }}),
     orders as (select * from {{ ref("int_orders__priced") }}),
     subscriptions as (select * from {{ ref("int_subscriptions__unioned") }}),
     subscription_invoices as (select * from {{ ref("int_subscription_invoices__unioned") }}),
-    charges as (select * from {{ ref("stg_stripe__charges") }}),
 
+    -- An answer of nobody in particular is that of whoever placed the order that it is about.
     survey_records as (
         select
-            surveys.*,
-            case
-                when surveys.customer_id is not null
-                then {{ record_key("'files'", "'customer'", "surveys.customer_id") }}
-                when surveys.email is not null
-                then {{ record_key("'files'", "'guest_survey'", "surveys.response_id") }}
-                else orders.record_key
-            end as record_key
+            surveys.survey_type,
+            surveys.score,
+            substring(surveys.order_id, length(surveys.source_system) + 2) as order_in_system,
+            surveys.source_system,
+            surveys.source_record_id,
+            coalesce(surveys.record_key, orders.record_key) as record_key,
+            surveys.responded_at,
+            surveys.loaded_at
         from surveys
-        left join orders on orders.order_id = 'files:' || surveys.order_id
+        left join orders on orders.order_id = surveys.order_id
     ),
 
     -- A first payment that failed for good is no subscription, and its expiry no end of one.
     begun as (select * from subscriptions where not has_never_begun),
 
+    numbered_payments as (
+        select
+            *,
+            row_number() over (
+                partition by subscription_id order by paid_at asc nulls last, invoice_id asc nulls last
+            ) as payment_number
+        from subscription_invoices
+        where is_paid and revenue_amount > 0
+    ),
+
     unioned as (
         select
             case when survey_type = 'review' then 'review_submitted' else 'survey_answered' end as activity,
-            'files' as source_system,
-            response_id as source_record_id,
+            source_system,
+            source_record_id,
             record_key,
             responded_at as occurred_at,
             cast(null as {{ dbt.type_string() }}) as channel,
@@ -34,7 +44,8 @@ with
             cast(null as {{ dbt.type_string() }}) as ad_id,
             cast(null as decimal(18, 4)) as amount,
             cast(null as {{ dbt.type_string() }}) as currency,
-            {{ json_attributes({"survey_type": "survey_type", "score": "score", "order": "order_id"}) }} as attributes,
+            {{ json_attributes({"survey_type": "survey_type", "score": "score", "order": "order_in_system"}) }}
+            as attributes,
             loaded_at
         from survey_records
         {%- for activity, instant in {
@@ -81,24 +92,8 @@ with
             currency,
             null,
             loaded_at
-        from subscription_invoices
+        from numbered_payments
         where is_of_a_new_period and payment_number > 1
-        union all
-        select
-            'payment_failed',
-            'stripe',
-            charge_id,
-            {{ record_key("'stripe'", "'customer'", "customer_id") }},
-            created_at,
-            null,
-            null,
-            null,
-            charge_amount,
-            currency,
-            {{ json_attributes({"reason": "failure_code"}) }},
-            loaded_at
-        from charges
-        where charge_status = 'failed'
     )
 
 select *

@@ -1,115 +1,80 @@
 with
     countries as (select * from {{ ref("countries") }}),
     contacts as (select * from {{ ref("int_contacts__unioned") }}),
-    shop_orders as (select * from {{ ref("stg_shopify__orders") }}),
-    shop_checkouts as (select * from {{ ref("stg_shopify__abandoned_checkouts") }}),
-    billing_subscriptions as (select * from {{ ref("stg_stripe__subscriptions") }}),
+    orders as (select * from {{ ref("int_orders__unioned") }}),
+    checkouts as (select * from {{ ref("int_checkouts__unioned") }}),
     payments as (select * from {{ ref("int_payments__separated") }} where is_order),
-    file_orders as (select * from {{ ref("stg_files__orders") }}),
-    file_conversations as (select * from {{ ref("stg_files__conversations") }}),
-    file_surveys as (select * from {{ ref("stg_files__surveys") }}),
-    file_subscriptions as (select * from {{ ref("stg_files__subscriptions") }}),
-    file_refunds as (select * from {{ ref("stg_files__refunds") }}),
-    file_deals as (select * from {{ ref("stg_files__deals") }}),
-    file_messages as (select * from {{ ref("stg_files__messages") }}),
+    subscriptions as (select * from {{ ref("int_subscriptions__unioned") }}),
+    conversations as (select * from {{ ref("int_conversations__unioned") }}),
+    messages as (select * from {{ ref("int_messages__unioned") }}),
+    surveys as (select * from {{ ref("int_surveys__unioned") }}),
+    refunds as (select * from {{ ref("int_refunds__unioned") }}),
+    deals as (select * from {{ ref("int_deals__unioned") }}),
 
-    -- An order or answer without a customer record is its own record where it carries a way to reach someone.
-    guests as (
+    -- Records that have a way to reach someone beside a customer.
+    addressed as (
         select
-            'shopify' as source_system,
+            source_system,
             'guest_order' as record_type,
-            order_id as source_record_id,
+            source_record_id,
+            customer_id,
             email,
             phone,
-            ordered_at as created_at,
+            ordered_at as happened_at,
             loaded_at
-        from shop_orders
-        where customer_id is null and (email is not null or phone is not null) and not is_test
+        from orders
+        where not is_test
         union all
-        select 'shopify', 'guest_checkout', checkout_id, email, phone, started_at, loaded_at
-        from shop_checkouts
-        where customer_id is null and (email is not null or phone is not null)
+        select source_system, 'guest_checkout', source_record_id, customer_id, email, phone, started_at, loaded_at
+        from checkouts
         union all
-        select source_system, 'guest_payment', source_record_id, email, phone, paid_at, loaded_at
+        select source_system, 'guest_payment', source_record_id, customer_id, email, phone, paid_at, loaded_at
         from payments
-        where customer_id is null and (email is not null or phone is not null)
         union all
-        select 'files', 'guest_order', order_id, email, phone, ordered_at, loaded_at
-        from file_orders
-        where customer_id is null and (email is not null or phone is not null) and not is_test
+        select source_system, 'guest_subscription', source_record_id, customer_id, email, null, created_at, loaded_at
+        from subscriptions
         union all
-        select 'files', 'guest_conversation', conversation_id, email, phone, opened_at, loaded_at
-        from file_conversations
-        where customer_id is null and (email is not null or phone is not null)
+        select source_system, 'guest_conversation', source_record_id, customer_id, email, phone, opened_at, loaded_at
+        from conversations
+        where coalesce(customer_record_type, 'customer') = 'customer'
         union all
-        select 'files', 'guest_survey', response_id, email, null, responded_at, loaded_at
-        from file_surveys
-        where customer_id is null and email is not null
-        union all
-        select
-            'files',
-            'guest_subscription',
-            subscription_id,
-            email,
-            null,
-            coalesce(trial_started_at, started_at),
-            loaded_at
-        from file_subscriptions
-        where customer_id is null and email is not null
+        select source_system, 'guest_survey', source_record_id, customer_id, email, null, responded_at, loaded_at
+        from surveys
         union all
         -- A refund is its order's customer's where the order has one.
         select
-            'files',
+            refunds.source_system,
             'guest_refund',
-            file_refunds.refund_id,
-            file_refunds.email,
+            refunds.source_record_id,
+            refunds.customer_id,
+            case when refunds.customer_id is not null or orders.record_key is null then refunds.email end,
             null,
-            file_refunds.refunded_at,
-            file_refunds.loaded_at
-        from file_refunds
-        left join file_orders on file_orders.order_id = file_refunds.order_id
-        where
-            file_refunds.customer_id is null
-            and file_refunds.email is not null
-            and coalesce(file_orders.customer_id, file_orders.email, file_orders.phone) is null
+            refunds.refunded_at,
+            refunds.loaded_at
+        from refunds
+        left join orders on orders.order_id = refunds.order_id
+    ),
+
+    -- An order or answer without a customer is a record itself where it has a way to reach someone.
+    guests as (
+        select source_system, record_type, source_record_id, email, phone, happened_at as created_at, loaded_at
+        from addressed
+        where customer_id is null and (email is not null or phone is not null)
     ),
 
     -- Whom a record names as its customer is one, also where the list of customers lacks them.
     mentions as (
-        select 'shopify' as source_system, customer_id, email, phone, ordered_at as mentioned_at, loaded_at
-        from shop_orders
-        where not is_test
+        select source_system, customer_id, email, phone, happened_at as mentioned_at, loaded_at
+        from addressed
+        where customer_id is not null
         union all
-        select 'shopify', customer_id, email, phone, started_at, loaded_at
-        from shop_checkouts
+        select source_system, customer_id, null, null, created_at, loaded_at
+        from deals
+        where customer_id is not null and coalesce(customer_record_type, 'customer') = 'customer'
         union all
-        select 'stripe', customer_id, null, null, created_at, loaded_at
-        from billing_subscriptions
-        union all
-        select source_system, customer_id, email, phone, paid_at, loaded_at
-        from payments
-        union all
-        select 'files', customer_id, email, phone, ordered_at, loaded_at
-        from file_orders
-        where not is_test
-        union all
-        select 'files', customer_id, email, phone, opened_at, loaded_at
-        from file_conversations
-        union all
-        select 'files', customer_id, email, null, responded_at, loaded_at
-        from file_surveys
-        union all
-        select 'files', customer_id, email, null, coalesce(trial_started_at, started_at), loaded_at
-        from file_subscriptions
-        union all
-        select 'files', customer_id, email, null, refunded_at, loaded_at
-        from file_refunds
-        union all
-        select 'files', customer_id, null, null, created_at, loaded_at
-        from file_deals
-        union all
-        select 'files', customer_id, null, null, sent_at, loaded_at
-        from file_messages
+        select source_system, customer_id, null, null, sent_at, loaded_at
+        from messages
+        where customer_id is not null and coalesce(customer_record_type, 'customer') = 'customer'
     ),
 
     -- Whoever is nobody unless another record names them is told by those.
@@ -142,7 +107,7 @@ with
             on contacts.record_type = 'customer'
             and contacts.source_system = mentions.source_system
             and contacts.record_id = mentions.customer_id
-        where mentions.customer_id is not null and contacts.record_id is null
+        where contacts.record_id is null
         group by mentions.source_system, mentions.customer_id
     ),
 

@@ -1,8 +1,8 @@
 with
     days as (select * from {{ ref("int_calendar__days") }}),
-    quoted_rates as (select * from {{ ref("stg_files__exchange_rates") }}),
+    quoted_rates as (select * from {{ ref("int_exchange_rates__unioned") }}),
 
-    -- A pair serves both ways; the first mapping by name wins where two quote the same pair and day.
+    -- A pair serves both ways; where a day has several rates of one, the lowest counts.
     pairs as (
         select rate_date, base_currency, quote_currency, rate::double as rate
         from quoted_rates

@@ -1,7 +1,6 @@
 with
     orders as (select * from {{ ref("int_orders__priced") }}),
-    shop_orders as (select * from {{ ref("stg_shopify__orders") }}),
-    shop_transactions as (select * from {{ ref("stg_shopify__order_transactions") }}),
+    order_payments as (select * from {{ ref("int_order_payments__unioned") }}),
 
     payments as (
         select
@@ -9,38 +8,31 @@ with
             orders.total_amount,
             orders.paid_at,
             orders.cancelled_at,
-            shop_orders.financial_status,
-            shop_transactions.order_transaction_id,
-            shop_transactions.processed_at,
-            sum(shop_transactions.transaction_amount) over in_order as received_to_date,
+            order_payments.is_settled,
+            order_payments.received_at,
+            sum(order_payments.payment_amount) over in_order as received_to_date,
             row_number() over in_order as payment_number,
             count(*) over (partition by orders.order_id) as payment_count
-        from shop_transactions
-        inner join orders on orders.order_id = 'shopify:' || shop_transactions.order_id
-        inner join shop_orders on shop_orders.order_id = shop_transactions.order_id
+        from order_payments
+        inner join orders on orders.order_id = order_payments.order_id
         where
-            shop_transactions.transaction_kind in ('SALE', 'CAPTURE')
-            and shop_transactions.transaction_status = 'SUCCESS'
-            and shop_transactions.currency = orders.currency
-            and shop_transactions.transaction_amount > 0
-            and orders.total_amount > 0
+            order_payments.currency = orders.currency and order_payments.payment_amount > 0 and orders.total_amount > 0
         window
             in_order as (
                 partition by orders.order_id
-                order by
-                    shop_transactions.processed_at asc nulls last, shop_transactions.order_transaction_id asc nulls last
+                order by order_payments.received_at asc nulls last, order_payments.order_payment_id asc nulls last
             )
     ),
 
-    -- What the shop calls paid is: the rest came where it does not see it. More than the total is a tip or a mistake.
+    -- What its system calls paid is: the rest came where it does not see it. More than the total is a tip or a mistake.
     parts as (
         select
             order_id,
             payment_number,
             total_amount,
-            processed_at as received_at,
+            received_at,
             case
-                when payment_number = payment_count and financial_status = 'PAID'
+                when payment_number = payment_count and is_settled
                 then total_amount
                 else least(received_to_date, total_amount)
             end as received_to_date

@@ -1,90 +1,12 @@
 with
-    invoices as (select * from {{ ref("stg_stripe__invoices") }}),
-    invoice_payments as (select * from {{ ref("stg_stripe__invoice_payments") }}),
-    charges as (select * from {{ ref("stg_stripe__charges") }}),
-    shop_orders as (select * from {{ ref("stg_shopify__orders") }}),
-    file_orders as (select * from {{ ref("stg_files__orders") }}),
+    payments as (select * from {{ ref("int_payments__unioned") }}),
+    orders as (select * from {{ ref("int_orders__unioned") }}),
 
-    -- An invoice says what it was paid by: a payment intent, or a charge.
-    invoiced as (
-        select payment_intent_id as payment_key
-        from invoice_payments
-        union
-        select charge_id
-        from invoice_payments
-    ),
-
-    unioned as (
-        select
-            invoice_id as source_record_id,
-            customer_id,
-            cast(null as {{ dbt.type_string() }}) as email,
-            cast(null as {{ dbt.type_string() }}) as phone,
-            currency,
-            total_amount,
-            {{ money("total_amount - revenue_amount") }} as tax_amount,
-            created_at,
-            paid_at,
-            loaded_at
-        from invoices
-        where subscription_id is null and invoice_status = 'paid' and paid_at is not null and total_amount > 0
-        union all
-        select
-            charges.charge_id,
-            charges.customer_id,
-            charges.email,
-            charges.phone,
-            charges.currency,
-            charges.captured_amount,
-            {{ money("0") }},
-            charges.created_at,
-            charges.created_at,
-            charges.loaded_at
-        from charges
-        left join invoiced as by_intent on by_intent.payment_key = charges.payment_intent_id
-        left join invoiced as by_charge on by_charge.payment_key = charges.charge_id
-        where
-            charges.charge_status = 'succeeded'
-            and charges.captured_amount > 0
-            and by_intent.payment_key is null
-            and by_charge.payment_key is null
-    ),
-
-    other_orders as (
-        select count(*) as order_count
-        from
-            (
-                select order_id
-                from shop_orders
-                union all
-                select order_id
-                from file_orders
-            ) as orders
-    ),
+    other_orders as (select count(*) as order_count from orders),
 
     final as (
-        select
-            'stripe:' || unioned.source_record_id as payment_id,
-            'stripe' as source_system,
-            unioned.source_record_id,
-            unioned.customer_id,
-            case
-                when unioned.customer_id is not null
-                then {{ record_key("'stripe'", "'customer'", "unioned.customer_id") }}
-                when unioned.email is not null or unioned.phone is not null
-                then {{ record_key("'stripe'", "'guest_payment'", "unioned.source_record_id") }}
-            end as record_key,
-            unioned.email,
-            unioned.phone,
-            unioned.currency,
-            unioned.total_amount,
-            unioned.tax_amount,
-            'stripe' as payment_type,
-            unioned.created_at,
-            unioned.paid_at,
-            {{ payments_are_orders("other_orders.order_count = 0") }} as is_order,
-            unioned.loaded_at
-        from unioned
+        select payments.*, {{ payments_are_orders("other_orders.order_count = 0") }} as is_order
+        from payments
         cross join other_orders
     )
 

@@ -1,6 +1,6 @@
 with
     statuses as (select * from {{ ref("int_subscription_statuses__dated") }}),
-    items as (select * from {{ ref("int_subscription_items__discounted") }}),
+    items as (select * from {{ ref("int_subscription_items__unioned") }}),
 
     item_changes as (
         select

@@ -1,28 +1,33 @@
 with
     invoices as (select * from {{ ref("int_subscription_invoices__unioned") }}),
-    paybacks as (select * from {{ ref("int_payment_paybacks__traced") }}),
+    refunds as (select * from {{ ref("int_refunds__unioned") }}),
     exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
 
     paid as (select * from invoices where is_paid and paid_at is not null and revenue_amount <> 0),
 
     with_invoices as (
         select
-            paybacks.*,
-            paybacks.payback_id as revenue_entry_id,
+            refunds.refund_id as revenue_entry_id,
+            refunds.payback_reason,
+            refunds.currency,
+            refunds.fee_currency,
+            refunds.fee_amount,
+            refunds.refunded_at,
+            refunds.loaded_at,
             paid.invoice_id,
             paid.subscription_id,
             paid.record_key,
             paid.total_amount,
             paid.revenue_amount,
             paid.paid_at,
-            greatest(paybacks.paid_back_at, paid.paid_at) as effective_at,
-            sum(paybacks.payback_amount) over (
-                partition by paybacks.payment_id
-                order by paybacks.paid_back_at asc nulls last, paybacks.payback_id asc nulls last
+            greatest(refunds.refunded_at, paid.paid_at) as effective_at,
+            sum(refunds.refund_amount) over (
+                partition by refunds.payment_id
+                order by refunds.refunded_at asc nulls last, refunds.refund_id asc nulls last
                 rows between unbounded preceding and current row
             ) as paid_back_to_date
-        from paybacks
-        inner join paid on paid.invoice_id = paybacks.payment_id and paid.currency = paybacks.currency
+        from refunds
+        inner join paid on paid.invoice_id = refunds.payment_id and paid.currency = refunds.currency
     ),
 
     -- As with orders: the share that was revenue, rounded on the running total.
@@ -56,11 +61,11 @@ with
         left join
             exchange_rates as fee_rates
             on fee_rates.currency = shares.fee_currency
-            and fee_rates.date_day = cast(shares.paid_back_at as date)
+            and fee_rates.date_day = cast(shares.refunded_at as date)
         left join
             exchange_rates as own_rates
             on own_rates.currency = shares.currency
-            and own_rates.date_day = cast(shares.paid_back_at as date)
+            and own_rates.date_day = cast(shares.refunded_at as date)
     ),
 
     unioned as (
@@ -89,7 +94,7 @@ with
             {{
                 money(
                     "coalesce(lag(revenue_taken_back_to_date) over (partition by invoice_id"
-                    ~ " order by paid_back_at asc nulls last, revenue_entry_id asc nulls last), 0)"
+                    ~ " order by refunded_at asc nulls last, revenue_entry_id asc nulls last), 0)"
                     ~ " - revenue_taken_back_to_date"
                 )
             }},

@@ -1,5 +1,5 @@
 with
-    items as (select * from {{ ref("int_subscription_items__dated") }}),
+    items as (select * from {{ ref("stripe__subscription_items__dated") }}),
     subscriptions as (select * from {{ ref("stg_stripe__subscriptions") }}),
     current_items as (select * from {{ ref("stg_stripe__subscription_items") }}),
     subscription_discounts as (select * from {{ ref("stg_stripe__subscription_discounts") }}),
@@ -10,7 +10,7 @@ with
     -- A customer's discount is for the subscriptions that have none of their own.
     discounts as (
         select
-            'stripe:' || subscription_id as subscription_id,
+            subscription_id,
             discount_id,
             item_id,
             percent_off,
@@ -23,7 +23,7 @@ with
         where duration = 'forever'
         union all
         select
-            'stripe:' || subscriptions.subscription_id,
+            subscriptions.subscription_id,
             'customer:' || customers.discount_id,
             null,
             customers.discount_percent_off,
@@ -127,7 +127,7 @@ with
 
     -- An amount is taken off every invoice, of which there are as many as the item with the shortest interval has.
     invoicing as (
-        select 'stripe:' || subscription_id as subscription_id, recurring_interval, recurring_interval_count
+        select subscription_id, recurring_interval, recurring_interval_count
         from current_items
         where recurring_interval in ('day', 'week', 'month', 'year')
         qualify
@@ -157,7 +157,7 @@ with
         inner join invoicing on invoicing.subscription_id = discounts.subscription_id
         inner join
             subscriptions
-            on 'stripe:' || subscriptions.subscription_id = discounts.subscription_id
+            on subscriptions.subscription_id = discounts.subscription_id
             and subscriptions.currency = discounts.currency
         where discounts.off_amount > 0 and discounts.started_at is not null
     ),

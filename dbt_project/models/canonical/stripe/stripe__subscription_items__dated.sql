@@ -1,8 +1,7 @@
 with
-    subscriptions as (select * from {{ ref("int_subscriptions__unioned") }}),
+    subscriptions as (select * from {{ ref("stripe__subscriptions__dated") }}),
     items as (select * from {{ ref("stg_stripe__subscription_items") }}),
-    stripe_subscriptions as (select * from {{ ref("stg_stripe__subscriptions") }}),
-    amounts as (select * from {{ ref("int_price_amounts__computed") }}),
+    amounts as (select * from {{ ref("stripe__price_amounts__computed") }}),
     lines as (select * from {{ ref("stg_stripe__invoice_lines") }}),
     events as (select * from {{ ref("stg_stripe__subscription_events") }}),
     event_items as (select * from {{ ref("stg_stripe__subscription_event_items") }}),
@@ -38,11 +37,11 @@ with
             coalesce(amounts.mrr_amount, {{ money("0") }}) as mrr_amount
         from event_items
         inner join events on events.event_id = event_items.event_id
-        left join stripe_subscriptions on stripe_subscriptions.subscription_id = event_items.subscription_id
+        left join subscriptions on subscriptions.subscription_id = event_items.subscription_id
         left join
             amounts
             on amounts.price_id = event_items.price_id
-            and amounts.currency = coalesce(stripe_subscriptions.currency, event_items.currency)
+            and amounts.currency = coalesce(subscriptions.currency, event_items.currency)
             and amounts.quantity = event_items.quantity
     ),
 
@@ -77,7 +76,7 @@ with
             1 as precedence,
             told_items.event_id as source_id
         from told_items
-        inner join subscriptions on subscriptions.subscription_id = 'stripe:' || told_items.subscription_id
+        inner join subscriptions on subscriptions.subscription_id = told_items.subscription_id
         where told_items.is_previous
         qualify
             row_number() over (
@@ -134,11 +133,11 @@ with
     current_items as (
         select items.*, coalesce(amounts.mrr_amount, {{ money("0") }}) as mrr_amount
         from items
-        left join stripe_subscriptions on stripe_subscriptions.subscription_id = items.subscription_id
+        left join subscriptions on subscriptions.subscription_id = items.subscription_id
         left join
             amounts
             on amounts.price_id = items.price_id
-            and amounts.currency = coalesce(stripe_subscriptions.currency, items.currency)
+            and amounts.currency = coalesce(subscriptions.currency, items.currency)
             and amounts.quantity = items.quantity
     ),
 
@@ -161,15 +160,11 @@ with
     ),
 
     unioned as (
-        select 'stripe:' || subscription_id as subscription_id, item_id, changed_at, mrr_amount, precedence, source_id
+        select *
         from told
         union all
-        select 'stripe:' || subscription_id, item_id, changed_at, mrr_amount, precedence, source_id
+        select *
         from from_the_last_sight
-        union all
-        select subscription_id, subscription_id, created_at, mrr_amount, 1, source_record_id
-        from subscriptions
-        where source_system = 'files'
     ),
 
     final as (

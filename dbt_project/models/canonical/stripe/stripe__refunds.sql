@@ -9,20 +9,20 @@ with
     -- where it was. A dispute takes money when it moves on the balance, and gives it back the same way.
     moved as (
         select
-            'stripe:' || refund_id || ':refund' as payback_id,
+            refund_id || ':refund' as refund_id,
             'refund' as payback_reason,
             coalesce(payment_intent_id, charge_id) as payment_key,
             currency,
-            refund_amount as payback_amount,
+            refund_amount,
             cast(null as {{ dbt.type_string() }}) as fee_currency,
             {{ money("0") }} as fee_amount,
-            refunded_at as paid_back_at,
+            refunded_at,
             loaded_at
         from refunds
         where refund_status = 'succeeded' or failed_at is not null
         union all
         select
-            'stripe:' || refund_id || ':refund_failed',
+            refund_id || ':refund_failed',
             'refund',
             coalesce(payment_intent_id, charge_id),
             currency,
@@ -35,7 +35,7 @@ with
         where failed_at is not null
         union all
         select
-            'stripe:' || dispute_transaction_id || ':dispute',
+            dispute_transaction_id || ':dispute',
             'dispute',
             coalesce(payment_intent_id, charge_id),
             currency,
@@ -49,10 +49,10 @@ with
 
     -- What was paid names what it was paid by: a payment intent, or a charge. What no invoice names was paid by itself.
     payments as (
-        select 'stripe:' || invoice_id as payment_id, coalesce(payment_intent_id, charge_id) as payment_key
+        select invoice_id as payment_id, coalesce(payment_intent_id, charge_id) as payment_key
         from invoice_payments
         union all
-        select 'stripe:' || min(charges.charge_id), coalesce(charges.payment_intent_id, charges.charge_id)
+        select min(charges.charge_id), coalesce(charges.payment_intent_id, charges.charge_id)
         from charges
         left join
             invoice_payments
@@ -64,22 +64,22 @@ with
 
     unioned as (
         select
-            moved.payback_id,
+            moved.refund_id,
             moved.payback_reason,
             payments.payment_id,
             moved.currency,
-            moved.payback_amount,
+            moved.refund_amount,
             moved.fee_currency,
             moved.fee_amount,
-            moved.paid_back_at,
+            moved.refunded_at,
             moved.loaded_at
         from moved
         inner join payments on payments.payment_key = moved.payment_key
         union all
         select
-            'stripe:' || credit_note_id || ':credit_note',
+            credit_note_id || ':credit_note',
             'credit_note',
-            'stripe:' || invoice_id,
+            invoice_id,
             currency,
             credited_amount,
             null,

@@ -1,3 +1,4 @@
+{{ config(materialized="table") }}
 with
     subscriptions as (select * from {{ ref("stg_stripe__subscriptions") }}),
     prices as (select * from {{ ref("stg_stripe__prices") }}),

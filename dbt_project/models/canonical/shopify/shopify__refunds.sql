@@ -1,9 +1,11 @@
+{{ config(materialized="table") }}
 with
     orders as (select * from {{ ref("stg_shopify__orders") }}),
     order_lines as (select * from {{ ref("stg_shopify__order_lines") }}),
     refunds as (select * from {{ ref("stg_shopify__refunds") }}),
     refund_items as (select * from {{ ref("stg_shopify__refund_items") }}),
     disputes as (select * from {{ ref("stg_shopify__order_disputes") }}),
+    deleted as (select * from {{ ref("shopify__orders__deleted") }}),
 
     -- Prices of goods and shipping hold the tax in some shops; an adjustment states it apart.
     net_items as (
@@ -48,17 +50,17 @@ with
     -- A refund of which each attempt failed paid nothing back.
     paid_back as (
         select
-            refunds.refund_id as payback_id,
+            refunds.refund_id,
             'refund' as payback_reason,
             refunds.order_id,
             refunds.currency,
-            refunds.refund_amount as payback_amount,
+            refunds.refund_amount,
             case
                 when contents.is_itemised
                 then {{ money("least(greatest(contents.revenue_amount, 0), refunds.refund_amount)") }}
             end as itemised_revenue_amount,
             {{ money("least(coalesce(contents.tax_amount, 0), refunds.refund_amount)") }} as tax_amount,
-            refunds.refunded_at as paid_back_at,
+            refunds.refunded_at,
             refunds.loaded_at
         from refunds
         left join contents on contents.refund_id = refunds.refund_id
@@ -114,7 +116,12 @@ with
         where dispute_status = 'WON'
     ),
 
-    final as (select * from unioned where payback_amount is not null and currency is not null)
+    final as (
+        select unioned.*
+        from unioned
+        left join deleted on deleted.order_id = unioned.order_id
+        where deleted.order_id is null and unioned.refund_amount is not null and unioned.currency is not null
+    )
 
 select *
 from final

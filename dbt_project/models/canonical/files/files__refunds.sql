@@ -1,0 +1,1 @@
+select *, 'refund' as payback_reason from {{ ref("stg_files__refunds") }}

@@ -1,0 +1,1 @@
+{{ union_entity("subscription_items") }}

@@ -1,0 +1,180 @@
+"""The canonical layer: what a vendor calls things ends there, and every system tells of an entity in its declared shape."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from sqlglot import exp
+from sqlglot.lineage import lineage
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import build_scope
+
+from ingestion import pipelines
+from ingestion.config import dataset_name
+from ingestion.sources import SOURCE_NAMES
+from ingestion.sources.files.canonical import ENTITIES, columns
+from tests.unit.dbt_project.compiling import PROJECT, compiled_models, dbt_environment, parsed
+
+PAST_CANONICAL = ("intermediate", "core", "marts", "ops")
+# `files` is a word of its own: a vendor's name is what stands in quotes, or before a colon or a double underscore.
+VENDOR_NAMES = re.compile(
+    "|".join(name for name in SOURCE_NAMES if name != "files") + r"|stg_|['\"]files['\"]|\bfiles(:|__)", re.IGNORECASE
+)
+# A setting is called as people know it.
+SETTINGS = ("stripe_payments_are_orders",)
+# Kept for a person who looks a record up; no figure depends on them.
+RAW_TYPES = {
+    "text": "varchar",
+    "timestamp": "timestamptz",
+    "date": "date",
+    "bigint": "bigint",
+    "bool": "boolean",
+    "double": "double",
+    "decimal": "decimal(38, 9)",
+    "json": "json",
+}
+
+
+def models_in(manifest: dict[str, Any], *folders: str) -> list[dict[str, Any]]:
+    return [
+        node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["path"].startswith(tuple(f"{folder}/" for folder in folders))
+    ]
+
+
+def vendor_names(text: str) -> list[str]:
+    for setting in SETTINGS:
+        text = text.replace(setting, "")
+    return [found[0] for found in VENDOR_NAMES.finditer(text)]
+
+
+def test_no_model_past_the_canonical_layer_names_a_vendor(manifest: dict[str, Any]) -> None:
+    models = models_in(manifest, *PAST_CANONICAL)
+    found = {model["name"]: vendor_names(model["raw_code"]) for model in models}
+
+    assert models
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+def test_no_macro_that_such_a_model_calls_names_a_vendor(manifest: dict[str, Any]) -> None:
+    called = {macro for model in models_in(manifest, *PAST_CANONICAL) for macro in model["depends_on"]["macros"]}
+    while new := {m for name in called for m in manifest["macros"][name]["depends_on"]["macros"]} - called:
+        called |= new
+    macros = [manifest["macros"][name] for name in called if name.startswith("macro.lifecycle.")]
+    found = {macro["name"]: vendor_names(macro["macro_sql"]) for macro in macros}
+
+    assert "union_entity" in found
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+def test_no_unit_test_of_such_a_model_gives_a_vendors_records(manifest: dict[str, Any]) -> None:
+    tests = [test for test in manifest["unit_tests"].values() if test["fqn"][1] in PAST_CANONICAL]
+    found = {test["name"]: [name for given in test["given"] for name in vendor_names(given["input"])] for test in tests}
+
+    assert tests
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+def told(manifest: dict[str, Any]) -> set[tuple[str, str]]:
+    """System and entity of the canonical models; those with a third part are steps on the way to one."""
+    parts = [tuple(model["name"].split("__")) for model in models_in(manifest, "canonical")]
+    return {(part[0], part[1]) for part in parts if len(part) == 2}
+
+
+def listed() -> set[tuple[str, str]]:
+    """System and entity as dbt_project.yml lists them."""
+    import yaml
+
+    sources = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]["sources"]
+    return {(system, entity) for system, entities in sources.items() for entity in entities}
+
+
+def test_every_canonical_model_is_of_a_listed_system_and_entity_and_the_reverse(manifest: dict[str, Any]) -> None:
+    assert told(manifest) == listed()
+    assert {system for system, _ in listed()} == {*SOURCE_NAMES}
+
+
+def test_every_canonical_model_lies_in_the_folder_of_its_system(manifest: dict[str, Any]) -> None:
+    for model in models_in(manifest, "canonical"):
+        assert model["path"] == f"canonical/{model['name'].split('__')[0]}/{model['name']}.sql"
+
+
+def test_every_entity_is_declared_and_unioned_and_the_reverse(manifest: dict[str, Any]) -> None:
+    unions = {
+        model["name"]: model["raw_code"] for model in models_in(manifest, "intermediate") if "union_entity(" in model["raw_code"]
+    }
+    declared = {
+        node["name"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and (node["patch_path"] or "").endswith("canonical/_entities.yml")
+    }
+    entities = {entity for _, entity in listed()}
+
+    assert declared == unions.keys() == {f"int_{entity}__unioned" for entity in entities}
+    for entity in entities:
+        call = re.escape(f'{{{{ union_entity("{entity}") }}}}')
+        assert re.fullmatch(rf"(\{{\{{ config\(.*\) \}}\}}\s)?{call}", unions[f"int_{entity}__unioned"]), entity
+
+
+@pytest.fixture(scope="module")
+def queries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """SQL of the staging and the canonical models by name; what is a part of another one stands in it."""
+    with dbt_environment(tmp_path_factory.mktemp("canonical")):
+        return compiled_models("path:models/staging", "path:models/canonical")
+
+
+@pytest.fixture(scope="module")
+def warehouse(queries: dict[str, str]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Empty raw tables, and the models on them that others read."""
+    with duckdb.connect() as connection:
+        connection.execute("attach ':memory:' as warehouse; use warehouse")
+        connection.execute("create schema staging; create schema canonical; create schema intermediate")
+        for system in SOURCE_NAMES:
+            schema = dataset_name(system)
+            connection.execute(f"create schema {schema}")
+            for table in pipelines.tables(system):
+                types = {name: RAW_TYPES[hints["data_type"]] for name, hints in table.stored_columns().items()}
+                types |= {"_dlt_id": "varchar", "_dlt_load_id": "varchar"}
+                given = ", ".join(f'"{name}" {type_}' for name, type_ in types.items())
+                connection.execute(f"create table {schema}.{table.name} ({given})")
+        for seed in (PROJECT / "seeds").glob("*.csv"):
+            connection.execute(
+                f"create table intermediate.{seed.stem} as from read_csv(?, all_varchar = true, nullstr = '')", [str(seed)]
+            )
+        for node in sorted((node for node in parsed().nodes.values() if node.name in queries), key=depth):
+            if node.resource_type == "model" and node.config.materialized != "ephemeral":
+                connection.execute(f"create view {node.schema}.{node.name} as {queries[node.name]}")
+        yield connection
+
+
+def depth(node: Any) -> int:
+    """How many models a model stands on, one above the other."""
+    nodes = parsed().nodes
+    return 1 + max((depth(nodes[name]) for name in node.depends_on.nodes if name.startswith("model.")), default=0)
+
+
+def declared_columns(manifest: dict[str, Any], entity: str) -> dict[str, str]:
+    """Columns of an entity and their types, as DuckDB calls them."""
+    union = manifest["nodes"][f"model.lifecycle.int_{entity}__unioned"]
+    types = {name: column["data_type"] for name, column in union["columns"].items()}
+    names = {"text": "VARCHAR", "int": "INTEGER", "decimal(18, 4)": "DECIMAL(18,4)", "decimal(28, 10)": "DECIMAL(28,10)"}
+    return {name: names.get(type_, type_.upper()) for name, type_ in types.items()}
+
+
+@pytest.mark.parametrize(("system", "entity"), sorted(listed()))
+def test_a_system_tells_of_an_entity_in_its_declared_shape(
+    system: str, entity: str, manifest: dict[str, Any], queries: dict[str, str], warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    told = {row[0]: row[1] for row in warehouse.execute(f"describe {queries[f'{system}__{entity}']}").fetchall()}
+    declared = declared_columns(manifest, entity)
+    key = manifest["nodes"][f"model.lifecycle.int_{entity}__unioned"]["config"]["meta"].get("key")
+
+    assert told.keys() - declared.keys() == set()
+    assert told == {name: declared[name] for name in told}
+    assert key is None or key in told
