@@ -9,6 +9,8 @@ from typing import Any
 
 import duckdb
 import pytest
+import sqlglot
+import yaml
 from sqlglot import exp
 from sqlglot.lineage import lineage
 from sqlglot.optimizer.qualify import qualify
@@ -20,6 +22,8 @@ from ingestion.sources import SOURCE_NAMES
 from ingestion.sources.files.canonical import ENTITIES, columns
 from tests.unit.dbt_project.compiling import PROJECT, compiled_models, dbt_environment, parsed
 
+Origin = tuple[str, str]  # a staging model and one of its columns
+
 PAST_CANONICAL = ("intermediate", "core", "marts", "ops")
 # `files` is a word of its own: a vendor's name is what stands in quotes, or before a colon or a double underscore.
 VENDOR_NAMES = re.compile(
@@ -27,7 +31,7 @@ VENDOR_NAMES = re.compile(
 )
 # A setting is called as people know it.
 SETTINGS = ("stripe_payments_are_orders",)
-# Kept for a person who looks a record up; no figure depends on them.
+# What dlt makes of the types of the row models.
 RAW_TYPES = {
     "text": "varchar",
     "timestamp": "timestamptz",
@@ -89,8 +93,6 @@ def told(manifest: dict[str, Any]) -> set[tuple[str, str]]:
 
 def listed() -> set[tuple[str, str]]:
     """System and entity as dbt_project.yml lists them."""
-    import yaml
-
     sources = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]["sources"]
     return {(system, entity) for system, entities in sources.items() for entity in entities}
 
@@ -171,10 +173,48 @@ def declared_columns(manifest: dict[str, Any], entity: str) -> dict[str, str]:
 def test_a_system_tells_of_an_entity_in_its_declared_shape(
     system: str, entity: str, manifest: dict[str, Any], queries: dict[str, str], warehouse: duckdb.DuckDBPyConnection
 ) -> None:
-    told = {row[0]: row[1] for row in warehouse.execute(f"describe {queries[f'{system}__{entity}']}").fetchall()}
+    described = warehouse.execute(f"describe {queries[f'{system}__{entity}']}").fetchall()
+    shape = {name: type_ for name, type_, *_ in described}
     declared = declared_columns(manifest, entity)
     key = manifest["nodes"][f"model.lifecycle.int_{entity}__unioned"]["config"]["meta"].get("key")
 
-    assert told.keys() - declared.keys() == set()
-    assert told == {name: declared[name] for name in told}
-    assert key is None or key in told
+    assert shape == {name: declared.get(name, "not declared") for name in shape}
+    assert key is None or key in shape
+
+
+@pytest.fixture(scope="module")
+def origins(manifest: dict[str, Any], queries: dict[str, str], warehouse: duckdb.DuckDBPyConnection) -> set[Origin]:
+    """The columns of staging that the canonical columns of files are made of."""
+    schema: dict[str, Any] = {"warehouse": {}}
+    for place, table, column, type_ in warehouse.execute(
+        "select table_schema, table_name, column_name, data_type from information_schema.columns"
+    ).fetchall():
+        schema["warehouse"].setdefault(place, {}).setdefault(table, {})[column] = type_
+    found = set()
+    for system, entity in listed():
+        if system == "files":
+            query = qualify(sqlglot.parse_one(queries[f"files__{entity}"], dialect="duckdb"), schema=schema, dialect="duckdb")
+            scope = build_scope(query)
+            for column in query.named_selects:
+                for node in lineage(column, query, scope=scope, dialect="duckdb").walk():
+                    if isinstance(node.expression, exp.Table):
+                        found.add((node.expression.name, node.name.split(".")[-1].strip('"')))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("entity", "column"), [(entity, column.name) for entity, row in ENTITIES.items() for column in columns(row)]
+)
+def test_every_column_of_files_reaches_a_canonical_one(
+    entity: str, column: str, queries: dict[str, str], origins: set[Origin]
+) -> None:
+    name = f"stg_files__{entity}"
+    *_, last_step = sqlglot.parse_one(queries[name], dialect="duckdb").ctes
+    outputs = {
+        output.alias_or_name
+        for output in last_step.this.expressions
+        if column in {source.name for source in output.find_all(exp.Column)}
+    }
+
+    assert outputs
+    assert any((name, output) in origins for output in outputs)

@@ -1,4 +1,3 @@
-{{ config(materialized="table") }}
 with
     orders as (select * from {{ ref("stg_shopify__orders") }}),
     order_lines as (select * from {{ ref("stg_shopify__order_lines") }}),

@@ -49,7 +49,7 @@ with
             plans.plan,
             {{ money("coalesce(contents.mrr_amount, 0)") }} as mrr_amount,
             coalesce(contents.unpriced_item_count, 0) as unpriced_item_count,
-            contents.billing_months
+            cast(contents.billing_months as int) as billing_months
         from subscriptions
         left join contents on contents.subscription_id = subscriptions.subscription_id
         left join plans on plans.subscription_id = subscriptions.subscription_id

@@ -1,1 +1,1 @@
-{{ config(materialized="view") }} {{ union_entity("orders") }}
+{{ union_entity("orders") }}
