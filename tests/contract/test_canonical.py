@@ -1,10 +1,9 @@
-"""The canonical layer: what a vendor calls things ends there, and every system tells of an entity in its declared shape."""
+"""The canonical layer: vendors' names end there, and every system tells of an entity in its declared shape."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -20,7 +19,7 @@ from ingestion import pipelines
 from ingestion.config import dataset_name
 from ingestion.sources import SOURCE_NAMES
 from ingestion.sources.files.canonical import ENTITIES, columns
-from tests.unit.dbt_project.compiling import PROJECT, compiled_models, dbt_environment, parsed
+from tests.unit.dbt_project.compiling import PROJECT, compiled_models, dbt_environment
 
 Origin = tuple[str, str]  # a staging model and one of its columns
 
@@ -109,7 +108,9 @@ def test_every_canonical_model_lies_in_the_folder_of_its_system(manifest: dict[s
 
 def test_every_entity_is_declared_and_unioned_and_the_reverse(manifest: dict[str, Any]) -> None:
     unions = {
-        model["name"]: model["raw_code"] for model in models_in(manifest, "intermediate") if "union_entity(" in model["raw_code"]
+        model["name"]: model["raw_code"]
+        for model in models_in(manifest, "intermediate")
+        if "union_entity(" in model["raw_code"]
     }
     declared = {
         node["name"]
@@ -131,8 +132,14 @@ def queries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         return compiled_models("path:models/staging", "path:models/canonical")
 
 
+def depth(model: dict[str, Any], manifest: dict[str, Any]) -> int:
+    """How many models a model stands on, one above the other."""
+    below = [manifest["nodes"][name] for name in model["depends_on"]["nodes"] if name.startswith("model.")]
+    return 1 + max((depth(each, manifest) for each in below), default=0)
+
+
 @pytest.fixture(scope="module")
-def warehouse(queries: dict[str, str]) -> Iterator[duckdb.DuckDBPyConnection]:
+def warehouse(manifest: dict[str, Any], queries: dict[str, str]) -> Iterator[duckdb.DuckDBPyConnection]:
     """Empty raw tables, and the models on them that others read."""
     with duckdb.connect() as connection:
         connection.execute("attach ':memory:' as warehouse; use warehouse")
@@ -146,26 +153,24 @@ def warehouse(queries: dict[str, str]) -> Iterator[duckdb.DuckDBPyConnection]:
                 given = ", ".join(f'"{name}" {type_}' for name, type_ in types.items())
                 connection.execute(f"create table {schema}.{table.name} ({given})")
         for seed in (PROJECT / "seeds").glob("*.csv"):
-            connection.execute(
-                f"create table intermediate.{seed.stem} as from read_csv(?, all_varchar = true, nullstr = '')", [str(seed)]
-            )
-        for node in sorted((node for node in parsed().nodes.values() if node.name in queries), key=depth):
-            if node.resource_type == "model" and node.config.materialized != "ephemeral":
-                connection.execute(f"create view {node.schema}.{node.name} as {queries[node.name]}")
+            query = f"create table intermediate.{seed.stem} as from read_csv(?, all_varchar = true, nullstr = '')"
+            connection.execute(query, [str(seed)])
+        for model in sorted(models_in(manifest, "staging", "canonical"), key=lambda model: depth(model, manifest)):
+            if model["config"]["materialized"] != "ephemeral":
+                connection.execute(f"create view {model['schema']}.{model['name']} as {queries[model['name']]}")
         yield connection
-
-
-def depth(node: Any) -> int:
-    """How many models a model stands on, one above the other."""
-    nodes = parsed().nodes
-    return 1 + max((depth(nodes[name]) for name in node.depends_on.nodes if name.startswith("model.")), default=0)
 
 
 def declared_columns(manifest: dict[str, Any], entity: str) -> dict[str, str]:
     """Columns of an entity and their types, as DuckDB calls them."""
     union = manifest["nodes"][f"model.lifecycle.int_{entity}__unioned"]
     types = {name: column["data_type"] for name, column in union["columns"].items()}
-    names = {"text": "VARCHAR", "int": "INTEGER", "decimal(18, 4)": "DECIMAL(18,4)", "decimal(28, 10)": "DECIMAL(28,10)"}
+    names = {
+        "text": "VARCHAR",
+        "int": "INTEGER",
+        "decimal(18, 4)": "DECIMAL(18,4)",
+        "decimal(28, 10)": "DECIMAL(28,10)",
+    }
     return {name: names.get(type_, type_.upper()) for name, type_ in types.items()}
 
 
@@ -191,14 +196,15 @@ def origins(manifest: dict[str, Any], queries: dict[str, str], warehouse: duckdb
     ).fetchall():
         schema["warehouse"].setdefault(place, {}).setdefault(table, {})[column] = type_
     found = set()
-    for system, entity in listed():
-        if system == "files":
-            query = qualify(sqlglot.parse_one(queries[f"files__{entity}"], dialect="duckdb"), schema=schema, dialect="duckdb")
-            scope = build_scope(query)
-            for column in query.named_selects:
-                for node in lineage(column, query, scope=scope, dialect="duckdb").walk():
-                    if isinstance(node.expression, exp.Table):
-                        found.add((node.expression.name, node.name.split(".")[-1].strip('"')))
+    for entity in (entity for system, entity in listed() if system == "files"):
+        parsed = sqlglot.parse_one(queries[f"files__{entity}"], dialect="duckdb")
+        query = qualify(parsed, schema=schema, dialect="duckdb")
+        assert isinstance(query, exp.Query)
+        scope = build_scope(query)
+        for column in query.named_selects:
+            for node in lineage(column, query, scope=scope, dialect="duckdb").walk():
+                if isinstance(node.expression, exp.Table):
+                    found.add((node.expression.name, node.name.split(".")[-1].strip('"')))
     return found
 
 
@@ -209,7 +215,9 @@ def test_every_column_of_files_reaches_a_canonical_one(
     entity: str, column: str, queries: dict[str, str], origins: set[Origin]
 ) -> None:
     name = f"stg_files__{entity}"
-    *_, last_step = sqlglot.parse_one(queries[name], dialect="duckdb").ctes
+    query = sqlglot.parse_one(queries[name], dialect="duckdb")
+    assert isinstance(query, exp.Query)
+    *_, last_step = query.ctes
     outputs = {
         output.alias_or_name
         for output in last_step.this.expressions
