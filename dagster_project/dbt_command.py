@@ -47,7 +47,8 @@ def main(arguments: Sequence[str]) -> int:
     except SettingsError as error:
         _say(f"dbt not started: {error}")
         return 1
-    os.environ.update({name: value for name, value in settings.items() if not stated.get(name)})
+    chosen = {name: stated.get(name) or value for name, value in settings.items()}
+    os.environ.update(chosen)
     os.environ.update(
         DBT_PROJECT_DIR=str(DBT),
         DBT_PROFILES_DIR=str(DBT),
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     del os.environ["LIFECYCLE_WAREHOUSE_PATH"]  # another target finds no build file
     _say(
-        f"dbt as of {os.environ['LIFECYCLE_AS_OF']} in {os.environ['LIFECYCLE_REPORTING_CURRENCY']}, "
+        f"dbt as of {chosen['LIFECYCLE_AS_OF']} in {chosen['LIFECYCLE_REPORTING_CURRENCY']}, "
         f"on {folder / 'warehouse.duckdb'}"
     )
     os.execv(Path(sys.executable).with_name("dbt"), ["dbt", *arguments])

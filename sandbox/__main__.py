@@ -35,7 +35,7 @@ def _sandbox() -> Sandbox:
 def _run(command: list[str]) -> int:
     """Run `command` with the sandbox's environment. Variables that the caller set to steer the run stay."""
     with _sandbox() as sandbox:
-        environment = {**COMPANY, **os.environ, **sandbox.environment}
+        environment = {**COMPANY, "LIFECYCLE_SOURCES": sandbox.sources, **os.environ, **sandbox.environment}
         try:
             child = subprocess.Popen(command, env=environment)
         except OSError as error:

@@ -5,7 +5,6 @@ Belongs here: starting, stopping, what a reader needs to know. Does not: the com
 
 from __future__ import annotations
 
-import os
 import socket
 import tempfile
 import threading
@@ -143,14 +142,17 @@ class Sandbox:
             vendor, prefix = thread.server.vendor, f"SOURCES__{name.replace('.', '__').upper()}__"
             found[f"{prefix}BASE_URL"] = thread.url + BASE_PATHS.get(vendor, "")
             found[f"{prefix}{TOKEN_SETTINGS.get(vendor, 'ACCESS_TOKEN')}"] = thread.server.token
-        if SECOND_SHOP in self._threads and not os.environ.get("LIFECYCLE_SOURCES"):
-            found["LIFECYCLE_SOURCES"] = ",".join([*SOURCE_NAMES, SECOND_SHOP])
         found["SOURCES__META_ADS__ACCOUNT_IDS"] = ACCOUNT_ID
         found["SOURCES__META_ADS__INITIAL_DATE"] = iso(self.company.start - FIRST_SPEND_DAYS * DAY)[:10]
         found["SOURCES__RESPOND_IO__INBOX_PATH"] = str(self._files.inbox)
         found["SOURCES__FILES__MAPPINGS_PATH"] = str(self._files.mappings)
         found["SOURCES__FILES__DATA_PATH"] = str(self._files.data)
         return found
+
+    @property
+    def sources(self) -> str:
+        """What there is to load, as `LIFECYCLE_SOURCES` names it."""
+        return ",".join([*SOURCE_NAMES, *(name for name in self.servers if name not in SOURCE_NAMES)])
 
     def advance(self, days: int = 1) -> None:
         """Let whole days pass, for servers and files."""

@@ -221,7 +221,7 @@ ABOUT_DISPUTES = {"ShopifyPaymentsTransactionType": ("DISPUTE", "CHARGEBACK")}
 def test_every_published_word_is_compared_with_or_listed(schema: GraphQLSchema, name: str) -> None:
     kind = get_named_type(schema.type_map[name])
     assert isinstance(kind, GraphQLEnumType)
-    folders = ("dbt_project/models/staging/shopify", "dbt_project/models/intermediate/orders")
+    folders = ("dbt_project/models/staging/shopify", "dbt_project/models/canonical/shopify")
     files = [file for folder in folders for file in (ROOT / folder).rglob("*.sql")]
     compared = {word for file in files for word in re.findall(r"'([A-Z_]+)'", file.read_text())}
     parts, listed = ABOUT_DISPUTES.get(name, ("",)), set(UNCOMPARED[name])

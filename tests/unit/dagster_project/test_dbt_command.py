@@ -89,7 +89,7 @@ def test_dbt_is_told_the_instant_and_the_settings_of_the_last_refresh(
 
     assert os.environ["LIFECYCLE_AS_OF"] == "2026-10-31T06:00:00Z"
     assert os.environ["LIFECYCLE_REPORTING_CURRENCY"] == "GBP"
-    assert environment.subscription_cost_rate() == 0.00001
+    assert environment.settings().subscription_cost_rate == 0.00001
     assert os.environ["DBT_TARGET"] == "dev"
     assert "LIFECYCLE_WAREHOUSE_PATH" not in os.environ
     assert os.environ["DBT_TARGET_PATH"] == str(data_dir / "dev/dbt")
@@ -100,7 +100,7 @@ def test_a_rate_that_nobody_knew_is_not_known_now(data_dir: Path, monkeypatch: p
 
     run("build")
 
-    assert environment.subscription_cost_rate() is None
+    assert environment.settings().subscription_cost_rate is None
 
 
 def test_a_variable_that_is_set_wins(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
