@@ -218,6 +218,12 @@ def print_why(console: Console, log: RunLog) -> None:
         console.print("Publishing was no part of this run.", highlight=False)
 
 
+def print_left(console: Console, before: Publication | None) -> None:
+    """What BI reads after a run that published nothing."""
+    left = f"left as it was (version {before.version})" if before else "not there yet: nothing was published before"
+    console.print(f"Published data {left}.", highlight=False, soft_wrap=True)
+
+
 def shown(path: Path) -> Path:
     """A path as seen from the project's folder, where commands are run."""
     return path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path
