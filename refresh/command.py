@@ -50,8 +50,7 @@ def main() -> int:
     seconds = time.time() - started_at
     console.print()
     if run_id is None:
-        reason = _last_line(log_path)
-        console.print(f"Failed before the run: {reason}", markup=False, highlight=False, soft_wrap=True)
+        _say_that_no_run_began(console, before, "interrupted" if job.asked_at else _last_line(log_path))
     else:
         summary = _summary(run_id, before, _last_line(log_path))
         console.print(summary, end="", markup=False, highlight=False, soft_wrap=True)
@@ -96,6 +95,13 @@ def _summary(run_id: str, before: Publication | None, last_line: str) -> str:
         return left.read_text()
     with DagsterInstance.get() as instance:
         return leave(instance, run_id, before=before, reason=last_line)
+
+
+def _say_that_no_run_began(console: Console, before: Publication | None, reason: str) -> None:
+    from dagster_project.summary.text import print_left
+
+    console.print(f"Failed before the first step: {reason}", markup=False, highlight=False, soft_wrap=True)
+    print_left(console, before)
 
 
 def _last_line(log_path: Path) -> str:

@@ -91,8 +91,7 @@ def _print(console: Console, log: RunLog, before: Publication | None, holds_lock
     if log.published is None or log.has_failed:
         text.print_why(console, log)
     if log.published is None:
-        left = f"left as it was (version {before.version})" if before else "not there yet: nothing was published before"
-        console.print(f"Published data {left}.", highlight=False, soft_wrap=True)
+        text.print_left(console, before)
 
 
 def _found_by_dbt(log: RunLog) -> list[Finding]:

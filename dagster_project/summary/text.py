@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -14,7 +15,7 @@ from rich.text import Text
 
 from dagster_project.summary.run_log import Finding, RunLog
 from ingestion import config
-from ingestion.config import PROJECT_ROOT
+from ingestion.config import PROJECT_ROOT, SettingsError
 from ingestion.sources import SOURCE_NAMES
 from serving.compare import MartChange
 from serving.publish import Publication
@@ -24,9 +25,11 @@ KINDS = ("accounting", "raw gate", "dbt model", "dbt test", "mart gate")
 
 
 def print_title(console: Console, run_id: str) -> None:
-    """Which run this is, of what, and what it called now."""
-    sources, as_of = ", ".join(map(str, config.enabled_accounts())), f"{config.as_of():%Y-%m-%d %H:%M %Z}"
-    console.print(f"Run {run_id}: {sources} as of {as_of}", highlight=False, soft_wrap=True)
+    """Which run this is, and, where its settings can be read, of what and as of when."""
+    title = f"Run {run_id}"
+    with suppress(SettingsError):  # the reason of the failure says which
+        title += f": {', '.join(map(str, config.enabled_accounts()))} as of {config.as_of():%Y-%m-%d %H:%M %Z}"
+    console.print(title, highlight=False, soft_wrap=True)
 
 
 def print_sources(console: Console, counts: Mapping[str, Mapping[str, Mapping[str, int]] | None]) -> None:
@@ -214,6 +217,12 @@ def print_why(console: Console, log: RunLog) -> None:
         console.print(f"Failed: {log.cause}", markup=False, highlight=False, soft_wrap=True)
     else:
         console.print("Publishing was no part of this run.", highlight=False)
+
+
+def print_left(console: Console, before: Publication | None) -> None:
+    """What BI reads after a run that published nothing."""
+    left = f"left as it was (version {before.version})" if before else "not there yet: nothing was published before"
+    console.print(f"Published data {left}.", highlight=False, soft_wrap=True)
 
 
 def shown(path: Path) -> Path:

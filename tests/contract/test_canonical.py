@@ -106,6 +106,13 @@ def test_every_canonical_model_lies_in_the_folder_of_its_system(manifest: dict[s
         assert model["path"] == f"canonical/{model['name'].split('__')[0]}/{model['name']}.sql"
 
 
+def test_every_canonical_model_reads_its_own_system(manifest: dict[str, Any]) -> None:
+    for model in models_in(manifest, "canonical"):
+        system = model["name"].split("__")[0]
+        read = {name.split(".")[-1] for name in model["depends_on"]["nodes"] if name.startswith("model.")}
+        assert {name for name in read if name.removeprefix("stg_").split("__")[0] != system} == set()
+
+
 def test_every_entity_is_declared_and_unioned_and_the_reverse(manifest: dict[str, Any]) -> None:
     unions = {
         model["name"]: model["raw_code"]

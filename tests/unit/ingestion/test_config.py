@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, ClassVar
 
 import pytest
-from pydantic import SecretStr
+from pydantic import AfterValidator, SecretStr
 
 from ingestion import config
 from ingestion.config import Day, Days, Flag, SettingsError, SourceSettings, of_text, texts
@@ -53,11 +53,17 @@ def test_now_is_the_clock_where_nothing_is_set(monkeypatch):
         config.as_of()
 
 
+def _whole(token: SecretStr) -> SecretStr:
+    if len(token.get_secret_value()) < 5:
+        raise ValueError("write the whole token")
+    return token
+
+
 class ShopSettings(SourceSettings):
     source: ClassVar[str] = "shop"
 
     base_url: str
-    token: SecretStr
+    token: Annotated[SecretStr, AfterValidator(_whole)]
     account_ids: Annotated[tuple[str, ...], of_text(texts)] = ()
     costs: Flag = False
     initial_date: Day = None
@@ -124,7 +130,8 @@ def test_a_missing_setting_or_secret_names_the_variable_and_the_file(shop, monke
 def test_a_secret_is_in_no_message_and_no_print_of_the_settings(shop, monkeypatch):
     assert ShopSettings.read().token.get_secret_value() == "the-token"
     assert "the-token" not in repr(ShopSettings.read())
-    monkeypatch.setenv("SOURCES__SHOP__DAYS", "0")
+    monkeypatch.setenv("SOURCES__SHOP__TOKEN", "abcd")
     with pytest.raises(SettingsError) as raised:
         ShopSettings.read()
-    assert raised.value.__cause__ is None and "the-token" not in str(raised.value)
+    assert str(raised.value) == "SOURCES__SHOP__TOKEN: write the whole token."
+    assert raised.value.__suppress_context__

@@ -88,6 +88,15 @@ def test_a_run_that_may_not_begin_says_why(instance: DagsterInstance, data_dir: 
     assert "Failed before the first step: another refresh is writing" in text
 
 
+def test_a_run_with_a_wrong_setting_says_which(instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFECYCLE_SOURCES", "hubspott")
+    run_id = run(instance)
+
+    text = summary.path_of(run_id).read_text()
+    assert text.startswith(f"Run {run_id}\n")
+    assert "Failed before the first step: LIFECYCLE_SOURCES='hubspott': hubspott is not a source." in text
+
+
 def test_a_figure_that_cannot_be_shown_fails_no_run_and_is_said(
     instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
