@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 import requests
 from dlt.sources.helpers.requests import Client as RetryingClient
 
+from ingestion.wire import parsed
+
 log = logging.getLogger(__name__)
 
 CURSOR_RESTARTS = 3  # an expired cursor starts the pages again; more often than this it is not about time
@@ -154,7 +156,7 @@ class Client:
     def _judged(self, response: requests.Response) -> tuple[Any, Problem | None]:
         if self._latest is None or self._latest[0] is not response:
             try:
-                body = response.json()
+                body = _parsed(response)
             except ValueError:
                 body = None
             self._latest = (response, body, self._judge(response, body))
@@ -177,6 +179,13 @@ class Client:
         for secret in self._headers.values():
             text = text.replace(secret.removeprefix("Bearer "), "***")
         return text if len(text) <= EXCERPT_CHARACTERS else text[:EXCERPT_CHARACTERS] + " …"
+
+
+def _parsed(response: requests.Response) -> Any:
+    try:
+        return parsed(response.content)
+    except UnicodeDecodeError:
+        return parsed(response.text)
 
 
 def pages(fetch: Callable[[str | None], tuple[list[Any], str | None]]) -> Iterator[list[Any]]:

@@ -2,6 +2,8 @@
 
 Belongs here: validation, counting, rejections. Does not: how records are fetched, how a table is read.
 
+No record stops the others: what a table could not hold is rejected here, before dlt sees it, whichever vendor sent it.
+
 A rejection retires nothing. Where a unit of several rows replaces what was there (the lines of an order), a row that
 is rejected would be missing, and its last accepted version would end with it. So that version is handed on once more
 in its place: dlt finds it unchanged.
@@ -13,7 +15,6 @@ that the value is gone, and loading it would undo what stands on it.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,7 +27,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from ingestion import config
 from ingestion.tables import RawTable
-from ingestion.wire import ABSENT, AbsentRows
+from ingestion.unknown_fields import UnknownFields
+from ingestion.wire import ABSENT, AbsentRows, Unreadable, as_json
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +45,32 @@ def _no_versions(table: RawTable, keys: Sequence[Mapping[str, str]]) -> Iterable
 
 def _readable(error: ValidationError) -> str:
     """One line a rejection shows: which field, what was wrong, what was there."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in problem['loc']) or 'record'}: {problem['msg']} (got {problem['input']!r:.80})"
-        for problem in error.errors(include_url=False)
-    )
+    problems = error.errors(include_url=False)
+    places = [".".join(map(str, problem["loc"])) or "record" for problem in problems]
+    told = zip(places, problems, strict=True)
+    return "; ".join(f"{place}: {problem['msg']} (got {_shown(problem['input'])})" for place, problem in told)
+
+
+def _shown(value: Any) -> str:
+    try:
+        return f"{value!r:.80}"
+    except RecursionError:
+        return "lists or objects, nested too deeply"
+
+
+def _as_text(record: Any) -> str:
+    return record if isinstance(record, str) else as_json(record, default=str, sort_keys=True)
+
+
+def _writable(text: str) -> str:
+    """A text as a table can hold it, for a person to read: what is none is escaped."""
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
+
+
+def _nameless(table: RawTable, row: Mapping[str, Any]) -> str | None:
+    """Why a row is that of no record: rows without an id would take each other's place. None where it has one."""
+    empty = [column for column in table.key if row[column] == "" and column not in table.row.may_be_empty]
+    return f"{', '.join(empty)}: is empty, so that nothing says which record this is" if empty else None
 
 
 @cache
@@ -65,7 +89,7 @@ def _key_of(table: RawTable, record: Any) -> dict[str, str]:
             value = reader.validate_python(record.get(column))
         except ValidationError:
             continue
-        if value is not None:
+        if value is not None and "\0" not in str(value):
             found[column] = str(value)
     return found
 
@@ -128,6 +152,7 @@ class Intake:
         self._keys: dict[str, set[bytes]] = {}
         self._resources = [table.name for table in tables]
         self._kinds: dict[str, Counter[tuple[str, bool]]] = {}
+        self._unknown_fields: dict[str, UnknownFields] = {}
         self.as_of = config.as_of()
 
     def accept(self, table: RawTable, records: Iterable[Any], origin: str = "") -> Iterator[dict[str, Any]]:
@@ -138,7 +163,7 @@ class Intake:
 
         Args:
             table: whose row model and key apply.
-            records: mappings of field to value; anything else is rejected.
+            records: mappings of field to value; anything else is rejected, `Unreadable` with its own reason.
             origin: where the records are from (a file and line), for the reason of a rejection.
         """
         rejected_keys: list[dict[str, str]] = []
@@ -162,12 +187,17 @@ class Intake:
                 lists.append(each)
                 continue
             self.received[table.name] += 1
+            if isinstance(each, Unreadable):
+                reject(each.record, each.reason)
+                continue
             record, absent = _told(table, each)
             try:
-                row = table.row.model_validate(record).model_dump() | self._account_of(table)
-                problem = self._ahead(table, row)
+                row = self._row(table, record)
+                problem = _nameless(table, row) or self._ahead(table, row)
             except ValidationError as error:
                 row, problem = {}, _readable(error)
+            except ValueError as error:
+                row, problem = {}, str(error)
             if problem is not None:
                 reject(record, problem)
             elif absent:
@@ -196,6 +226,18 @@ class Intake:
                 self.kept[table.name] += 1
                 yield version
 
+    def _row(self, table: RawTable, record: Any) -> dict[str, Any]:
+        """The row of a record: the columns of the row model, those of unknown fields, the account.
+
+        Raises:
+            ValueError: the record does not fit; a ValidationError, where the row model says so.
+        """
+        model = table.row.model_validate(record)
+        if table.name not in self._unknown_fields:
+            self._unknown_fields[table.name] = UnknownFields(table.row.model_fields)
+        unknown = self._unknown_fields[table.name].columns(model.model_extra)
+        return {**model.__dict__, **unknown, **self._account_of(table)}
+
     def _before(self, table: RawTable, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The current versions of the units of some rows."""
         units = {tuple(str(row[column]) for column in table.key) for row in rows}
@@ -220,7 +262,7 @@ class Intake:
 
     def _count_kind(self, table: RawTable, record: Any, *, is_loaded: bool) -> None:
         kind = record.get(table.kind) if table.kind and isinstance(record, Mapping) else None
-        name = table.name if kind is None else str(kind)
+        name = _writable(str(kind)) if isinstance(kind, str | int) else table.name
         self._kinds.setdefault(table.name, Counter())[name, is_loaded] += 1
 
     def rejected_kinds(self, resource: str) -> list[str]:
@@ -257,11 +299,11 @@ class Intake:
 
     def _keep(self, resource: str, record: Any, reason: str) -> None:
         self.rejected[resource] += 1
-        text = record if isinstance(record, str) else json.dumps(record, default=str, sort_keys=True)
+        text, reason = _writable(_as_text(record)), _writable(reason)
         # an account without a name keeps the ids that its rejections had before there were others
         named = (self.source, self.account) if self.account else (self.source,)
         identity = "\x1f".join((*named, resource, text, reason))
-        rejection_id = hashlib.sha256(identity.encode(errors="backslashreplace")).hexdigest()[:32]
+        rejection_id = hashlib.sha256(identity.encode()).hexdigest()[:32]
         self._rejections[rejection_id] = {
             "rejection_id": rejection_id,
             "source": self.source,

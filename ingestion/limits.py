@@ -21,3 +21,7 @@ SCORE_BELOW = 10**9  # absolute value
 FIRST_DAY = date(1970, 1, 1)  # both in UTC, both allowed
 LAST_DAY = date(2199, 12, 31)
 KEY_LENGTH = 1000  # characters of an id, or of a text that records are joined by
+DECIMALS = 9  # of an amount: those beyond are the noise of a float, and are rounded (half to even)
+DEPTH = 100  # levels of lists and objects within a record; no vendor documents more than ten
+UNKNOWN_COLUMNS = 200  # that fields without a column of the row model get in one load of a table
+COLUMN_NAME_LENGTH = 100

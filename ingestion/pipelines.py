@@ -53,7 +53,13 @@ def build_source(name: str, intake: Intake | None = None) -> DltSource:
         yield dlt.resource(door.rejections(), **REJECTED_RECORDS.hints())
         yield dlt.resource(door.audit(), **LOAD_AUDIT.hints())
 
-    return source()
+    return _without_guesses(source())
+
+
+def _without_guesses(source: DltSource) -> DltSource:
+    """The source, whose unknown fields stay the texts that the door made of them, also where one is like an instant."""
+    source.schema.remove_type_detection("iso_timestamp")
+    return source
 
 
 def build_pipeline(name: str, account: str = "", progress: Any = None) -> dlt.Pipeline:
@@ -138,7 +144,7 @@ def _empty_source(name: str, missing: list[RawTable], known: set[str]) -> DltSou
                 hints |= {"write_disposition": "append", "columns": table.stored_columns()}
             yield dlt.resource(nothing, **hints)
 
-    return source()
+    return _without_guesses(source())
 
 
 @dataclass(frozen=True)

@@ -9,23 +9,28 @@ cannot change is inserted once (`events`). Loading the same records again adds n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, ClassVar, Literal
 
 from dlt.common.libs.pydantic import pydantic_to_table_schema_columns
-from pydantic import AliasPath, BaseModel, ConfigDict, field_validator
+from pydantic import AliasPath, BaseModel, ConfigDict, field_validator, model_validator
 
-from ingestion import limits
+from ingestion import limits, wire
 from ingestion.wire import told, unknown
+
+_LAST_DECIMAL = Decimal(1).scaleb(-limits.DECIMALS)
+_DAY_EXPECTED = f"a day from {limits.FIRST_DAY} to {limits.LAST_DAY} is expected"
 
 
 class Row(BaseModel):
-    """Base of every row model: unknown fields are kept (they become new columns), naive instants are UTC.
+    """Base of every row model: unknown fields are kept (`unknown_fields`), naive instants are UTC.
 
-    What no model behind the raw table could carry is refused: see `limits`.
+    What no table and no model behind it could carry is refused: see `limits`. An amount is rounded to the decimals that
+    its column holds.
 
     A record that does not say what an optional column holds would take back what an earlier version said: absent is not
     null. `Intake` refuses it, but for the columns that the vendor leaves out by design (`left_out`, column to reason).
@@ -35,10 +40,12 @@ class Row(BaseModel):
 
     Attributes:
         read_elsewhere: top-level fields of the vendor's record that are no columns, because other tables hold them.
+        may_be_empty: texts of the table's key that may be empty. Of any other, an empty one names nothing.
     """
 
     left_out: ClassVar[Mapping[str, str]] = {}
     read_elsewhere: ClassVar[tuple[str, ...]] = ()
+    may_be_empty: ClassVar[tuple[str, ...]] = ()
 
     model_config = ConfigDict(
         extra="allow",
@@ -74,23 +81,52 @@ class Row(BaseModel):
             for name, alias in aliases.items()
         }
 
-    @field_validator("*", mode="after")
+    @model_validator(mode="before")
     @classmethod
-    def _instants_are_utc(cls, value: Any) -> Any:
-        if isinstance(value, datetime):
-            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        return value
+    def _numbers_are_finite(cls, record: Any) -> Any:
+        for name, value in record.items() if isinstance(record, Mapping) else ():
+            if type(value) is float and not math.isfinite(value) and name in cls.model_fields:
+                raise ValueError(f"{name}: a finite number is expected (got {value})")
+        return record
 
     @field_validator("*", mode="after")
     @classmethod
-    def _fits_the_models(cls, value: Any) -> Any:
-        if isinstance(value, Decimal | int) and not -limits.AMOUNT_BELOW < value < limits.AMOUNT_BELOW:
-            raise ValueError(f"a number below {limits.AMOUNT_BELOW:.0e} is expected")
-        if isinstance(value, date):
-            day = value.date() if isinstance(value, datetime) else value
-            if not limits.FIRST_DAY <= day <= limits.LAST_DAY:
-                raise ValueError(f"a day from {limits.FIRST_DAY} to {limits.LAST_DAY} is expected")
+    def _is_storable(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            if "\0" in value:
+                raise ValueError(wire.DEPTH_EXPECTED if value == wire.TOO_DEEP else wire.TEXT_EXPECTED)
+        elif isinstance(value, Decimal | int):
+            return _amount(value)
+        elif isinstance(value, datetime):
+            return _instant(value)
+        elif isinstance(value, date):
+            _check_day(value)
+        elif isinstance(value, list | dict):
+            wire.check_json(value)
         return value
+
+
+def _amount(value: Decimal | int) -> Decimal | int:
+    if abs(value) < limits.AMOUNT_BELOW:
+        if isinstance(value, Decimal) and value.as_tuple().exponent < -limits.DECIMALS:  # type: ignore[operator]
+            value = value.quantize(_LAST_DECIMAL, ROUND_HALF_EVEN)
+        if abs(value) < limits.AMOUNT_BELOW:
+            return value
+    raise ValueError(f"a number below {limits.AMOUNT_BELOW:.0e} is expected")
+
+
+def _instant(value: datetime) -> datetime:
+    try:
+        instant = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(_DAY_EXPECTED) from None
+    _check_day(instant.date())
+    return instant
+
+
+def _check_day(value: date) -> None:
+    if not limits.FIRST_DAY <= value <= limits.LAST_DAY:
+        raise ValueError(_DAY_EXPECTED)
 
 
 class AccountRow(Row):

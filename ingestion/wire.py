@@ -1,17 +1,22 @@
-"""What a vendor sent, before it is judged: paths into nested JSON, batches, and the spool of one pass over an API.
+"""What a vendor sent, before it is judged: JSON, paths into it, batches, and the spool of one pass over an API.
 
-Belongs here: handling of records whose shape is not known yet. Does not: requests (`http`), validation (`intake`).
+Belongs here: handling of records whose shape is not known yet, so that none of them stops the others. Does not:
+requests (`http`), validation (`intake`).
 """
 
 from __future__ import annotations
 
 import json
+import math
+import re
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
+
+from ingestion import limits
 
 T = TypeVar("T")
 
@@ -42,6 +47,163 @@ class AbsentRows:
     unit: Mapping[str, Any]
     path: str
     record: Any
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A record of which no row can be made.
+
+    Attributes:
+        record: as it came.
+        reason: why.
+    """
+
+    record: Any
+    reason: str
+
+
+# ---- JSON
+
+# Stands where lists and objects lie too deep to be read. No vendor sends it, and no column takes a NUL.
+TOO_DEEP = "\0too deep"
+DEPTH_EXPECTED = f"at most {limits.DEPTH} levels of lists and objects are expected"
+TEXT_EXPECTED = "a text without NUL and without halves of characters is expected"
+_BITS = 63  # of a whole number in JSON that every reader keeps
+_MARKS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+_MOST_DIGITS = 4000  # Python reads no whole number that is longer
+
+
+def parsed(text: str | bytes) -> Any:
+    """The value of a JSON text.
+
+    What cannot be read costs its own record, which the door turns away, and not the page: `TOO_DEEP` stands for what is
+    nested too deeply, infinity for a whole number of thousands of digits.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        pass
+    except ValueError as error:
+        if "integer string conversion" not in str(error):
+            raise
+    whole = text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass")
+    return json.loads(
+        _without_depths(whole), parse_int=lambda digits: int(digits) if len(digits) <= _MOST_DIGITS else math.inf
+    )
+
+
+def _without_depths(text: str) -> str:
+    """The JSON text with `TOO_DEEP` in the place of what lies deeper than a record may."""
+    kept, until, depth, begin = [], 0, 0, 0
+    for mark in _MARKS.finditer(text):
+        if mark[0] in "[{":
+            depth += 1
+            begin = mark.start() if depth == limits.DEPTH + 1 else begin
+        elif mark[0] in "]}":
+            if depth == limits.DEPTH + 1:
+                kept += [text[until:begin], json.dumps(TOO_DEEP)]
+                until = mark.end()
+            depth -= 1
+    if depth > limits.DEPTH:
+        raise ValueError("the text breaks off")
+    return "".join([*kept, text[until:]])
+
+
+def as_json(value: Any, **options: Any) -> str:
+    """JSON text of a value, with `TOO_DEEP` where it is nested too deeply to be written."""
+    try:
+        return json.dumps(value, **options)
+    except RecursionError:
+        return json.dumps(_shallow(value, limits.DEPTH), **options)
+
+
+def _shallow(value: Any, levels: int) -> Any:
+    if not isinstance(value, Mapping | list):
+        return value
+    if levels == 0:
+        return TOO_DEEP
+    if isinstance(value, list):
+        return [_shallow(each, levels - 1) for each in value]
+    return {name: _shallow(each, levels - 1) for name, each in value.items()}
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Every name and every single value in a value.
+
+    Raises:
+        ValueError: it is nested too deeply.
+    """
+    level = [value]
+    for _ in range(limits.DEPTH + 1):
+        below: list[Any] = []
+        for each in level:
+            if isinstance(each, Mapping):
+                yield from each
+                below.extend(each.values())
+            elif isinstance(each, list):
+                below.extend(each)
+            elif each == TOO_DEEP:
+                raise ValueError(DEPTH_EXPECTED)
+            else:
+                yield each
+        if not below:
+            return
+        level = below
+    raise ValueError(DEPTH_EXPECTED)
+
+
+def is_text(value: str) -> bool:
+    """Whether every table can hold a text: NUL and halves of characters (lone surrogates) are none."""
+    if value.isascii():
+        return "\0" not in value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in value
+
+
+def check_json(value: Any) -> None:
+    """Let a list or object pass that can be kept as JSON as it is.
+
+    Raises:
+        ValueError: saying what is expected instead.
+    """
+    for leaf in leaves(value):
+        if isinstance(leaf, str) and not is_text(leaf):
+            raise ValueError(TEXT_EXPECTED)
+        if isinstance(leaf, float) and not math.isfinite(leaf):
+            raise ValueError("finite numbers are expected")
+        if isinstance(leaf, int) and not -(2**_BITS) <= leaf < 2**_BITS:
+            raise ValueError(f"whole numbers of {_BITS + 1} bits are expected")
+
+
+# ---- records
+
+
+def mapped(to_row: Callable[[Any], Any], records: Iterable[Any]) -> Iterator[Any]:
+    """The row of each record; `Unreadable` where none can be made of it."""
+    return unfolded(lambda record: [to_row(record)], records)
+
+
+def unfolded(to_rows: Callable[[Any], Iterable[Any]], records: Iterable[Any]) -> Iterator[Any]:
+    """The rows of each record, of which there are all or none: then `Unreadable`."""
+    for record in records:
+        try:
+            rows = [*to_rows(record)]
+        except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
+            yield Unreadable(record, f"not in the documented shape: {type(error).__name__}: {error}")
+        else:
+            yield from rows
+
+
+def entries(record: Any, *path: str) -> list[Any]:
+    """The entries of the list at `path`; none where there is no list."""
+    found = at(record, *path)
+    return found if isinstance(found, list) else []
 
 
 def told(record: Any, *path: str) -> Any:
@@ -104,34 +266,40 @@ class Spool:
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=SPOOL_MEMORY_BYTES)  # noqa: SIM115 (lives as long as the spool)
-        self._offsets: dict[str, int] = {}
+        self._offsets: dict[str | int | None, int] = {}  # by key; by itself where there is none
         weakref.finalize(self, self._file.close)
 
     def add(self, key: Any, record: Any) -> None:
-        """Keep `record`. A record without a key (None) is its own key: it is rejected later, but not lost here."""
-        text = json.dumps(record)
-        name = text if key is None else str(key)
-        self._offsets.pop(name, None)  # so that the order is that of the last arrivals
-        self._offsets[name] = self._file.seek(0, 2)
-        self._file.write(text.encode() + b"\n")
+        """Keep `record`. One without a key (null, blank, no text or number) is rejected later, but not lost here."""
+        name, offset = _key(key), self._file.seek(0, 2)
+        place = offset if name is None else name
+        self._offsets.pop(place, None)  # so that the order is that of the last arrivals
+        self._offsets[place] = offset
+        self._file.write(as_json(record).encode() + b"\n")
 
     def keys(self) -> Iterator[str]:
-        yield from self._offsets
+        """The keys of the records that have one."""
+        return (place for place in self._offsets if isinstance(place, str))
 
     def get(self, key: Any) -> Any:
         """The record of `key`; None where there is none."""
-        if str(key) not in self._offsets:
-            return None
-        self._file.seek(self._offsets[str(key)])
-        return json.loads(self._file.readline())
+        name = _key(key)
+        return self._read(self._offsets[name]) if name in self._offsets else None
 
     def __contains__(self, key: object) -> bool:
-        return key in self._offsets
+        return _key(key) in self._offsets
 
     def __len__(self) -> int:
         return len(self._offsets)
 
     def __iter__(self) -> Iterator[Any]:
-        for offset in list(self._offsets.values()):
-            self._file.seek(offset)
-            yield json.loads(self._file.readline())
+        yield from map(self._read, [*self._offsets.values()])
+
+    def _read(self, offset: int) -> Any:
+        self._file.seek(offset)
+        return parsed(self._file.readline())
+
+
+def _key(value: Any) -> str | None:
+    """What tells a record from others; None where it says nothing."""
+    return str(value) if isinstance(value, str | int) and str(value).strip() else None

@@ -39,7 +39,7 @@ from ingestion.sources.hubspot.models import (
 from ingestion.sources.hubspot.settings import SOURCE, Settings
 from ingestion.tables import RawTable
 from ingestion.watermark import Watermark, instant
-from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, told, unknown
+from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, mapped, told, unfolded, unknown
 
 __all__ = ["TABLES", "resources"]
 
@@ -155,6 +155,8 @@ def association_rows(deal_id: str, targets: Iterable[Any], column: str) -> Itera
         if target is ABSENT:
             yield AbsentRows({"deal_id": deal_id}, "to", {"deal_id": deal_id})
             continue
+        if not isinstance(target, Mapping):
+            raise TypeError("an association is no object")
         kinds = told(target, "associationTypes")
         shown = [] if kinds is ABSENT else kinds or []
         labels = [told(kind, "label") for kind in shown]
@@ -176,7 +178,7 @@ def association_rows(deal_id: str, targets: Iterable[Any], column: str) -> Itera
 def associated(result: Any) -> list[Any]:
     """What a result of an association read names; `ABSENT` where it does not say."""
     to = told(result, "to")
-    return [ABSENT] if to is ABSENT else to or []
+    return to if isinstance(to, list) else [] if to is None else [to]
 
 
 def owner_row(record: Any) -> Any:
@@ -423,10 +425,10 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         return dlt.resource(rows, **table.hints())
 
     def objects(found: Changes) -> Iterator[Any]:
-        return map(object_row, found.all)
+        return mapped(object_row, found.all)
 
     def history(found: Changes) -> Iterator[Any]:
-        return (row for record in found.objects for row in history_rows(record))
+        return unfolded(history_rows, found.objects)
 
     def deals(found: Changes) -> Iterator[Any]:
         for row in objects(found):
@@ -439,17 +441,16 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         def rows(found: Changes) -> Iterator[Any]:
             known = warehouse.current_values(DEALS, "id", "not archived", intake.account)
             ids = dict.fromkeys([*found.objects.keys(), *(id_ for id_ in known if id_ not in found.archived)])
-            for deal_id, targets in crm().associations(ids, target):
-                yield from association_rows(deal_id, targets, column)
+            yield from unfolded(lambda of: association_rows(*of, column), crm().associations(ids, target))
 
         return rows
 
     def owners() -> Iterator[Any]:
         for batch in batches(crm().owners()):
-            yield list(intake.accept(OWNERS, map(owner_row, batch)))
+            yield list(intake.accept(OWNERS, mapped(owner_row, batch)))
 
     def deal_stages() -> Iterator[Any]:
-        yield list(intake.accept(DEAL_STAGES, (row for each in crm().pipelines() for row in stage_rows(each))))
+        yield list(intake.accept(DEAL_STAGES, unfolded(stage_rows, crm().pipelines())))
 
     yield dlt.resource(owners, **OWNERS.hints())
     yield dlt.resource(deal_stages, **DEAL_STAGES.hints())

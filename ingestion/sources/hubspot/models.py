@@ -84,6 +84,8 @@ class Deal(HubSpotObject):
 class PropertyChange(AccountRow):
     """One entry of `propertiesWithHistory`. An empty value means that the property was cleared: it is kept."""
 
+    may_be_empty = ("value",)
+
     object_id: str
     property: str
     value: str

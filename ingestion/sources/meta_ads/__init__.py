@@ -28,7 +28,7 @@ from ingestion.sources.meta_ads.models import AD_ACCOUNTS, AD_INSIGHTS, AD_SETS,
 from ingestion.sources.meta_ads.settings import SOURCE, Settings
 from ingestion.tables import RawTable
 from ingestion.watermark import Watermark
-from ingestion.wire import Spool, at, batches
+from ingestion.wire import Spool, at, batches, mapped
 
 __all__ = ["TABLES", "resources"]
 
@@ -329,7 +329,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
     def ad_accounts() -> Iterator[Any]:
         def read(account_id: str, account: Account) -> Iterator[Any]:
-            yield list(intake.accept(AD_ACCOUNTS, [account_row(info(account_id))]))
+            yield list(intake.accept(AD_ACCOUNTS, mapped(account_row, [info(account_id)])))
 
         yield from each_account(read)
 

@@ -40,7 +40,7 @@ from ingestion.sources.respond_io.models import (
 )
 from ingestion.sources.respond_io.settings import SOURCE, Settings
 from ingestion.watermark import Watermark
-from ingestion.wire import ABSENT, Spool, at, batches, told, unknown
+from ingestion.wire import ABSENT, Spool, at, batches, mapped, told, unknown
 
 __all__ = ["TABLES", "resources"]
 
@@ -198,9 +198,9 @@ def instant(value: Any) -> datetime | None:
     """An instant as respond.io writes it; None where it is none."""
     try:
         moment = INSTANT.validate_python(value)
-    except ValidationError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValidationError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def told_message(event: Any) -> Any:
@@ -412,7 +412,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
     def users() -> Iterator[Any]:
         for batch in batches(workspace().listed("/space/user")):
-            yield list(intake.accept(USERS, map(user_row, batch)))
+            yield list(intake.accept(USERS, mapped(user_row, batch)))
 
     def channels() -> Iterator[Any]:
         for batch in batches(workspace().listed("/space/channel")):
@@ -429,8 +429,8 @@ def resources(intake: Intake) -> Iterable[DltResource]:
                 if "unreadable" in entry:
                     intake.reject(WEBHOOK_EVENTS.name, entry["text"], f"{entry['where']}: {entry['unreadable']}")
                 else:
-                    row = event_row(entry["event"], entry["received_at"])
-                    rows.extend(intake.accept(WEBHOOK_EVENTS, [row], origin=entry["where"]))
+                    arrived = mapped(lambda each: event_row(each["event"], each["received_at"]), [entry])
+                    rows.extend(intake.accept(WEBHOOK_EVENTS, arrived, origin=entry["where"]))
             yield rows
         state["inbox"] = found.position
 
@@ -438,7 +438,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         state = dlt.current.resource_state()
         found = found_contacts(Position(**state.get("position", {})))
         for batch in batches(found.records):
-            yield list(intake.accept(CONTACTS, map(contact_row, batch)))
+            yield list(intake.accept(CONTACTS, mapped(contact_row, batch)))
         for contact_id in found.gone:
             intake.reject(CONTACTS.name, {"id": contact_id}, "an event names this contact, the workspace has none")
         state["position"] = vars(found.position)
@@ -455,14 +455,14 @@ def resources(intake: Intake) -> Iterable[DltResource]:
             messages = workspace().messages(contact_id)
             listed.update(messages.keys())
             completed = (completed_message(message, in_events.get(at(message, "messageId"))) for message in messages)
-            rows = list(intake.accept(MESSAGES, map(message_row, completed)))
+            rows = list(intake.accept(MESSAGES, mapped(message_row, completed)))
             if any(has_receipts_to_come(row, intake.as_of) for row in rows):
                 receipts_to_come.append(contact_id)
             yield rows
             if number % CONTACTS_A_LOG_LINE == 0 or number == len(to_read):
                 log.info("respond_io: messages of %s of %s contacts read", number, len(to_read))
         for batch in batches(sorted({*in_events.keys()} - listed)):
-            yield list(intake.accept(MESSAGES, (message_row(in_events.get(key)) for key in batch)))
+            yield list(intake.accept(MESSAGES, mapped(message_row, map(in_events.get, batch))))
         state["position"], state["receipts_to_come"] = vars(found.position), receipts_to_come
 
     def told_messages(found: inbox.News | None) -> Spool:

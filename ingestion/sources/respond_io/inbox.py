@@ -21,7 +21,7 @@ from dlt.common.storages.fsspec_filesystem import FileItemDict
 from dlt.sources.filesystem import filesystem
 
 from ingestion.config import SettingsError
-from ingestion.wire import Spool, at
+from ingestion.wire import Spool, at, parsed
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ def _entries(file: FileItemDict, name: str) -> Iterator[dict[str, Any]]:
 
 def _parsed(text: str, where: str) -> Iterator[dict[str, Any]]:
     try:
-        value = json.loads(text)
+        value = parsed(text)
     except ValueError as error:
         yield {"where": where, "text": text, "unreadable": f"not JSON: {error}"}
         return

@@ -39,7 +39,7 @@ from ingestion.sources.shopify.models import (
 from ingestion.sources.shopify.settings import SOURCE, Settings
 from ingestion.tables import RawTable
 from ingestion.watermark import Watermark, instant
-from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, told
+from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, entries, mapped, told, unfolded
 
 __all__ = ["TABLES", "resources"]
 
@@ -146,8 +146,8 @@ def _wait_seconds(body: Any) -> float | None:
 
 def _shown(record: Any, path: tuple[str, ...], unit: Mapping[str, Any]) -> list[Any]:
     """The entries of a list; where the record does not show it, that its rows are absent."""
-    entries = told(record, *path)
-    return [AbsentRows(unit, ".".join(path), record)] if entries is ABSENT else entries or []
+    found = told(record, *path)
+    return [AbsentRows(unit, ".".join(path), record)] if found is ABSENT else found or []
 
 
 def refund_rows(order: Any) -> Iterator[Any]:
@@ -193,9 +193,9 @@ def _paid(entry: Any, field: str, part: str) -> Any:
 def refund_item_rows(order: Any) -> Iterator[Any]:
     """Wire order -> rows of what its refunds were of."""
     for refund in at(order, "refunds") or []:
-        for entries in REFUND_ENTRIES:
-            unit = {"order_id": at(order, "id"), "refund_id": told(refund, "id"), "kind": entries.kind}
-            for number, entry in enumerate(_shown(refund, entries.path, unit)):
+        for kind in REFUND_ENTRIES:
+            unit = {"order_id": at(order, "id"), "refund_id": told(refund, "id"), "kind": kind.kind}
+            for number, entry in enumerate(_shown(refund, kind.path, unit)):
                 if isinstance(entry, AbsentRows):
                     yield entry
                     continue
@@ -206,9 +206,9 @@ def refund_item_rows(order: Any) -> Iterator[Any]:
                     "line_item_id": at(entry, "lineItem", "id"),
                     "quantity": at(entry, "quantity"),
                     "reason": at(entry, "reason"),
-                    "amount": _paid(entry, entries.amount, "amount"),
-                    "tax": _paid(entry, entries.tax, "amount") if entries.tax else None,
-                    "currency_code": _paid(entry, entries.amount, "currencyCode"),
+                    "amount": _paid(entry, kind.amount, "amount"),
+                    "tax": _paid(entry, kind.tax, "amount") if kind.tax else None,
+                    "currency_code": _paid(entry, kind.amount, "currencyCode"),
                 }
 
 
@@ -296,18 +296,18 @@ class Shop:
             ("transactions", queries.ORDER_TRANSACTIONS, ORDER_TRANSACTIONS),
             ("refunds", queries.ORDER_REFUNDS, REFUNDS),
         ):
-            if len(order.get(field) or []) < queries.NESTED_LIST:
+            if len(entries(order, field)) < queries.NESTED_LIST:
                 continue
             order[field] = at(self._query(query, id=order_id, first=queries.LONGEST_LIST), "order", field) or []
             if len(order[field]) >= queries.LONGEST_LIST:
                 reason = f"the order has {queries.LONGEST_LIST} {field} or more: Shopify gives no further ones"
                 intake.reject(table.name, {"order_id": order_id}, reason)
-        if len(order.get("refunds") or []) >= queries.NESTED_LIST:
+        if len(entries(order, "refunds")) >= queries.NESTED_LIST:
             ids = [at(refund, "id") for refund in order["refunds"]]
             order["refunds"] = [at(self._query(queries.REFUND_ALONE, id=refund_id), "refund") for refund_id in ids]
-        for refund in order.get("refunds") or []:
+        for refund in entries(order, "refunds"):
             self._complete_refund(refund)
-        for dispute in order.get("disputes") or []:
+        for dispute in entries(order, "disputes"):
             if isinstance(dispute, dict):
                 dispute["dispute"] = self._dispute(str(dispute.get("id")))
 
@@ -386,11 +386,11 @@ class Shop:
             record = at(data, parent)
             return ([], None) if record is None else _page(f"{parent}.{name}", at(record, name))
 
-        entries = Spool()
+        found = Spool()
         for page in pages(fetch):
             for entry in page:
-                entries.add(at(entry, "id"), entry)
-        return list(entries)
+                found.add(at(entry, "id"), entry)
+        return list(found)
 
 
 def _page(name: str, connection: Any) -> tuple[list[Any], str | None]:
@@ -402,7 +402,7 @@ def _page(name: str, connection: Any) -> tuple[list[Any], str | None]:
 def _begun(orders: Iterable[Any]) -> Iterator[str]:
     """When the disputes of some orders began, as far as Shopify Payments handles them."""
     for order in orders:
-        for dispute in at(order, "disputes") or []:
+        for dispute in entries(order, "disputes"):
             moment = instant(at(dispute, "dispute", "initiatedAt"))
             if moment is not None:
                 yield moment.isoformat()
@@ -433,7 +433,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         def rows() -> Iterator[Any]:
             state = dlt.current.resource_state()
             found = changes(connection, state.get("updated_until"))
-            for batch in batches(row for record in found.records for row in to_rows(record)):
+            for batch in batches(unfolded(to_rows, found.records)):
                 yield list(intake.accept(table, batch))
             state["updated_until"] = found.updated_until
 
@@ -448,14 +448,14 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         if since is None or not Settings.of(intake.account).disputes:
             return
         found = shop().dispute_transactions(since, intake)
-        for batch in batches(map(DISPUTE_TRANSACTIONS.row.from_wire, found.records)):
+        for batch in batches(mapped(DISPUTE_TRANSACTIONS.row.from_wire, found.records)):
             yield list(intake.accept(DISPUTE_TRANSACTIONS, batch))
         state["processed_until"] = found.updated_until
 
     def deletions() -> Iterator[Any]:
         state = dlt.current.resource_state()
         found = shop().deletions(state.get("created_until"))
-        for batch in batches(map(DELETIONS.row.from_wire, found.records)):
+        for batch in batches(mapped(DELETIONS.row.from_wire, found.records)):
             yield list(intake.accept(DELETIONS, batch))
         state["created_until"] = found.updated_until
 

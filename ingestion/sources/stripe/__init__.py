@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -50,7 +50,7 @@ from ingestion.sources.stripe.models import (
 from ingestion.sources.stripe.settings import SOURCE, Settings
 from ingestion.tables import RawTable
 from ingestion.watermark import instant
-from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, missing, told
+from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, entries, mapped, missing, told, unfolded
 
 __all__ = ["TABLES", "resources"]
 
@@ -59,6 +59,7 @@ log = logging.getLogger(__name__)
 PAGE = 100
 TOLD_AT = "_told_at"  # when an event told of an object
 EVENTS_KEPT = timedelta(days=30)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EVENTS_LAG = timedelta(hours=1)  # events of the last hour are read again: they may be listed late, clocks may differ
 
 
@@ -91,8 +92,8 @@ class Kind:
 
 
 def _discounts_are_shown(record: Any) -> bool:
-    holders = [record, *(at(record, "items", "data") or [])]
-    return not any(isinstance(discount, str) for holder in holders for discount in at(holder, "discounts") or [])
+    holders = [record, *entries(record, "items", "data")]
+    return not any(isinstance(discount, str) for holder in holders for discount in entries(holder, "discounts"))
 
 
 def _prices_are_shown(record: Any) -> bool:
@@ -288,12 +289,12 @@ def latest_events(kind: Kind, events: Spool) -> Spool:
     Events arrive newest first; of several in one second the one listed first counts as the latest. An object without
     an id is a preview of one that does not exist (`invoice.upcoming`).
     """
-    found, told_at = Spool(), dict[str, int]()
+    found, told_at = Spool(), dict[str, datetime]()
     for event in events:
         record = at(event, "data", "object")
         if _told_id(kind, record) is None:
             continue
-        key, created = str(_told_id(kind, record)), int(at(event, "created") or 0)
+        key, created = str(_told_id(kind, record)), instant(at(event, "created")) or EPOCH
         if key not in told_at or created > told_at[key]:
             told_at[key] = created
             found.add(key, event)
@@ -673,12 +674,12 @@ def resources(intake: Intake) -> Iterable[DltResource]:
             intake.reject(table.name, record, reason)
 
     def objects(kind: Kind, table: RawTable, to_row: Callable[[Any], dict[str, Any]]) -> DltResource:
-        return entries(kind, table, lambda record: [to_row(record)])
+        return several(kind, table, lambda record: [to_row(record)])
 
-    def entries(kind: Kind, table: RawTable, to_rows: Callable[[Any], Iterable[Any]]) -> DltResource:
+    def several(kind: Kind, table: RawTable, to_rows: Callable[[Any], Iterable[Any]]) -> DltResource:
         def rows(read_until: str | None) -> Iterator[Any]:
-            for record in shaped(kind, table, read_until):
-                yield from to_rows(record) if isinstance(record, Mapping) else [record]
+            records = shaped(kind, table, read_until)
+            return unfolded(lambda record: to_rows(record) if isinstance(record, Mapping) else [record], records)
 
         return resource(table, rows)
 
@@ -697,22 +698,22 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
     yield objects(PRODUCT, PRODUCTS, product_row)
     yield objects(PRICE, PRICES, price_row)
-    yield entries(PRICE, PRICE_TIERS, tier_rows)
+    yield several(PRICE, PRICE_TIERS, tier_rows)
     yield objects(CUSTOMER, CUSTOMERS, customer_row)
     yield objects(SUBSCRIPTION, SUBSCRIPTIONS, subscription_row)
-    yield entries(SUBSCRIPTION, SUBSCRIPTION_ITEMS, lambda record: item_rows(with_items(record)))
-    yield entries(SUBSCRIPTION, SUBSCRIPTION_DISCOUNTS, lambda record: discount_rows(with_items(record)))
-    yield resource(SUBSCRIPTION_EVENTS, lambda read_until: map(subscription_event_row, subscription_events(read_until)))
+    yield several(SUBSCRIPTION, SUBSCRIPTION_ITEMS, lambda record: item_rows(with_items(record)))
+    yield several(SUBSCRIPTION, SUBSCRIPTION_DISCOUNTS, lambda record: discount_rows(with_items(record)))
+    yield resource(
+        SUBSCRIPTION_EVENTS, lambda read_until: mapped(subscription_event_row, subscription_events(read_until))
+    )
     yield resource(
         SUBSCRIPTION_EVENT_ITEMS,
-        lambda read_until: (
-            row for event in subscription_events(read_until) for row in subscription_event_item_rows(event)
-        ),
+        lambda read_until: unfolded(subscription_event_item_rows, subscription_events(read_until)),
     )
     yield objects(INVOICE, INVOICES, invoice_row)
-    yield entries(INVOICE, INVOICE_LINES, lambda record: line_rows(with_lines(record)))
+    yield several(INVOICE, INVOICE_LINES, lambda record: line_rows(with_lines(record)))
     yield objects(INVOICE_PAYMENT, INVOICE_PAYMENTS, invoice_payment_row)
     yield objects(CHARGE, CHARGES, charge_row)
     yield objects(REFUND, REFUNDS, refund_row)
-    yield entries(DISPUTE, DISPUTE_TRANSACTIONS, dispute_rows)
+    yield several(DISPUTE, DISPUTE_TRANSACTIONS, dispute_rows)
     yield objects(CREDIT_NOTE, CREDIT_NOTES, credit_note_row)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,7 +11,7 @@ from hypothesis import strategies as st
 
 from ingestion.intake import Intake
 from ingestion.tables import RawTable, Row
-from ingestion.wire import ABSENT, AbsentRows
+from ingestion.wire import ABSENT, TOO_DEEP, AbsentRows, Unreadable
 
 
 class Sample(Row):
@@ -255,3 +258,70 @@ def test_a_list_that_is_not_shown_keeps_what_it_gave():
         before[0]
     ]
     assert intake.rejected["entries"] == 1
+
+
+class Money(Row):
+    id: str
+    amount: Decimal | None = None
+    at: datetime | None = None
+    payload: dict[str, Any] | None = None
+
+
+MONEY = RawTable("money", Money, "versions", ("id",))
+
+
+@pytest.mark.parametrize(
+    ("amount", "loaded"),
+    [
+        (33.333333333333336, "33.333333333"),
+        ("0.0000000005", "0E-9"),
+        ("0.0000000015", "2E-9"),
+        ("19.90", "19.90"),
+        ("1E+3", "1E+3"),
+        ("999999999999.9999999999", None),
+        (math.inf, None),
+        ("NaN", None),
+        (10**30, None),
+    ],
+)
+def test_an_amount_is_rounded_to_the_decimals_of_its_column(amount, loaded):
+    rows = [*Intake("vendor").accept(MONEY, [{"id": "1", "amount": amount}])]
+    assert [str(row["amount"]) for row in rows] == [loaded] * (loaded is not None)
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        {"id": math.inf},
+        {"id": "a\0"},
+        {"id": ""},
+        {"id": " "},
+        {"at": "9999-12-31T23:59:59-14:00"},
+        {"at": "0001-01-01T00:00:00+14:00"},
+        {"payload": {"a": ["\ud83d"]}},
+        {"payload": {"\0": 1}},
+        {"payload": {"a": math.nan}},
+        {"payload": {"a": 2**63}},
+        {"novelty": TOO_DEEP},
+    ],
+)
+def test_what_no_table_holds_is_rejected_with_its_reason_and_nothing_else_is(poison):
+    intake = Intake("vendor")
+    rows = [
+        *intake.accept(MONEY, [{"id": "1"}, {"id": "2", **poison}, Unreadable({"id": "\0"}, "no \ud83d"), {"id": "3"}])
+    ]
+    assert [row["id"] for row in rows] == ["1", "3"]
+    for rejection in intake.rejections():
+        assert rejection["reason"] and "\0" not in rejection["record"] + rejection["reason"]
+        (rejection["record"] + rejection["reason"]).encode()
+
+
+def test_a_record_nested_too_deeply_to_be_written_is_rejected():
+    deep: list[Any] = []
+    for _ in range(5000):
+        deep = [deep]
+    intake = Intake("vendor")
+    assert [
+        *intake.accept(MONEY, [{"id": deep}, {"id": "2", "payload": {"a": deep}}, {"id": "3", "new": deep}, deep])
+    ] == []
+    assert intake.rejected["money"] == len([*intake.rejections()]) == 4

@@ -1,11 +1,29 @@
 from __future__ import annotations
 
+import json
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion import wire
-from ingestion.wire import ABSENT, Spool, at, batches, missing, told, unknown
+from ingestion import limits, wire
+from ingestion.wire import (
+    ABSENT,
+    TOO_DEEP,
+    Spool,
+    Unreadable,
+    as_json,
+    at,
+    batches,
+    check_json,
+    mapped,
+    missing,
+    parsed,
+    told,
+    unfolded,
+    unknown,
+)
 
 
 def test_a_path_ends_in_none_where_a_step_is_missing_or_no_object():
@@ -66,9 +84,11 @@ def test_the_last_arrival_of_each_key_counts(arriving, on_disk):
 
 def test_records_without_a_key_are_all_kept():
     spool = Spool()
-    for name in ("a", "b"):
-        spool.add(None, {"name": name})
-    assert [record["name"] for record in spool] == ["a", "b"]
+    for key, name in ((None, "a"), (None, "a"), ("", "b"), (" ", "b"), ({}, "c"), ([1], "c")):
+        spool.add(key, {"name": name})
+    assert [record["name"] for record in spool] == [*"aabbcc"]
+    assert [*spool.keys()] == []
+    assert {} not in spool and None not in spool and spool.get(None) is None
 
 
 def test_a_spool_can_be_read_several_times_and_grows_after_a_reading():
@@ -87,3 +107,54 @@ def test_absent_is_told_from_null():
     assert told(record, "customer", "email") is ABSENT
     assert told(record, "currency", "code") is ABSENT
     assert told(record, "text", "length") is ABSENT
+
+
+def nested(levels: int) -> str:
+    return "[" * levels + "]" * levels
+
+
+@pytest.mark.parametrize("levels", [limits.DEPTH + 2, 500, 5000, 50_000])
+def test_what_is_nested_too_deeply_costs_its_value_and_not_the_page(levels):
+    page = parsed(f'[{{"id": "a", "deep": {nested(levels)}}}, {{"id": "\\"[[", "deep": [[]]}}]'.encode())
+    assert [record["id"] for record in page] == ["a", '"[[']
+    assert page[1]["deep"] == [[]]
+    with pytest.raises(ValueError, match="levels of lists and objects"):
+        check_json(page[0]["deep"])
+    assert TOO_DEEP not in as_json(page[1])
+    spool = Spool()
+    spool.add("a", page[0])
+    assert spool.get("a")["id"] == "a"
+
+
+def test_a_whole_number_that_is_too_long_costs_its_value_and_not_the_page():
+    page = parsed(f'[{{"a": {"9" * 5000}}}, {{"a": 501}}]')
+    assert page == [{"a": math.inf}, {"a": 501}] and isinstance(page[1]["a"], int)
+
+
+@pytest.mark.parametrize("text", ["", "[1", nested(3)[:-1], "[" * 50_000, "[" * 900, '{"a" 1}', '["', "nothing"])
+def test_what_is_no_json_is_refused(text):
+    with pytest.raises(ValueError):
+        parsed(text)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(json_values, st.booleans())
+def test_json_is_read_as_python_reads_it(value, is_cut):
+    text = json.dumps(value)
+    assert parsed(text) == value
+    assert not is_cut or json.loads(wire._without_depths(text)) == value
+
+
+def test_a_record_of_which_no_row_can_be_made_costs_all_of_its_rows_and_no_others():
+    rows = [*unfolded(lambda record: (1 / each for each in record), [[1, 0], [2], 7])]
+    assert [row for row in rows if not isinstance(row, Unreadable)] == [0.5]
+    assert [row.record for row in rows if isinstance(row, Unreadable)] == [[1, 0], 7]
+    assert [*mapped(int, ["1", "x"])] == [
+        1,
+        Unreadable("x", "not in the documented shape: ValueError: invalid literal for int() with base 10: 'x'"),
+    ]
