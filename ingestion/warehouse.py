@@ -89,6 +89,17 @@ def _condition(client: SqlClientBase[Any], keys: Sequence[Mapping[str, str]]) ->
     return f"({') or ('.join(each)})"
 
 
+def count_current(table: RawTable, column: str, value: str) -> int:
+    """How many versions hold now that have `value` in `column`."""
+    with dlt.current.pipeline().sql_client() as client:
+        if not client.has_dataset():  # the warehouse was deleted: this load fills it anew
+            return 0
+        name, wanted = client.make_qualified_table_name(table.name), client.escape_column_name(column)
+        query = f"select count(*) from {name} where _dlt_valid_to is null and {wanted} = %s"
+        with client.execute_query(query, value) as cursor:
+            return int(cursor.fetchall()[0][0])
+
+
 def current_values(table: RawTable, column: str, where: str, account: str) -> list[Any]:
     """The values of `column` in the versions of an account that hold now and meet `where`, each once and in order."""
     with dlt.current.pipeline().sql_client() as client:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from dlt.common.schema.typing import TScd2StrategyDict
 from dlt.extract import DltResource
 
+from ingestion import warehouse
 from ingestion.intake import AHEAD_AT_MOST, Intake
 from ingestion.sources.files.canonical import columns, entity_row
 from ingestion.sources.files.evaluation import Evaluation, no_rows
@@ -44,6 +45,7 @@ class _Load:
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
+        self._settings: Settings | None = None
         self._data_path = Path()
         self._mappings: list[FileMapping] | None = None
         self._files: dict[str, str] = {}
@@ -76,6 +78,7 @@ class _Load:
         tables = []
         for name in changed:
             result = self._evaluation(mappings[name]).entity(table.name)
+            self._hold_what_shrinks(table, mappings[name], result.rows.num_rows)
             self._intake.count_set(table.name, loaded=result.rows.num_rows, rejections=result.rejections)
             tables.append(result.rows)
             self._done(name, table)
@@ -101,12 +104,30 @@ class _Load:
             rows = pa.concat_tables(tables) if tables else no_rows(table.name)  # the merge runs, and retires
             yield dlt.mark.with_hints(rows, dlt.mark.make_hints(write_disposition=disposition))
 
+    def _hold_what_shrinks(self, table: RawTable, mapping: FileMapping, rows: int) -> None:
+        """Stop where the files of a mapping have lost more rows than a night takes: what is missing would be retired.
+
+        Raises:
+            MappingError: saying what to do.
+        """
+        settings = self._settings or Settings.read()
+        before = warehouse.count_current(table, "mapping", mapping.name)
+        is_held = before >= settings.most_retired_from and before - rows > settings.most_retired * before
+        if not is_held or mapping.name in settings.accept:
+            return
+        paths = ", ".join(source.path for source in mapping.inputs.values())
+        raise MappingError(
+            f"{mapping.file}: {table.name}: {before:,} rows are known, and {paths} would leave {rows:,}. That is more "
+            f"than {settings.most_retired:.0%} fewer, so that nothing was loaded. Have the files written again; if the "
+            f"rows are gone for good, set {Settings.variable('accept')}={mapping.name} for one run."
+        )
+
     def _has_come(self, instant: str) -> bool:
         return datetime.fromisoformat(instant) <= self._intake.as_of + AHEAD_AT_MOST
 
     def _all(self) -> list[FileMapping]:
         if self._mappings is None:
-            settings = Settings.read()
+            settings = self._settings = Settings.read()
             self._data_path = settings.data_path
             self._mappings = read_mappings(settings.mappings_path)
             self._files = {mapping.name: self._files_of(mapping) for mapping in self._mappings}
@@ -129,7 +150,12 @@ class _Load:
 
     def _evaluation(self, mapping: FileMapping) -> Evaluation:
         if mapping.name not in self._evaluations:
-            evaluation = self._evaluations[mapping.name] = Evaluation(mapping, self._data_path, self._intake.as_of)
+            evaluation = self._evaluations[mapping.name] = Evaluation(
+                mapping,
+                self._data_path,
+                self._intake.as_of,
+                is_accepted=mapping.name in (self._settings or Settings.read()).accept,
+            )
             for rows in evaluation.inputs:
                 resource = f"inputs.{mapping.name}.{rows.name}"
                 self._intake.count_set(resource, loaded=rows.taken, rejections=rows.rejections)

@@ -61,13 +61,15 @@ class Evaluation:
         mapping: what to read, and as what.
         data_path: the folder of the files.
         as_of: the instant that this load calls now; a fact more than a day ahead of it is turned away.
+        is_accepted: whether a person has looked at lines of the files that a quotation mark takes in.
 
     Raises:
         MappingError: an input cannot be read, or an expression cannot work; one problem a line.
     """
 
-    def __init__(self, mapping: FileMapping, data_path: Path, as_of: datetime) -> None:
+    def __init__(self, mapping: FileMapping, data_path: Path, as_of: datetime, *, is_accepted: bool = False) -> None:
         self.mapping = mapping
+        self._is_accepted = is_accepted
         self._latest = as_of + AHEAD_AT_MOST
         self._spill = tempfile.TemporaryDirectory(prefix="mapping-")
         self._connection = duckdb.connect(
@@ -92,7 +94,9 @@ class Evaluation:
         rejections: dict[str, list[Rejection]] = {}
         for source in self.mapping.inputs.values():
             files = find_files(self.mapping, source, data_path)
-            rejections[source.name] = load_input(self._connection, self.mapping, source, files)
+            rejections[source.name] = load_input(
+                self._connection, self.mapping, source, files, is_accepted=self._is_accepted
+            )
         self._check_expressions()
         for name in self.mapping.inputs:
             rejections[name] += self._set_aside(name)

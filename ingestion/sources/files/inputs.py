@@ -3,7 +3,8 @@
 Belongs here: formats, encodings, globs. Does not: what the columns mean.
 
 CSV and JSON arrive as text, column by column: what a value is, the canonical type decides later. Parquet keeps its
-types. Files of text are copied first, as UTF-8 with one kind of line end, which is what DuckDB reads safely.
+types. Files of text are copied first, as UTF-8 with one kind of line end, which is what DuckDB reads safely; a
+compressed one up to its checksum. Their lines are counted without DuckDB, which has to account for each.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import gzip
 import io
 import json
 import re
-import shutil
 import tempfile
+import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import duckdb
 
@@ -32,6 +34,12 @@ ROW = "_row"  # tells the rows of an input apart; never part of what is loaded
 Rejection = dict[str, str]
 
 _NAMELESS = "_nameless_"
+_FILE = "_file"  # the number of a row's file, until its lines are counted
+_PART = 1 << 20
+_LONGEST_LINE = 1 << 24  # characters
+_TURNED_AWAY = 2_000_001  # one more than DuckDB takes of a line
+_SHOWN_OF_A_LINE = 10_000  # how much of a faulty line DuckDB shows
+_ROWS_LIKE = 2  # lines within one value that have a row's delimiters, from which on they are taken for rows
 PARENT = "_parent"  # what stands around the records of a JSON value: its other keys
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)  # Excel's first line that names the delimiter
 _HELP = {
@@ -69,20 +77,30 @@ def find_files(mapping: FileMapping, source: Input, data_path: Path) -> list[Pat
 
 
 def load_input(
-    connection: duckdb.DuckDBPyConnection, mapping: FileMapping, source: Input, files: list[Path]
+    connection: duckdb.DuckDBPyConnection,
+    mapping: FileMapping,
+    source: Input,
+    files: list[Path],
+    *,
+    is_accepted: bool = False,
 ) -> list[Rejection]:
     """Create the table `source.name` with the rows of `files` and the column `_row`; return what was no row.
 
+    Args:
+        is_accepted: whether a person has looked at lines that a quotation mark takes in.
+
     Raises:
-        MappingError: a file cannot be read at all.
+        MappingError: a file cannot be read whole.
     """
     try:
         if source.format == "parquet":
             rejections = _load_parquet(connection, source, files)
         else:
             with _copies(source, files) as copies:
-                load = _load_csv if source.format == "csv" else _load_json
-                rejections = load(connection, source, copies)
+                if source.format == "csv":
+                    rejections = _load_csv(connection, source, copies, is_accepted)
+                else:
+                    rejections = _load_json(connection, source, copies)
     except (duckdb.Error, OSError, EOFError, UnicodeError, csv.Error, MappingError) as error:
         names = ", ".join(str(file) for file in files[:3]) + (", …" if len(files) > 3 else "")
         help_keys = "" if isinstance(error, MappingError) else _HELP[source.format]
@@ -124,9 +142,38 @@ def _copies(source: Input, files: list[Path]) -> Iterator[list[Path]]:
                 io.TextIOWrapper(binary, encoding=_codec(source.encoding), errors=_NO_TEXT, newline=None) as text,
                 copy.open("w", encoding="utf-8", errors="surrogateescape", newline="") as target,
             ):
-                shutil.copyfileobj(text, target, 1 << 20)
+                if file.suffix == ".gz" and not file.stat().st_size:
+                    raise MappingError(f"{file.name} is empty, and no gzip file; have it written again")
+                try:
+                    _copy(text, target)
+                except (EOFError, zlib.error) as error:
+                    raise MappingError(
+                        f"{file.name} is damaged or cut short ({error}); have it written again"
+                    ) from error
             copies.append(copy)
         yield copies
+
+
+def _copy(text: TextIO, target: TextIO) -> None:
+    """Copy a text; in the place of a line that no reader takes stands one that DuckDB turns away with its number."""
+    begun: list[str] = []  # the line that is not over, in parts
+    size = 0
+    while part := text.read(_PART):
+        line, end, others = part.rpartition("\n")
+        if end and not size:
+            target.write(line + end)
+        elif end:
+            first, _, rest = f"{line}{end}".partition("\n")
+            target.write(_line([*begun, first], size + len(first)) + end + rest)
+        if end:
+            begun, size = [], 0
+        size += len(others)
+        begun = [*begun, others] if size <= _LONGEST_LINE else []
+    target.write(_line(begun, size))
+
+
+def _line(parts: list[str], size: int) -> str:
+    return "".join(parts) if size <= _LONGEST_LINE else "x" * _TURNED_AWAY
 
 
 def _codec(encoding: str) -> str:
@@ -147,11 +194,12 @@ codecs.register_error(_NO_TEXT, _no_text)
 
 @dataclass(frozen=True)
 class _Head:
-    """The beginning of a CSV file: its columns, its delimiter, the lines before its header (or its first row)."""
+    """The beginning of a CSV file: its columns, its delimiter, the lines before its header and before its first row."""
 
     columns: list[str]
     delimiter: str
     before: int
+    lines: int
 
 
 def _head(source: Input, file: Path) -> _Head:
@@ -163,7 +211,9 @@ def _head(source: Input, file: Path) -> _Head:
         text.seek(0)
         for _ in range(before):
             text.readline()
-        written = list(source.header) or next(csv.reader(text, delimiter=delimiter, quotechar=source.quote), [])
+        reader = csv.reader(text, delimiter=delimiter, quotechar=source.quote)
+        written = list(source.header) or next(reader, [])
+        lines = before + reader.line_num
     names = [name.strip() for name in written]
     if any("\0" in name or "\ufffd" in name for name in names):
         raise MappingError(f"{file.name}: the header line is no text in {source.encoding}; state the key 'encoding'")
@@ -182,7 +232,7 @@ def _head(source: Input, file: Path) -> _Head:
             "key 'header', and 'skip: 1' to leave the file's own line out (or state another 'delimiter')"
         )
     nameless = [f"{_NAMELESS}{number}" for number in range(1, len(names) - last + 1)]
-    return _Head(names[:last] + nameless, delimiter, before)
+    return _Head(names[:last] + nameless, delimiter, before, lines)
 
 
 def _drop_nameless(connection: duckdb.DuckDBPyConnection, source: Input) -> None:
@@ -199,22 +249,130 @@ def _drop_nameless(connection: duckdb.DuckDBPyConnection, source: Input) -> None
         connection.execute(f"ALTER TABLE {quoted(source.name)} DROP COLUMN {quoted(name)}")
 
 
-def _load_csv(connection: duckdb.DuckDBPyConnection, source: Input, files: list[Path]) -> list[Rejection]:
+def _load_csv(
+    connection: duckdb.DuckDBPyConnection, source: Input, files: list[Path], is_accepted: bool
+) -> list[Rejection]:
     # Dialect and columns are given: DuckDB's guesses depend on the data, and union_by_name excludes store_rejects.
     parts = []
     parameters: dict[str, Any] = {"quote": source.quote}
-    for number, file in enumerate(files):
-        head = _head(source, file)
+    heads = [_head(source, file) for file in files]
+    for number, (file, head) in enumerate(zip(files, heads, strict=True)):
         types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in head.columns)
         parameters |= {f"file_{number}": str(file), f"delimiter_{number}": head.delimiter}
         parts.append(
-            f"SELECT * FROM read_csv($file_{number}, columns = {{{types}}}, auto_detect = false, "
+            f"SELECT {number} AS {_FILE}, * FROM read_csv($file_{number}, columns = {{{types}}}, auto_detect = false, "
             f"skip = {head.before}, header = {str(not source.header).lower()}, delim = $delimiter_{number}, "
             f"quote = $quote, escape = $quote, new_line = '\\n', compression = 'none', nullstr = '', {_faults(source)})"
         )
     _create(connection, source.name, " UNION ALL BY NAME ".join(parts), parameters)
+    found = [] if is_accepted else _swallowed(connection, source, files, heads)
+    unaccounted = _unaccounted(connection, source, files, heads)
+    connection.execute(f"ALTER TABLE {quoted(source.name)} DROP COLUMN {_FILE}")
+    if found or (unaccounted and not is_accepted):
+        raise MappingError("; ".join((found or unaccounted)[:3]))
     _drop_nameless(connection, source)
-    return _faulty_lines(connection, source)
+    lost = [{"record": problem, "reason": "lines that are in no row"} for problem in unaccounted]
+    return _faulty_lines(connection, source) + lost
+
+
+_SWALLOWED = (
+    "close the mark or write it twice, or state another 'quote'; or name the mapping in SOURCES__FILES__ACCEPT for one "
+    "run, to load the file as it is"
+)
+
+
+def _swallowed(
+    connection: duckdb.DuckDBPyConnection, source: Input, files: list[Path], heads: list[_Head]
+) -> list[str]:
+    """Sentences on values that hold lines which look like rows of their own."""
+    problems = []
+    for number, (file, head) in enumerate(zip(files, heads, strict=True)):
+        for name in head.columns:
+            row = connection.execute(
+                f"""
+                WITH inner_lines AS (
+                    SELECT string_split({quoted(name)}, chr(10))[2:-2] AS lines FROM {quoted(source.name)}
+                    WHERE {_FILE} = $number AND contains({quoted(name)}, chr(10))
+                ),
+                like_rows AS (
+                    SELECT list_filter(
+                        lines, lambda line: length(line) - length(replace(line, $delimiter, '')) = $delimiters
+                    ) AS rows, len(lines) AS all_lines
+                    FROM inner_lines
+                )
+                SELECT rows[1], len(rows) FROM like_rows
+                WHERE len(rows) >= {_ROWS_LIKE} AND len(rows) * 2 > all_lines
+                LIMIT 1
+                """,
+                {"number": number, "delimiter": head.delimiter, "delimiters": len(head.columns) - 1},
+            ).fetchone()
+            if row and len(head.columns) > 1:
+                with file.open(encoding="utf-8", errors="replace", newline="\n") as text:
+                    place = next((line for line, one in enumerate(text, start=1) if one.rstrip("\n") == row[0]), 0)
+                problems.append(
+                    f"{file.name}, line {place}: is within a value of {name!r}, with {row[1]} lines that look like "
+                    f"rows: a quotation mark before it is not closed; {_SWALLOWED}"
+                )
+    return problems
+
+
+def _unaccounted(
+    connection: duckdb.DuckDBPyConnection, source: Input, files: list[Path], heads: list[_Head]
+) -> list[str]:
+    """Sentences on files of which DuckDB has given fewer or more lines than there are, counted without it."""
+    names = [name for name in column_names(connection, source.name) if name != _FILE]
+    breaks = " + ".join(
+        f"coalesce(length({name}) - length(replace({name}, chr(10), '')), 0)" for name in map(quoted, names)
+    )
+    blanks = " + ".join(
+        f"CASE WHEN contains({name}, chr(10) || chr(10)) THEN "
+        f"len(list_filter(string_split({name}, chr(10))[2:-2], lambda line: line = '')) ELSE 0 END"
+        for name in map(quoted, names)
+    )
+    given = dict[int, tuple[int, int]]()
+    for number, rows, broken, blank in connection.execute(
+        f"SELECT {_FILE}, count(*), sum({breaks}), sum({blanks}) FROM {quoted(source.name)} GROUP BY {_FILE}"
+    ).fetchall():
+        given[number] = (rows + int(broken), int(blank))
+    scans, faults = map(quoted, _fault_tables(source))
+    faulty = connection.execute(
+        f"""
+        SELECT scan.file_path, fault.line, any_value(coalesce(fault.csv_line, '')) AS csv_line,
+            bool_or(error_type = 'UNQUOTED VALUE') AS is_open
+        FROM {faults} AS fault JOIN {scans} AS scan USING (scan_id, file_id)
+        GROUP BY scan.file_path, fault.line ORDER BY fault.line
+        """
+    ).fetchall()
+    problems = []
+    for number, (file, head) in enumerate(zip(files, heads, strict=True)):
+        lines, blank = _lines(file, head.lines)
+        rows, blank_within = given.get(number, (0, 0))
+        turned_away = [(line, text, is_open) for path, line, text, is_open in faulty if path == str(file)]
+        # of one column, an empty line is a row
+        skipped = blank - blank_within if len(head.columns) > 1 else 0
+        missing = lines - skipped - rows - sum(1 + text.rstrip("\n").count("\n") for _, text, _ in turned_away)
+        marks = [line for line, text, is_open in turned_away if is_open and "\n" in text.rstrip("\n")]
+        if missing or marks:
+            cut = [line for line, text, _ in turned_away if len(text) >= _SHOWN_OF_A_LINE]
+            first = (marks or cut or [0])[0]
+            where = f", line {first}: a quotation mark takes in the lines that follow" if first else ""
+            problems.append(f"{file.name}{where}: {abs(missing)} lines are in no row and no rejection; {_SWALLOWED}")
+    return problems
+
+
+def _written_lines(file: Path) -> int:
+    """The lines of a file that are not blank."""
+    with file.open("rb") as binary:
+        return sum(1 for line in binary if line.strip(b" \n"))
+
+
+def _lines(file: Path, after: int) -> tuple[int, int]:
+    """The lines of a file after the first ones, and how many of these are empty."""
+    with file.open("rb") as binary:
+        for _ in range(after):
+            binary.readline()
+        lines = Counter(line == b"\n" for line in binary)
+    return lines.total(), lines[True]
 
 
 def _load_json(connection: duckdb.DuckDBPyConnection, source: Input, files: list[Path]) -> list[Rejection]:
@@ -260,13 +418,18 @@ def _read_documents(connection: duckdb.DuckDBPyConnection, source: Input, files:
         """,
         paths,
     )
+    counted = connection.execute(f"SELECT count(*) FROM {quoted('_documents')}").fetchone()
+    faulty = _faulty_lines(connection, source)
+    written = sum(_written_lines(file) for file in files)
+    if counted is None or written != counted[0] + len(faulty):
+        raise MappingError(f"{written} lines are written, and {counted} read: have the file written again")
     no_json = connection.execute(
         f"SELECT document FROM _documents WHERE NOT json_valid(document) ORDER BY {ROW}"
     ).fetchall()
     connection.execute("DELETE FROM _documents WHERE NOT json_valid(document)")
     return [
         *({"record": line, "reason": "the line is no JSON object"} for (line,) in no_json),
-        *_faulty_lines(connection, source),
+        *faulty,
     ]
 
 

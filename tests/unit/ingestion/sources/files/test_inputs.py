@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 from datetime import date
 from decimal import Decimal
@@ -14,8 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingestion.sources.files.mapping import MappingError
-from tests.unit.ingestion.sources.files.evaluating import evaluate, reasons, values
+from ingestion.sources.files.evaluation import Evaluation
+from ingestion.sources.files.mapping import MappingError, read_mapping
+from tests.unit.ingestion.sources.files.evaluating import AFTER_ALL, evaluate, reasons, values
 
 RATES = """
 name: rates
@@ -201,7 +204,7 @@ def test_a_wrong_delimiter_is_told_by_the_columns_that_are_missing(tmp_path: Pat
 
 def test_a_broken_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "people.csv.gz").write_bytes(gzip.compress(b"id,name,city\n1,Ann,Nice\n")[:-9])
-    with pytest.raises(MappingError, match=r"inputs\.people: cannot read .*people\.csv\.gz: .*encoding, delimiter"):
+    with pytest.raises(MappingError, match=r"inputs\.people: cannot read .*: people\.csv\.gz is damaged or cut short"):
         evaluate(tmp_path, PEOPLE.replace("people.csv", "people.csv.gz").replace("OPTIONS", ""))
 
 
@@ -284,3 +287,97 @@ def test_a_json_document_is_read_as_its_records(tmp_path: Path, wrap: Any) -> No
 def test_a_document_that_is_no_json_is_refused_with_a_way_out(tmp_path: Path) -> None:
     with pytest.raises(MappingError, match=r"orders\.json: .*files end with \.jsonl"):
         lines(tmp_path, '{"id": 1}\n{"id": 2}\n', "", "order", "orders.json")
+
+
+def orders_in_csv(count: int) -> list[str]:
+    return [f"{number},n{number},Lyon" for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("broken", "closing"),
+    [
+        ('100,"n100,Lyon', None),
+        ('100,n100,"Lyon', None),
+        ('100,"n100,Lyon', '1100,"x, y",Lyon'),
+        ('100,"n100,Lyon', '1100,"x",Lyon'),
+        ('100,"n100,Lyon', '1100,n",Lyon'),
+        ('100,"n100,Lyon', '104,n",Lyon'),
+        ('100,n,"Lyon', '8999,n,"Lyon"'),
+    ],
+)
+def test_a_quotation_mark_that_takes_in_rows_stops_the_load_with_file_and_line(
+    tmp_path: Path, broken: str, closing: str | None
+) -> None:
+    lines = orders_in_csv(9000)
+    lines[100] = broken
+    if closing:
+        lines[int(closing.split(",")[0])] = closing
+    content = "\n".join(["id,name,city", *lines]).encode()
+    with pytest.raises(MappingError, match=r"people\.csv, line 10[23]: .*close the mark or write it twice"):
+        people(tmp_path, content)
+    file = tmp_path / "mapping.yml"
+    evaluation = Evaluation(read_mapping(file), tmp_path, AFTER_ALL, is_accepted=True)
+    try:
+        (rows,) = evaluation.inputs
+        assert 0 < rows.taken < 9000
+        if closing is None:
+            assert rows.taken == 100 and any("lines that are in no row" in each["reason"] for each in rows.rejections)
+    finally:
+        evaluation.close()
+
+
+quotable = st.text(alphabet='ab,"\n é;', max_size=12)
+csv_rows = st.lists(st.tuples(st.integers(0, 99).map(str), quotable, quotable), min_size=1, max_size=12)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(csv_rows, st.sampled_from(["\n", "\r\n"]), st.booleans(), st.integers(0, 2))
+def test_every_line_of_a_well_formed_file_is_accounted_for(
+    tmp_path: Path, rows: list[tuple[str, str, str]], end: str, has_blank_lines: bool, skip: int
+) -> None:
+    """Also with line ends, blank lines and quotation marks within values: what is well formed is never refused."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator=end)
+    writer.writerow(["id", "name", "city"])
+    for row in rows:
+        writer.writerow(row)
+        text.write(end if has_blank_lines else "")
+    looks_like_rows = [value for row in rows for value in row[1:] if value.count("\n") > 2]
+    content = (("above" + end) * skip + text.getvalue()).encode()
+    if not any(line.count(",") == 2 for value in looks_like_rows for line in value.split("\n")):
+        read, turned_away = people(tmp_path, content, f", skip: {skip}")
+        assert len(read) + len(turned_away) == len(rows)
+
+
+def test_a_value_of_many_lines_is_a_value(tmp_path: Path) -> None:
+    text = "Dear all,\n\nthe parcel, the second one, came.\n\n\nThanks, and bye\nA\nB\nC"
+    assert people(tmp_path, f'id,name,city\n1,"{text}",Lyon\n\n2,b,Metz\n'.encode()) == (
+        [("1", text, "Lyon"), ("2", "b", "Metz")],
+        [],
+    )
+
+
+def test_a_line_that_no_reader_takes_is_rejected_and_costs_no_other(tmp_path: Path) -> None:
+    lines = orders_in_csv(3000)
+    lines[1500] = '1500,"' + "x" * 33_000_000 + '",Lyon'
+    read, turned_away = people(tmp_path, "\n".join(["id,name,city", *lines]).encode())
+    assert len(read) == 2999 and len(turned_away) == 1
+    assert turned_away[0].startswith("people.csv, line 1502: ") and "Maximum line size" in turned_away[0]
+
+
+@pytest.mark.parametrize("name", ["people.csv.gz", "people.jsonl.gz"])
+@pytest.mark.parametrize("kept", [0.0, 0.3, 0.9, -1, -8])
+def test_an_archive_that_is_cut_short_is_not_loaded(tmp_path: Path, name: str, kept: float) -> None:
+    rows = orders_in_csv(5000)
+    objects = [json.dumps(dict(zip(("id", "name", "city"), row.split(","), strict=True))) for row in rows]
+    whole = gzip.compress("\n".join(["id,name,city", *rows] if "csv" in name else objects).encode())
+    (tmp_path / name).write_bytes(whole[: int(kept * len(whole)) if kept >= 0 else int(kept)])
+    with pytest.raises(MappingError, match=rf"{name} is (damaged or cut short|empty).*have it written again"):
+        evaluate(tmp_path, PEOPLE.replace('people.csv"OPTIONS', f'{name}"'))
+
+
+def test_the_lines_of_json_are_counted_too(tmp_path: Path) -> None:
+    lines_of_file = [json.dumps(line(number, order=1)) for number in range(1, 50)]
+    lines_of_file[20] = json.dumps({"id": "x" * 33_000_000})
+    _, rejected, taken = lines(tmp_path, "\n \n".join(lines_of_file), "", "order")
+    assert taken == 48 and len(rejected) == 1 and "line 41: Maximum line size" in rejected[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +246,39 @@ def test_a_rule_that_changes_judges_the_rows_again(folder: Path, query: Query, m
     assert query(CURRENT) == ["ecb 1 1.1"]
     reason = "base_currency: 'EUR', but the currencies have to differ"
     assert query("SELECT reason FROM raw_files.rejected_records") == [reason]
+
+
+def days(count: int) -> list[str]:
+    return [f"{date(2020, 1, 1) + timedelta(days=number)},EUR,USD,1.1" for number in range(count)]
+
+
+def test_a_load_that_retires_most_of_a_mapping_is_held_until_a_person_accepts_it(
+    folder: Path, query: Query, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mapping(folder, "ecb", *days(200))
+    mapping(folder, "bank", *days(99))
+    load()
+    data(folder, "ecb", *days(100))  # half of them
+    data(folder, "bank", *days(1))  # too few to look at
+    load()
+    assert query("SELECT count(*) FROM raw_files.exchange_rates WHERE _dlt_valid_to IS NULL") == [101]
+    before = query(EVERY)
+
+    data(folder, "ecb", *days(49))
+    assert pipelines.main("files") == 1
+    error = capsys.readouterr().err
+    assert "ecb.yml: exchange_rates: 100 rows are known, and ecb.csv would leave 49" in error
+    assert "SOURCES__FILES__ACCEPT=ecb" in error and query(EVERY) == before
+
+    monkeypatch.setenv("SOURCES__FILES__MOST_RETIRED", "0.6")
+    data(folder, "ecb", *days(41))
+    load()
+    monkeypatch.setenv("SOURCES__FILES__MOST_RETIRED_FROM", "41")
+    data(folder, "ecb", *days(2))
+    assert pipelines.main("files") == 1
+    monkeypatch.setenv("SOURCES__FILES__ACCEPT", "bank, ecb")
+    load()
+    assert query("SELECT count(*) FROM raw_files.exchange_rates WHERE _dlt_valid_to IS NULL") == [3]
 
 
 README = (Path(pipelines.__file__).parent / "sources" / "files" / "README.md").read_text()
