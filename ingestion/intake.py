@@ -132,6 +132,9 @@ class Intake:
     Attributes:
         source: name of the source.
         account: short name of the account that is loaded; empty where the source has one without a name.
+
+    Args:
+        typed_columns: columns of the warehouse that are no text, by table: no unknown field goes into them.
     """
 
     def __init__(
@@ -140,6 +143,7 @@ class Intake:
         tables: Iterable[RawTable] = (),
         current_versions: CurrentVersions = _no_versions,
         account: str = "",
+        typed_columns: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
         self.source, self.account = source, account
         self.received: Counter[str] = Counter()
@@ -153,6 +157,7 @@ class Intake:
         self._resources = [table.name for table in tables]
         self._kinds: dict[str, Counter[tuple[str, bool]]] = {}
         self._unknown_fields: dict[str, UnknownFields] = {}
+        self._typed_columns = typed_columns or {}
         self.as_of = config.as_of()
 
     def accept(self, table: RawTable, records: Iterable[Any], origin: str = "") -> Iterator[dict[str, Any]]:
@@ -234,7 +239,8 @@ class Intake:
         """
         model = table.row.model_validate(record)
         if table.name not in self._unknown_fields:
-            self._unknown_fields[table.name] = UnknownFields(table.row.model_fields)
+            typed = self._typed_columns.get(table.name, ())
+            self._unknown_fields[table.name] = UnknownFields([*table.row.model_fields, *typed])
         unknown = self._unknown_fields[table.name].columns(model.model_extra)
         return {**model.__dict__, **unknown, **self._account_of(table)}
 

@@ -36,9 +36,16 @@ def tables(name: str) -> tuple[RawTable, ...]:
     return (*import_module(f"ingestion.sources.{name}").TABLES, REJECTED_RECORDS, LOAD_AUDIT)
 
 
-def new_intake(name: str, account: str = "") -> Intake:
-    """The door of one run of the source `name`, or of an account of it."""
-    return Intake(name, import_module(f"ingestion.sources.{name}").TABLES, warehouse.current_versions, account)
+def new_intake(name: str, account: str = "", pipeline: dlt.Pipeline | None = None) -> Intake:
+    """The door of one run of the source `name`, or of an account of it, into the warehouse that `pipeline` knows."""
+    stored = pipeline.default_schema.tables if pipeline and pipeline.default_schema_name else {}
+    typed = {
+        table: [
+            column for column, hints in stored[table]["columns"].items() if hints.get("data_type", "text") != "text"
+        ]
+        for table in stored
+    }
+    return Intake(name, import_module(f"ingestion.sources.{name}").TABLES, warehouse.current_versions, account, typed)
 
 
 def build_source(name: str, intake: Intake | None = None) -> DltSource:
@@ -178,10 +185,10 @@ def ready(name: str, account: str = "", progress: Any = None) -> Load:
     warehouse.refuse_going_back()
     pipeline = build_pipeline(name)
     prepare(name, pipeline)
+    intake = new_intake(name, account, pipeline)
     pipeline = build_pipeline(name, account, progress)
     if account:
         _take_cursors(pipeline)
-    intake = new_intake(name, account)
     return Load(pipeline, build_source(name, intake), intake)
 
 

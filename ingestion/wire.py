@@ -245,7 +245,7 @@ def missing(record: Any, path: tuple[str, ...]) -> bool:
 
 
 def unknown(record: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
-    """The top-level fields of `record` that are not known: they become new columns."""
+    """The top-level fields of `record` that are not known: they become columns, see `unknown_fields`."""
     names = set(known)
     return {name: value for name, value in record.items() if name not in names}
 

@@ -24,6 +24,7 @@ from ingestion import config, pipelines
 from ingestion.intake import Intake
 from ingestion.limits import DEPTH
 from ingestion.sources import hubspot
+from ingestion.unknown_fields import UnknownFields
 from ingestion.wire import AbsentRows, Spool, at, batches, parsed, unfolded
 from tests.contract.test_absent_fields import EXAMPLES, VENDORS, Example, paths
 
@@ -193,3 +194,28 @@ def test_every_value_of_a_documented_record_may_be_poison(vendor: str, monkeypat
         key = example.table.key[0] if example.table.key[0] != "account_id" else "ad_id"
         found = in_warehouse(f"select count(*) from raw_{vendor}.{example.table.name} where {key} = '{whole[0][key]}'")
         assert found == [(len(whole),)], example.name
+
+
+def test_a_column_that_an_unknown_field_got_when_it_had_a_type_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loads of before gave them the types of their first values."""
+    (example,) = (each for each in EXAMPLES["hubspot"] if each.name == "hubspot owners")
+    typed = {"number": 1, "instant": "2026-01-01T00:00:00Z", "flag": True, "object": {"a": 1}}
+    with monkeypatch.context() as before:
+        before.setattr(UnknownFields, "columns", lambda self, fields: dict(fields or {}))
+        before.setattr(pipelines, "_without_guesses", lambda source: source)
+        load("hubspot", [(example, [json.dumps({**example.record, **typed})])], monkeypatch)
+    kinds = in_warehouse(
+        "select column_name, data_type from information_schema.columns where table_name = 'owners' "
+        f"and column_name in {tuple(typed)} and table_schema = 'raw_hubspot'"
+    )
+    assert len(kinds) == len(typed) and all(kind != "VARCHAR" for _, kind in kinds if kind != "JSON")
+    poisoned = [
+        json.dumps(identified(example, example.record, number) | dict.fromkeys(typed, json.loads(MARK))).replace(
+            MARK, poison
+        )
+        for number, poison in enumerate(POISONS, start=10)
+    ]
+    intake, sent = load("hubspot", [(example, poisoned)], monkeypatch)
+    loaded = in_warehouse("select count(*) from raw_hubspot.owners where _dlt_valid_to is null and id <> '1'")[0][0]
+    assert sent["owners"] == len(POISONS) <= loaded + intake.rejected["owners"]
+    assert in_warehouse("select count(*) from raw_hubspot.owners where other_fields is not null")[0][0] > 40
