@@ -38,7 +38,7 @@ def tables(name: str) -> tuple[RawTable, ...]:
 
 def new_intake(name: str, account: str = "", pipeline: dlt.Pipeline | None = None) -> Intake:
     """The door of one run of the source `name`, or of an account of it, into the warehouse that `pipeline` knows."""
-    stored = pipeline.default_schema.tables if pipeline and pipeline.default_schema_name else {}
+    stored: Mapping[str, Any] = pipeline.default_schema.tables if pipeline and pipeline.default_schema_name else {}
     typed = {
         table: [
             column for column, hints in stored[table]["columns"].items() if hints.get("data_type", "text") != "text"

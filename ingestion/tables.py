@@ -107,12 +107,15 @@ class Row(BaseModel):
 
 
 def _amount(value: Decimal | int) -> Decimal | int:
-    if abs(value) < limits.AMOUNT_BELOW:
-        if isinstance(value, Decimal) and value.as_tuple().exponent < -limits.DECIMALS:  # type: ignore[operator]
-            value = value.quantize(_LAST_DECIMAL, ROUND_HALF_EVEN)
-        if abs(value) < limits.AMOUNT_BELOW:
-            return value
+    if isinstance(value, Decimal) and _is_amount(value) and int(value.as_tuple().exponent) < -limits.DECIMALS:
+        value = value.quantize(_LAST_DECIMAL, ROUND_HALF_EVEN)
+    if _is_amount(value):
+        return value
     raise ValueError(f"a number below {limits.AMOUNT_BELOW:.0e} is expected")
+
+
+def _is_amount(value: Decimal | int) -> bool:
+    return -limits.AMOUNT_BELOW < value < limits.AMOUNT_BELOW
 
 
 def _instant(value: datetime) -> datetime:

@@ -318,8 +318,16 @@ class Evaluation:
         row = f"{quoted(entity.input)}.{ROW}"
         if not entity.group_by:
             return f"SELECT {row} AS {ROW}, {values} FROM {self._source(entity)}{where}"
-        groups = ", ".join(f"({self._sql(group, entity)}\n)" for group in entity.group_by)
-        return f"SELECT min({row}) AS {ROW}, {values} FROM {self._source(entity)}{where} GROUP BY {groups}"
+        groups = [f"({self._sql(group, entity)}\n)" for group in entity.group_by]
+        keys = {entity.columns.get(column) for column in ENTITIES[entity.entity].unique_by}
+        # rows without a key are no group: each is rejected by itself
+        alone = [
+            f"CASE WHEN nullif(trim({sql}::VARCHAR), '') IS NULL THEN {row} END"
+            for sql, group in zip(groups, entity.group_by, strict=True)
+            if group in keys
+        ]
+        grouped = ", ".join(groups + alone)
+        return f"SELECT min({row}) AS {ROW}, {values} FROM {self._source(entity)}{where} GROUP BY {grouped}"
 
     def _company(self) -> str:
         return "NULL::VARCHAR" if self.mapping.company is None else literal(self.mapping.company)

@@ -441,7 +441,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         def rows(found: Changes) -> Iterator[Any]:
             known = warehouse.current_values(DEALS, "id", "not archived", intake.account)
             ids = dict.fromkeys([*found.objects.keys(), *(id_ for id_ in known if id_ not in found.archived)])
-            yield from unfolded(lambda of: association_rows(*of, column), crm().associations(ids, target))
+            yield from unfolded(lambda of: association_rows(of[0], of[1], column), crm().associations(ids, target))
 
         return rows
 

@@ -188,3 +188,15 @@ def test_an_answer_without_its_list_is_an_error():
     assert expect_list("vendor", "/x", {}, []) == []
     with pytest.raises(VendorError, match="vendor: /x: the answer has no list"):
         expect_list("vendor", "/x", {"data": None}, None)
+
+
+@pytest.mark.parametrize("poison", ["[" * 3000 + "]" * 3000, "9" * 5000, "NaN", "1e400", '"\\ud83d"'])
+def test_a_value_that_no_reader_takes_costs_no_page(web, poison):
+    web.get(URL, body=f'{{"data": [{{"id": 1, "a": {poison}}}, {{"id": 2}}]}}')
+    assert [record["id"] for record in client().get("/things")["data"]] == [1, 2]
+    assert len(web.calls) == 1
+
+
+def test_text_in_another_encoding_is_read_as_its_header_says(web):
+    web.get(URL, body='{"a": "é"}'.encode("latin-1"), content_type="application/json; charset=latin-1")
+    assert client().get("/things") == {"a": "é"}

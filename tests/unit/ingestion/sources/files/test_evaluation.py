@@ -365,3 +365,23 @@ def test_rows_carry_the_company_of_their_mapping_and_only_then_another_version(t
     # the version of a row without a company is what it was before mappings could state one
     text = "mapping=rates\x1frate_date=2025-03-01\x1fbase_currency=EUR\x1fquote_currency=USD\x1frate=1.100000000"
     assert found[""][1] == [hashlib.md5(text.encode()).hexdigest()]
+
+
+@pytest.mark.parametrize("column", ["no", '"no"', "trim(no)"])
+def test_rows_without_a_key_do_not_become_one_group(tmp_path: Path, column: str) -> None:
+    (tmp_path / "lines.csv").write_text("no,day\n7,2025-03-01\n7,2025-03-02\n,2025-03-03\n ,2025-03-04\n,2025-03-04\n")
+    entities, inputs = evaluate(
+        tmp_path,
+        f"""
+name: shop
+inputs: {{lines: {{path: lines.csv}}}}
+entities:
+  orders:
+    from: lines
+    group_by: ['{column}']
+    columns: {{order_id: '{column}', ordered_at: min(day), currency: "'EUR'"}}
+""",
+    )
+    assert values(entities["orders"], "order_id") == ["7"] and inputs["lines"].taken == 5
+    assert len(entities["orders"].rejections) == 3
+    assert all("order_id is missing" in reason for reason in reasons(entities["orders"]))
