@@ -219,3 +219,15 @@ def test_a_column_that_an_unknown_field_got_when_it_had_a_type_stops_nothing(mon
     loaded = in_warehouse("select count(*) from raw_hubspot.owners where _dlt_valid_to is null and id <> '1'")[0][0]
     assert sent["owners"] == len(POISONS) <= loaded + intake.rejected["owners"]
     assert in_warehouse("select count(*) from raw_hubspot.owners where other_fields is not null")[0][0] > 40
+
+
+def test_an_unknown_field_is_a_text_also_where_the_first_one_is_an_instant(monkeypatch: pytest.MonkeyPatch) -> None:
+    (example,) = (each for each in EXAMPLES["hubspot"] if each.name == "hubspot owners")
+    for number, value in enumerate(["2026-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00", "soon"]):
+        record = {**identified(example, example.record, number), "novelty": value}
+        load("hubspot", [(example, [json.dumps(record)])], monkeypatch)
+    assert in_warehouse("select novelty from raw_hubspot.owners order by id") == [
+        ("2026-01-01T00:00:00Z",),
+        ("9999-12-31T23:59:59-14:00",),
+        ("soon",),
+    ]
