@@ -18,8 +18,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingestion.sources import SOURCE_NAMES
 from sandbox.company import Company as SimulatedCompany
+from sandbox.servers import VENDORS
 from sandbox.settings import load_state
 from sandbox.truth import Truth
 from serving.compare import compare
@@ -60,7 +60,7 @@ def test_publishes_every_mart_with_rows(company: Company) -> None:
 def test_the_summary_answers_what_was_asked(company: Company, first_refresh: subprocess.CompletedProcess[str]) -> None:
     said = first_refresh.stdout
 
-    for source in (name for name in SOURCE_NAMES if name != "files"):
+    for source in VENDORS:
         assert re.search(line_of_counts(source, *counted(company, source)), said, re.MULTILINE), source
     inputs, entities = (counted(company, "files", f"resource {what} 'inputs.%'") for what in ("like", "not like"))
     assert re.search(line_of_counts("files, rows read", *inputs), said, re.MULTILINE)
