@@ -221,9 +221,11 @@ def respond_examples() -> Iterator[Example]:
 
 
 def plain_examples(vendor: str) -> Iterator[Example]:
-    """Of a vendor whose rows are read by `from_wire` alone: `tests/wire/<vendor>/<table>.json` holds records."""
+    """Of a vendor whose rows are all read by `from_wire`: `tests/wire/<vendor>/records.json` holds records by table."""
+    told = payload(WIRE / vendor / "records.json")
+    assert told["_source"]
     for table in import_module(f"ingestion.sources.{vendor}").TABLES:
-        for record in payload(WIRE / vendor / f"{table.name}.json")["records"]:
+        for record in told[table.name]:
             yield Example(f"{vendor} {table.name}", table, record, one(table.row.from_wire))
 
 
@@ -313,6 +315,15 @@ def undone(vendor: str, example: Example) -> dict[str, set[str]]:
             if lost:
                 found.setdefault(".".join(map(str, path)), set()).update(lost)
     return found
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_every_documented_record_is_accepted(vendor: str) -> None:
+    intake = Intake(vendor)
+    for example in EXAMPLES[vendor]:
+        list(intake.accept(example.table, example.to_rows(example.record)))
+    assert sum(intake.loaded.values()) > 0
+    assert [each["reason"] for each in intake.rejections()] == []
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
