@@ -110,6 +110,15 @@ def test_the_documented_queries_run(company: Company) -> None:
             connection.execute(statement)
 
 
+def test_the_way_back_from_a_figure_is_as_contributing_shows_it(company: Company) -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("\n## Find why a figure is wrong\n")[1]
+    queries = re.findall(r"^ *```sql\n(.*?)```", text, re.DOTALL | re.MULTILINE)
+
+    assert queries
+    for statement in (statement for query in queries for statement in duckdb.extract_statements(query)):
+        company.rows(statement.query)
+
+
 def test_the_unit_tests_of_the_models_pass(company: Company) -> None:
     """They judge the logic on rows of their own and take from the warehouse what columns there are."""
     done = company.run(
