@@ -24,6 +24,7 @@ with
     -- when placed.
     final as (
         select
+            orders.source_account,
             orders.order_id,
             orders.customer_id,
             orders.email,

@@ -5,6 +5,7 @@ with
     -- it is which cannot be told.
     final as (
         select
+            source_account,
             'customer' as record_type,
             customer_id as record_id,
             email,

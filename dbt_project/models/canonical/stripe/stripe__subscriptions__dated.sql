@@ -34,6 +34,7 @@ with
 
     final as (
         select
+            source_account,
             subscription_id,
             customer_id,
             currency,

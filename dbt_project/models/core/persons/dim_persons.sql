@@ -32,7 +32,11 @@ with
 
     systems as (
         select person_id, {{ sorted_list("source_system") }} as source_systems
-        from (select distinct person_id, source_system from person_records) as distinct_systems
+        from
+            (
+                select distinct person_id, source_system || coalesce('.' || source_account, '') as source_system
+                from person_records
+            ) as distinct_systems
         group by person_id
     ),
 

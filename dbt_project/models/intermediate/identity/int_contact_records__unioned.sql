@@ -15,6 +15,7 @@ with
     addressed as (
         select
             source_system,
+            source_account,
             'guest_order' as record_type,
             source_record_id,
             customer_id,
@@ -25,25 +26,54 @@ with
         from orders
         where not is_test
         union all
-        select source_system, 'guest_checkout', source_record_id, customer_id, email, phone, started_at, loaded_at
+        select
+            source_system,
+            source_account,
+            'guest_checkout',
+            source_record_id,
+            customer_id,
+            email,
+            phone,
+            started_at,
+            loaded_at
         from checkouts
         union all
-        select source_system, 'guest_payment', source_record_id, customer_id, email, phone, paid_at, loaded_at
+        select
+            source_system,
+            source_account,
+            'guest_payment',
+            source_record_id,
+            customer_id,
+            email,
+            phone,
+            paid_at,
+            loaded_at
         from payments
         union all
-        select source_system, 'guest_subscription', source_record_id, customer_id, email, null, created_at, loaded_at
+        select
+            source_system,
+            source_account,
+            'guest_subscription',
+            source_record_id,
+            customer_id,
+            email,
+            null,
+            created_at,
+            loaded_at
         from subscriptions
         union all
-        select source_system, 'guest_conversation', source_record_id, customer_id, email, phone, opened_at, loaded_at
+        select
+            source_system, null, 'guest_conversation', source_record_id, customer_id, email, phone, opened_at, loaded_at
         from conversations
         where coalesce(customer_record_type, 'customer') = 'customer'
         union all
-        select source_system, 'guest_survey', source_record_id, customer_id, email, null, responded_at, loaded_at
+        select source_system, null, 'guest_survey', source_record_id, customer_id, email, null, responded_at, loaded_at
         from surveys
         union all
         -- A refund is its order's customer's where the order has one.
         select
             refunds.source_system,
+            null,
             'guest_refund',
             refunds.source_record_id,
             refunds.customer_id,
@@ -57,22 +87,30 @@ with
 
     -- An order or answer without a customer is a record itself where it has a way to reach someone.
     guests as (
-        select source_system, record_type, source_record_id, email, phone, happened_at as created_at, loaded_at
+        select
+            source_system,
+            source_account,
+            record_type,
+            source_record_id,
+            email,
+            phone,
+            happened_at as created_at,
+            loaded_at
         from addressed
         where customer_id is null and (email is not null or phone is not null)
     ),
 
     -- Whom a record names as its customer is one, also where the list of customers lacks them.
     mentions as (
-        select source_system, customer_id, email, phone, happened_at as mentioned_at, loaded_at
+        select source_system, source_account, customer_id, email, phone, happened_at as mentioned_at, loaded_at
         from addressed
         where customer_id is not null
         union all
-        select source_system, customer_id, null, null, created_at, loaded_at
+        select source_system, null, customer_id, null, null, created_at, loaded_at
         from deals
         where customer_id is not null and coalesce(customer_record_type, 'customer') = 'customer'
         union all
-        select source_system, customer_id, null, null, sent_at, loaded_at
+        select source_system, null, customer_id, null, null, sent_at, loaded_at
         from messages
         where customer_id is not null and coalesce(customer_record_type, 'customer') = 'customer'
     ),
@@ -96,6 +134,7 @@ with
     mentioned_customers as (
         select
             mentions.source_system,
+            max(mentions.source_account) as source_account,
             mentions.customer_id,
             {{ sorted_list("mentions.email") }} as email,
             {{ sorted_list("mentions.phone") }} as phone,
@@ -115,6 +154,7 @@ with
     unlisted as (
         select
             source_system,
+            source_account,
             record_type,
             source_record_id,
             email,
@@ -124,13 +164,14 @@ with
             false as is_only_mentioned
         from guests
         union all
-        select source_system, 'customer', customer_id, email, phone, created_at, loaded_at, true
+        select source_system, source_account, 'customer', customer_id, email, phone, created_at, loaded_at, true
         from mentioned_customers
     ),
 
     unioned as (
         select
             source_system,
+            source_account,
             record_type,
             source_record_id,
             email,
@@ -150,6 +191,7 @@ with
         union all
         select
             source_system,
+            source_account,
             record_type,
             source_record_id,
             email,
@@ -173,6 +215,7 @@ with
         select
             {{ record_key("unioned.source_system", "unioned.record_type", "unioned.source_record_id") }} as record_key,
             unioned.source_system,
+            unioned.source_account,
             unioned.record_type,
             unioned.source_record_id,
             unioned.email,

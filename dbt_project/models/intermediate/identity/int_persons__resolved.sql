@@ -62,6 +62,7 @@ with
                 order by records.created_at asc nulls last, accepted.record_key asc nulls last
             ) as survivor_record_key,
             records.source_system,
+            records.source_account,
             records.record_type,
             records.source_record_id,
             records.created_at,
@@ -77,6 +78,7 @@ with
             survivor_record_key,
             evidence_tier,
             source_system,
+            source_account,
             record_type,
             source_record_id,
             created_at,
