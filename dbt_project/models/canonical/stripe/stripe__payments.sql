@@ -3,7 +3,7 @@ with
     invoice_payments as (select * from {{ ref("stg_stripe__invoice_payments") }}),
     charges as (select * from {{ ref("stg_stripe__charges") }}),
 
-    -- An invoice says what it was paid by: a payment intent, or a charge.
+    -- An invoice names what it was paid by: a payment intent or a charge.
     invoiced as (
         select payment_intent_id as payment_key
         from invoice_payments

@@ -11,7 +11,7 @@ with
     refunds as (select * from {{ ref("int_refunds__unioned") }}),
     deals as (select * from {{ ref("int_deals__unioned") }}),
 
-    -- Records that have a way to reach someone beside a customer.
+    -- Records with a way to reach someone who may not be a customer.
     addressed as (
         select
             source_system,
@@ -70,7 +70,7 @@ with
         select source_system, null, 'guest_survey', source_record_id, customer_id, email, null, responded_at, loaded_at
         from surveys
         union all
-        -- A refund is its order's customer's where the order has one.
+        -- A refund belongs to its order's customer if the order has one.
         select
             refunds.source_system,
             null,
@@ -85,7 +85,7 @@ with
         left join orders on orders.order_id = refunds.order_id
     ),
 
-    -- An order or answer without a customer is a record itself where it has a way to reach someone.
+    -- An order or answer without a customer is a record itself if it has a way to reach someone.
     guests as (
         select
             source_system,
@@ -100,7 +100,7 @@ with
         where customer_id is null and (email is not null or phone is not null)
     ),
 
-    -- Whom a record names as its customer is one, also where the list of customers lacks them.
+    -- A customer named by a record is a customer, even if the list of customers lacks them.
     mentions as (
         select source_system, source_account, customer_id, email, phone, happened_at as mentioned_at, loaded_at
         from addressed
@@ -115,7 +115,7 @@ with
         where customer_id is not null and coalesce(customer_record_type, 'customer') = 'customer'
     ),
 
-    -- Whoever is nobody unless another record names them is told by those.
+    -- Some records count only if another record names them as its customer.
     somebody as (
         select contacts.*
         from contacts
@@ -150,7 +150,7 @@ with
         group by mentions.source_system, mentions.customer_id
     ),
 
-    -- What no list of customers has says nothing of numbers, names and where somebody came from.
+    -- A record that is in no list of customers has no number, name or origin.
     unlisted as (
         select
             source_system,

@@ -21,7 +21,7 @@ with
             {{ own_id("invoice") }} as invoice_id,
             status as credit_note_status,
             upper(currency) as currency,
-            -- What its refunds paid back, they tell themselves.
+            -- What its refunds paid back is stated by the refunds themselves.
             {{
                 major_units(
                     "greatest(coalesce(pre_payment_amount, 0) + coalesce(post_payment_amount, 0)"
