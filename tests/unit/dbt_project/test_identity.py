@@ -77,7 +77,8 @@ def persons(
     database.execute(
         "create or replace table intermediate.int_contact_records__unioned ("
         + ", ".join(f"{column} text" for column in columns)
-        + ", source_system text, source_account text, record_type text, source_record_id text, created_at timestamp, loaded_at timestamp)"
+        + ", source_system text, source_account text, record_type text, source_record_id text"
+        + ", created_at timestamp, loaded_at timestamp)"
     )
     database.executemany(
         "insert into intermediate.int_contact_records__unioned by position select "
