@@ -19,13 +19,13 @@ with
         select {{ local_date("min(occurred_at)") }} as date_day
         from activities
         union all
-        select {{ local_date("min(order_view_at)") }}
+        select {{ local_date("min(order_view_at)") }} as date_day
         from revenue_entries
         union all
-        select {{ local_date("min(started_at)") }}
+        select {{ local_date("min(started_at)") }} as date_day
         from subscription_periods
         union all
-        select min(spent_on)
+        select min(spent_on) as date_day
         from ad_spend
     ),
 

@@ -200,19 +200,19 @@ with
         union all
         -- Paid back without an order that it belongs to.
         select
-            order_id || ':credit_note',
+            order_id || ':credit_note' as refund_id,
             source_system,
             source_record_id,
-            cast(null as {{ dbt.type_string() }}),
+            cast(null as {{ dbt.type_string() }}) as order_id,
             record_key,
             is_test,
-            'credit_note',
+            'credit_note' as payback_reason,
             currency,
-            {{ money("-total_amount") }},
-            {{ money("-revenue_amount") }},
-            null,
-            paid_at,
-            null,
+            {{ money("-total_amount") }} as refund_amount,
+            {{ money("-revenue_amount") }} as refunded_revenue_amount,
+            null as order_revenue_refunded_amount,
+            paid_at as refunded_at,
+            null as order_paid_at,
             loaded_at
         from orders
         where is_credit_note and paid_at is not null

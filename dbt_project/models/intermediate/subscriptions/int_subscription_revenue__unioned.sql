@@ -86,7 +86,7 @@ with
         union all
         select
             revenue_entry_id,
-            'subscription_refund',
+            'subscription_refund' as entry_type,
             payback_reason,
             subscription_id,
             record_key,
@@ -97,10 +97,10 @@ with
                     ~ " order by refunded_at asc nulls last, revenue_entry_id asc nulls last), 0)"
                     ~ " - revenue_taken_back_to_date"
                 )
-            }},
-            case when payback_reason = 'dispute' then cost_amount end,
-            paid_at,
-            effective_at,
+            }} as amount,
+            case when payback_reason = 'dispute' then cost_amount end as dispute_cost_amount,
+            paid_at as order_view_at,
+            effective_at as cash_view_at,
             loaded_at
         from with_fees
     )
