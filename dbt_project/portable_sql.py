@@ -57,6 +57,9 @@ FORBIDDEN_FUNCTIONS = {
 }
 CLOCKS = {"CURRENT_DATE", "CURRENT_TIMESTAMP", "CURRENT_TIME", "LOCALTIMESTAMP", "SYSDATE"}
 WEEKDAYS = {"DOW", "ISODOW", "DAYOFWEEK", "WEEKDAY"}
+TEXT = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
+PART_OF_A_NAME = re.compile(r"[\w.]*")
+MACRO_DEFINITION = re.compile(r"\{%-?\s*(macro|test)\b")
 FINE_UNITS = re.compile(r"\bdatediff\b[^}]*?[\"'](hour|minute|second|millisecond|microsecond)[\"']", re.IGNORECASE)
 MACRO = "jinja_macro"
 SET_OPERATIONS = {TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT}
@@ -82,10 +85,26 @@ def violations(sql: str) -> list[Violation]:
         for block in re.finditer(r"\{\{.*?\}\}", sql, re.DOTALL)
         for match in FINE_UNITS.finditer(sql, *block.span())
     ]
+    found += _joined_texts(sql)
     tokens = _tokens(sql)
     for rule in RULES:
         found += rule(tokens)
     return sorted(set(found), key=lambda violation: (violation.line, violation.message))
+
+
+def _joined_texts(sql: str) -> Iterator[Violation]:
+    """SQL that a model puts together from texts, which nothing reads or formats. Macros may, and names do not count."""
+    if MACRO_DEFINITION.search(sql):
+        return
+    for block in re.finditer(r"\{\{.*?\}\}|\{%-?\s*set\b.*?%\}", sql, re.DOTALL):
+        for text in TEXT.finditer(sql, *block.span()):
+            before, after = sql[block.start() : text.start()].rstrip(), sql[text.end() : block.end()].lstrip()
+            is_joined = before.endswith("~") or after.startswith("~")
+            if is_joined and not PART_OF_A_NAME.fullmatch(text[0][1:-1]):
+                line = sql.count("\n", 0, text.start()) + 1
+                yield Violation(
+                    line, "SQL joined by ~: select the expression in a step of its own, and pass its column"
+                )
 
 
 def _tokens(sql: str) -> list[Token]:

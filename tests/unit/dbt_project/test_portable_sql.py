@@ -82,6 +82,21 @@ FORBIDDEN_AND_INSTEAD = [
         "select a is distinct from b as c from t union all select true from u",
         "select a is distinct from b as c from t union all select true as c from u",
     ),
+    (
+        "SQL joined by ~",
+        """select {{ money("a * (b" ~ ")") }} as c from t""",
+        """select {{ money("a * (b)") }} as c from {{ ref("x_" ~ name) }}""",
+    ),
+    (
+        "SQL joined by ~",
+        """{%- set today = "cast(x as " ~ timestamp_type() -%} select {{ today }}""",
+        """{%- set column = prefix ~ "paid_at" -%} select {{ column }}""",
+    ),
+    (
+        "SQL joined by ~",
+        "select {{ m(n('a')\n ~ ' - b') }}",
+        "{% do exceptions.warn('no ' ~ a) %} select {{ m('c') }}",
+    ),
     ("datediff in hours", "select {{ dbt.datediff('a', 'b', 'hour') }}", "select {{ dbt.datediff('a', 'b', 'day') }}"),
     ("datediff in minutes", 'select {{ datediff("a", "b", "minute") }}', 'select {{ datediff("a", "b", "month") }}'),
 ]
@@ -107,6 +122,7 @@ def test_forbids_a_construct_and_lets_its_replacement_pass(rule: str, forbidden:
         "select date '2020-01-01'",
         "select a, {{ m('b') }} from t union all select a, {{ m('b') }} from u",
         "select a, b from t union all select * from u",
+        """{% macro m(a) %} {{ money("(" ~ a ~ ")") }} {% endmacro %}""",
         'select {% for n in x %} 1 as {{ n }}{{ "," if n }} {% endfor %} union all select a, 2 as b from t',
     ],
 )

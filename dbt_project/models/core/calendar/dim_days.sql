@@ -8,7 +8,7 @@ with
         {{
             dbt.date_spine(
                 datepart="day",
-                start_date="cast('" ~ first_day() ~ "' as date)",
+                start_date=first_date(),
                 end_date=local_date(dbt.dateadd("day", 1, as_of())),
             )
         }}

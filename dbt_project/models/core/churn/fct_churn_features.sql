@@ -5,7 +5,7 @@
 {%- set engagement_days = window_days["recent_engagement"] + window_days["earlier_engagement"] -%}
 {%- set wait_days = [window_days["unanswered_message_count"], window_days["first_response_hours"]] | max -%}
 {%- set sign_days = [window_days["complaint_count"], window_days["satisfaction_score"], engagement_days] | max -%}
-{%- set today = "cast(cast(" ~ as_of() ~ " as date) as " ~ timestamp_type() ~ ")" -%}
+{%- set today = midnight(as_of_date()) -%}
 with
     purchase_days as (select * from {{ ref("fct_purchase_days") }}),
     revenue_entries as (

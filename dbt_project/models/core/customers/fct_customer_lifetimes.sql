@@ -67,13 +67,15 @@ with
         where spell_number = 1
     ),
 
+    followed_lives as (select *, coalesce(ended_at, {{ as_of() }}) as followed_until_at from unioned),
+
     -- Whole days: an hour more or less says nothing, and curves stay short.
     counted as (
         select
             *,
             floor({{ days_between("started_at", "observed_from_at") }}) as entered_days,
-            floor({{ days_between("started_at", "coalesce(ended_at, " ~ as_of() ~ ")") }}) as duration_days
-        from unioned
+            floor({{ days_between("started_at", "followed_until_at") }}) as duration_days
+        from followed_lives
     ),
 
     final as (

@@ -92,12 +92,9 @@ with
             *,
             -- A total below zero is money paid back: no order, but a refund without one.
             total_amount < 0 as is_credit_note,
-            {{
-                money(
-                    "total_amount - tax_amount - gift_card_amount"
-                    ~ ("" if var("revenue_includes_shipping") else " - shipping_amount")
-                )
-            }} as net_amount
+            {% if var("revenue_includes_shipping") -%} {{ money("total_amount - tax_amount - gift_card_amount") }}
+            {%- else -%} {{ money("total_amount - tax_amount - gift_card_amount - shipping_amount") }}
+            {%- endif %} as net_amount
         from with_amounts
     ),
 

@@ -49,8 +49,8 @@ with
             cohort_started_on,
             {{
                 days_between(
-                    "cast(cohort_ended_on as " ~ timestamp_type() ~ ")",
-                    "cast(" ~ local_date(as_of()) ~ " as " ~ timestamp_type() ~ ")",
+                    midnight("cohort_ended_on"),
+                    midnight(local_date(as_of())),
                 )
             }}::int as followed_days,
             count(*) as cohort_size
@@ -63,8 +63,8 @@ with
             customers.person_id,
             {{
                 days_between(
-                    "cast(customers.first_ordered_on as " ~ timestamp_type() ~ ")",
-                    "cast(" ~ local_date("revenue_entries.order_view_at") ~ " as " ~ timestamp_type() ~ ")",
+                    midnight("customers.first_ordered_on"),
+                    midnight(local_date("revenue_entries.order_view_at")),
                 )
             }}::int as age_days
         from revenue_entries
