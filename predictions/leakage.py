@@ -1,9 +1,9 @@
-"""Features know the past only: guards that a features frame has nothing of the time it is to foretell.
+"""Features know the past only: guards that a frame of features contains nothing from the time it is meant to predict.
 
 Belongs here: the checks, and the expiry of inputs that have grown old. Does not: any feature (`dbt_project/`), models.
 
 A feature travels with the instant of the latest record that it was computed from, in a frame of the same shape. That
-catches an honest feature that looks too far; `assert_blind_to_future` also catches one whose instants are wrong.
+catches an honest feature that looks too far ahead; `assert_blind_to_future` also catches one whose instants are wrong.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def assert_blind_to_future(
 def expire(
     features: pd.DataFrame, known_at: pd.DataFrame, cutoffs: pd.Series, max_age_days: dict[str, float]
 ) -> pd.DataFrame:
-    """Features whose latest record is older than allowed become unknown: an old input is no longer one.
+    """Features whose latest record is older than allowed become unknown: an old input no longer counts.
 
     Args:
         max_age_days: by feature; one that is not named does not expire.

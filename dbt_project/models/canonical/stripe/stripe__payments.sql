@@ -3,17 +3,18 @@ with
     invoice_payments as (select * from {{ ref("stg_stripe__invoice_payments") }}),
     charges as (select * from {{ ref("stg_stripe__charges") }}),
 
-    -- An invoice says what it was paid by: a payment intent, or a charge.
+    -- An invoice names what it was paid by: a payment intent or a charge.
     invoiced as (
         select payment_intent_id as payment_key
         from invoice_payments
         union
-        select charge_id
+        select charge_id as payment_key
         from invoice_payments
     ),
 
     unioned as (
         select
+            source_account,
             invoice_id as payment_id,
             customer_id,
             cast(null as {{ dbt.type_string() }}) as email,
@@ -28,15 +29,16 @@ with
         where subscription_id is null and invoice_status = 'paid' and paid_at is not null and total_amount > 0
         union all
         select
-            charges.charge_id,
+            charges.source_account,
+            charges.charge_id as payment_id,
             charges.customer_id,
             charges.email,
             charges.phone,
             charges.currency,
-            charges.captured_amount,
-            {{ money("0") }},
+            charges.captured_amount as total_amount,
+            {{ money("0") }} as tax_amount,
             charges.created_at,
-            charges.created_at,
+            charges.created_at as paid_at,
             charges.loaded_at
         from charges
         left join invoiced as by_intent on by_intent.payment_key = charges.payment_intent_id
