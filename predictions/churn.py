@@ -26,72 +26,73 @@ from predictions.maximum_likelihood import FitError
 
 @dataclass(frozen=True)
 class Feature:
-    """One input of the model.
+    """One input of the model, as `fct_churn_features` describes it.
 
     Attributes:
         name: its column; `reasons` has its words.
-        description: what it says, and over which time before the cut-off.
-        unit: of the values.
         warns_when: the side of the average on which it can be a reason. Features that go together share their weight,
             so that a coefficient may turn: "was answered faster than others" explains no departure to anyone.
-        max_age_days: older than this its latest record no longer counts; None when it does not age.
     """
 
     name: str
-    description: str
-    unit: str
     warns_when: Literal["high", "low"]
-    max_age_days: float | None = None
 
 
 # Null wherever there is nothing to tell (no second purchase, no message): missing is not zero. Behavioural signs as in
 # Buckinx & Van den Poel 2005 (European Journal of Operational Research 164(1)); service and response as in Ascarza et
 # al. 2018, "In pursuit of enhanced customer retention management" (Customer Needs and Solutions 5).
 FEATURES: tuple[Feature, ...] = (
-    Feature("days_since_last_purchase", "Time since the last purchase", "days", "high"),
-    Feature("purchase_count", "Distinct purchase days so far", "days with a purchase", "low"),
-    Feature("customer_age_days", "Time since the first purchase", "days", "high"),
-    Feature(
-        "gap_to_usual_ratio",
-        "Time since the last purchase as a multiple of the person's own median gap between purchases",
-        "ratio",
-        "high",
-    ),
-    Feature(
-        "gap_trend_ratio",
-        "The last gap between purchases as a multiple of the mean of the gaps before it",
-        "ratio",
-        "high",
-    ),
-    Feature("purchase_amount_mean", "Mean revenue of a purchase, net of refunds", "reporting currency", "low", 730),
-    Feature("refund_rate", "Share of purchases that were refunded in part or full, last 365 days", "0..1", "high", 365),
-    Feature(
-        "unanswered_message_count",
-        "The person's messages that nobody had answered, last 60 days",
-        "messages",
-        "high",
-        60,
-    ),
-    Feature(
-        "first_response_hours",
-        "Median first response to the person's conversations, last 180 days",
-        "hours",
-        "high",
-        180,
-    ),
-    Feature("complaint_count", "Complaints, last 180 days", "complaints", "high", 180),
-    Feature(
-        "engagement_trend_ratio",
-        "Activities of the last 30 days as a multiple of what 30 of the 90 days before them had",
-        "ratio",
-        "low",
-        120,
-    ),
-    Feature("satisfaction_score", "Latest survey answer, as a share of its scale", "0..1", "low", 365),
+    Feature("days_since_last_purchase", "high"),
+    Feature("purchase_count", "low"),
+    Feature("customer_age_days", "high"),
+    Feature("gap_to_usual_ratio", "high"),
+    Feature("gap_trend_ratio", "high"),
+    Feature("purchase_amount_mean", "low"),
+    Feature("refund_rate", "high"),
+    Feature("unanswered_message_count", "high"),
+    Feature("first_response_hours", "high"),
+    Feature("complaint_count", "high"),
+    Feature("engagement_trend_ratio", "low"),
+    Feature("satisfaction_score", "low"),
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
+# The mean of somebody who last bought longer ago than this says nothing of what they would spend.
+PURCHASE_AMOUNT_MAX_AGE_DAYS = 730
 # A reason raises the odds by a tenth at least. Less would name signs that hardly tell this customer from the average.
 LEAST_CONTRIBUTION = float(np.log(1.1))
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Days before a cut-off over which features look back; the names are those of the setting `churn_window_days`.
+
+    Attributes:
+        recent_engagement, earlier_engagement: the two that `engagement_trend_ratio` compares; the earlier one ends
+            where the recent one begins.
+        refund_rate, unanswered_message_count, first_response_hours, complaint_count, satisfaction_score: of these
+            features.
+    """
+
+    refund_rate: int
+    unanswered_message_count: int
+    first_response_hours: int
+    complaint_count: int
+    recent_engagement: int
+    earlier_engagement: int
+    satisfaction_score: int
+
+    @property
+    def max_age_days(self) -> dict[str, float]:
+        """By feature: older than this its latest record no longer counts. What is not named does not age."""
+        return {
+            "purchase_amount_mean": PURCHASE_AMOUNT_MAX_AGE_DAYS,
+            "refund_rate": self.refund_rate,
+            "unanswered_message_count": self.unanswered_message_count,
+            "first_response_hours": self.first_response_hours,
+            "complaint_count": self.complaint_count,
+            "engagement_trend_ratio": self.recent_engagement + self.earlier_engagement,
+            "satisfaction_score": self.satisfaction_score,
+        }
 
 
 def check_features(features: pd.DataFrame) -> pd.DataFrame:

@@ -6,9 +6,10 @@ Belongs here: the settings and their check. Does not: where they are read from (
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from predictions.churn import Windows
 from predictions.gates import Minimums
 from predictions.purchases import MODELS
 
@@ -26,6 +27,7 @@ class Settings:
         confidence: of every interval.
         cutoff_count, cutoff_step_days: cut-offs before today, and the days between them.
         warm_up_days: of purchases before the first cut-off of a backtest.
+        churn_window_days: see `churn.Windows`.
         bias_rate_maximum: how far a total may have been off, as a share of what came, for the prediction to be shown.
         bias_window_count: in how many of the windows that closed last this must hold.
         minimum_buyers, minimum_history_days, minimum_recent_days, minimum_frequent_buyers, minimum_subscribers,
@@ -40,6 +42,7 @@ class Settings:
     cutoff_count: int
     cutoff_step_days: int
     warm_up_days: int
+    churn_window_days: Windows
     bias_rate_maximum: float
     bias_window_count: int
     minimum_buyers: int
@@ -56,11 +59,9 @@ class Settings:
         Raises:
             ValueError: naming what is missing, unknown or impossible.
         """
-        names = [field.name for field in fields(cls)]
-        missing, unknown = [n for n in names if n not in given], [n for n in given if n not in names]
-        if missing or unknown:
-            raise ValueError(f"setting `predictions`: missing {missing}, unknown {unknown}")
-        settings = cls(**given)
+        _check_names(cls, "predictions", given)
+        _check_names(Windows, "predictions.churn_window_days", given["churn_window_days"])
+        settings = cls(**{**given, "churn_window_days": Windows(**given["churn_window_days"])})
         if settings.purchase_model not in MODELS:
             raise ValueError(f"setting `predictions`: purchase_model is one of {', '.join(MODELS)}")
         if not 0 < settings.confidence < 1:
@@ -70,6 +71,9 @@ class Settings:
         for name in ("value_horizon_days", "inactive_days", "cutoff_step_days", "bias_window_count"):
             if getattr(settings, name) < 1:
                 raise ValueError(f"setting `predictions`: {name} is at least 1")
+        for name, days in asdict(settings.churn_window_days).items():
+            if days < 1:
+                raise ValueError(f"setting `predictions.churn_window_days`: {name} is at least 1")
         return settings
 
     @property
@@ -92,3 +96,10 @@ class Settings:
             subscribers=self.minimum_subscribers,
             losses=self.minimum_losses,
         )
+
+
+def _check_names(cls: type[Settings | Windows], setting: str, given: Mapping[str, Any]) -> None:
+    names = [field.name for field in fields(cls)]
+    missing, unknown = [n for n in names if n not in given], [n for n in given if n not in names]
+    if missing or unknown:
+        raise ValueError(f"setting `{setting}`: missing {missing}, unknown {unknown}")

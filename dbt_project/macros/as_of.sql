@@ -22,5 +22,9 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The earliest day of any instant that is accepted on arrival. -#}
+{#- The day, in UTC, on which "now" lies. -#}
+{% macro as_of_date() -%} cast({{ as_of() }} as date) {%- endmacro %}
+
+{#- The earliest day of any instant that is accepted on arrival: as text, and as a date. -#}
 {% macro first_day() -%} {{ return("1970-01-01") }} {%- endmacro %}
+{% macro first_date() -%} cast('{{ first_day() }}' as date) {%- endmacro %}

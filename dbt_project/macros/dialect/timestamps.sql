@@ -9,6 +9,9 @@
 {% macro default__timestamp_literal(text) -%} timestamp '{{ text }}' {%- endmacro %}
 {% macro spark__timestamp_literal(text) -%} timestamp_ntz '{{ text }}' {%- endmacro %}
 
+{#- The instant at which a date begins. -#}
+{% macro midnight(date) -%} cast({{ date }} as {{ timestamp_type() }}) {%- endmacro %}
+
 {#- A raw instant with zone as a UTC timestamp. -#}
 {% macro utc_timestamp(column) -%} {{ return(adapter.dispatch("utc_timestamp", "lifecycle")(column)) }} {%- endmacro %}
 {% macro default__utc_timestamp(column) -%} ({{ column }} at time zone 'UTC') {%- endmacro %}

@@ -92,7 +92,7 @@
                 where activity in ({{ quoted_list((timer.activities + timer.without) | unique) }})
                 {% for number in timer.starters %}
                     union all
-                    select *, true
+                    select *, true as is_start
                     from timer_{{ number }}_firings
                 {% endfor %}
             ),

@@ -57,7 +57,7 @@ with
         select account_id
         from {{ ref("int_accounts__unioned") }}
         union all
-        select source_system || ':' || merged_id
+        select source_system || ':' || merged_id as account_id
         from {{ ref("int_merges__unioned") }}
         where record_type = 'account'
     ),
@@ -81,11 +81,11 @@ with
         {% for rows in ["orders", "checkouts", "subscriptions", "conversations", "messages", "deals"] %}
             union all
             select
-                '{{ rows }}',
-                'customers',
+                '{{ rows }}' as row_kind,
+                'customers' as named_kind,
                 {{ rows }}.source_system,
-                {{ rows }}.record_key,
-                not records.is_only_mentioned
+                {{ rows }}.record_key as named_key,
+                not records.is_only_mentioned as is_found
             from {{ rows }}
             inner join records on records.record_key = {{ rows }}.record_key
             where records.record_type = 'customer'

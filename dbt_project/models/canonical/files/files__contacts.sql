@@ -21,17 +21,17 @@ with
         from customers
         union all
         select
-            'lead',
-            lead_id,
+            'lead' as record_type,
+            lead_id as record_id,
             email,
             phone,
-            null,
+            null as country,
             customer_number,
             first_name,
             last_name,
-            null,
-            null,
-            null,
+            null as channel,
+            null as campaign_id,
+            null as account_id,
             created_at,
             loaded_at
         from leads

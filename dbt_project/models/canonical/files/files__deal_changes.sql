@@ -53,10 +53,10 @@ with
         select
             deal_id,
             stage_id,
-            case when is_won then 'deal_won' else 'deal_lost' end,
+            case when is_won then 'deal_won' else 'deal_lost' end as meaning,
             lost_reason,
-            decided_at,
-            true,
+            decided_at as changed_at,
+            true as is_current,
             loaded_at
         from told_deals
         where is_decided

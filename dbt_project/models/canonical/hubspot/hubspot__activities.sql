@@ -37,13 +37,13 @@ with
         union all
         select
             contacts.contact_id,
-            coalesce(contacts.crm_stage, ''),
-            null,
+            coalesce(contacts.crm_stage, '') as crm_stage,
+            null as changed_by_source,
             greatest(
                 contacts.crm_stage_seen_at,
                 coalesce(latest_stages.changed_at + interval 1 second, contacts.crm_stage_seen_at)
-            ),
-            contacts.crm_stage_loaded_at
+            ) as changed_at,
+            contacts.crm_stage_loaded_at as loaded_at
         from contacts
         left join latest_stages on latest_stages.contact_id = contacts.contact_id
         where
@@ -91,11 +91,11 @@ with
         from stage_changes
         union all
         select
-            vocabulary.meaning,
+            vocabulary.meaning as activity,
             contact_history.contact_id,
-            contact_history.changed_at,
-            'crm',
-            {{ json_attributes({"reason": "vocabulary.reason"}) }},
+            contact_history.changed_at as occurred_at,
+            'crm' as channel,
+            {{ json_attributes({"reason": "vocabulary.reason"}) }} as attributes,
             contact_history.loaded_at
         from contact_history
         inner join
@@ -106,11 +106,11 @@ with
         where contact_history.property_name = 'hs_lead_status'
         union all
         select
-            case when is_opted_out then 'opted_out' else 'opted_in' end,
+            case when is_opted_out then 'opted_out' else 'opted_in' end as activity,
             contact_id,
-            changed_at,
-            'email',
-            null,
+            changed_at as occurred_at,
+            'email' as channel,
+            null as attributes,
             loaded_at
         from email_preferences
         where is_opted_out <> coalesce(was_opted_out, false)
@@ -120,7 +120,15 @@ with
         select activity, contact_id, occurred_at, channel, campaign_name, campaign_site, null as attributes, loaded_at
         from created
         union all
-        select activity, contact_id, occurred_at, channel, null, null, attributes, loaded_at
+        select
+            activity,
+            contact_id,
+            occurred_at,
+            channel,
+            null as campaign_name,
+            null as campaign_site,
+            attributes,
+            loaded_at
         from changed
     ),
 

@@ -60,8 +60,8 @@ with
             greatest(
                 live_deals.stage_seen_at,
                 coalesce(latest_stages.changed_at + interval 1 second, live_deals.stage_seen_at)
-            ),
-            live_deals.stage_loaded_at
+            ) as changed_at,
+            live_deals.stage_loaded_at as loaded_at
         from live_deals
         left join latest_stages on latest_stages.deal_id = live_deals.deal_id
         where live_deals.stage_id <> '' and live_deals.stage_id is distinct from latest_stages.stage_id

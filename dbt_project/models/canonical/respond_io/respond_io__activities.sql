@@ -40,7 +40,13 @@ with
             loaded_at
         from stages
         union all
-        select activity, event_id, contact_id, occurred_at, {{ json_attributes({"reason": "reason"}) }}, loaded_at
+        select
+            activity,
+            event_id as source_record_id,
+            contact_id as customer_id,
+            occurred_at,
+            {{ json_attributes({"reason": "reason"}) }} as attributes,
+            loaded_at
         from tag_changes
     ),
 

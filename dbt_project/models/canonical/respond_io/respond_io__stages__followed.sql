@@ -31,7 +31,7 @@ with
         select contact_id, changed_in, stage, 1 as step
         from changes
         union all
-        select contact_id, changed_in, previous_stage, -1
+        select contact_id, changed_in, previous_stage as stage, -1 as step
         from changes
     ),
 
@@ -115,7 +115,7 @@ with
         select contact_id, event_id as source_record_id, stage, changed_at, false as is_sighting, loaded_at
         from told
         union all
-        select contact_id, contact_id, stage, seen_at, true, loaded_at
+        select contact_id, contact_id as source_record_id, stage, seen_at as changed_at, true as is_sighting, loaded_at
         from sightings
     ),
 

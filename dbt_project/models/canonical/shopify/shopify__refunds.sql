@@ -101,26 +101,26 @@ with
         from paid_back
         union all
         select
-            dispute_id || ':taken',
-            'dispute',
+            dispute_id || ':taken' as refund_id,
+            'dispute' as payback_reason,
             order_id,
             currency,
-            disputed_amount,
-            null,
-            {{ money("0") }},
-            disputed_at,
+            disputed_amount as refund_amount,
+            null as itemised_revenue_amount,
+            {{ money("0") }} as tax_amount,
+            disputed_at as refunded_at,
             loaded_at
         from disputed
         union all
         select
-            dispute_id || ':won',
-            'dispute',
+            dispute_id || ':won' as refund_id,
+            'dispute' as payback_reason,
             order_id,
             currency,
-            {{ money("-disputed_amount") }},
-            null,
-            {{ money("0") }},
-            greatest(disputed_at, decided_at),
+            {{ money("-disputed_amount") }} as refund_amount,
+            null as itemised_revenue_amount,
+            {{ money("0") }} as tax_amount,
+            greatest(disputed_at, decided_at) as refunded_at,
             loaded_at
         from disputed
         where dispute_status = 'WON'

@@ -21,7 +21,7 @@ with
         from shown
         left join subscriptions on subscriptions.subscription_id = shown.subscription_id
         union
-        select price_id, currency, coalesce(quantity, 1)
+        select price_id, currency, coalesce(quantity, 1) as quantity
         from lines
         where item_id is not null
     ),
@@ -107,12 +107,12 @@ with
         union all
         select
             items.price_id,
-            max(items.recurring_interval),
-            max(items.recurring_interval_count),
-            bool_or(items.is_metered),
-            false,
-            max(items.package_size),
-            bool_or(items.is_package_begun_whole)
+            max(items.recurring_interval) as recurring_interval,
+            max(items.recurring_interval_count) as recurring_interval_count,
+            bool_or(items.is_metered) as is_metered,
+            false as is_priced_by_volume,
+            max(items.package_size) as package_size,
+            bool_or(items.is_package_begun_whole) as is_package_begun_whole
         from
             (
                 select

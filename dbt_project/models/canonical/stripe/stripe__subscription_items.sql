@@ -24,14 +24,14 @@ with
         union all
         select
             subscriptions.subscription_id,
-            'customer:' || customers.discount_id,
-            null,
-            customers.discount_percent_off,
-            customers.discount_off_amount,
-            customers.discount_currency,
-            customers.discount_applies_to_products,
-            customers.discount_started_at,
-            customers.discount_ended_at
+            'customer:' || customers.discount_id as discount_id,
+            null as item_id,
+            customers.discount_percent_off as percent_off,
+            customers.discount_off_amount as off_amount,
+            customers.discount_currency as currency,
+            customers.discount_applies_to_products as applies_to_products,
+            customers.discount_started_at as started_at,
+            customers.discount_ended_at as ended_at
         from customers
         inner join subscriptions on subscriptions.customer_id = customers.customer_id
         left join with_own_discounts on with_own_discounts.subscription_id = subscriptions.subscription_id
@@ -64,10 +64,10 @@ with
         select subscription_id, item_id, changed_at, mrr_amount as list_mrr_amount
         from items
         union all
-        select subscription_id, item_id, started_at, null
+        select subscription_id, item_id, started_at as changed_at, null as list_mrr_amount
         from shares
         union all
-        select subscription_id, item_id, ended_at, null
+        select subscription_id, item_id, ended_at as changed_at, null as list_mrr_amount
         from shares
         where ended_at is not null
     ),
@@ -171,10 +171,20 @@ with
             {{ money("list_mrr_amount * share_left") }} as mrr_amount
         from less_shares
         union all
-        select subscription_id, item_id, started_at, {{ money("0") }}, {{ money("-off_amount") }}
+        select
+            subscription_id,
+            item_id,
+            started_at as changed_at,
+            {{ money("0") }} as list_mrr_amount,
+            {{ money("-off_amount") }} as mrr_amount
         from amounts_off
         union all
-        select subscription_id, item_id, ended_at, {{ money("0") }}, {{ money("0") }}
+        select
+            subscription_id,
+            item_id,
+            ended_at as changed_at,
+            {{ money("0") }} as list_mrr_amount,
+            {{ money("0") }} as mrr_amount
         from amounts_off
         where ended_at > started_at
     )

@@ -58,11 +58,11 @@ with
         from observed
         where stated_status <> 'paused' or subscription_status = 'paused'
         union all
-        select subscription_id, 'paused', paused_at
+        select subscription_id, 'paused' as stated_status, paused_at as changed_at
         from observed_pauses
         where next_occurred_at is null or paused_at < next_occurred_at
         union all
-        select subscription_id, subscription_status, occurred_at
+        select subscription_id, subscription_status as stated_status, occurred_at as changed_at
         from observed_pauses
         where paused_at > occurred_at
     ),

@@ -115,24 +115,28 @@ with
         group by person_id, counts_on
     ),
 
-    final as (
+    -- What lies below zero is taken from the first purchase.
+    corrected as (
         select
-            purchase_days.person_id,
-            purchase_days.purchased_on,
-            purchase_days.purchase_number,
-            purchase_days.first_purchased_at,
-            purchase_days.last_purchased_at,
-            {{
-                money(
-                    "purchase_days.amount_reporting + coalesce(net_days.correction, 0)"
-                    ~ " - case when purchase_days.purchase_number = 1 then coalesce(net_days.excess, 0) else 0 end"
-                )
-            }} as amount_reporting
+            purchase_days.*,
+            coalesce(net_days.correction, 0) as correction,
+            case when purchase_days.purchase_number = 1 then coalesce(net_days.excess, 0) else 0 end as excess
         from purchase_days
         left join
             net_days
             on net_days.person_id = purchase_days.person_id
             and net_days.purchased_on = purchase_days.purchased_on
+    ),
+
+    final as (
+        select
+            person_id,
+            purchased_on,
+            purchase_number,
+            first_purchased_at,
+            last_purchased_at,
+            {{ money("amount_reporting + correction - excess") }} as amount_reporting
+        from corrected
     )
 
 select *

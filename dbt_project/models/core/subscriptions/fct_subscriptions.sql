@@ -31,7 +31,7 @@ with
             exchange_rates.rate_to_reporting,
             {{
                 converted(
-                    "coalesce(last_periods.mrr_amount, " ~ money("0") ~ ")",
+                    "coalesce(last_periods.mrr_amount, 0)",
                     "exchange_rates.rate_to_reporting::double",
                 )
             }} as mrr_amount_reporting,

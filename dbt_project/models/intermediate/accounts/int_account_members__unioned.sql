@@ -15,7 +15,7 @@ with
         from deals
         inner join deal_roles on deal_roles.deal_id = deals.deal_id
         union
-        select account_id, record_key, null
+        select account_id, record_key, null as role
         from deals
         where record_key is not null
     ),
@@ -29,7 +29,7 @@ with
         from contacts
         left join merged_accounts on merged_accounts.account_id = contacts.account_id
         union all
-        select account_id, record_key, role, false
+        select account_id, record_key, role, false as is_employer
         from roles
     ),
 

@@ -30,7 +30,7 @@ with recursive
         from known_parents
         where parent_account_id is not null
         union
-        select ancestors.account_id, known_parents.parent_account_id
+        select ancestors.account_id, known_parents.parent_account_id as ancestor_account_id
         from ancestors
         inner join known_parents on known_parents.account_id = ancestors.ancestor_account_id
         where known_parents.parent_account_id is not null

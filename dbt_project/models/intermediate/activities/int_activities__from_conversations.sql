@@ -100,21 +100,21 @@ with
         from conversations
         union all
         select
-            'conversation_closed',
+            'conversation_closed' as activity,
             source_system,
             source_record_id,
             record_key,
             occurred_at,
             channel,
-            null,
-            null,
-            null,
-            null,
+            null as campaign_id,
+            null as ad_id,
+            null as amount,
+            null as currency,
             {{
                 json_attributes(
                     {"category": "closing_category", "reason": "closing_reason", "closed_by": "closed_by_source"}
                 )
-            }},
+            }} as attributes,
             loaded_at
         from closings
         union all
@@ -125,47 +125,47 @@ with
                 when sender_kind = 'broadcast'
                 then 'broadcast_sent'
                 else 'message_sent'
-            end,
+            end as activity,
             source_system,
             source_record_id,
             record_key,
-            sent_at,
+            sent_at as occurred_at,
             channel,
-            null,
-            null,
-            null,
-            null,
-            {{ json_attributes({"sender": "sender_kind", "user_id": "sender_user_id"}) }},
+            null as campaign_id,
+            null as ad_id,
+            null as amount,
+            null as currency,
+            {{ json_attributes({"sender": "sender_kind", "user_id": "sender_user_id"}) }} as attributes,
             loaded_at
         from messages
         union all
         select
-            'broadcast_replied',
+            'broadcast_replied' as activity,
             source_system,
             source_record_id,
             record_key,
-            sent_at,
+            sent_at as occurred_at,
             channel,
-            null,
-            null,
-            null,
-            null,
-            null,
+            null as campaign_id,
+            null as ad_id,
+            null as amount,
+            null as currency,
+            null as attributes,
             loaded_at
         from broadcast_replies
         union all
         select
-            'first_reply_sent',
+            'first_reply_sent' as activity,
             source_system,
             source_record_id,
             record_key,
-            replied_at,
+            replied_at as occurred_at,
             channel,
-            null,
-            null,
-            null,
-            null,
-            null,
+            null as campaign_id,
+            null as ad_id,
+            null as amount,
+            null as currency,
+            null as attributes,
             loaded_at
         from first_replies
     ),

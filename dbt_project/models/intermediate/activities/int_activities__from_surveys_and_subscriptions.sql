@@ -56,15 +56,15 @@ with
             }.items() %}
             union all
             select
-                '{{ activity }}',
+                '{{ activity }}' as activity,
                 source_system,
                 source_record_id,
                 record_key,
-                {{ instant }},
-                null,
-                null,
-                null,
-                mrr_amount,
+                {{ instant }} as occurred_at,
+                null as channel,
+                null as campaign_id,
+                null as ad_id,
+                mrr_amount as amount,
                 currency,
                 {% if activity == "subscription_cancelled" -%}
                     case
@@ -72,7 +72,7 @@ with
                         then {{ json_attributes({"reason": "cancellation_reason"}) }}
                     end
                 {%- else -%} null
-                {%- endif %},
+                {%- endif %} as attributes,
                 loaded_at
             from begun
             where {{ instant }} is not null
@@ -80,17 +80,17 @@ with
         union all
         -- The first payment is the start, even if it ends a trial.
         select
-            'subscription_renewed',
+            'subscription_renewed' as activity,
             source_system,
             source_record_id,
             record_key,
-            paid_at,
-            null,
-            null,
-            null,
-            revenue_amount,
+            paid_at as occurred_at,
+            null as channel,
+            null as campaign_id,
+            null as ad_id,
+            revenue_amount as amount,
             currency,
-            null,
+            null as attributes,
             loaded_at
         from numbered_payments
         where is_of_a_new_period and payment_number > 1

@@ -15,7 +15,7 @@ with
         select campaign_id, platform, sites, lower(trim(platform_campaign_id)) as campaign_name, 0 as place
         from campaigns
         union all
-        select campaign_id, platform, sites, lower(trim(campaign_name)), 1
+        select campaign_id, platform, sites, lower(trim(campaign_name)) as campaign_name, 1 as place
         from campaigns
         where lower(trim(campaign_name)) <> lower(trim(platform_campaign_id))
     ),
@@ -113,14 +113,14 @@ with
         from deal_moves
         union all
         select
-            meaning,
+            meaning as activity,
             source_system,
             source_record_id,
             record_key,
             account_id,
             deal_amount,
             currency,
-            null,
+            null as attributes,
             changed_at,
             loaded_at
         from deal_moves
@@ -149,11 +149,11 @@ with
             source_system,
             source_record_id,
             record_key,
-            changed_at,
-            'crm',
-            null,
-            null,
-            deal_amount,
+            changed_at as occurred_at,
+            'crm' as channel,
+            null as campaign_id,
+            null as ad_id,
+            deal_amount as amount,
             currency,
             attributes,
             account_id,

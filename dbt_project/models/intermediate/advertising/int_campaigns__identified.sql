@@ -14,7 +14,14 @@ with
             sites
         from campaigns
         union all
-        select platform, ad_account_id, campaign_id, max(campaign_name), null, null, null
+        select
+            platform,
+            ad_account_id,
+            campaign_id as platform_campaign_id,
+            max(campaign_name) as campaign_name,
+            null as objective,
+            null as campaign_status,
+            null as sites
         from ad_spend
         group by platform, ad_account_id, campaign_id
     ),

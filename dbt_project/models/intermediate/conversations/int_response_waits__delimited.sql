@@ -139,7 +139,19 @@ with
         from thread_events
         where event not in ('opened', 'closed')
         union all
-        select thread_id, event_id, event, null, null, null, null, null, null, started_at, event_order, 1
+        select
+            thread_id,
+            event_id,
+            event,
+            null as source_system,
+            null as record_key,
+            null as channel,
+            null as user_id,
+            null as team_id,
+            null as loaded_at,
+            started_at as occurred_at,
+            event_order,
+            1 as span_step
         from span_starts
     ),
 

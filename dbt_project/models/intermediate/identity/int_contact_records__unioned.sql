@@ -29,57 +29,74 @@ with
         select
             source_system,
             source_account,
-            'guest_checkout',
+            'guest_checkout' as record_type,
             source_record_id,
             customer_id,
             email,
             phone,
-            started_at,
+            started_at as happened_at,
             loaded_at
         from checkouts
         union all
         select
             source_system,
             source_account,
-            'guest_payment',
+            'guest_payment' as record_type,
             source_record_id,
             customer_id,
             email,
             phone,
-            paid_at,
+            paid_at as happened_at,
             loaded_at
         from payments
         union all
         select
             source_system,
             source_account,
-            'guest_subscription',
+            'guest_subscription' as record_type,
             source_record_id,
             customer_id,
             email,
-            null,
-            created_at,
+            null as phone,
+            created_at as happened_at,
             loaded_at
         from subscriptions
         union all
         select
-            source_system, null, 'guest_conversation', source_record_id, customer_id, email, phone, opened_at, loaded_at
+            source_system,
+            null as source_account,
+            'guest_conversation' as record_type,
+            source_record_id,
+            customer_id,
+            email,
+            phone,
+            opened_at as happened_at,
+            loaded_at
         from conversations
         where coalesce(customer_record_type, 'customer') = 'customer'
         union all
-        select source_system, null, 'guest_survey', source_record_id, customer_id, email, null, responded_at, loaded_at
+        select
+            source_system,
+            null as source_account,
+            'guest_survey' as record_type,
+            source_record_id,
+            customer_id,
+            email,
+            null as phone,
+            responded_at as happened_at,
+            loaded_at
         from surveys
         union all
         -- A refund belongs to its order's customer if the order has one.
         select
             refunds.source_system,
-            null,
-            'guest_refund',
+            null as source_account,
+            'guest_refund' as record_type,
             refunds.source_record_id,
             refunds.customer_id,
-            case when refunds.customer_id is not null or orders.record_key is null then refunds.email end,
-            null,
-            refunds.refunded_at,
+            case when refunds.customer_id is not null or orders.record_key is null then refunds.email end as email,
+            null as phone,
+            refunds.refunded_at as happened_at,
             refunds.loaded_at
         from refunds
         left join orders on orders.order_id = refunds.order_id
@@ -106,11 +123,25 @@ with
         from addressed
         where customer_id is not null
         union all
-        select source_system, null, customer_id, null, null, created_at, loaded_at
+        select
+            source_system,
+            null as source_account,
+            customer_id,
+            null as email,
+            null as phone,
+            created_at as mentioned_at,
+            loaded_at
         from deals
         where customer_id is not null and coalesce(customer_record_type, 'customer') = 'customer'
         union all
-        select source_system, null, customer_id, null, null, sent_at, loaded_at
+        select
+            source_system,
+            null as source_account,
+            customer_id,
+            null as email,
+            null as phone,
+            sent_at as mentioned_at,
+            loaded_at
         from messages
         where customer_id is not null and coalesce(customer_record_type, 'customer') = 'customer'
     ),
@@ -164,7 +195,16 @@ with
             false as is_only_mentioned
         from guests
         union all
-        select source_system, source_account, 'customer', customer_id, email, phone, created_at, loaded_at, true
+        select
+            source_system,
+            source_account,
+            'customer' as record_type,
+            customer_id as source_record_id,
+            email,
+            phone,
+            created_at,
+            loaded_at,
+            true as is_only_mentioned
         from mentioned_customers
     ),
 
@@ -195,16 +235,16 @@ with
             record_type,
             source_record_id,
             email,
-            null,
+            null as additional_emails,
             phone,
-            null,
-            null,
-            null,
-            null,
-            false,
+            null as country,
+            null as customer_number,
+            null as first_name,
+            null as last_name,
+            false as is_archived,
             is_only_mentioned,
-            null,
-            null,
+            null as stated_channel,
+            null as stated_campaign_id,
             created_at,
             loaded_at
         from unlisted

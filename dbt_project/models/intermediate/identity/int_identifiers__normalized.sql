@@ -13,7 +13,7 @@ with
         from records
         where email is not null
         union all
-        select record_key, {{ plain_text("lower(additional_emails)") }}
+        select record_key, {{ plain_text("lower(additional_emails)") }} as written
         from records
         where additional_emails is not null
     ),
@@ -166,8 +166,8 @@ with
         from record_links
         union all
         select
-            {{ record_key("source_system", "record_type", "survivor_id") }},
-            {{ record_key("source_system", "record_type", "merged_id") }}
+            {{ record_key("source_system", "record_type", "survivor_id") }} as record_key,
+            {{ record_key("source_system", "record_type", "merged_id") }} as linked_record_key
         from merges
         where record_type not in ('account', 'deal')
     ),
@@ -177,7 +177,7 @@ with
         select record_key, 'record' as namespace, linked_record_key as identifier, 1 as evidence_tier
         from links
         union
-        select records.record_key, 'record', records.record_key, 1
+        select records.record_key, 'record' as namespace, records.record_key as identifier, 1 as evidence_tier
         from records
         where records.record_key in (select linked_record_key from links)
     ),

@@ -42,7 +42,7 @@ with
         inner join judged on judged.evidence_tier = clusters.evidence_tier and judged.cluster_key = clusters.cluster_key
         where judged.suspicion is null or (clusters.evidence_tier = 1 and judged.suspicion <> 'too many records')
         union all
-        select record_key, record_key, 0
+        select record_key, record_key as cluster_key, 0 as evidence_tier
         from records
     ),
 

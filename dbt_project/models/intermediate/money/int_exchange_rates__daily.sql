@@ -8,7 +8,11 @@ with
         from quoted_rates
         where rate > 0
         union all
-        select rate_date, quote_currency, base_currency, 1 / nullif(rate::double, 0)
+        select
+            rate_date,
+            quote_currency as base_currency,
+            base_currency as quote_currency,
+            1 / nullif(rate::double, 0) as rate
         from quoted_rates
         where rate > 0
     ),

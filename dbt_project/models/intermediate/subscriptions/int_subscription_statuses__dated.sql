@@ -7,17 +7,17 @@ with
         select subscription_id, 'awaiting_payment' as status, created_at as changed_at
         from subscriptions
         union all
-        select subscription_id, 'trialing', trial_started_at
+        select subscription_id, 'trialing' as status, trial_started_at as changed_at
         from subscriptions
         union all
-        select subscription_id, 'awaiting_payment', trial_ended_at
+        select subscription_id, 'awaiting_payment' as status, trial_ended_at as changed_at
         from subscriptions
         where trial_started_at is not null and (started_at > trial_ended_at or started_at is null)
         union all
-        select subscription_id, 'active', started_at
+        select subscription_id, 'active' as status, started_at as changed_at
         from subscriptions
         union all
-        select subscription_id, 'ended', ended_at
+        select subscription_id, 'ended' as status, ended_at as changed_at
         from subscriptions
     ),
 

@@ -45,7 +45,11 @@ with
             {{ local_date("coalesce(first_touched_at, created_at)") }} as touched_on
         from persons
         union all
-        select customer_id, null, acquisition_campaign_id, {{ local_date("first_touched_at") }}
+        select
+            customer_id,
+            null as person_id,
+            acquisition_campaign_id as campaign_id,
+            {{ local_date("first_touched_at") }} as touched_on
         from customers
         where customer_type = 'account'
     ),

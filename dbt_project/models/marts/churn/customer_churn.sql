@@ -29,7 +29,7 @@ with
         from activities
         where activity in ('order_paid', 'message_received') and person_id is not null
         union all
-        select person_id, ended_at
+        select person_id, ended_at as occurred_at
         from latest_spells
         where ended_at is not null
     ),

@@ -38,7 +38,7 @@ with
         select customer_id, customer_type, person_id, account_id
         from customers
         union
-        select person_id, 'person', person_id, null
+        select person_id as customer_id, 'person' as customer_type, person_id, null as account_id
         from revenue_entries
         where person_id is not null
     ),

@@ -6,7 +6,7 @@ with
         select 'all' as period, customer_id, historic_value_amount_reporting as amount
         from customers
         union all
-        select 'last_365_days', customer_id, order_view_last_365_days_amount_reporting
+        select 'last_365_days' as period, customer_id, order_view_last_365_days_amount_reporting as amount
         from customers
         where last_purchase_age_days < 365 or last_payment_age_days < 365
     ),
