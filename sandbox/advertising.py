@@ -205,7 +205,7 @@ class Advertising:
         return figures
 
     def insights(self, campaign: Campaign, day: date, clock: int) -> list[Insight]:
-        """The day of each of the campaign's ads as told at the clock: part of it while it runs, restated later."""
+        """The day of each of the campaign's ads as reported at the clock: partial while it runs, restated later."""
         age = (account_day(clock) - day).days
         elapsed = clock - day_start(day)
         if elapsed <= 0:

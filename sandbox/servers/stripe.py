@@ -301,7 +301,7 @@ def _embed(entries: Sequence[Wire], url: str) -> Wire:
 
 
 def _event(change: BillingChange, place: int, record: BillingObject) -> Wire:
-    """A change as an event; an update tells what the changed fields were before."""
+    """A change as an event; an update states what the changed fields were before."""
     before: dict[str, Any] = {}
     for earlier in record.changes[:place]:
         before.update(earlier.values)
