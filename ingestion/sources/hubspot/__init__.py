@@ -37,7 +37,7 @@ from ingestion.sources.hubspot.models import (
     TABLES,
 )
 from ingestion.sources.hubspot.settings import SOURCE, Settings
-from ingestion.tables import RawTable
+from ingestion.tables import AccountRow, RawTable
 from ingestion.watermark import Watermark, instant
 from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, told, unknown
 
@@ -69,7 +69,7 @@ class Kind:
     @property
     def properties(self) -> list[str]:
         """The row model's columns, which bear HubSpot's property names."""
-        own = {"id", "archived", "archived_at", "portal_currency"}
+        own = {"id", "archived", "archived_at", "portal_currency", *AccountRow.model_fields}
         return [name for name in self.table.row.model_fields if name not in own]
 
 
