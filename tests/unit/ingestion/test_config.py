@@ -51,12 +51,11 @@ def test_what_is_no_source_or_account_is_refused_with_the_choices(monkeypatch, v
 
 
 def test_an_account_has_its_own_secrets_and_address_and_the_settings_of_its_source(monkeypatch):
-    for name, value in {"BASE_URL": "https://first.example", "ACCESS_TOKEN": "first", "UNIT_COSTS": "false"}.items():
+    stated = {"BASE_URL": "https://first.example", "ACCESS_TOKEN": "first", "API_VERSION": "2026-07"}
+    for name, value in {**stated, "UNIT_COSTS": "false", "DISPUTES": "true"}.items():
         monkeypatch.setenv(f"SOURCES__SHOPIFY__{name}", value)
     monkeypatch.setenv("SOURCES__SHOPIFY__OUTLET__BASE_URL", "https://outlet.example")
-    with pytest.raises(
-        SettingsError, match=r"shopify\.outlet: the secret access_token is missing.*SHOPIFY__OUTLET__ACCESS"
-    ):
+    with pytest.raises(SettingsError, match=r"outlet: the secret access_token is missing.*SHOPIFY__OUTLET__ACCESS"):
         shopify.Settings.of("outlet")
     monkeypatch.setenv("SOURCES__SHOPIFY__OUTLET__ACCESS_TOKEN", "second")
 
