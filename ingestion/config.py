@@ -314,8 +314,7 @@ def accounts_of(source: str) -> tuple[Account, ...]:
 def as_of() -> datetime:
     """The instant that counts as now (UTC): `LIFECYCLE_AS_OF`, or the clock.
 
-    Raises:
-        SettingsError: the value is no ISO instant.
+    Raises: SettingsError: the value is not an ISO instant.
     """
     return Scope.read().as_of or datetime.now(UTC)
 

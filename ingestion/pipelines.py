@@ -1,4 +1,4 @@
-"""From a source's name to a dlt source and pipeline: one factory for all of them.
+"""Turns a source's name into a dlt source and a pipeline: one factory for all of them.
 
 Belongs here: what every source run has in common. Does not: orchestration (Dagster calls these functions), a
 vendor's paging or fields.
@@ -37,7 +37,7 @@ def tables(name: str) -> tuple[RawTable, ...]:
 
 
 def new_intake(name: str, account: str = "") -> Intake:
-    """The door of one run of the source `name`, or of an account of it."""
+    """The intake of one run of the source `name`, or of one of its accounts."""
     return Intake(name, import_module(f"ingestion.sources.{name}").TABLES, warehouse.current_versions, account)
 
 

@@ -1,4 +1,4 @@
-"""Features know the past only: guards that a features frame has nothing of the time it is to foretell.
+"""Features know the past only: guards that a frame of features contains nothing from the time it is meant to predict.
 
 Belongs here: the checks, and the expiry of inputs that have grown old. Does not: any feature (`dbt_project/`), models.
 
@@ -53,7 +53,7 @@ def assert_known_before(features: pd.DataFrame, known_at: pd.DataFrame, cutoffs:
 def expire(
     features: pd.DataFrame, known_at: pd.DataFrame, cutoffs: pd.Series, max_age_days: dict[str, float]
 ) -> pd.DataFrame:
-    """Features whose latest record is older than allowed become unknown: an old input is no longer one.
+    """Features whose latest record is older than allowed become unknown: an old input no longer counts.
 
     Args:
         max_age_days: by feature; one that is not named does not expire.

@@ -3,8 +3,8 @@
 Belongs here: BG/NBD, MBG/NBD and Pareto/NBD, their fit, and what follows from them for one customer and for all.
 Does not: money (`spend`, `value`), subscriptions that end on a known day (`subscriptions`).
 
-All three say: while alive, a customer buys at their own constant rate λ, which differs between customers as a gamma
-distribution. They differ in how customers leave, which is never observed:
+All three assume that while alive, a customer buys at their own constant rate λ, which varies between customers as a
+gamma distribution. They differ in how customers leave, which is never observed:
 
 * BG/NBD: after each purchase with probability p (Fader, Hardie & Lee 2005, Marketing Science 24(2), "Counting your
   customers the easy way"). Nobody leaves before a second purchase: every one-time buyer has p(alive) = 1.
@@ -14,8 +14,8 @@ distribution. They differ in how customers leave, which is never observed:
   33(1); formulas of Fader & Hardie 2005, "A note on deriving the Pareto/NBD model").
 
 Given that a customer is alive now, λ and the inclination to leave are again independent and of the same families, with
-parameters that the history has updated. Everything about the future therefore comes from two things: the probability
-to be alive, and the number of purchases of a live customer, `live_exceeds` and `live_expectation`.
+parameters that the history has updated. Everything about the future therefore comes from two things: the probability of
+being alive, and the number of purchases of a live customer, `live_exceeds` and `live_expectation`.
 """
 
 from __future__ import annotations

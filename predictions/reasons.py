@@ -1,4 +1,4 @@
-"""The reasons of a churn score as sentences that someone who knows the customer can check.
+"""The reasons for a churn score as sentences that someone who knows the customer can check.
 
 Belongs here: the wording. Does not: which reasons matter (`churn`).
 """

@@ -20,16 +20,16 @@ class Settings:
 
     Attributes:
         purchase_model: key of `purchases.MODELS`.
-        value_horizon_days: over which value is expected, where windows as long have been judged.
-        yearly_discount_rate: of that value.
-        inactive_days: churn is no purchase, or the end of a subscription, within them; length of the backtests'
-            windows; value is expected over them too.
+        value_horizon_days: days over which value is expected, once windows that long have been judged.
+        yearly_discount_rate: discount rate of that value.
+        inactive_days: churn means no purchase, or the end of a subscription, within these days; they are also the
+            length of the backtests' windows and the short-term horizon of value.
         confidence: of every interval.
         cutoff_count, cutoff_step_days: cut-offs before today, and the days between them.
         warm_up_days: of purchases before the first cut-off of a backtest.
         churn_window_days: see `churn.Windows`.
-        bias_rate_maximum: by which share of what came a total may have been off, to be shown.
-        bias_window_count: in each of how many windows that closed last.
+        bias_rate_maximum: how far a total may have been off, as a share of what came, for the prediction to be shown.
+        bias_window_count: in how many of the windows that closed last this must hold.
         minimum_buyers, minimum_history_days, minimum_recent_days, minimum_frequent_buyers, minimum_subscribers,
             minimum_losses: see `gates.Minimums`.
     """
@@ -78,7 +78,7 @@ class Settings:
 
     @property
     def short_term_days(self) -> int:
-        """The horizon over which value is expected besides: evidence of it comes a year earlier."""
+        """The second horizon over which value is expected: it can be checked long before a year has passed."""
         return min(self.inactive_days, self.value_horizon_days)
 
     @property

@@ -1,14 +1,14 @@
 """How long subscribers stay, and what a contract is still worth: the shifted beta-geometric model.
 
-Belongs here: customers whose end is observed, at the renewal they do not make. Does not: customers without a contract
-(`purchases`), the counting of renewals (`renewals`), survival without a model (`survival`).
+Belongs here: customers whose end is observed: at the renewal that they do not make. Does not: customers without a
+contract (`purchases`), the counting of renewals (`renewals`), survival without a model (`survival`).
 
-At each renewal a subscriber leaves with their own constant probability θ, which differs between subscribers as a beta
-distribution (Fader & Hardie 2007, Journal of Interactive Marketing 21(1), "How to project customer retention"). Those
-who stay are ever more those who hardly leave: retention rises with tenure though nobody changes. What a subscriber did
-updates the distribution: after R renewals made and m not made θ ~ Beta(alpha + m, beta + R), so that who has left and
-come back counts with all their lives. Whoever was taken over from another system with e renewals behind them is only
-known because these were made: given that, nothing is learnt from them but the rest.
+At each renewal a subscriber leaves with their own constant probability θ, which varies between subscribers as a beta
+distribution (Fader & Hardie 2007, Journal of Interactive Marketing 21(1), "How to project customer retention"). Over
+time the people who leave easily are gone, so retention rises with tenure although nobody changes. Each renewal updates
+what is known about a subscriber: after R renewals made and m not made, θ ~ Beta(alpha + m, beta + R). Someone who left
+and came back counts with all of their spells. A subscriber taken over from another system with e renewals behind them
+is known only because those were made, so the model learns from the later renewals alone.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ShiftedBetaGeometric:
     """sBG with known parameters; `fit` finds them.
 
     Attributes:
-        alpha, beta: of the probability to leave at a renewal, whose mean is alpha / (alpha + beta).
+        alpha, beta: parameters of the probability of leaving at a renewal, whose mean is alpha / (alpha + beta).
         estimate: the fit they come from, if they come from one.
     """
 
@@ -53,18 +53,19 @@ class ShiftedBetaGeometric:
         counts: Array | None = None,
         entered: Counts | None = None,
     ) -> ShiftedBetaGeometric:
-        """Maximum likelihood with censoring: cohorts of different ages together.
+        """Maximum likelihood with censoring; cohorts of different ages are fitted together.
 
         Args:
-            renewals: how many renewals fell due for each subscriber, shape (n,); those not made are among them.
-            losses: how many of them were not made: 0 or 1 for a single life (0: still there, censored), more for who
-                came back and left again.
-            counts: number of subscribers a row, for grouped data; one each when left out.
-            entered: of the renewals made, those before observation began (late entry); none when left out.
+            renewals: how many renewals fell due for each subscriber, shape (n,), including those not made.
+            losses: how many of them were not made: 0 or 1 for a single spell (0: still there, censored), more for
+                subscribers who came back and left again.
+            counts: number of subscribers per row, for grouped data; one each if left out.
+            entered: how many of the renewals made were before observation began (late entry); none if left out.
 
         Raises:
-            ValueError: when more were lost than fell due, or more had entered than were made.
-            FitError: when nobody, or everybody at the first renewal, was lost.
+            ValueError: if more renewals were lost than fell due, or more had been made before observation than were
+                made at all.
+            FitError: if nobody was lost, or everybody was lost at the first renewal.
         """
         due = np.asarray(renewals, dtype=np.int64)
         lost = np.asarray(losses).astype(np.int64)
@@ -81,7 +82,7 @@ class ShiftedBetaGeometric:
         subjects = int(weights.sum())
         if not (weights * lost).sum():
             raise FitError(f"sbg: none of {subjects} subscribers was lost")
-        # Each distinct history once: among many subscribers they are few.
+        # Each distinct history is evaluated once: even many subscribers have few different ones.
         rows, place = np.unique(np.column_stack([due - lost, lost, before]), axis=0, return_inverse=True)
         made, missed, skipped = rows.T
         size = np.bincount(place.ravel(), weights, len(rows))

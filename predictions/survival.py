@@ -3,9 +3,9 @@
 Belongs here: curves of groups, with intervals, from lifelines. Does not: what an event is (`dbt_project/`), projections
 beyond what was seen (`subscriptions`).
 
-Kaplan & Meier 1958, Journal of the American Statistical Association 53(282); intervals are Greenwood's on the
-log(-log) scale, which stay within 0 and 1. Late entry (left truncation): who is imported mid-life is at risk only from
-the age at which observation began; counted from birth they would make everybody look immortal until then.
+Kaplan & Meier 1958, Journal of the American Statistical Association 53(282); intervals are Greenwood's on the log(-log)
+scale, which stay within 0 and 1. Late entry (left truncation): a customer who is imported mid-life is at risk only from
+the age at which observation began; counted from the start, they would make everybody look immortal until then.
 """
 
 from __future__ import annotations

@@ -260,7 +260,7 @@ def _customer_predictions(
     parameters: _Fitted,
 ) -> tuple[pd.DataFrame, dict[Judged, Decision]]:
     """Every customer's row; a fit that fails hides what depends on it."""
-    # The day that has begun counts, so that whoever bought today is a customer too.
+    # The day that has begun counts, so that someone who bought today is a customer too.
     customers = summarize(purchases, as_of.normalize() + pd.Timedelta(days=1))
     horizons = {"": settings.value_horizon_days, SHORT_TERM: settings.short_term_days}
     of_horizon = {

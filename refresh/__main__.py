@@ -1,4 +1,5 @@
-"""`python -m refresh`: refresh once. Exit code 0: published; 1: published data is as it was, and a line says why."""
+"""`python -m refresh`: refresh once. Exit code 0: published; 1: the published data is unchanged, and a line says
+why."""
 
 from refresh.command import main
 

@@ -1,4 +1,5 @@
-"""`make refresh`: run the job `nightly_refresh` by its command, show what it does, and print the summary that it left.
+"""`make refresh`: run the job `nightly_refresh` through its command, show what it does, and print the summary that it
+left.
 
 Belongs here: the beginning and the end of the process. Does not: the run while it is under way (`following`).
 """

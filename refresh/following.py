@@ -1,4 +1,4 @@
-"""Dagster's command as a process of ours, and its run as lines on a terminal while it is under way."""
+"""Dagster's command as a child process, and its run as lines on a terminal while it is under way."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 {#-
     The instant that this refresh calls "now", as a UTC timestamp: LIFECYCLE_AS_OF, set once per refresh, or the
-    start of the dbt run. Read at execution only, so that a new instant does not parse the project anew.
+    start of the dbt run. Read at execution only, so that a new instant does not make dbt parse the project again.
 -#}
 {% macro as_of() -%}
     {%- if execute -%}

@@ -1,6 +1,6 @@
 {#-
-    What an amount that is due every interval brings a month: a year has twelve months and 365 days, a week seven days.
-    Nothing where it does not recur, or is larger than an amount can be.
+    What an amount that is due every interval brings in per month: a year has twelve months and 365 days, a week seven
+    days. Null where it does not recur, or is larger than an amount can be.
 -#}
 {% macro monthly_amount(amount, recurring_interval, recurring_interval_count) -%}
     {%- set intervals_a_month -%}

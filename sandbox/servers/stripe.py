@@ -79,6 +79,8 @@ def error(message: str, status: int = 400, kind: str = "invalid_request_error", 
 class Stripe(VendorServer):
     vendor = "stripe"
     token = "sandbox-stripe-key"
+    base_path = "/v1"
+    token_setting = "api_key"
 
     def tell(self, clock: int) -> None:
         if not hasattr(self, "_bucket"):

@@ -1,4 +1,4 @@
-"""The two doors as blocking asset checks: raw tables before any model, marts before publication."""
+"""The two gates as blocking asset checks: raw tables before any model, marts before publication."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace

@@ -1,4 +1,7 @@
-{#- The rows that name a key, its column, whom it names, where those stand, their key, and what a row counts as else. -#}
+{#-
+    For each kind of key: the rows that hold it, its column, what it names, where that is, its key there, and what a row
+    whose key matches nothing counts as.
+-#}
 {%- set relations = [
     ("order_lines", "order_id", "orders", "all_orders", "order_id", "the lines belong to no order"),
     ("refunds", "order_id", "orders", "all_orders", "order_id", "counts as a refund without an order"),
@@ -49,7 +52,7 @@ with
     deal_roles as (select * from {{ ref("int_deal_roles__unioned") }}),
     contacts as (select * from {{ ref("int_contacts__unioned") }}),
     deal_companies as (select * from {{ ref("int_deal_accounts__unioned") }}),
-    -- An account that was merged away is found in what it became.
+    -- An account that was merged away is found under what it became.
     accounts as (
         select account_id
         from {{ ref("int_accounts__unioned") }}

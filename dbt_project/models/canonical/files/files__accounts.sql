@@ -3,7 +3,7 @@ with
     deals as (select * from {{ ref("stg_files__deals") }}),
     accounts as (select * from {{ ref("stg_files__accounts") }}),
 
-    -- One name is one company: an id is only what a list of companies calls it by.
+    -- One name is one company: an id is only what a list of companies calls it.
     listed as (
         select {{ file_account_id("account_name", "account_id") }} as named_account_id, accounts.* from accounts
     ),

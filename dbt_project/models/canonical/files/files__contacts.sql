@@ -2,7 +2,7 @@ with
     customers as (select * from {{ ref("stg_files__customers") }}),
     leads as (select * from {{ ref("stg_files__leads") }}),
 
-    -- Where a lead came from is told by its activities.
+    -- A lead's activities say where it came from.
     final as (
         select
             'customer' as record_type,

@@ -1,7 +1,7 @@
 with
     conversations as (select * from {{ ref("stg_files__conversations") }}),
 
-    -- Who has no customer record is the conversation's own contact.
+    -- Someone without a customer record is the conversation's own contact.
     known as (
         select
             *,

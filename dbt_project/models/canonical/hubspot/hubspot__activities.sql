@@ -6,7 +6,7 @@ with
     contacts_of_merges as ({{ split_rows("contacts", ["contact_id"], "merged_contact_ids", ";") }}),
     merged_contacts as (select distinct part as contact_id from contacts_of_merges where part <> contact_id),
 
-    -- What a contact was merged into tells the stages of both.
+    -- The contact that another one was merged into states the stages of both.
     stage_history as (
         select *
         from contact_history
@@ -30,7 +30,7 @@ with
             = 1
     ),
 
-    -- The contact itself decides where it is now. Where its history ends elsewhere, it came there after that.
+    -- The contact itself decides where it is now. If its history ends elsewhere, it came there after that.
     stage_changes as (
         select contact_id, property_value as crm_stage, changed_by_source, changed_at, loaded_at
         from stage_history
@@ -52,7 +52,7 @@ with
             and coalesce(contacts.crm_stage, '') <> coalesce(latest_stages.crm_stage, '')
     ),
 
-    -- A change of an e-mail preference says what was before: who never left cannot come back.
+    -- A change of an e-mail preference shows what was before it: someone who never opted out cannot opt in again.
     email_preferences as (
         select
             contact_id,

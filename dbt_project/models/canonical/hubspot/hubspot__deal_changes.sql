@@ -4,36 +4,22 @@ with
     deal_stages as (select * from {{ ref("stg_hubspot__deal_stages") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
 
-    -- Deals that were deleted never were.
+    -- Deleted deals never existed.
     live_deals as (select * from deals where not is_archived),
 
+    -- Each portal has its own stages, with ids that another one may have too.
     portal_stages as (
-        select stage_id, crm_meaning
+        select source_account, stage_id, crm_meaning
         from deal_stages
         qualify
             row_number() over (
-                partition by stage_id
+                partition by source_account, stage_id
                 order by case when is_deleted then 1 else 0 end asc nulls last, pipeline_id asc nulls last
             )
             = 1
     ),
 
-    -- Whether a stage ends a deal is said by the portal; what a stage on the way stands for, by the vocabulary.
-    stage_meanings as (
-        select
-            coalesce(portal_stages.stage_id, stated.value) as stage_id,
-            case
-                when portal_stages.crm_meaning = 'open' and stated.meaning in ('deal_won', 'deal_lost')
-                then 'open'
-                when portal_stages.crm_meaning in ('deal_won', 'deal_lost')
-                then portal_stages.crm_meaning
-                else coalesce(stated.meaning, portal_stages.crm_meaning)
-            end as meaning
-        from portal_stages
-        full outer join
-            (select * from vocabulary where source_system = 'hubspot' and kind = 'deal_stage') as stated
-            on stated.value = portal_stages.stage_id
-    ),
+    stated_stages as (select * from vocabulary where source_system = 'hubspot' and kind = 'deal_stage'),
 
     -- Newest first; of two at one instant the one that the deal is in is the newer one.
     stage_history as (
@@ -54,7 +40,7 @@ with
         where deal_history.property_name = 'dealstage' and deal_history.property_value <> ''
     ),
 
-    -- A stage that is set to what it already is, is no change.
+    -- Setting a stage to what it already is does not change it.
     stage_changes as (
         select *
         from stage_history
@@ -63,7 +49,7 @@ with
 
     latest_stages as (select * from stage_history where place = 1),
 
-    -- The deal itself decides where it is now. Where its history ends elsewhere, it came there after that.
+    -- The deal itself decides where it is now. If its history ends elsewhere, it came there after that.
     moves as (
         select stage_changes.deal_id, stage_changes.stage_id, stage_changes.changed_at, stage_changes.loaded_at
         from stage_changes
@@ -81,13 +67,20 @@ with
         where live_deals.stage_id <> '' and live_deals.stage_id is distinct from latest_stages.stage_id
     ),
 
+    -- The portal says whether a stage ends a deal; the vocabulary says what a stage on the way stands for.
     crm_changes as (
         select
             moves.*,
             live_deals.lost_reason,
             live_deals.is_closed,
             live_deals.is_won,
-            stage_meanings.meaning as stage_meaning,
+            case
+                when portal_stages.crm_meaning = 'open' and stated_stages.meaning in ('deal_won', 'deal_lost')
+                then 'open'
+                when portal_stages.crm_meaning in ('deal_won', 'deal_lost')
+                then portal_stages.crm_meaning
+                else coalesce(stated_stages.meaning, portal_stages.crm_meaning)
+            end as stage_meaning,
             row_number() over (
                 partition by moves.deal_id
                 order by
@@ -98,10 +91,14 @@ with
             = 1 as is_current
         from moves
         inner join live_deals on live_deals.deal_id = moves.deal_id
-        left join stage_meanings on stage_meanings.stage_id = moves.stage_id
+        left join
+            portal_stages
+            on portal_stages.source_account is not distinct from live_deals.source_account
+            and portal_stages.stage_id = moves.stage_id
+        left join stated_stages on stated_stages.value = moves.stage_id
     ),
 
-    -- How the deal stands now it says itself, whatever became of its stage.
+    -- The deal itself says how it stands now, whatever became of its stage.
     read_changes as (
         select
             *,

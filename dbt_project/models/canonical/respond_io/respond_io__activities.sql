@@ -8,7 +8,8 @@ with
         select
             events.contact_id,
             events.event_id,
-            -- Taking a permission or a refusal away is the other one; taking another tag away undoes nothing.
+            -- Removing a permission is a refusal and removing a refusal is a permission; removing any other tag undoes
+            -- nothing.
             case
                 when events.tag_action = 'add'
                 then tags.meaning

@@ -3,6 +3,7 @@ with
 
     final as (
         select
+            source_account,
             'contact' as record_type,
             contact_id as record_id,
             email,

@@ -18,7 +18,7 @@ with
         from events
         where event_type in ('conversation.opened', 'conversation.closed')
         union all
-        -- A closing tells of its opening too, whose own event may have been lost.
+        -- A closing also names its opening, whose own event may have been lost.
         select
             event_id || ':opened' as event_id,
             contact_id,
@@ -34,7 +34,7 @@ with
         where event_type = 'conversation.closed' and conversation_opened_at is not null
     ),
 
-    -- The API shows whether a contact's conversation is closed; the load that saw it first calls its instant now.
+    -- The API shows whether a contact's conversation is closed; it is dated by the load that saw it first.
     states as (
         select contact_id, event_id, conversation_id, event, false as is_sighting, occurred_at, loaded_at
         from openings_and_closings
@@ -68,7 +68,7 @@ with
             )
     ),
 
-    -- What was open and is seen closed was closed, unless the event of it comes while contacts are read.
+    -- A conversation that was open and is seen closed was closed, unless its event comes while contacts are being read.
     seen_closings as (
         select *
         from followed_states

@@ -3,7 +3,7 @@ with
     channels as (select * from {{ ref("stg_respond_io__channels") }}),
     blocked_contacts as (select contact_id from {{ ref("stg_respond_io__contacts") }} where is_blocked),
 
-    -- A closing tells of its opening too, whose own event may have been lost.
+    -- A closing also names its opening, whose own event may have been lost.
     tellings as (
         select
             event_id,
@@ -39,7 +39,7 @@ with
             channels.channel,
             openings.ad_id,
             openings.conversation_source as opened_by_source,
-            -- Whoever is not known to have written first was written to.
+            -- If it is not known that the contact wrote first, we did.
             case
                 when openings.conversation_source in ('contact', 'ctc_ads', 'growth_widget')
                 then 'contact'

@@ -3,6 +3,7 @@ with
 
     final as (
         select
+            source_account,
             'customer' as record_type,
             customer_id as record_id,
             email,

@@ -3,7 +3,7 @@ with
     invoice_payments as (select * from {{ ref("stg_stripe__invoice_payments") }}),
     charges as (select * from {{ ref("stg_stripe__charges") }}),
 
-    -- An invoice says what it was paid by: a payment intent, or a charge.
+    -- An invoice names what it was paid by: a payment intent or a charge.
     invoiced as (
         select payment_intent_id as payment_key
         from invoice_payments
@@ -14,6 +14,7 @@ with
 
     unioned as (
         select
+            source_account,
             invoice_id as payment_id,
             customer_id,
             cast(null as {{ dbt.type_string() }}) as email,
@@ -28,6 +29,7 @@ with
         where subscription_id is null and invoice_status = 'paid' and paid_at is not null and total_amount > 0
         union all
         select
+            charges.source_account,
             charges.charge_id as payment_id,
             charges.customer_id,
             charges.email,

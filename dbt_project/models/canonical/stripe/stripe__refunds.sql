@@ -5,8 +5,8 @@ with
     dispute_transactions as (select * from {{ ref("stg_stripe__dispute_transactions") }}),
     credit_notes as (select * from {{ ref("stg_stripe__credit_notes") }}),
 
-    -- A refund takes money when it is made, and gives it back when it fails; one of which nobody says when left it
-    -- where it was. A dispute takes money when it moves on the balance, and gives it back the same way.
+    -- A refund takes money when it is made, and gives it back when it fails; if it is not known when it failed, it
+    -- never moved any. A dispute takes money when the balance moves, and gives it back the same way.
     moved as (
         select
             refund_id || ':refund' as refund_id,
@@ -47,7 +47,8 @@ with
         from dispute_transactions
     ),
 
-    -- What was paid names what it was paid by: a payment intent, or a charge. What no invoice names was paid by itself.
+    -- An invoice names what it was paid by: a payment intent or a charge. A charge that no invoice names stands for
+    -- itself.
     payments as (
         select invoice_id as payment_id, coalesce(payment_intent_id, charge_id) as payment_key
         from invoice_payments

@@ -7,7 +7,7 @@ with
 
     with_own_discounts as (select distinct subscription_id from subscription_discounts where is_current),
 
-    -- A customer's discount is for the subscriptions that have none of their own.
+    -- A customer's discount applies to subscriptions without a discount of their own.
     discounts as (
         select
             subscription_id,
@@ -38,7 +38,7 @@ with
         where customers.discount_duration = 'forever' and with_own_discounts.subscription_id is null
     ),
 
-    -- A share is taken off each item that it is for.
+    -- A percentage comes off each item that it applies to.
     shares as (
         select distinct
             items.subscription_id,
@@ -99,7 +99,7 @@ with
         where list_number > 0
     ),
 
-    -- Discounts beside each other: the second is a share of what the first leaves.
+    -- With several discounts, the second is a percentage of what the first leaves.
     less_shares as (
         select
             at_list_price.subscription_id,
@@ -125,7 +125,7 @@ with
             at_list_price.list_mrr_amount
     ),
 
-    -- An amount is taken off every invoice, of which there are as many as the item with the shortest interval has.
+    -- An amount comes off every invoice, and there are as many invoices as the item with the shortest interval has.
     invoicing as (
         select subscription_id, recurring_interval, recurring_interval_count
         from current_items

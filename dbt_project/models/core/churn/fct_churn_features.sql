@@ -107,7 +107,7 @@ with
         group by sales.person_id, cutoffs.cutoff_at
     ),
 
-    -- What was known of each wait at the cut-off: one that had not ended then had lasted until then.
+    -- What was known of each wait at the cut-off: a wait that had not ended had lasted until then.
     waits_at_cutoffs as (
         select
             waits.person_id,
@@ -234,7 +234,7 @@ with
         select
             rhythms.person_id,
             rhythms.cutoff_at,
-            -- Only a window that has closed tells who stayed away.
+            -- Only a closed window shows who stayed away.
             case
                 when rhythms.cutoff_at + interval '{{ inactive_days }}' day <= {{ today }}
                 then outcomes.purchase_count is null

@@ -20,7 +20,7 @@ with
         where person_id is not null
     ),
 
-    -- A company whose people are customers is counted by them already.
+    -- A company whose people are customers is already counted through them.
     counted_accounts as (
         select distinct account_persons.account_id
         from account_persons
@@ -47,7 +47,7 @@ with
         from account_purchases
     ),
 
-    -- Of several at one instant the order is the purchase: it names what was bought.
+    -- If several happen at one instant, the order is the purchase: it names what was bought.
     numbered as (
         select
             *,

@@ -91,7 +91,7 @@ with
             duration_days,
             ended_at is not null as is_observed
         from counted
-        -- Taken over and not followed for a day yet: nothing was seen.
+        -- A subscription taken over less than a day ago has shown nothing yet.
         where entered_days = 0 or duration_days > entered_days
     )
 

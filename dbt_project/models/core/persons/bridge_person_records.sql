@@ -2,7 +2,9 @@ with
     persons as (select * from {{ ref("int_persons__resolved") }}),
 
     final as (
-        select record_key, person_id, source_system, record_type, source_record_id, created_at, loaded_at from persons
+        select
+            record_key, person_id, source_system, source_account, record_type, source_record_id, created_at, loaded_at
+        from persons
     )
 
 select *

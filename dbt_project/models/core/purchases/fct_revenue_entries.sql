@@ -37,7 +37,7 @@ with
         where orders.paid_at <= {{ as_of() }}
     ),
 
-    -- A refund converts at the day of its order, so that paying back in full leaves nothing.
+    -- A refund is converted at the rate of its order's day, so that paying back in full leaves nothing.
     paybacks as (
         select
             refunds.refund_id,
@@ -74,8 +74,8 @@ with
             and (orders.order_id is null or orders.paid_at <= {{ as_of() }})
     ),
 
-    -- What is sent back takes the cost back in the share of the revenue, rounded on the running total like that.
-    -- Goods of a disputed order are gone.
+    -- Goods that are sent back take back the same share of the cost as of the revenue, rounded on the running total
+    -- too. Goods of a disputed order are gone.
     shares as (
         select
             *,
@@ -128,10 +128,9 @@ with
         from with_cost_before
     ),
 
-    -- What a dispute costs beside what it takes is in the currency of the balance. It is told by an entry of its own,
-    -- as
-    -- it may come on another day, and comes without any revenue. The fee of an invoice's dispute stands with the
-    -- invoice.
+    -- What a dispute costs in addition to what it takes is in the currency of the balance. It is an entry of its own,
+    -- as it may come on another day, and without any revenue. The fee of an invoice's dispute is in the invoice's
+    -- entry.
     fees as (
         select
             dispute_fees.dispute_fee_id || ':fee' as revenue_entry_id,
@@ -162,8 +161,8 @@ with
 
     served as (select *, amount * {{ subscription_cost_rate() }} as serving_cost_amount from subscription_revenue),
 
-    -- An invoice is a sale of its own, at the rate of the day it was paid, which its refunds take too. What serving it
-    -- costs is a stated share of it; a dispute gives nothing of that back and costs a fee.
+    -- An invoice is a sale of its own, at the rate of the day it was paid, which applies to its refunds too. The cost
+    -- of serving it is a stated share of it; a dispute gives none of that back and costs a fee.
     subscription_entries as (
         select
             served.revenue_entry_id,

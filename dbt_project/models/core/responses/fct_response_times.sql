@@ -17,8 +17,8 @@ with
         left join agents on agents.source_system = owners.source_system and agents.user_id = owners.user_id
     ),
 
-    -- Until it ends, a wait lasts to the instant of the refresh. Its team is the one as which someone replied, else
-    -- that of who replied, to whom a bot handed over, or to whom the contact is assigned.
+    -- Until it ends, a wait lasts to the instant of the refresh. Its team is the one under which someone replied, or
+    -- else the team of the agent who replied, to whom a bot handed over, or to whom the contact is assigned.
     measured as (
         select
             waits.*,

@@ -50,7 +50,7 @@ with
         from known
         left join person_records on person_records.record_key = known.record_key
         left join last_periods on last_periods.subscription_id = known.subscription_id
-        -- One rate for all of its life, so that what a currency does is no expansion.
+        -- One rate for all of its life, so that a currency's movement is not expansion.
         left join
             exchange_rates
             on exchange_rates.currency = known.currency

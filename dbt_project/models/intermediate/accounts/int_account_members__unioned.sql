@@ -9,7 +9,7 @@ with
         where record_type = 'account'
     ),
 
-    -- Everybody in a deal is of its account, whether a role is stated of them or not.
+    -- Everybody in a deal belongs to its account, whether or not a role is stated for them.
     roles as (
         select deals.account_id, deal_roles.record_key, deal_roles.role
         from deals

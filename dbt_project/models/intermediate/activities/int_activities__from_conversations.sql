@@ -6,7 +6,7 @@ with
     waits as (select * from {{ ref("int_response_waits__delimited") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
 
-    -- Whoever is blocked or sends spam only.
+    -- Contacts who are blocked or send nothing but spam.
     left_out as (
         select {{ record_key("source_system", "record_type", "source_record_id") }} as record_key
         from contacts
@@ -17,7 +17,7 @@ with
         where is_spam_contact
     ),
 
-    -- The first reply is that of the response times: a person's, in the conversation that asked for it.
+    -- The first reply is the one that response times measure: a person's, in the conversation that asked for it.
     first_replies as (
         select
             conversations.source_system,
@@ -37,7 +37,7 @@ with
             conversations.channel
     ),
 
-    -- Every closing, also of a conversation that was opened again.
+    -- Every closing, including those of a conversation that was opened again.
     closings as (
         select
             conversations.source_system,

@@ -4,7 +4,7 @@ with
     subscriptions as (select * from {{ ref("int_subscriptions__unioned") }}),
     subscription_invoices as (select * from {{ ref("int_subscription_invoices__unioned") }}),
 
-    -- An answer of nobody in particular is that of whoever placed the order that it is about.
+    -- An answer that names nobody belongs to the person who placed the order that it is about.
     survey_records as (
         select
             surveys.survey_type,
@@ -19,7 +19,7 @@ with
         left join orders on orders.order_id = surveys.order_id
     ),
 
-    -- A first payment that failed for good is no subscription, and its expiry no end of one.
+    -- If the first payment failed for good, there was no subscription, and its expiry does not end one.
     begun as (select * from subscriptions where not has_never_begun),
 
     numbered_payments as (
@@ -78,7 +78,7 @@ with
             where {{ instant }} is not null
         {%- endfor %}
         union all
-        -- The first payment is the start, also where it ends a trial.
+        -- The first payment is the start, even if it ends a trial.
         select
             'subscription_renewed' as activity,
             source_system,

@@ -7,8 +7,8 @@ with
     deals as (select * from {{ ref("int_deals__dated") }}),
     deal_changes as (select * from {{ ref("int_deal_changes__unioned") }}),
 
-    -- A campaign is named by its name or its id; the platform of the site goes before others. Where several bear the
-    -- name, none of them is known to be meant.
+    -- A campaign is stated by its name or its id; the platform of the site takes precedence. If several have the name,
+    -- it is not known which one is meant.
     stated_campaigns as (select distinct campaign_name, campaign_site from activities where campaign_name is not null),
 
     campaign_names as (
@@ -49,7 +49,7 @@ with
         having count(*) = 1
     ),
 
-    -- Nothing of whoever sends spam only makes a lead.
+    -- Nothing that a contact does who sends nothing but spam makes a lead.
     told as (
         select
             activities.activity,

@@ -11,10 +11,11 @@ with
     refunds as (select * from {{ ref("int_refunds__unioned") }}),
     deals as (select * from {{ ref("int_deals__unioned") }}),
 
-    -- Records that have a way to reach someone beside a customer.
+    -- Records with a way to reach someone who may not be a customer.
     addressed as (
         select
             source_system,
+            source_account,
             'guest_order' as record_type,
             source_record_id,
             customer_id,
@@ -27,6 +28,7 @@ with
         union all
         select
             source_system,
+            source_account,
             'guest_checkout' as record_type,
             source_record_id,
             customer_id,
@@ -38,6 +40,7 @@ with
         union all
         select
             source_system,
+            source_account,
             'guest_payment' as record_type,
             source_record_id,
             customer_id,
@@ -49,6 +52,7 @@ with
         union all
         select
             source_system,
+            source_account,
             'guest_subscription' as record_type,
             source_record_id,
             customer_id,
@@ -60,6 +64,7 @@ with
         union all
         select
             source_system,
+            null as source_account,
             'guest_conversation' as record_type,
             source_record_id,
             customer_id,
@@ -72,6 +77,7 @@ with
         union all
         select
             source_system,
+            null as source_account,
             'guest_survey' as record_type,
             source_record_id,
             customer_id,
@@ -81,9 +87,10 @@ with
             loaded_at
         from surveys
         union all
-        -- A refund is its order's customer's where the order has one.
+        -- A refund belongs to its order's customer if the order has one.
         select
             refunds.source_system,
+            null as source_account,
             'guest_refund' as record_type,
             refunds.source_record_id,
             refunds.customer_id,
@@ -95,29 +102,51 @@ with
         left join orders on orders.order_id = refunds.order_id
     ),
 
-    -- An order or answer without a customer is a record itself where it has a way to reach someone.
+    -- An order or answer without a customer is a record itself if it has a way to reach someone.
     guests as (
-        select source_system, record_type, source_record_id, email, phone, happened_at as created_at, loaded_at
+        select
+            source_system,
+            source_account,
+            record_type,
+            source_record_id,
+            email,
+            phone,
+            happened_at as created_at,
+            loaded_at
         from addressed
         where customer_id is null and (email is not null or phone is not null)
     ),
 
-    -- Whom a record names as its customer is one, also where the list of customers lacks them.
+    -- A customer named by a record is a customer, even if the list of customers lacks them.
     mentions as (
-        select source_system, customer_id, email, phone, happened_at as mentioned_at, loaded_at
+        select source_system, source_account, customer_id, email, phone, happened_at as mentioned_at, loaded_at
         from addressed
         where customer_id is not null
         union all
-        select source_system, customer_id, null as email, null as phone, created_at as mentioned_at, loaded_at
+        select
+            source_system,
+            null as source_account,
+            customer_id,
+            null as email,
+            null as phone,
+            created_at as mentioned_at,
+            loaded_at
         from deals
         where customer_id is not null and coalesce(customer_record_type, 'customer') = 'customer'
         union all
-        select source_system, customer_id, null as email, null as phone, sent_at as mentioned_at, loaded_at
+        select
+            source_system,
+            null as source_account,
+            customer_id,
+            null as email,
+            null as phone,
+            sent_at as mentioned_at,
+            loaded_at
         from messages
         where customer_id is not null and coalesce(customer_record_type, 'customer') = 'customer'
     ),
 
-    -- Whoever is nobody unless another record names them is told by those.
+    -- Some records count only if another record names them as its customer.
     somebody as (
         select contacts.*
         from contacts
@@ -136,6 +165,7 @@ with
     mentioned_customers as (
         select
             mentions.source_system,
+            max(mentions.source_account) as source_account,
             mentions.customer_id,
             {{ sorted_list("mentions.email") }} as email,
             {{ sorted_list("mentions.phone") }} as phone,
@@ -151,10 +181,11 @@ with
         group by mentions.source_system, mentions.customer_id
     ),
 
-    -- What no list of customers has says nothing of numbers, names and where somebody came from.
+    -- A record that is in no list of customers has no number, name or origin.
     unlisted as (
         select
             source_system,
+            source_account,
             record_type,
             source_record_id,
             email,
@@ -166,6 +197,7 @@ with
         union all
         select
             source_system,
+            source_account,
             'customer' as record_type,
             customer_id as source_record_id,
             email,
@@ -179,6 +211,7 @@ with
     unioned as (
         select
             source_system,
+            source_account,
             record_type,
             source_record_id,
             email,
@@ -198,6 +231,7 @@ with
         union all
         select
             source_system,
+            source_account,
             record_type,
             source_record_id,
             email,
@@ -221,6 +255,7 @@ with
         select
             {{ record_key("unioned.source_system", "unioned.record_type", "unioned.source_record_id") }} as record_key,
             unioned.source_system,
+            unioned.source_account,
             unioned.record_type,
             unioned.source_record_id,
             unioned.email,

@@ -80,7 +80,7 @@ with
         from separated_phones
     ),
 
-    -- What has a letter, or a plus anywhere but in front, is no number: 3.36E+10 has lost its digits.
+    -- A value with a letter, or a plus anywhere but in front, is not a number: 3.36E+10 has lost its digits.
     phone_digits as (
         select
             trimmed_phones.record_key,
@@ -143,7 +143,7 @@ with
         where customer_number is not null
     ),
 
-    -- What a spreadsheet rounded (1.2E+10) is no number any more; one of zeros and punctuation alone stands for none.
+    -- A number that a spreadsheet rounded (1.2E+10) is no longer a number; zeros and punctuation alone stand for none.
     number_identifiers as (
         select
             record_key,
@@ -196,7 +196,7 @@ with
         from phone_identifiers
     ),
 
-    -- Neither what stands for nobody nor what someone took from the record.
+    -- Without values that stand for nobody, and without those that somebody took off the record.
     allowed as (
         select unioned.*, records.created_at as first_seen_at, records.loaded_at
         from unioned
@@ -217,7 +217,7 @@ with
             )
     ),
 
-    -- What more records share than one person has, is evidence of none of them.
+    -- An identifier shared by more records than one person can have is evidence for none of them.
     final as (
         select
             record_key,

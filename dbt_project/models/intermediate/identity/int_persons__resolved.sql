@@ -34,8 +34,8 @@ with
             and own_numbers.cluster_key = sizes.cluster_key
     ),
 
-    -- The weakest evidence that raises no suspicion decides. Explicit evidence holds against numbers that disagree,
-    -- since a system stated it, and not for more records than one person has: then each record stays alone.
+    -- The weakest evidence that raises no suspicion decides. Explicit evidence holds even if customer numbers disagree,
+    -- since a system stated it, but not for more records than one person can have: then each record stays alone.
     candidates as (
         select clusters.record_key, clusters.cluster_key, clusters.evidence_tier
         from clusters
@@ -62,6 +62,7 @@ with
                 order by records.created_at asc nulls last, accepted.record_key asc nulls last
             ) as survivor_record_key,
             records.source_system,
+            records.source_account,
             records.record_type,
             records.source_record_id,
             records.created_at,
@@ -77,6 +78,7 @@ with
             survivor_record_key,
             evidence_tier,
             source_system,
+            source_account,
             record_type,
             source_record_id,
             created_at,

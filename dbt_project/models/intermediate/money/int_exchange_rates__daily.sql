@@ -86,7 +86,7 @@ with
     final as (
         select date_day, currency, rate_to_reporting::decimal(28, 12) as rate_to_reporting
         from unioned
-        -- Beyond, a rate would be rounded to nothing or not fit: then there is none.
+        -- Beyond these limits a rate would be rounded to nothing or not fit: then there is none.
         where rate_to_reporting between 1e-9 and 1e12
         qualify row_number() over (partition by date_day, currency order by step_count asc nulls last) = 1
     )

@@ -3,7 +3,7 @@ with
     orders as (select * from {{ ref("int_orders__unioned") }}),
     exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
 
-    -- A cost in another currency converts to the order's at the rates of the order's day.
+    -- A cost in another currency is converted to the order's at the rates of the order's day.
     with_rates as (
         select
             order_lines.*,

@@ -90,7 +90,7 @@ with
     judged as (
         select
             *,
-            -- A total below zero is money paid back: no order, but a refund without one.
+            -- A total below zero is money paid back: a refund without an order, rather than an order.
             total_amount < 0 as is_credit_note,
             {% if var("revenue_includes_shipping") -%} {{ money("total_amount - tax_amount - gift_card_amount") }}
             {%- else -%} {{ money("total_amount - tax_amount - gift_card_amount - shipping_amount") }}

@@ -3,7 +3,7 @@ with
     exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
     refunds as (select * from {{ ref("int_refunds__unioned") }}),
 
-    -- What pays back a payment counts here where that payment is an order of its own.
+    -- Paying back a payment counts here if that payment is an order of its own.
     recorded as (
         select
             refunds.refund_id,
@@ -68,7 +68,7 @@ with
         select order_id, sum(refund_in_order_currency_amount) as refunded_amount from compared group by order_id
     ),
 
-    -- A paid order that was cancelled counts as paid back in full: what no refund records is paid back on cancelling.
+    -- A paid order that was cancelled counts as paid back in full: what no refund covers is paid back on cancelling.
     implied as (
         select
             real_orders.order_id || ':cancelled' as refund_id,
@@ -143,9 +143,10 @@ with
         left join real_orders on real_orders.order_id = unioned.order_id
     ),
 
-    -- A refund that says what it was of takes back the revenue of its goods, any other the share of the order that was
-    -- revenue: tax, shipping and gift cards take none back. Shares are rounded on the running total, so that many small
-    -- refunds take back no more and no less than one large one, and paying back in full leaves nothing.
+    -- A refund that says what it was for takes back the revenue of its goods; any other takes back the share of the
+    -- order that was revenue, so tax, shipping and gift cards take none back. Shares are rounded on the running total,
+    -- so that many small refunds take back no more and no less than one large one, and paying back in full leaves
+    -- nothing.
     taken_back as (
         select
             *,
@@ -197,7 +198,7 @@ with
             payback_reason,
             currency,
             refund_amount,
-            -- In the refund's own currency; the same in the order's, where both have a rate, is beside it.
+            -- In the refund's own currency; the amount in the order's currency is beside it, where both have a rate.
             case
                 when not has_order
                 then refund_amount
@@ -215,7 +216,7 @@ with
             loaded_at
         from revenue_shares
         union all
-        -- Paid back without an order that it belongs to.
+        -- Money paid back without an order.
         select
             order_id || ':credit_note' as refund_id,
             source_system,

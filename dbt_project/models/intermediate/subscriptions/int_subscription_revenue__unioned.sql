@@ -30,7 +30,7 @@ with
         inner join paid on paid.invoice_id = refunds.payment_id and paid.currency = refunds.currency
     ),
 
-    -- As with orders: the share that was revenue, rounded on the running total.
+    -- As for orders: the share that was revenue, rounded on the running total.
     shares as (
         select
             *,
@@ -42,7 +42,7 @@ with
         from with_invoices
     ),
 
-    -- What a dispute costs is charged in the currency of the balance.
+    -- The cost of a dispute is charged in the currency of the balance.
     with_fees as (
         select
             shares.*,

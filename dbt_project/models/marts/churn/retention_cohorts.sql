@@ -72,7 +72,7 @@ with
         where revenue_entries.entry_type = 'sale'
     ),
 
-    -- Whoever bought on or after a day did so on their last.
+    -- Someone bought on or after a day if their last purchase did.
     signs as (
         select person_id, 'n_day' as retention_kind, age_days
         from purchase_days

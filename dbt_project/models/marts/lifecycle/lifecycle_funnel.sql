@@ -29,7 +29,7 @@ with
         group by lifecycle_model, entity_type, entity_id
     ),
 
-    -- Of an account, the channel of its first person.
+    -- For an account, the channel of its first person.
     entity_channels as (
         select 'person' as entity_type, person_id as entity_id, {{ acquisition_channel("persons") }} as channel
         from persons

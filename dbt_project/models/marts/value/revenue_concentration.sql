@@ -11,7 +11,7 @@ with
         where last_purchase_age_days < 365 or last_payment_age_days < 365
     ),
 
-    -- Customers of equal revenue bring the same, whichever of them is counted in: ids only fix the order.
+    -- Among customers of equal revenue it does not matter which one is counted: ids only fix the order.
     ranked as (
         select
             period,

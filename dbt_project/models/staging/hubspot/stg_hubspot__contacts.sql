@@ -26,6 +26,7 @@ with
 
     renamed as (
         select
+            nullif(source_account, '') as source_account,
             {{ own_id("id") }} as contact_id,
             nullif(email, '') as email,
             hs_additional_emails as additional_emails,

@@ -18,6 +18,7 @@ with
 
     renamed as (
         select
+            nullif(source_account, '') as source_account,
             pipeline_id,
             pipeline_label,
             stage_id,

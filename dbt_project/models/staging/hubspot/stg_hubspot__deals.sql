@@ -21,6 +21,7 @@ with
 
     renamed as (
         select
+            nullif(source_account, '') as source_account,
             {{ own_id("id") }} as deal_id,
             dealname as deal_name,
             pipeline as pipeline_id,

@@ -17,6 +17,7 @@ with
 
     renamed as (
         select
+            nullif(source_account, '') as source_account,
             {{ own_id("id") }} as contact_id,
             email,
             phone,

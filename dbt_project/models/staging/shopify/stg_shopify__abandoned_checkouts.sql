@@ -17,6 +17,7 @@ with
 
     renamed as (
         select
+            nullif(source_account, '') as source_account,
             {{ own_id("id") }} as checkout_id,
             {{ own_id("customer_id") }} as customer_id,
             email,

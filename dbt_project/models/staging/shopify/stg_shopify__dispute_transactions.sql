@@ -9,7 +9,7 @@ with
     renamed as (
         select
             {{ own_id("id") }} as dispute_transaction_id,
-            -- The number that the dispute ends in; what is not of the dispute itself bears another.
+            -- The number at the end of the dispute's id; a movement of something else has another one.
             case when source_type = 'DISPUTE' then {{ own_id("source_id") }} end as dispute_number,
             {{ own_id("order_gid") }} as order_id,
             upper(currency_code) as currency,
@@ -18,7 +18,8 @@ with
                 then {{ money("0") }}
                 else {{ money("amount") }}
             end as moved_amount,
-            -- What a movement that is nothing but a fee leaves of the balance, whether it is its amount or its fee.
+            -- What a movement takes from the balance if it is nothing but a fee, whether stated as its amount or as its
+            -- fee.
             case
                 when type in ('CHARGEBACK_FEE', 'CHARGEBACK_FEE_REFUND')
                 then {{ money("-net") }}

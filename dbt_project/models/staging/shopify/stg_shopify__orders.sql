@@ -17,6 +17,7 @@ with
 
     renamed as (
         select
+            nullif(source_account, '') as source_account,
             {{ own_id("id") }} as order_id,
             name as order_name,
             {{ own_id("customer_id") }} as customer_id,

@@ -17,6 +17,7 @@ with
 
     renamed as (
         select
+            nullif(source_account, '') as source_account,
             {{ own_id("id") }} as charge_id,
             {{ own_id("customer") }} as customer_id,
             {{ own_id("payment_intent") }} as payment_intent_id,

@@ -31,6 +31,7 @@ with
             {{ own_id("invoice") }} as invoice_id,
             status as credit_note_status,
             upper(currency) as currency,
+            -- What its refunds paid back is stated by the refunds themselves.
             {{ major_units("credited", "currency") }} as credited_amount,
             {{ utc_timestamp("created") }} as created_at,
             {{ load_instant("first_load_id") }} as loaded_at

@@ -17,6 +17,7 @@ with
 
     renamed as (
         select
+            nullif(source_account, '') as source_account,
             {{ own_id("id") }} as customer_id,
             email,
             name as customer_name,

@@ -17,6 +17,7 @@ with
 
     renamed as (
         select
+            nullif(source_account, '') as source_account,
             {{ own_id("id") }} as invoice_id,
             {{ own_id("customer") }} as customer_id,
             {{ own_id("subscription") }} as subscription_id,
