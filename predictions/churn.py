@@ -124,7 +124,6 @@ class ChurnModel:
         steps: logarithm, imputation with a sign of what was missing, standardisation, logistic regression.
         slope, intercept: of the calibration of the log-odds.
         columns: the feature behind each column that the regression reads.
-        fitted_cutoffs, calibrated_cutoff: which cut-offs taught what.
         parameters: one row each: parameter, estimate, standard_error, observation_count. Coefficients are of the
             standardised features, those of what was missing end in `_is_missing`. Errors are from the observed
             information of the penalised likelihood, and take the rows of one person to be independent.
@@ -134,8 +133,6 @@ class ChurnModel:
     slope: float
     intercept: float
     columns: tuple[str, ...]
-    fitted_cutoffs: tuple[pd.Timestamp, ...]
-    calibrated_cutoff: pd.Timestamp
     parameters: pd.DataFrame
 
     @classmethod
@@ -191,8 +188,6 @@ class ChurnModel:
             slope=float(calibration.coef_[0, 0]),
             intercept=float(calibration.intercept_[0]),
             columns=tuple(str(name).removeprefix(_MISSING) for name in names),
-            fitted_cutoffs=tuple(sorted(set(cutoffs[is_early]))),
-            calibrated_cutoff=latest,
             parameters=pd.concat([fitted, calibrated], ignore_index=True),
         )
 
@@ -201,17 +196,13 @@ class ChurnModel:
         score = self.steps.decision_function(check_features(features))
         return 1 / (1 + np.exp(-(self.slope * score + self.intercept)))
 
-    @property
-    def base_log_odds(self) -> float:
-        """Calibrated log-odds of somebody who is average in everything."""
-        return self.slope * float(self.steps[-1].intercept_[0]) + self.intercept
-
     def contributions(self, features: pd.DataFrame) -> pd.DataFrame:
         """What each feature adds to a person's log-odds, compared with the average person.
 
         Returns:
-            Same index as `features`, one column a feature. `base_log_odds` plus a row's sum is the log-odds of its
-            probability, exactly. Knowing nothing of a feature counts as that feature's contribution.
+            Same index as `features`, one column a feature. The log-odds of somebody who is average in everything (the
+            calibrated intercept) plus a row's sum are the log-odds of its probability, exactly. Knowing nothing of a
+            feature counts as that feature's contribution.
         """
         checked = check_features(features)
         standardised = np.asarray(self.steps[:-1].transform(checked))

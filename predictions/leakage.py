@@ -2,13 +2,11 @@
 
 Belongs here: the checks, and the expiry of inputs that have grown old. Does not: any feature (`dbt_project/`), models.
 
-A feature travels with the instant of the latest record that it was computed from, in a frame of the same shape. That
-catches an honest feature that looks too far ahead; `assert_blind_to_future` also catches one whose instants are wrong.
+A feature travels with the instant of the latest record that it was computed from, in a frame of the same shape: one
+that looks too far says so itself.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -50,40 +48,6 @@ def assert_known_before(features: pd.DataFrame, known_at: pd.DataFrame, cutoffs:
                 f"{name}: {int(leaks.sum())} of {len(features)} values come from the cut-off or after; row {row!r} "
                 f"knows {instants[row]} at the cut-off {cutoffs[row]}"
             )
-
-
-def assert_blind_to_future(
-    build: Callable[[pd.DataFrame, pd.Timestamp], pd.DataFrame],
-    events: pd.DataFrame,
-    cutoff: pd.Timestamp,
-    occurred_at: str = "occurred_at",
-) -> None:
-    """A feature function gives the same features whether or not the future is in its input.
-
-    Args:
-        build: from events and a cut-off to features, one row a subject.
-        events: with an instant in the column `occurred_at`; some at or after the cut-off, or nothing is tested.
-        cutoff: as for `build`.
-
-    Raises:
-        LeakageError: naming the features that differ.
-        ValueError: when no event lies at or after the cut-off.
-    """
-    past = events[events[occurred_at] < cutoff]
-    if len(past) == len(events):
-        raise ValueError(f"no event at or after {cutoff}: there is no future to be blind to")
-    with_future, without = build(events, cutoff), build(past, cutoff)
-    if set(with_future.index) != set(without.index):
-        extra = sorted(set(with_future.index) ^ set(without.index))[:3]
-        raise LeakageError(f"which subjects have features depends on the future: {extra} …")
-    with_future = with_future.reindex(without.index)
-    differing = [
-        name
-        for name in without.columns
-        if not ((with_future[name] == without[name]) | (with_future[name].isna() & without[name].isna())).all()
-    ]
-    if differing:
-        raise LeakageError(f"features that change with events from {cutoff} on: {', '.join(differing)}")
 
 
 def expire(

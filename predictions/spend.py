@@ -84,11 +84,6 @@ class GammaGamma:
         )
         return cls(float(p), float(q), float(v * scale), estimate)
 
-    @property
-    def population_mean(self) -> float:
-        """Mean amount of a purchase over all customers."""
-        return self.p * self.v / (self.q - 1)
-
     def expected_amount(self, frequency: Array, repeat_amount: Array) -> Array:
         """Each customer's expected amount of a purchase, shape (n,): equation 5 of Fader & Hardie 2013.
 

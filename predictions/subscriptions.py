@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import betaln, expit, hyp2f1, logit
+from scipy.special import betaln, expit, logit
 from scipy.stats import norm
 
 from predictions.maximum_likelihood import Array, Estimate, FitError, maximize, standard_error
@@ -94,57 +94,9 @@ class ShiftedBetaGeometric:
         found = maximize(log_likelihood, ("alpha", "beta"), _STARTS, subjects, "sbg")
         return cls(float(found.values[0]), float(found.values[1]), found)
 
-    def survival(self, renewals: Counts) -> Array:
-        """Share of a cohort that is left after so many renewals; survival(0) is 1."""
-        return np.exp(_log_survival(self.alpha, self.beta, np.asarray(renewals)))
-
-    def survival_interval(self, renewals: Counts, confidence: float = 0.95) -> Interval:
-        """`survival` with the interval that the uncertainty of the parameters leaves; renewals from 1 on."""
-        at = np.asarray(renewals)
-        error = standard_error(lambda values: logit(np.exp(_log_survival(values[0], values[1], at))), self._fitted())
-        return Interval.around(logit(self.survival(at)), norm.ppf((1 + confidence) / 2) * error, expit)
-
-    def retention(self, renewals: Counts) -> Array:
-        """P(the next renewal is made | so many were made); it rises with tenure."""
-        made = np.asarray(renewals, dtype=float)
-        return (self.beta + made) / (self.alpha + self.beta + made)
-
     def still_there(self, renewals_made: Counts, ahead: Counts | int, losses: Counts | int = 0) -> Array:
         """P(the next `ahead` renewals are made | so many were made, and so many not), shape of `renewals_made`."""
         return np.exp(_log_survival(self.alpha + losses, self.beta + np.asarray(renewals_made), np.asarray(ahead)))
-
-    def residual_lifetime(self, renewals_made: Counts, discount_rate: float, horizon: int | None = None) -> Array:
-        """Discounted expected residual lifetime of a current subscriber, in renewals, shape of `renewals_made`.
-
-        The sum over k = 1, 2, … of P(renewal k from now is made) / (1 + rate)^(k - 1): a payment follows each renewal,
-        the next one is due now and not discounted. Without a horizon the closed form of Fader & Hardie 2010, Marketing
-        Science 29(1), "Customer-base valuation in a contractual setting".
-
-        Args:
-            renewals_made: by each subscriber so far.
-            discount_rate: a period, 0.1 for 10 %.
-            horizon: number of renewals ahead to count; all when left out.
-
-        Raises:
-            ValueError: for an endless sum that is not discounted.
-        """
-        return _residual_lifetime(self.alpha, self.beta + np.asarray(renewals_made), discount_rate, horizon)
-
-    def residual_lifetime_interval(
-        self,
-        renewals_made: Counts,
-        discount_rate: float,
-        horizon: int | None = None,
-        confidence: float = 0.95,
-    ) -> Interval:
-        """`residual_lifetime` with the interval that the uncertainty of the parameters leaves."""
-        made = np.asarray(renewals_made)
-        estimate = self._fitted()
-        middle = np.log(self.residual_lifetime(made, discount_rate, horizon))
-        error = standard_error(
-            lambda values: np.log(_residual_lifetime(values[0], values[1] + made, discount_rate, horizon)), estimate
-        )
-        return Interval.around(middle, norm.ppf((1 + confidence) / 2) * error, np.exp)
 
     def _fitted(self) -> Estimate:
         if self.estimate is None:
@@ -265,14 +217,3 @@ def due_within(subscribers: pd.DataFrame, at: pd.Timestamp, days: float) -> Coun
 
 def _log_survival(alpha: float | NDArray[Any], beta: float | NDArray[Any], renewals: Counts) -> Array:
     return betaln(alpha, beta + renewals) - betaln(alpha, beta)
-
-
-def _residual_lifetime(alpha: float, beta: NDArray[Any], discount_rate: float, horizon: int | None) -> Array:
-    if horizon is None:
-        if discount_rate <= 0:
-            raise ValueError("an endless residual lifetime needs a discount rate above 0: give a horizon instead")
-        return beta / (alpha + beta) * hyp2f1(1, beta + 1, alpha + beta + 1, 1 / (1 + discount_rate))
-    total = np.zeros(np.shape(beta))
-    for ahead in range(1, horizon + 1):
-        total += np.exp(_log_survival(alpha, beta, np.asarray(ahead))) / (1 + discount_rate) ** (ahead - 1)
-    return total

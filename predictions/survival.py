@@ -65,12 +65,6 @@ def survival_curves(
     return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=[*by, *CURVE_COLUMNS])
 
 
-def survival_quantile(curve: pd.DataFrame, share: float = 0.5) -> float:
-    """The smallest duration at which at most 1 - share survive; NaN while more do. share 0.5 is the median."""
-    reached = curve.loc[curve["survival_rate"] <= 1 - share + 1e-12, "duration"]
-    return float(reached.min()) if len(reached) else float("nan")
-
-
 def _check(subjects: pd.DataFrame, has_late_entry: bool) -> None:
     duration = subjects["duration"].to_numpy(dtype=float)
     problems = {"duration is missing, infinite or negative": ~np.isfinite(duration) | (duration < 0)}

@@ -171,9 +171,6 @@ class Advertising:
         weights = np.cumsum([ad.daily_spend for ad in running])
         return running[int(np.searchsorted(weights, rng.random() * weights[-1], side="right"))]
 
-    def campaign_of(self, ad_id: str) -> str:
-        return str(int(ad_id) // 10_000 * 10_000)
-
     def days(self, campaign: Campaign, clock: int) -> list[date]:
         """Days of the account on which the campaign delivered, up to the clock."""
         if campaign.kind == "free":

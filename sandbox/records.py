@@ -484,7 +484,3 @@ class Person:
     @property
     def key(self) -> str:
         return f"P{self.index:06d}"
-
-    def paid_by(self, at: int) -> bool:
-        """Whether a (non-test) order was paid up to `at`."""
-        return any(activity.kind == "order_paid" and activity.at <= at for activity in self.activities)
