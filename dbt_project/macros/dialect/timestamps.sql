@@ -49,6 +49,7 @@
 {% macro seconds_between(earlier, later) -%} {{ as_seconds(microseconds_between(earlier, later)) }} {%- endmacro %}
 
 {#- Elapsed days of 24 hours, as a double. -#}
-{% macro days_between(earlier, later) -%}
-    ({{ microseconds_between(earlier, later) }}::double / 86400000000)
-{%- endmacro %}
+{% macro days_between(earlier, later) -%} {{ as_days(microseconds_between(earlier, later)) }} {%- endmacro %}
+
+{#- Microseconds as days of 24 hours, as a double: what is shown. -#}
+{% macro as_days(microseconds) -%} (({{ microseconds }})::double / 86400000000) {%- endmacro %}

@@ -21,7 +21,10 @@ with
                     midnight(as_of_date()),
                 )
             }} as age_days,
-            avg(amount_reporting::double) filter (where purchase_number > 1) as repeat_purchase_mean_amount_reporting
+            -- Sums of decimals are exact, in whatever order they are added up.
+            sum(amount_reporting) filter (where purchase_number > 1)::double / nullif(
+                count(amount_reporting) filter (where purchase_number > 1), 0
+            ) as repeat_purchase_mean_amount_reporting
         from purchase_days
         group by person_id
     )

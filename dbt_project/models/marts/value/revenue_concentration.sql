@@ -28,7 +28,7 @@ with
             count(*) as customer_count,
             sum(amount) as amount,
             -- Places count down from the largest, so that the customer at place k has rank n + 1 - k from the smallest.
-            sum((2 * place)::double * amount::double) as weighted_amount
+            sum(2 * place::decimal(18, 0) * amount)::double as weighted_amount
         from ranked
         group by period
     ),
