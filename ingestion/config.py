@@ -306,6 +306,11 @@ def enabled_accounts() -> tuple[Account, ...]:
     return Scope.read().sources
 
 
+def enabled_sources() -> tuple[str, ...]:
+    """The sources of which at least one account is enabled, in order. Raises as `enabled_accounts`."""
+    return tuple(dict.fromkeys(account.source for account in enabled_accounts()))
+
+
 def accounts_of(source: str) -> tuple[Account, ...]:
     """The enabled accounts of a source; none: it is disabled. Raises as `enabled_accounts`."""
     return tuple(account for account in enabled_accounts() if account.source == source)

@@ -1,7 +1,7 @@
 """What a run reports at its end: a text that every run leaves, whoever started it.
 
 Belongs here: the facts about a run (`run_log`), what dbt found (`dbt_results`), the text (`text`), where it is kept.
-Does not: what a person sees while they wait (`refresh/`).
+Does not: what a person sees while they wait (`dagster_project/refresh/`).
 
 The run writes it itself, while it still holds the lock: afterwards the next run may overwrite the build file and dbt's
 results, from which the text is made.

@@ -206,7 +206,7 @@ def test_a_second_refresh_changes_no_row(company: Company) -> None:
 
 def test_an_interruption_ends_the_run_and_leaves_the_warehouse_free(company: Company) -> None:
     before = company.published()
-    command = company.command(sys.executable, "-u", "-m", "refresh", sandbox=True)
+    command = company.command(sys.executable, "-u", "-m", "dagster_project.refresh", sandbox=True)
     with subprocess.Popen(
         command, cwd=ROOT, env=company.environment, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
@@ -370,7 +370,7 @@ def test_a_refresh_beside_another_writer_fails_at_once(company: Company) -> None
 
     with writer_lock(company.data):
         started_at = time.monotonic()
-        done = company.run(sys.executable, "-m", "refresh", LIFECYCLE_PROFILE="production")
+        done = company.run(sys.executable, "-m", "dagster_project.refresh", LIFECYCLE_PROFILE="production")
         seconds = time.monotonic() - started_at
 
     assert done.returncode == 1

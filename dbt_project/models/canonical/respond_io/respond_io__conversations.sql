@@ -31,6 +31,18 @@ with
             = 1
     ),
 
+    -- A conversation that was opened again may have been closed several times.
+    last_closings as (
+        select conversation_id, occurred_at, closing_category, closed_by_source, user_id
+        from events
+        where event_type = 'conversation.closed'
+        qualify
+            row_number() over (
+                partition by conversation_id order by occurred_at desc nulls last, event_id desc nulls last
+            )
+            = 1
+    ),
+
     final as (
         select
             openings.conversation_id,
@@ -46,8 +58,13 @@ with
                 else 'company'
             end as begun_by,
             openings.opened_at,
+            last_closings.occurred_at as closed_at,
+            last_closings.closing_category,
+            last_closings.closed_by_source,
+            last_closings.user_id as closed_by_user_id,
             openings.loaded_at
         from openings
+        left join last_closings on last_closings.conversation_id = openings.conversation_id
         left join channels on channels.channel_id = openings.channel_id
     )
 

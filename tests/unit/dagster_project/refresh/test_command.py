@@ -10,9 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from dagster_project.refresh import command
 from dagster_project.summary import path_of
 from dagster_project.summary.run_log import RunLog
-from refresh import command
 
 
 @pytest.fixture(autouse=True)

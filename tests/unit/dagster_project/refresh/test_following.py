@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from refresh import following
-from refresh.following import InterruptibleJob
+from dagster_project.refresh import following
+from dagster_project.refresh.following import InterruptibleJob
 
 # Loses the first interruption, as a library does that catches everything.
 DEAF_ONCE = """

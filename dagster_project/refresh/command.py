@@ -16,10 +16,10 @@ from rich.console import Console
 
 from dagster_project import environment
 from dagster_project.lock import RefreshInProgressError, writer_lock
+from dagster_project.refresh.following import dagster_job, follow
 from ingestion import config
 from ingestion.config import SettingsError
 from ingestion.warehouse import refuse_going_back
-from refresh.following import dagster_job, follow
 from serving.publish import Publication, PublicationError, current_publication
 
 LOGS_KEPT = 30

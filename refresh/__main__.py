@@ -1,6 +1,0 @@
-"""`python -m refresh`: refresh once. Exit code 0: published; 1: the published data is unchanged, and a line says
-why."""
-
-from refresh.command import main
-
-raise SystemExit(main())
