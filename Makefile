@@ -24,7 +24,7 @@ help:  ## Show this list
 
 .PHONY: refresh
 refresh: .venv/installed  ## Run the nightly job once, to published marts and a summary
-	@$(IN_ENVIRONMENT) --sandbox -- .venv/bin/python -m refresh
+	@$(IN_ENVIRONMENT) --sandbox -- .venv/bin/python -m dagster_project.refresh
 
 .PHONY: dbt
 dbt: .venv/installed  ## Run dbt on a copy, as of the last refresh (ARGS="build -s customer_360")
@@ -57,7 +57,7 @@ example-online-retail: .venv/installed  ## Run the job on the UCI Online Retail 
 	LIFECYCLE_AS_OF=2011-12-10T00:00:00Z \
 	SOURCES__FILES__MAPPINGS_PATH="$(CURDIR)/examples/online_retail" \
 	SOURCES__FILES__DATA_PATH="$(abspath $(dir $(DATA)))" \
-	$(IN_ENVIRONMENT) --sandbox -- .venv/bin/python -m refresh
+	$(IN_ENVIRONMENT) --sandbox -- .venv/bin/python -m dagster_project.refresh
 
 .PHONY: evidence
 evidence: example-online-retail  ## Write docs/evidence.md anew: forecast against actual on Online Retail (DATA=path of the file)

@@ -1,9 +1,9 @@
 """`make dbt ARGS="build -s customer_360"`: dbt at the instant and with the settings of the last refresh, on a copy.
 
-The copy `dev/warehouse.duckdb` lies in the data folder and is made anew when the build file is newer, so that no model
-under work reaches what a refresh publishes, and no refresh waits for whoever works on one.
+The copy `dev/warehouse.duckdb` is in the data folder and is made again when the build file has changed. So unfinished
+models never reach what a refresh publishes, and no refresh waits for somebody who is working on one.
 
-Belongs here: the copy, and what dbt is told. Does not: what a refresh runs (`defs/`).
+Belongs here: the copy, and the settings that dbt gets. Does not: what a refresh runs (`defs/`).
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def _claim(folder: Path) -> None:
 def _copy_if_newer(warehouse: Path, folder: Path) -> None:
     """Copy the build file where it is another than the one that the copy was made of.
 
-    It is neither opened nor locked: a refresh that begins in the meantime must find it free. What changes while it is
-    copied is no copy, and one that a refresh is at work on is half of it.
+    It is neither opened nor locked: a refresh that begins in the meantime must find it free. A copy made while the file
+    changed is discarded, and a file that a refresh is working on is incomplete.
 
     Raises:
         SettingsError: there is none, and nothing to copy either.
@@ -136,7 +136,7 @@ def _clone(source: Path, target: Path) -> None:
 def _last_refresh(copy: Path) -> dict[str, str]:
     """Now, and the settings that the models read: those with which they were built as a whole.
 
-    The build file tells them itself. What was loaded since is later than any earlier now: then its instant counts.
+    The build file states them itself. If something was loaded since, the instant of that load counts.
 
     Raises:
         SettingsError: no refresh has built the models yet, or somebody else has the copy open.

@@ -1,4 +1,5 @@
-"""The door for `dg`: everything under `defs/`, run step by step in one process because DuckDB takes one writer."""
+"""The entry point for `dg`: everything under `defs/`, run step by step in one process because DuckDB takes one
+writer."""
 
 from functools import cache
 from pathlib import Path

@@ -1,6 +1,6 @@
 """The stage models that `dbt_project.yml` names, held against the files that are there.
 
-dbt says of a name that it does not know in which model it reads it, but not in which list it stands, nor what would do.
+If dbt does not know a name, it says which model reads it, but not which list contains it, nor which names would work.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the definitions and who follows a run from outside both know of its steps.
+"""What both the definitions and the process that follows a run from outside know about its steps.
 
 Belongs here: names and places, without any library behind them. Does not: anything that a step does (`defs/`).
 """

@@ -57,7 +57,13 @@ FORBIDDEN_FUNCTIONS = {
 }
 CLOCKS = {"CURRENT_DATE", "CURRENT_TIMESTAMP", "CURRENT_TIME", "LOCALTIMESTAMP", "SYSDATE"}
 WEEKDAYS = {"DOW", "ISODOW", "DAYOFWEEK", "WEEKDAY"}
+TEXT = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
+PART_OF_A_NAME = re.compile(r"[\w.]*")
+MACRO_DEFINITION = re.compile(r"\{%-?\s*(macro|test)\b")
 FINE_UNITS = re.compile(r"\bdatediff\b[^}]*?[\"'](hour|minute|second|millisecond|microsecond)[\"']", re.IGNORECASE)
+MACRO = "jinja_macro"
+SET_OPERATIONS = {TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT}
+LITERALS = {TokenType.NULL, TokenType.TRUE, TokenType.FALSE, TokenType.STRING}
 ENDS_OF_ORDER = {"ROWS", "RANGE", "GROUPS", "LIMIT", "OFFSET", "QUALIFY", "UNION", "EXCEPT", "INTERSECT", "FETCH"}
 
 
@@ -79,10 +85,26 @@ def violations(sql: str) -> list[Violation]:
         for block in re.finditer(r"\{\{.*?\}\}", sql, re.DOTALL)
         for match in FINE_UNITS.finditer(sql, *block.span())
     ]
+    found += _joined_texts(sql)
     tokens = _tokens(sql)
     for rule in RULES:
         found += rule(tokens)
     return sorted(set(found), key=lambda violation: (violation.line, violation.message))
+
+
+def _joined_texts(sql: str) -> Iterator[Violation]:
+    """SQL that a model puts together from texts, which nothing reads or formats. Macros may, and names do not count."""
+    if MACRO_DEFINITION.search(sql):
+        return
+    for block in re.finditer(r"\{\{.*?\}\}|\{%-?\s*set\b.*?%\}", sql, re.DOTALL):
+        for text in TEXT.finditer(sql, *block.span()):
+            before, after = sql[block.start() : text.start()].rstrip(), sql[text.end() : block.end()].lstrip()
+            is_joined = before.endswith("~") or after.startswith("~")
+            if is_joined and not PART_OF_A_NAME.fullmatch(text[0][1:-1]):
+                line = sql.count("\n", 0, text.start()) + 1
+                yield Violation(
+                    line, "SQL joined by ~: select the expression in a step of its own, and pass its column"
+                )
 
 
 def _tokens(sql: str) -> list[Token]:
@@ -95,6 +117,8 @@ def _tokens(sql: str) -> list[Token]:
     def blank(match: re.Match[str]) -> str:
         block = match[0]
         newlines = "\n" * block.count("\n")
+        if block.startswith('{{ ","'):  # between the columns of a loop
+            return f", {newlines}"
         return f" {PLACEHOLDER} {newlines}" if block.startswith("{{") else f" {newlines}"
 
     return DuckDB.Tokenizer().tokenize(JINJA.sub(blank, sql))
@@ -261,6 +285,68 @@ def _date_differences(tokens: Sequence[Token]) -> Iterator[Violation]:
                 yield Violation(token.line, "date − date: use days_between of macros/dialect/")
 
 
+def _unions(tokens: Sequence[Token]) -> Iterator[Violation]:
+    """A union goes by position: each branch names its columns, so that none takes the place of another."""
+    for first, *others in _set_operations(tokens):
+        names = [name for _, name in _select_list(first)]
+        for branch in others:
+            columns = _select_list(branch)
+            expected = names if len(names) == len(columns) else [PLACEHOLDER] * len(columns)
+            for (line, name), wanted in zip(columns, expected, strict=True):
+                is_known = wanted not in ("", PLACEHOLDER, MACRO)
+                if not name or (name == MACRO and is_known):
+                    advice = f"write … as {wanted}" if is_known else "name it as the first branch does"
+                    yield Violation(line, f"a column of a union without a name: {advice}")
+                elif is_known and name not in (wanted, PLACEHOLDER):
+                    yield Violation(line, f"{name} stands where the first branch of the union has {wanted}")
+
+
+def _set_operations(tokens: Sequence[Token]) -> Iterator[list[list[Token]]]:
+    """The branches of every union and its kind: tokens that stand in the same brackets."""
+    levels: list[list[list[Token]]] = [[[]]]
+    for token in tokens:
+        if token.token_type == TokenType.L_PAREN:
+            levels.append([[]])
+            continue
+        if token.token_type == TokenType.R_PAREN and len(levels) > 1:
+            closed = levels.pop()
+            levels[-1][-1].append(token)
+            if len(closed) > 1:
+                yield closed
+        elif token.token_type in SET_OPERATIONS:
+            levels[-1].append([])
+        else:
+            levels[-1][-1].append(token)
+    yield from (level for level in levels if len(level) > 1)
+
+
+def _select_list(branch: Sequence[Token]) -> list[tuple[int, str]]:
+    """Line and name (`_column_name`) of each column that a branch selects."""
+    items: list[list[Token]] = [[]]
+    selects = [position for position, token in enumerate(branch) if token.token_type == TokenType.SELECT]
+    for before, token in zip(branch[selects[0] :], branch[selects[0] + 1 :], strict=False) if selects else ():
+        if token.token_type == TokenType.FROM and before.token_type != TokenType.DISTINCT:
+            break
+        if token.token_type == TokenType.COMMA:
+            items.append([])
+        elif not (token.token_type == TokenType.DISTINCT and before.token_type == TokenType.SELECT):
+            items[-1].append(token)
+    return [(item[0].line, _column_name(item)) for item in items if item]
+
+
+def _column_name(item: Sequence[Token]) -> str:
+    """Empty for an expression without a name. PLACEHOLDER: it may be any; MACRO: what the macro makes of it."""
+    last = item[-1]
+    if last.token_type == TokenType.STAR:
+        return PLACEHOLDER
+    if len(item) == 1 and last.text == PLACEHOLDER:
+        return MACRO
+    is_alias = len(item) > 1 and item[-2].token_type == TokenType.ALIAS
+    is_column = last.token_type not in LITERALS and last.text.isidentifier()
+    is_plain = len(item) == 1 or (len(item) == 3 and item[1].token_type == TokenType.DOT)
+    return last.text.lower() if is_alias or (is_plain and is_column) else ""
+
+
 RULES: tuple[Callable[[Sequence[Token]], Iterator[Violation]], ...] = (
     _functions,
     _clocks,
@@ -274,6 +360,7 @@ RULES: tuple[Callable[[Sequence[Token]], Iterator[Violation]], ...] = (
     _division,
     _averages,
     _date_differences,
+    _unions,
 )
 
 

@@ -1,4 +1,4 @@
-"""What a suite is told about the table that it judges."""
+"""What a suite knows about the table that it judges."""
 
 from __future__ import annotations
 

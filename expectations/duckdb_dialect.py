@@ -1,7 +1,7 @@
 """DuckDB through SQLAlchemy in the way that Great Expectations reads: results are fetched at once.
 
-Great Expectations fetches after it gave its connection back, and DuckDB drops open results on the rollback that comes
-with that.
+Great Expectations fetches results after it has given its connection back, and DuckDB drops open results on the rollback
+that this causes.
 """
 
 from __future__ import annotations

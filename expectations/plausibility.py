@@ -1,8 +1,8 @@
-"""Builders of the expectations that suites share: each says in one sentence what it holds.
+"""Builders of the expectations that suites share: each says in one sentence what it checks.
 
-Severity: `fail` stops the line, `warn` is reported and lets the refresh go on. What stops the line is a batch,
-never one record: a record that cannot be is rejected where it arrives (`ingestion`). So a share (`filled`, `between`,
-`known`, …) stops it only in a batch of at least `MIN_ROWS` rows, and leaves room for a few odd ones.
+Severity: `fail` stops the line, `warn` is reported and lets the refresh go on. What stops the line is a batch, never
+one record: an impossible record is rejected where it arrives (`ingestion`). So a share (`filled`, `between`, `known`,
+…) stops the line only in a batch of at least `MIN_ROWS` rows, and leaves room for a few odd ones.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ def between(
 def within(column: str, limit: float) -> list[Expectation]:
     """Hardly any value of `column` is larger than `limit`, with either sign; each one that is larger is shown.
 
-    A limit is no rule: currencies of small units have large amounts. In 5% of the rows it is another unit or column.
+    A limit is not a rule: currencies with small units have large amounts. If 5% of the rows are beyond it, the unit or
+    the column is wrong.
     """
     return [
         between(column, -limit, limit, severity="warn"),

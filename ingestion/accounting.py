@@ -1,7 +1,7 @@
-"""Is every record accounted for: what the door counted, held against what dlt counted.
+"""Is every record accounted for? Compares what the intake counted with what dlt counted.
 
-Belongs here: sentences on counts that do not add up. Does not: counting (`intake`), what happens then (`pipelines`,
-Dagster).
+Belongs here: sentences on counts that do not add up. Does not: counting (`intake`), what follows from that
+(`pipelines`, Dagster).
 """
 
 from __future__ import annotations

@@ -306,6 +306,11 @@ def enabled_accounts() -> tuple[Account, ...]:
     return Scope.read().sources
 
 
+def enabled_sources() -> tuple[str, ...]:
+    """The sources of which at least one account is enabled, in order. Raises as `enabled_accounts`."""
+    return tuple(dict.fromkeys(account.source for account in enabled_accounts()))
+
+
 def accounts_of(source: str) -> tuple[Account, ...]:
     """The enabled accounts of a source; none: it is disabled. Raises as `enabled_accounts`."""
     return tuple(account for account in enabled_accounts() if account.source == source)
@@ -314,8 +319,7 @@ def accounts_of(source: str) -> tuple[Account, ...]:
 def as_of() -> datetime:
     """The instant that counts as now (UTC): `LIFECYCLE_AS_OF`, or the clock.
 
-    Raises:
-        SettingsError: the value is no ISO instant.
+    Raises: SettingsError: the value is not an ISO instant.
     """
     return Scope.read().as_of or datetime.now(UTC)
 

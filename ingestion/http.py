@@ -1,4 +1,4 @@
-"""The one way in which connectors talk to a vendor: JSON over HTTP, retried where that helps, or one clear error.
+"""The one way in which connectors talk to a vendor: JSON over HTTP, with retries where they help, or one clear error.
 
 Belongs here: attempts, pauses, time limits, pages, the error a person reads. Does not: which answers of a vendor are
 errors (each source gives its `judge`), where a page's cursor stands.
@@ -30,7 +30,7 @@ EXCERPT_CHARACTERS = 300
 
 @dataclass(frozen=True)
 class Problem:
-    """Why an answer is no success.
+    """Why an answer is not a success.
 
     Attributes:
         reason: what the vendor said.
@@ -169,7 +169,7 @@ class Client:
         if problem is None or not problem.retry:
             return False
         if problem.wait_seconds is not None:
-            # dlt's client knows one way to be told how long to wait, in whole seconds.
+            # dlt's client reads how long to wait in one form only: whole seconds.
             response.headers["Retry-After"] = str(max(1, math.ceil(problem.wait_seconds)))
         log.warning("%s: %s (status %s), asking again", self.vendor, problem.reason, response.status_code)
         return True

@@ -1,15 +1,15 @@
-"""The door: each record that arrives becomes a typed row or a rejection with its reason, and is counted.
+"""The intake: each record that arrives becomes a typed row or a rejection with its reason, and is counted.
 
 Belongs here: validation, counting, rejections. Does not: how records are fetched, how a table is read.
 
 No record stops the others: what a table could not hold is rejected here, before dlt sees it, whichever vendor sent it.
 
-A rejection retires nothing. Where a unit of several rows replaces what was there (the lines of an order), a row that
-is rejected would be missing, and its last accepted version would end with it. So that version is handed on once more
-in its place: dlt finds it unchanged.
+A rejection retires nothing. Where a unit of several rows replaces what was there (the lines of an order), a rejected
+row would be missing, and its last accepted version would end. So that version is handed on once more in its place, and
+dlt finds it unchanged.
 
-What is absent is not null. A record that no longer tells what the version before it told is rejected: it does not say
-that the value is gone, and loading it would undo what stands on it.
+Absent is not null. A record that lacks a value that the version before it had is rejected: it does not say that the
+value is gone, and loading it would undo whatever depends on it.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def _identity(table: RawTable, row: Mapping[str, Any]) -> tuple[str, ...]:
 def _undone(
     table: RawTable, row: Mapping[str, Any], absent: Iterable[str], before: Iterable[Mapping[str, Any]]
 ) -> list[str]:
-    """The columns that a row does not tell and an earlier version of it does."""
+    """The columns that a row lacks and an earlier version of it has."""
     known = {column: row[column] for column in table.identity if row[column] is not None}
     versions = [version for version in before if _agrees(version, known)]
     return sorted(name for name in absent if any(each.get(name) not in (None, row[name]) for each in versions))

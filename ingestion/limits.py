@@ -2,9 +2,9 @@
 
 Belongs here: numbers that hold for all sources. Does not: what a column means, and how a source turns a value away.
 
-Beyond these a value is a mistake (a barcode as a quantity, a year 9999 for "never"), and a cast further on would fail
-on it for the whole company. The models keep money as DECIMAL(18, 4), which leaves room for sums above the limit of a
-single amount.
+A value beyond these is a mistake (a barcode as a quantity, a year 9999 for "never"), and a later cast would fail on it
+for the whole company. The models keep money as DECIMAL(18, 4), which leaves room for sums above the limit of a single
+amount.
 """
 
 from __future__ import annotations

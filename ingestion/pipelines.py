@@ -1,4 +1,4 @@
-"""From a source's name to a dlt source and pipeline: one factory for all of them.
+"""Turns a source's name into a dlt source and a pipeline: one factory for all of them.
 
 Belongs here: what every source run has in common. Does not: orchestration (Dagster calls these functions), a
 vendor's paging or fields.
@@ -37,7 +37,7 @@ def tables(name: str) -> tuple[RawTable, ...]:
 
 
 def new_intake(name: str, account: str = "", pipeline: dlt.Pipeline | None = None) -> Intake:
-    """The door of one run of the source `name`, or of an account of it, into the warehouse that `pipeline` knows."""
+    """The intake of one run of the source `name`, or of an account, into the warehouse that `pipeline` knows."""
     stored: Mapping[str, Any] = pipeline.default_schema.tables if pipeline and pipeline.default_schema_name else {}
     typed = {
         table: [

@@ -39,7 +39,7 @@ class Row(BaseModel):
     reads those: pydantic itself takes a path that is absent and one that ends in null for the same.
 
     Attributes:
-        read_elsewhere: top-level fields of the vendor's record that are no columns, because other tables hold them.
+        read_elsewhere: top-level fields of the vendor's record that are not columns, because other tables hold them.
         may_be_empty: texts of the table's key that may be empty. Of any other, an empty one names nothing.
     """
 
@@ -59,7 +59,7 @@ class Row(BaseModel):
     def from_wire(cls, record: Any, **given: Any) -> Any:
         """A vendor's record as a row that is still to be judged: what a path does not tell is `ABSENT`.
 
-        Top-level fields that the model does not know become columns. What is no object is returned as it is.
+        Top-level fields that the model does not know become columns. Anything but an object is returned as it is.
 
         Args:
             record: as the vendor sent it.

@@ -1,4 +1,4 @@
-"""What the raw tables hold now, for a load that has to know what came before.
+"""What the raw tables hold, for a load that has to know what came before.
 
 Belongs here: reading raw tables, through the pipeline that is running or before it runs. Does not: writing, what the
 rows mean.
@@ -41,7 +41,7 @@ def latest_as_of(path: Path | None = None) -> datetime | None:
                 return None
             found = connection.execute(f"select epoch_us(max(loaded_as_of)) from ({loads})").fetchall()[0][0]
     except duckdb.IOException:
-        return None  # whoever holds the file stops what comes next, with a message of its own
+        return None  # a process that holds the file stops what comes next, with a message of its own
     return None if found is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=found)
 
 
@@ -64,7 +64,7 @@ def refuse_going_back() -> None:
 def current_versions(table: RawTable, keys: Sequence[Mapping[str, str]]) -> Iterator[dict[str, Any]]:
     """The versions that hold now and agree with one of `keys` (column to text) in each column that it names."""
     with dlt.current.pipeline().sql_client() as client:
-        if not client.has_dataset():  # the warehouse was deleted: this load fills it anew
+        if not client.has_dataset():  # the warehouse was deleted: this load fills it again
             return
         name = client.make_qualified_table_name(table.name)
         for some in batches(keys):

@@ -17,7 +17,7 @@ MAX_EPOCH_SECONDS = 20_000_000_000  # larger numbers are milliseconds: the row m
 def instant(value: Any) -> datetime | None:
     """A vendor's instant (ISO text, epoch seconds or milliseconds) in UTC; None where it cannot be read.
 
-    An unreadable one is no error here: the row model rejects the record, and the watermark goes by the others.
+    An unreadable one is not an error here: the row model rejects the record, and the watermark follows the others.
     """
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):

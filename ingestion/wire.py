@@ -25,7 +25,7 @@ SPOOL_MEMORY_BYTES = 8_000_000
 
 
 class _Absent:
-    """Says that a record does not tell a value. Null is a value: it tells that there is none."""
+    """Says that a record does not state a value. Null is a value: it states that there is none."""
 
     def __repr__(self) -> str:
         return "absent"
@@ -218,7 +218,7 @@ def told(record: Any, *path: str) -> Any:
 
 
 def at(record: Any, *path: str) -> Any:
-    """The value at `path`, or None as soon as a step of it is absent or no object."""
+    """The value at `path`, or None as soon as a step of it is absent or not an object."""
     for step in path:
         if not isinstance(record, Mapping):
             return None

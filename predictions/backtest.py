@@ -462,8 +462,8 @@ def backtest_subscriptions(
     cut-off.
 
     Args:
-        spells: see `renewals.summarize_renewals`. Whose end was certain is told by what is known today: an end that
-            was called off later, or followed without a gap, was not.
+        spells: see `renewals.summarize_renewals`. Whether an end was certain is judged by what is known today: it was
+            not if it was called off later, or if another subscription followed without a gap.
         at, horizon_days, observed_until: see `backtest_purchases`.
         minimums: what a billing period must have at a cut-off to be forecast there, see `gates.enough_subscribers`.
 
@@ -548,8 +548,8 @@ def backtest_subscriptions(
 def backtest_churn(samples: pd.DataFrame, features: list[str], horizon_days: int) -> Backtest:
     """Forecast churn at each cut-off with a model of the cut-offs whose windows had closed by then.
 
-    The naive rule: whoever was inactive in the last window churns as often as the inactive did at the cut-offs that
-    taught the model, everybody else as often as the others did.
+    The naive rule: customers who were inactive in the last window churn as often as inactive customers did at the
+    cut-offs that the model was fitted on, and everybody else as often as the others did.
 
     Args:
         samples: one row per person and cut-off: person_id, cutoff_at, is_churned (in [cut-off, cut-off + horizon),

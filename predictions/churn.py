@@ -26,72 +26,73 @@ from predictions.maximum_likelihood import FitError
 
 @dataclass(frozen=True)
 class Feature:
-    """One input of the model.
+    """One input of the model, as `fct_churn_features` describes it.
 
     Attributes:
         name: its column; `reasons` has its words.
-        description: what it says, and over which time before the cut-off.
-        unit: of the values.
         warns_when: the side of the average on which it can be a reason. Features that go together share their weight,
             so that a coefficient may turn: "was answered faster than others" explains no departure to anyone.
-        max_age_days: older than this its latest record no longer counts; None when it does not age.
     """
 
     name: str
-    description: str
-    unit: str
     warns_when: Literal["high", "low"]
-    max_age_days: float | None = None
 
 
 # Null wherever there is nothing to tell (no second purchase, no message): missing is not zero. Behavioural signs as in
 # Buckinx & Van den Poel 2005 (European Journal of Operational Research 164(1)); service and response as in Ascarza et
 # al. 2018, "In pursuit of enhanced customer retention management" (Customer Needs and Solutions 5).
 FEATURES: tuple[Feature, ...] = (
-    Feature("days_since_last_purchase", "Time since the last purchase", "days", "high"),
-    Feature("purchase_count", "Distinct purchase days so far", "days with a purchase", "low"),
-    Feature("customer_age_days", "Time since the first purchase", "days", "high"),
-    Feature(
-        "gap_to_usual_ratio",
-        "Time since the last purchase as a multiple of the person's own median gap between purchases",
-        "ratio",
-        "high",
-    ),
-    Feature(
-        "gap_trend_ratio",
-        "The last gap between purchases as a multiple of the mean of the gaps before it",
-        "ratio",
-        "high",
-    ),
-    Feature("purchase_amount_mean", "Mean revenue of a purchase, net of refunds", "reporting currency", "low", 730),
-    Feature("refund_rate", "Share of purchases that were refunded in part or full, last 365 days", "0..1", "high", 365),
-    Feature(
-        "unanswered_message_count",
-        "The person's messages that nobody had answered, last 60 days",
-        "messages",
-        "high",
-        60,
-    ),
-    Feature(
-        "first_response_hours",
-        "Median first response to the person's conversations, last 180 days",
-        "hours",
-        "high",
-        180,
-    ),
-    Feature("complaint_count", "Complaints, last 180 days", "complaints", "high", 180),
-    Feature(
-        "engagement_trend_ratio",
-        "Activities of the last 30 days as a multiple of what 30 of the 90 days before them had",
-        "ratio",
-        "low",
-        120,
-    ),
-    Feature("satisfaction_score", "Latest survey answer, as a share of its scale", "0..1", "low", 365),
+    Feature("days_since_last_purchase", "high"),
+    Feature("purchase_count", "low"),
+    Feature("customer_age_days", "high"),
+    Feature("gap_to_usual_ratio", "high"),
+    Feature("gap_trend_ratio", "high"),
+    Feature("purchase_amount_mean", "low"),
+    Feature("refund_rate", "high"),
+    Feature("unanswered_message_count", "high"),
+    Feature("first_response_hours", "high"),
+    Feature("complaint_count", "high"),
+    Feature("engagement_trend_ratio", "low"),
+    Feature("satisfaction_score", "low"),
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
+# The mean of somebody who last bought longer ago than this says nothing of what they would spend.
+PURCHASE_AMOUNT_MAX_AGE_DAYS = 730
 # A reason raises the odds by a tenth at least. Less would name signs that hardly tell this customer from the average.
 LEAST_CONTRIBUTION = float(np.log(1.1))
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Days before a cut-off over which features look back; the names are those of the setting `churn_window_days`.
+
+    Attributes:
+        recent_engagement, earlier_engagement: the two that `engagement_trend_ratio` compares; the earlier one ends
+            where the recent one begins.
+        refund_rate, unanswered_message_count, first_response_hours, complaint_count, satisfaction_score: of these
+            features.
+    """
+
+    refund_rate: int
+    unanswered_message_count: int
+    first_response_hours: int
+    complaint_count: int
+    recent_engagement: int
+    earlier_engagement: int
+    satisfaction_score: int
+
+    @property
+    def max_age_days(self) -> dict[str, float]:
+        """By feature: older than this its latest record no longer counts. What is not named does not age."""
+        return {
+            "purchase_amount_mean": PURCHASE_AMOUNT_MAX_AGE_DAYS,
+            "refund_rate": self.refund_rate,
+            "unanswered_message_count": self.unanswered_message_count,
+            "first_response_hours": self.first_response_hours,
+            "complaint_count": self.complaint_count,
+            "engagement_trend_ratio": self.recent_engagement + self.earlier_engagement,
+            "satisfaction_score": self.satisfaction_score,
+        }
 
 
 def check_features(features: pd.DataFrame) -> pd.DataFrame:
@@ -123,7 +124,6 @@ class ChurnModel:
         steps: logarithm, imputation with a sign of what was missing, standardisation, logistic regression.
         slope, intercept: of the calibration of the log-odds.
         columns: the feature behind each column that the regression reads.
-        fitted_cutoffs, calibrated_cutoff: which cut-offs taught what.
         parameters: one row each: parameter, estimate, standard_error, observation_count. Coefficients are of the
             standardised features, those of what was missing end in `_is_missing`. Errors are from the observed
             information of the penalised likelihood, and take the rows of one person to be independent.
@@ -133,8 +133,6 @@ class ChurnModel:
     slope: float
     intercept: float
     columns: tuple[str, ...]
-    fitted_cutoffs: tuple[pd.Timestamp, ...]
-    calibrated_cutoff: pd.Timestamp
     parameters: pd.DataFrame
 
     @classmethod
@@ -190,8 +188,6 @@ class ChurnModel:
             slope=float(calibration.coef_[0, 0]),
             intercept=float(calibration.intercept_[0]),
             columns=tuple(str(name).removeprefix(_MISSING) for name in names),
-            fitted_cutoffs=tuple(sorted(set(cutoffs[is_early]))),
-            calibrated_cutoff=latest,
             parameters=pd.concat([fitted, calibrated], ignore_index=True),
         )
 
@@ -200,17 +196,13 @@ class ChurnModel:
         score = self.steps.decision_function(check_features(features))
         return 1 / (1 + np.exp(-(self.slope * score + self.intercept)))
 
-    @property
-    def base_log_odds(self) -> float:
-        """Calibrated log-odds of somebody who is average in everything."""
-        return self.slope * float(self.steps[-1].intercept_[0]) + self.intercept
-
     def contributions(self, features: pd.DataFrame) -> pd.DataFrame:
         """What each feature adds to a person's log-odds, compared with the average person.
 
         Returns:
-            Same index as `features`, one column a feature. `base_log_odds` plus a row's sum is the log-odds of its
-            probability, exactly. Knowing nothing of a feature counts as that feature's contribution.
+            Same index as `features`, one column a feature. The log-odds of somebody who is average in everything (the
+            calibrated intercept) plus a row's sum are the log-odds of its probability, exactly. Knowing nothing of a
+            feature counts as that feature's contribution.
         """
         checked = check_features(features)
         standardised = np.asarray(self.steps[:-1].transform(checked))

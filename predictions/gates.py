@@ -91,7 +91,7 @@ def has_subscribers(spells: pd.DataFrame) -> Decision:
 
 
 def enough_subscribers(renewals: pd.DataFrame, minimums: Minimums) -> Decision:
-    """Whether subscribers with one billing period allow a prediction of who ends.
+    """Whether there are enough subscribers with one billing period to predict who ends.
 
     Args:
         renewals: as from `renewals.summarize_renewals`.
@@ -161,7 +161,7 @@ def right_in_total(scores: pd.DataFrame, target: str, most: float, windows: int)
     if scores.empty:
         return Decision()
     judged = scores[(scores["target"] == target) & scores["cutoff_at"].notna()].sort_values("cutoff_at").tail(windows)
-    off = judged["bias_rate"].abs().fillna(np.inf)  # nothing came: there is no share of it
+    off = judged["bias_rate"].abs().fillna(np.inf)  # nothing came, so there is no share of it
     if not (off > most).any():
         return Decision()
     worst = judged.loc[off.idxmax()]

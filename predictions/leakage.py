@@ -1,14 +1,12 @@
-"""Features know the past only: guards that a features frame has nothing of the time it is to foretell.
+"""Features know the past only: guards that a frame of features contains nothing from the time it is meant to predict.
 
 Belongs here: the checks, and the expiry of inputs that have grown old. Does not: any feature (`dbt_project/`), models.
 
-A feature travels with the instant of the latest record that it was computed from, in a frame of the same shape. That
-catches an honest feature that looks too far; `assert_blind_to_future` also catches one whose instants are wrong.
+A feature travels with the instant of the latest record that it was computed from, in a frame of the same shape: one
+that looks too far says so itself.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -52,44 +50,10 @@ def assert_known_before(features: pd.DataFrame, known_at: pd.DataFrame, cutoffs:
             )
 
 
-def assert_blind_to_future(
-    build: Callable[[pd.DataFrame, pd.Timestamp], pd.DataFrame],
-    events: pd.DataFrame,
-    cutoff: pd.Timestamp,
-    occurred_at: str = "occurred_at",
-) -> None:
-    """A feature function gives the same features whether or not the future is in its input.
-
-    Args:
-        build: from events and a cut-off to features, one row a subject.
-        events: with an instant in the column `occurred_at`; some at or after the cut-off, or nothing is tested.
-        cutoff: as for `build`.
-
-    Raises:
-        LeakageError: naming the features that differ.
-        ValueError: when no event lies at or after the cut-off.
-    """
-    past = events[events[occurred_at] < cutoff]
-    if len(past) == len(events):
-        raise ValueError(f"no event at or after {cutoff}: there is no future to be blind to")
-    with_future, without = build(events, cutoff), build(past, cutoff)
-    if set(with_future.index) != set(without.index):
-        extra = sorted(set(with_future.index) ^ set(without.index))[:3]
-        raise LeakageError(f"which subjects have features depends on the future: {extra} …")
-    with_future = with_future.reindex(without.index)
-    differing = [
-        name
-        for name in without.columns
-        if not ((with_future[name] == without[name]) | (with_future[name].isna() & without[name].isna())).all()
-    ]
-    if differing:
-        raise LeakageError(f"features that change with events from {cutoff} on: {', '.join(differing)}")
-
-
 def expire(
     features: pd.DataFrame, known_at: pd.DataFrame, cutoffs: pd.Series, max_age_days: dict[str, float]
 ) -> pd.DataFrame:
-    """Features whose latest record is older than allowed become unknown: an old input is no longer one.
+    """Features whose latest record is older than allowed become unknown: an old input no longer counts.
 
     Args:
         max_age_days: by feature; one that is not named does not expire.

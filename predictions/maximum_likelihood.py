@@ -139,7 +139,7 @@ def maximize(
             )
         told = directions[:, is_told]
         covariance[np.ix_(free, free)] = (told / curvature[is_told]) @ told.T
-        # A parameter that lies mostly along what is not told is held at where the search ended.
+        # A parameter that lies mostly along a direction that the data do not determine is held where the search ended.
         untold = (directions[:, ~is_told] ** 2).sum(axis=1) > 0.5
         at_edge[free[untold]] = True
         covariance[at_edge, :] = covariance[:, at_edge] = 0.0

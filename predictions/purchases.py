@@ -3,8 +3,8 @@
 Belongs here: BG/NBD, MBG/NBD and Pareto/NBD, their fit, and what follows from them for one customer and for all.
 Does not: money (`spend`, `value`), subscriptions that end on a known day (`subscriptions`).
 
-All three say: while alive, a customer buys at their own constant rate λ, which differs between customers as a gamma
-distribution. They differ in how customers leave, which is never observed:
+All three assume that while alive, a customer buys at their own constant rate λ, which varies between customers as a
+gamma distribution. They differ in how customers leave, which is never observed:
 
 * BG/NBD: after each purchase with probability p (Fader, Hardie & Lee 2005, Marketing Science 24(2), "Counting your
   customers the easy way"). Nobody leaves before a second purchase: every one-time buyer has p(alive) = 1.
@@ -14,8 +14,8 @@ distribution. They differ in how customers leave, which is never observed:
   33(1); formulas of Fader & Hardie 2005, "A note on deriving the Pareto/NBD model").
 
 Given that a customer is alive now, λ and the inclination to leave are again independent and of the same families, with
-parameters that the history has updated. Everything about the future therefore comes from two things: the probability
-to be alive, and the number of purchases of a live customer, `live_exceeds` and `live_expectation`.
+parameters that the history has updated. Everything about the future therefore comes from two things: the probability of
+being alive, and the number of purchases of a live customer, `live_exceeds` and `live_expectation`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import betainc, betaln, expit, gammaln, hyp2f1, logit
 from scipy.stats import norm
 
@@ -47,21 +46,6 @@ def _quadrature(nodes: int) -> tuple[Array, Array]:
     """Nodes and weights of Gauss-Legendre quadrature on (0, 1)."""
     places, weights = np.polynomial.legendre.leggauss(nodes)
     return (places + 1) / 2, weights / 2
-
-
-@dataclass(frozen=True)
-class Future:
-    """Simulated customers: what was seen of them until `age`, and what they did after.
-
-    Attributes:
-        histories: of n customers.
-        is_alive: at the end of observation, shape (n,).
-        purchases: in the horizon after it, shape (n,).
-    """
-
-    histories: Histories
-    is_alive: NDArray[np.bool_]
-    purchases: Array
 
 
 @dataclass(frozen=True)
@@ -343,10 +327,6 @@ class PurchaseModel(ABC):
     # ---- simulation
 
     @abstractmethod
-    def simulate(self, age: Array, horizon: float, seed: int) -> Future:
-        """New customers, observed to their ages and through the horizon after."""
-
-    @abstractmethod
     def simulate_future(self, histories: Histories, horizon: float, rng: np.random.Generator) -> Array:
         """One possible number of purchases of each customer in the horizon, given the history, shape (n,)."""
 
@@ -364,11 +344,6 @@ def _log_odds(probability: Array) -> Array:
 def _buys_more_than(count: int, shape: Array, scale: Array, time: Array | float) -> Array:
     """P(N > count), N Poisson with a rate ~ Gamma(shape, scale) over `time`: the tail of a negative binomial."""
     return betainc(count + 1, shape, time / (scale + time))
-
-
-def _last_of(count: Array, span: Array, rng: np.random.Generator) -> Array:
-    """The latest of `count` instants spread evenly over (0, span); 0 without any."""
-    return np.where(count > 0, rng.beta(np.maximum(count, 1), 1) * span, 0.0)
 
 
 class _BetaGeometric(PurchaseModel):
@@ -424,23 +399,6 @@ class _BetaGeometric(PurchaseModel):
         survived = b + frequency + self.coins_at_start
         stays = np.exp(betaln(a, survived + count) - betaln(a, survived))
         return _buys_more_than(count, r + frequency, alpha + age, horizon) * stays
-
-    def simulate(self, age: Array, horizon: float, seed: int) -> Future:
-        r, alpha, a, b = self.values
-        rng = np.random.default_rng(seed)
-        rate = rng.gamma(r, 1 / alpha, len(age))
-        leaves = rng.beta(a, b, len(age))
-        occasions = rng.poisson(rate * age)
-        # The repeat purchase after which the customer is gone: with a coin at the start it may be none.
-        gone_after = _geometric(leaves, rng) - self.coins_at_start
-        frequency = np.minimum(occasions, gone_after)
-        # The frequency-th of the occasions, which are spread evenly over the age.
-        recency = np.where(
-            frequency > 0, age * rng.beta(np.maximum(frequency, 1), np.maximum(occasions - frequency + 1, 1)), 0.0
-        )
-        is_alive = gone_after > occasions
-        future = np.where(is_alive, np.minimum(rng.poisson(rate * horizon), _geometric(leaves, rng)), 0.0)
-        return Future(Histories(frequency.astype(float), recency, age.astype(float)), is_alive, future)
 
     def simulate_future(self, histories: Histories, horizon: float, rng: np.random.Generator) -> Array:
         r, alpha, a, b = self.values
@@ -537,17 +495,6 @@ class ParetoNBD(PurchaseModel):
             lives = lasts * ((to_the_end + (1 - to_the_end) * node) ** (-1 / s) - 1)
             result = result + weight * (1 - to_the_end) * _buys_more_than(count, shape, scale, lives)
         return result
-
-    def simulate(self, age: Array, horizon: float, seed: int) -> Future:
-        r, alpha, s, beta = self.values
-        rng = np.random.default_rng(seed)
-        rate = rng.gamma(r, 1 / alpha, len(age))
-        lives = rng.exponential(1, len(age)) / rng.gamma(s, 1 / beta, len(age))
-        seen = np.minimum(lives, age)
-        frequency = rng.poisson(rate * seen).astype(float)
-        recency = _last_of(frequency, seen, rng)
-        future = rng.poisson(rate * np.clip(lives - age, 0, horizon)).astype(float)
-        return Future(Histories(frequency, recency, age.astype(float)), lives > age, future)
 
     def simulate_future(self, histories: Histories, horizon: float, rng: np.random.Generator) -> Array:
         r, alpha, s, beta = self.values

@@ -1,4 +1,4 @@
-"""The reasons of a churn score as sentences that someone who knows the customer can check.
+"""The reasons for a churn score as sentences that someone who knows the customer can check.
 
 Belongs here: the wording. Does not: which reasons matter (`churn`).
 """
@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from predictions.churn import Windows
+
 NO_REASON = "Nothing that is known of this customer raises the risk above the average customer's."
 
 
-def sentence(feature: str, value: float, average: float, days_since_last_purchase: float) -> str:
+def sentence(feature: str, value: float, average: float, days_since_last_purchase: float, windows: Windows) -> str:
     """What is known about this customer, beside the average customer.
 
     Args:
@@ -18,6 +20,7 @@ def sentence(feature: str, value: float, average: float, days_since_last_purchas
         value: of this customer, known.
         average: of the average customer.
         days_since_last_purchase: of this customer, for the sentence about the usual gap.
+        windows: over which the features look back.
     """
     if feature == "gap_to_usual_ratio":
         return (
@@ -25,7 +28,7 @@ def sentence(feature: str, value: float, average: float, days_since_last_purchas
             f"{_days(days_since_last_purchase)} ago, {_times(value)} as long (average customer: {_times(average)})."
         )
     told, compared = _WORDS[feature]
-    return f"{told(value)} (average customer: {compared(average)})."
+    return f"{told(value, windows)} (average customer: {compared(average)})."
 
 
 def _number(value: float) -> str:
@@ -68,62 +71,69 @@ def _activity(value: float) -> str:
     return f"{abs(change):,} % {'more' if change > 0 else 'less'} active"
 
 
-def _purchase_days(value: float) -> str:
+def _purchase_days(value: float, _: Windows) -> str:
     return "Has bought on one day only" if value == 1 else f"Has bought on {_days(value)} so far"
 
 
-def _refunds(value: float) -> str:
+def _refunds(value: float, windows: Windows) -> str:
     which = "Every order" if value == 1 else f"{_percent(value)} of the orders"
-    return f"{which} of the last 365 days {'was' if value == 1 else 'were'} refunded, in part or in full"
+    when = f"of the last {_days(windows.refund_rate)}"
+    return f"{which} {when} {'was' if value == 1 else 'were'} refunded, in part or in full"
 
 
-def _unanswered(value: float) -> str:
+def _unanswered(value: float, windows: Windows) -> str:
+    when = f"of the last {_days(windows.unanswered_message_count)}"
     if value == 0:
-        return "Every message of the last 60 days was answered"
-    return f"{_counted(value, 'message', 'messages')} of the last 60 days got no answer"
+        return f"Every message {when} was answered"
+    return f"{_counted(value, 'message', 'messages')} {when} got no answer"
 
 
-def _complaints(value: float) -> str:
+def _complaints(value: float, windows: Windows) -> str:
+    when = f"in the last {_days(windows.complaint_count)}"
     if value == 0:
-        return "Has not complained in the last 180 days"
-    return f"Has complained {'once' if _number(value) == '1' else f'{_number(value)} times'} in the last 180 days"
+        return f"Has not complained {when}"
+    return f"Has complained {'once' if _number(value) == '1' else f'{_number(value)} times'} {when}"
 
 
-def _engagement(value: float) -> str:
+def _engagement(value: float, windows: Windows) -> str:
+    recent = f"in the last {_days(windows.recent_engagement)}"
+    earlier = f"in the {_days(windows.earlier_engagement)} before"
     if value == 0:
-        return "Was not active at all in the last 30 days, after being active in the 90 days before"
-    return (
-        f"Was {_activity(value)} in the last 30 days {'as' if round(value, 2) == 1 else 'than'} in the 90 days before"
-    )
+        return f"Was not active at all {recent}, after being active {earlier}"
+    return f"Was {_activity(value)} {recent} {'as' if round(value, 2) == 1 else 'than'} {earlier}"
 
 
 # Of each feature: about this customer, and about the average one.
-_WORDS: dict[str, tuple[Callable[[float], str], Callable[[float], str]]] = {
-    "days_since_last_purchase": (lambda value: f"Last bought {_days(value)} ago", lambda value: f"{_days(value)} ago"),
+_WORDS: dict[str, tuple[Callable[[float, Windows], str], Callable[[float], str]]] = {
+    "days_since_last_purchase": (
+        lambda value, _: f"Last bought {_days(value)} ago",
+        lambda value: f"{_days(value)} ago",
+    ),
     "purchase_count": (_purchase_days, _days),
-    "customer_age_days": (lambda value: f"First bought {_days(value)} ago", lambda value: f"{_days(value)} ago"),
+    "customer_age_days": (lambda value, _: f"First bought {_days(value)} ago", lambda value: f"{_days(value)} ago"),
     "gap_trend_ratio": (
-        lambda value: f"The last two purchases lay {_times(value)} as far apart as those before",
+        lambda value, _: f"The last two purchases lay {_times(value)} as far apart as those before",
         _times,
     ),
     "purchase_amount_mean": (
-        lambda value: f"Spends {value:,.2f} a purchase after refunds, in the reporting currency",
+        lambda value, _: f"Spends {value:,.2f} a purchase after refunds, in the reporting currency",
         lambda value: f"{value:,.2f}",
     ),
     "refund_rate": (_refunds, _percent),
     "unanswered_message_count": (_unanswered, _number),
     "first_response_hours": (
-        lambda value: f"Typically waited {_hours(value)} for a first reply in the last 180 days",
+        lambda value, windows: (
+            f"Typically waited {_hours(value)} for a first reply in the last {_days(windows.first_response_hours)}"
+        ),
         _hours,
     ),
     "complaint_count": (_complaints, _times),
     "engagement_trend_ratio": (_engagement, _activity),
     "satisfaction_score": (
-        lambda value: f"The latest survey answer was worth {_number(value * 100)} of 100 points",
+        lambda value, _: f"The latest survey answer was worth {_number(value * 100)} of 100 points",
         lambda value: _number(value * 100),
     ),
 }
-FEATURES_IN_WORDS = frozenset({*_WORDS, "gap_to_usual_ratio"})
 
 
 def joined(sentences: list[str]) -> str:

@@ -1,7 +1,7 @@
-"""What subscribers have renewed up to an instant: renewals made and not made, and when the next one falls due.
+"""How often subscribers have renewed up to an instant: renewals made and not made, and when the next one is due.
 
 Belongs here: the summary that the subscription model reads, and the counting of calendar periods. Does not: what counts
-as a paid subscription and where one life of it ends (`dbt_project/`), any model.
+as a paid subscription and where a spell of paying ends (`dbt_project/`), any model.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 Instants = NDArray[np.datetime64]
 Counts = NDArray[np.int64]
 
-# Whoever ends within this time after a renewal fell due did not make it. Whoever ends later had made it: what is not
-# made is the next one.
+# A subscriber who ends within this time after a renewal fell due did not make that renewal. One who ends later did make
+# it, and did not make the next one.
 GRACE = pd.Timedelta(days=1)
 
 
 def after_periods(anchor: Instants, periods: Counts, months: Counts) -> Instants:
-    """The instant so many periods of so many calendar months after the anchor, shape (n,).
+    """The instant that lies `periods` periods of `months` calendar months each after the anchor, shape (n,).
 
-    The same day and time of the later month, or its last day where it is shorter: billing systems count so from the
-    anchor, not from one renewal to the next.
+    It is the same day and time in the later month, or that month's last day if it is shorter. Billing systems count
+    this way from the anchor, not from one renewal to the next.
     """
     at = np.asarray(anchor).astype("datetime64[us]")
     month = at.astype("datetime64[M]")
@@ -47,11 +47,11 @@ def periods_passed(anchor: Instants, at: Instants, months: Counts) -> Counts:
 def summarize_renewals(spells: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
     """What was known of every subscriber just before an instant.
 
-    All spells of a subscriber that were billed by the same period count together: who left and came back is the same
+    All spells of a subscriber with the same billing period count together: someone who left and came back is the same
     person with the same inclination to leave.
 
     Args:
-        spells: one row per uninterrupted time of paying: subscriber_id, billing_months (whole, at least 1), anchor_at
+        spells: one row per uninterrupted spell of paying: subscriber_id, billing_months (whole, at least 1), anchor_at
             (renewals are counted from it), observed_from_at (recorded by the billing system; after the anchor where
             the subscription was taken over from another system), paid_until_at and ended_at (null while it lasts),
             ending_known_at (since when the end is certain; null while it is not), mrr_amount.

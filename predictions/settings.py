@@ -6,9 +6,10 @@ Belongs here: the settings and their check. Does not: where they are read from (
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from predictions.churn import Windows
 from predictions.gates import Minimums
 from predictions.purchases import MODELS
 
@@ -19,15 +20,16 @@ class Settings:
 
     Attributes:
         purchase_model: key of `purchases.MODELS`.
-        value_horizon_days: over which value is expected, where windows as long have been judged.
-        yearly_discount_rate: of that value.
-        inactive_days: churn is no purchase, or the end of a subscription, within them; length of the backtests'
-            windows; value is expected over them too.
+        value_horizon_days: days over which value is expected, once windows that long have been judged.
+        yearly_discount_rate: discount rate of that value.
+        inactive_days: churn means no purchase, or the end of a subscription, within these days; they are also the
+            length of the backtests' windows and the short-term horizon of value.
         confidence: of every interval.
         cutoff_count, cutoff_step_days: cut-offs before today, and the days between them.
         warm_up_days: of purchases before the first cut-off of a backtest.
-        bias_rate_maximum: by which share of what came a total may have been off, to be shown.
-        bias_window_count: in each of how many windows that closed last.
+        churn_window_days: see `churn.Windows`.
+        bias_rate_maximum: how far a total may have been off, as a share of what came, for the prediction to be shown.
+        bias_window_count: in how many of the windows that closed last this must hold.
         minimum_buyers, minimum_history_days, minimum_recent_days, minimum_frequent_buyers, minimum_subscribers,
             minimum_losses: see `gates.Minimums`.
     """
@@ -40,6 +42,7 @@ class Settings:
     cutoff_count: int
     cutoff_step_days: int
     warm_up_days: int
+    churn_window_days: Windows
     bias_rate_maximum: float
     bias_window_count: int
     minimum_buyers: int
@@ -56,11 +59,9 @@ class Settings:
         Raises:
             ValueError: naming what is missing, unknown or impossible.
         """
-        names = [field.name for field in fields(cls)]
-        missing, unknown = [n for n in names if n not in given], [n for n in given if n not in names]
-        if missing or unknown:
-            raise ValueError(f"setting `predictions`: missing {missing}, unknown {unknown}")
-        settings = cls(**given)
+        _check_names(cls, "predictions", given)
+        _check_names(Windows, "predictions.churn_window_days", given["churn_window_days"])
+        settings = cls(**{**given, "churn_window_days": Windows(**given["churn_window_days"])})
         if settings.purchase_model not in MODELS:
             raise ValueError(f"setting `predictions`: purchase_model is one of {', '.join(MODELS)}")
         if not 0 < settings.confidence < 1:
@@ -70,11 +71,14 @@ class Settings:
         for name in ("value_horizon_days", "inactive_days", "cutoff_step_days", "bias_window_count"):
             if getattr(settings, name) < 1:
                 raise ValueError(f"setting `predictions`: {name} is at least 1")
+        for name, days in asdict(settings.churn_window_days).items():
+            if days < 1:
+                raise ValueError(f"setting `predictions.churn_window_days`: {name} is at least 1")
         return settings
 
     @property
     def short_term_days(self) -> int:
-        """The horizon over which value is expected besides: evidence of it comes a year earlier."""
+        """The second horizon over which value is expected: it can be checked long before a year has passed."""
         return min(self.inactive_days, self.value_horizon_days)
 
     @property
@@ -92,3 +96,10 @@ class Settings:
             subscribers=self.minimum_subscribers,
             losses=self.minimum_losses,
         )
+
+
+def _check_names(cls: type[Settings | Windows], setting: str, given: Mapping[str, Any]) -> None:
+    names = [field.name for field in fields(cls)]
+    missing, unknown = [n for n in names if n not in given], [n for n in given if n not in names]
+    if missing or unknown:
+        raise ValueError(f"setting `{setting}`: missing {missing}, unknown {unknown}")

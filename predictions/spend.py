@@ -4,8 +4,8 @@ Belongs here: the model of spend per purchase. Does not: how many purchases (`pu
 
 A customer's purchases scatter around their own mean as a gamma distribution of shape p; the scale differs between
 customers as a gamma distribution with q and v (Fader & Hardie 2013, "The Gamma-Gamma model of monetary value"; Fader,
-Hardie & Lee 2005, Journal of Marketing Research 42(4), "RFM and CLV"). The mean of a customer with few purchases is
-thereby drawn to the mean of all. Spend is taken to be independent of frequency: `dependence` says how far it is not.
+Hardie & Lee 2005, Journal of Marketing Research 42(4), "RFM and CLV"). This draws the mean of a customer with few
+purchases towards the mean of all. Spend is taken to be independent of frequency: `dependence` says how far it is not.
 """
 
 from __future__ import annotations
@@ -83,11 +83,6 @@ class GammaGamma:
             held=found.held,
         )
         return cls(float(p), float(q), float(v * scale), estimate)
-
-    @property
-    def population_mean(self) -> float:
-        """Mean amount of a purchase over all customers."""
-        return self.p * self.v / (self.q - 1)
 
     def expected_amount(self, frequency: Array, repeat_amount: Array) -> Array:
         """Each customer's expected amount of a purchase, shape (n,): equation 5 of Fader & Hardie 2013.

@@ -1,14 +1,14 @@
 """How long subscribers stay, and what a contract is still worth: the shifted beta-geometric model.
 
-Belongs here: customers whose end is observed, at the renewal they do not make. Does not: customers without a contract
-(`purchases`), the counting of renewals (`renewals`), survival without a model (`survival`).
+Belongs here: customers whose end is observed: at the renewal that they do not make. Does not: customers without a
+contract (`purchases`), the counting of renewals (`renewals`), survival without a model (`survival`).
 
-At each renewal a subscriber leaves with their own constant probability θ, which differs between subscribers as a beta
-distribution (Fader & Hardie 2007, Journal of Interactive Marketing 21(1), "How to project customer retention"). Those
-who stay are ever more those who hardly leave: retention rises with tenure though nobody changes. What a subscriber did
-updates the distribution: after R renewals made and m not made θ ~ Beta(alpha + m, beta + R), so that who has left and
-come back counts with all their lives. Whoever was taken over from another system with e renewals behind them is only
-known because these were made: given that, nothing is learnt from them but the rest.
+At each renewal a subscriber leaves with their own constant probability θ, which varies between subscribers as a beta
+distribution (Fader & Hardie 2007, Journal of Interactive Marketing 21(1), "How to project customer retention"). Over
+time the people who leave easily are gone, so retention rises with tenure although nobody changes. Each renewal updates
+what is known about a subscriber: after R renewals made and m not made, θ ~ Beta(alpha + m, beta + R). Someone who left
+and came back counts with all of their spells. A subscriber taken over from another system with e renewals behind them
+is known only because those were made, so the model learns from the later renewals alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import betaln, expit, hyp2f1, logit
+from scipy.special import betaln, expit, logit
 from scipy.stats import norm
 
 from predictions.maximum_likelihood import Array, Estimate, FitError, maximize, standard_error
@@ -37,7 +37,7 @@ class ShiftedBetaGeometric:
     """sBG with known parameters; `fit` finds them.
 
     Attributes:
-        alpha, beta: of the probability to leave at a renewal, whose mean is alpha / (alpha + beta).
+        alpha, beta: parameters of the probability of leaving at a renewal, whose mean is alpha / (alpha + beta).
         estimate: the fit they come from, if they come from one.
     """
 
@@ -53,18 +53,19 @@ class ShiftedBetaGeometric:
         counts: Array | None = None,
         entered: Counts | None = None,
     ) -> ShiftedBetaGeometric:
-        """Maximum likelihood with censoring: cohorts of different ages together.
+        """Maximum likelihood with censoring; cohorts of different ages are fitted together.
 
         Args:
-            renewals: how many renewals fell due for each subscriber, shape (n,); those not made are among them.
-            losses: how many of them were not made: 0 or 1 for a single life (0: still there, censored), more for who
-                came back and left again.
-            counts: number of subscribers a row, for grouped data; one each when left out.
-            entered: of the renewals made, those before observation began (late entry); none when left out.
+            renewals: how many renewals fell due for each subscriber, shape (n,), including those not made.
+            losses: how many of them were not made: 0 or 1 for a single spell (0: still there, censored), more for
+                subscribers who came back and left again.
+            counts: number of subscribers per row, for grouped data; one each if left out.
+            entered: how many of the renewals made were before observation began (late entry); none if left out.
 
         Raises:
-            ValueError: when more were lost than fell due, or more had entered than were made.
-            FitError: when nobody, or everybody at the first renewal, was lost.
+            ValueError: if more renewals were lost than fell due, or more had been made before observation than were
+                made at all.
+            FitError: if nobody was lost, or everybody was lost at the first renewal.
         """
         due = np.asarray(renewals, dtype=np.int64)
         lost = np.asarray(losses).astype(np.int64)
@@ -81,7 +82,7 @@ class ShiftedBetaGeometric:
         subjects = int(weights.sum())
         if not (weights * lost).sum():
             raise FitError(f"sbg: none of {subjects} subscribers was lost")
-        # Each distinct history once: among many subscribers they are few.
+        # Each distinct history is evaluated once: even many subscribers have few different ones.
         rows, place = np.unique(np.column_stack([due - lost, lost, before]), axis=0, return_inverse=True)
         made, missed, skipped = rows.T
         size = np.bincount(place.ravel(), weights, len(rows))
@@ -93,57 +94,9 @@ class ShiftedBetaGeometric:
         found = maximize(log_likelihood, ("alpha", "beta"), _STARTS, subjects, "sbg")
         return cls(float(found.values[0]), float(found.values[1]), found)
 
-    def survival(self, renewals: Counts) -> Array:
-        """Share of a cohort that is left after so many renewals; survival(0) is 1."""
-        return np.exp(_log_survival(self.alpha, self.beta, np.asarray(renewals)))
-
-    def survival_interval(self, renewals: Counts, confidence: float = 0.95) -> Interval:
-        """`survival` with the interval that the uncertainty of the parameters leaves; renewals from 1 on."""
-        at = np.asarray(renewals)
-        error = standard_error(lambda values: logit(np.exp(_log_survival(values[0], values[1], at))), self._fitted())
-        return Interval.around(logit(self.survival(at)), norm.ppf((1 + confidence) / 2) * error, expit)
-
-    def retention(self, renewals: Counts) -> Array:
-        """P(the next renewal is made | so many were made); it rises with tenure."""
-        made = np.asarray(renewals, dtype=float)
-        return (self.beta + made) / (self.alpha + self.beta + made)
-
     def still_there(self, renewals_made: Counts, ahead: Counts | int, losses: Counts | int = 0) -> Array:
         """P(the next `ahead` renewals are made | so many were made, and so many not), shape of `renewals_made`."""
         return np.exp(_log_survival(self.alpha + losses, self.beta + np.asarray(renewals_made), np.asarray(ahead)))
-
-    def residual_lifetime(self, renewals_made: Counts, discount_rate: float, horizon: int | None = None) -> Array:
-        """Discounted expected residual lifetime of a current subscriber, in renewals, shape of `renewals_made`.
-
-        The sum over k = 1, 2, … of P(renewal k from now is made) / (1 + rate)^(k - 1): a payment follows each renewal,
-        the next one is due now and not discounted. Without a horizon the closed form of Fader & Hardie 2010, Marketing
-        Science 29(1), "Customer-base valuation in a contractual setting".
-
-        Args:
-            renewals_made: by each subscriber so far.
-            discount_rate: a period, 0.1 for 10 %.
-            horizon: number of renewals ahead to count; all when left out.
-
-        Raises:
-            ValueError: for an endless sum that is not discounted.
-        """
-        return _residual_lifetime(self.alpha, self.beta + np.asarray(renewals_made), discount_rate, horizon)
-
-    def residual_lifetime_interval(
-        self,
-        renewals_made: Counts,
-        discount_rate: float,
-        horizon: int | None = None,
-        confidence: float = 0.95,
-    ) -> Interval:
-        """`residual_lifetime` with the interval that the uncertainty of the parameters leaves."""
-        made = np.asarray(renewals_made)
-        estimate = self._fitted()
-        middle = np.log(self.residual_lifetime(made, discount_rate, horizon))
-        error = standard_error(
-            lambda values: np.log(_residual_lifetime(values[0], values[1] + made, discount_rate, horizon)), estimate
-        )
-        return Interval.around(middle, norm.ppf((1 + confidence) / 2) * error, np.exp)
 
     def _fitted(self) -> Estimate:
         if self.estimate is None:
@@ -264,14 +217,3 @@ def due_within(subscribers: pd.DataFrame, at: pd.Timestamp, days: float) -> Coun
 
 def _log_survival(alpha: float | NDArray[Any], beta: float | NDArray[Any], renewals: Counts) -> Array:
     return betaln(alpha, beta + renewals) - betaln(alpha, beta)
-
-
-def _residual_lifetime(alpha: float, beta: NDArray[Any], discount_rate: float, horizon: int | None) -> Array:
-    if horizon is None:
-        if discount_rate <= 0:
-            raise ValueError("an endless residual lifetime needs a discount rate above 0: give a horizon instead")
-        return beta / (alpha + beta) * hyp2f1(1, beta + 1, alpha + beta + 1, 1 / (1 + discount_rate))
-    total = np.zeros(np.shape(beta))
-    for ahead in range(1, horizon + 1):
-        total += np.exp(_log_survival(alpha, beta, np.asarray(ahead))) / (1 + discount_rate) ** (ahead - 1)
-    return total

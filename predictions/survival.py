@@ -3,9 +3,9 @@
 Belongs here: curves of groups, with intervals, from lifelines. Does not: what an event is (`dbt_project/`), projections
 beyond what was seen (`subscriptions`).
 
-Kaplan & Meier 1958, Journal of the American Statistical Association 53(282); intervals are Greenwood's on the
-log(-log) scale, which stay within 0 and 1. Late entry (left truncation): who is imported mid-life is at risk only from
-the age at which observation began; counted from birth they would make everybody look immortal until then.
+Kaplan & Meier 1958, Journal of the American Statistical Association 53(282); intervals are Greenwood's on the log(-log)
+scale, which stay within 0 and 1. Late entry (left truncation): a customer who is imported mid-life is at risk only from
+the age at which observation began; counted from the start, they would make everybody look immortal until then.
 """
 
 from __future__ import annotations
@@ -63,12 +63,6 @@ def survival_curves(
             curve.insert(position, name, value)
         curves.append(curve)
     return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=[*by, *CURVE_COLUMNS])
-
-
-def survival_quantile(curve: pd.DataFrame, share: float = 0.5) -> float:
-    """The smallest duration at which at most 1 - share survive; NaN while more do. share 0.5 is the median."""
-    reached = curve.loc[curve["survival_rate"] <= 1 - share + 1e-12, "duration"]
-    return float(reached.min()) if len(reached) else float("nan")
 
 
 def _check(subjects: pd.DataFrame, has_late_entry: bool) -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from predictions import backtest, gates, reasons, value
-from predictions.churn import FEATURE_NAMES, FEATURES, ChurnModel
+from predictions.churn import FEATURE_NAMES, ChurnModel, Windows
 from predictions.gates import Decision
 from predictions.histories import Histories, summarize
 from predictions.leakage import assert_known_before, expire
@@ -260,7 +260,7 @@ def _customer_predictions(
     parameters: _Fitted,
 ) -> tuple[pd.DataFrame, dict[Judged, Decision]]:
     """Every customer's row; a fit that fails hides what depends on it."""
-    # The day that has begun counts, so that whoever bought today is a customer too.
+    # The day that has begun counts, so that someone who bought today is a customer too.
     customers = summarize(purchases, as_of.normalize() + pd.Timedelta(days=1))
     horizons = {"": settings.value_horizon_days, SHORT_TERM: settings.short_term_days}
     of_horizon = {
@@ -423,9 +423,8 @@ def _churn_parts(features: pd.DataFrame, settings: Settings) -> tuple[_ChurnPart
     names = list(FEATURE_NAMES)
     instants = features[[f"{name}_known_at" for name in names]].set_axis(names, axis="columns")
     assert_known_before(features[names], instants, features["cutoff_at"])
-    ages = {feature.name: feature.max_age_days for feature in FEATURES if feature.max_age_days is not None}
     samples = features[["person_id", "cutoff_at", "is_churned", "is_inactive"]].join(
-        expire(features[names].astype(float), instants, features["cutoff_at"], ages)
+        expire(features[names].astype(float), instants, features["cutoff_at"], settings.churn_window_days.max_age_days)
     )
     latest = samples[samples["cutoff_at"] == samples["cutoff_at"].max()]
     closed = samples[samples["is_churned"].notna()].astype({"is_churned": bool, "is_inactive": bool})
@@ -458,12 +457,12 @@ def _churn_scores(
             result["churn_probability"] = model.probability(rows)
             result["churn_band"] = value.risk_band(result["churn_probability"].to_numpy())
             told = model.reasons(rows, TOP_REASONS)
-            result["top_reasons"], result["top_reasons_text"] = _written(told, rows)
+            result["top_reasons"], result["top_reasons_text"] = _written(told, rows, settings.churn_window_days)
     result["hidden_reason"] = decisions[judged].reason
     return result, decisions
 
 
-def _written(told: pd.DataFrame, rows: pd.DataFrame) -> tuple[list[str], list[str]]:
+def _written(told: pd.DataFrame, rows: pd.DataFrame, windows: Windows) -> tuple[list[str], list[str]]:
     """Each person's reasons as JSON and as sentences, in the order of `rows`; `told` is ordered by person and rank."""
     lists: dict[Any, list[str]] = {row: [] for row in rows.index}
     texts: dict[Any, list[str]] = {row: [] for row in rows.index}
@@ -479,7 +478,9 @@ def _written(told: pd.DataFrame, rows: pd.DataFrame) -> tuple[list[str], list[st
                 }
             )
         )
-        texts[reason.row].append(reasons.sentence(reason.feature, reason.value, reason.average, since[reason.row]))
+        texts[reason.row].append(
+            reasons.sentence(reason.feature, reason.value, reason.average, since[reason.row], windows)
+        )
     return [f"[{', '.join(part)}]" for part in lists.values()], [reasons.joined(part) for part in texts.values()]
 
 

@@ -1,8 +1,8 @@
 """What customers will be worth: expected purchases times expected amount, discounted, with intervals.
 
 Belongs here: the residual value of customers without a contract, and their risk of not buying. Does not: value realised
-so far (`dbt_project/`: total value is the two together), subscriptions (`subscriptions`), whether the numbers may be
-shown (`gates`).
+so far (`dbt_project/`, which also adds up the two to the total value), subscriptions (`subscriptions`), whether the
+numbers may be shown (`gates`).
 
 Residual customer lifetime value over a horizon as in Fader, Hardie & Lee 2005, Journal of Marketing Research 42(4),
 "RFM and CLV: using iso-value curves for customer base analysis".

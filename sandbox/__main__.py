@@ -21,7 +21,7 @@ from sandbox import settings
 from sandbox.files import Files
 from sandbox.running import Sandbox
 
-# What the simulated company states of itself, where whoever runs it states nothing else.
+# What the simulated company states about itself, unless the person who runs it states something else.
 COMPANY = {"LIFECYCLE_REPORTING_CURRENCY": "EUR", "LIFECYCLE_SUBSCRIPTION_COST_RATE": "0.2"}
 
 

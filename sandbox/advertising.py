@@ -171,9 +171,6 @@ class Advertising:
         weights = np.cumsum([ad.daily_spend for ad in running])
         return running[int(np.searchsorted(weights, rng.random() * weights[-1], side="right"))]
 
-    def campaign_of(self, ad_id: str) -> str:
-        return str(int(ad_id) // 10_000 * 10_000)
-
     def days(self, campaign: Campaign, clock: int) -> list[date]:
         """Days of the account on which the campaign delivered, up to the clock."""
         if campaign.kind == "free":
@@ -205,7 +202,7 @@ class Advertising:
         return figures
 
     def insights(self, campaign: Campaign, day: date, clock: int) -> list[Insight]:
-        """The day of each of the campaign's ads as told at the clock: part of it while it runs, restated later."""
+        """The day of each of the campaign's ads as reported at the clock: partial while it runs, restated later."""
         age = (account_day(clock) - day).days
         elapsed = clock - day_start(day)
         if elapsed <= 0:

@@ -4,7 +4,7 @@ Belongs here: arrivals, the order of generation, what is nobody's (test orders, 
 person's life (`life`), the truth as tables (`truth`).
 
 The history up to an instant does not depend on the clock: arrivals, lives, advertising and rates each come from
-their own random stream and are generated whole; the clock only decides how much of it is told.
+their own random stream and are generated whole; the clock only decides how much of it is visible.
 """
 
 from __future__ import annotations

@@ -11,9 +11,8 @@ import re
 import threading
 from dataclasses import dataclass
 
-from ingestion.sources import SOURCE_NAMES
+from sandbox.servers import VENDORS
 
-VENDORS = tuple(name for name in SOURCE_NAMES if name != "files")  # files have no API that could fail
 KINDS = {
     "429": "too many requests, without Retry-After",
     "429_retry_after": "too many requests, with Retry-After: 1",

@@ -122,7 +122,7 @@ class Files:
 
 
 def _received(contact: RespondContact, webhook: Webhook) -> str:
-    """An event in the envelope of whoever received it: most kinds do not say themselves when they happened."""
+    """An event in its receiver's envelope: most kinds of event do not say when they happened."""
     return json.dumps({"received_at": iso(webhook.delivered_at), "headers": {}, "event": event_wire(contact, webhook)})
 
 

@@ -1,4 +1,4 @@
-"""How a person's life with the company goes: how they come, whether they are won, what they buy, when they leave.
+"""How a person's life with the company goes: how they arrive, whether they are won, what they buy, when they leave.
 
 Belongs here: decisions and their probabilities. Does not: how a system records them (`conversations`, `crm`,
 `orders`).

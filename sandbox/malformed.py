@@ -44,7 +44,7 @@ def hubspot_contacts(start: int) -> list[Record]:
 
 
 def hubspot_deals(start: int) -> list[Record]:
-    """A deal whose amount is no number."""
+    """A deal whose amount is not a number."""
     deal = Record(HUBSPOT_ID + 2, start + 9 * DAY)
     deal.set(deal.created_at, "IMPORT", dealname="Import error", pipeline="default", amount="1.2OO,-")
     return [deal]
@@ -58,7 +58,7 @@ def shopify_customers(start: int) -> list[Record]:
 
 
 def shopify_orders(start: int) -> list[Order]:
-    """An order whose total is no number, and one without an instant."""
+    """An order whose total is not a number, and one without an instant."""
     money = {"amount": "12,5O", "currencyCode": "EUR"}
     amount = {"totalPriceSet": {"presentmentMoney": money, "shopMoney": money}}
     return [
@@ -73,14 +73,14 @@ def _order(order_id: int, at: int, overrides: dict[str, Any]) -> Order:
 
 
 def respond_contacts(start: int) -> list[Record]:
-    """A contact whose creation is no instant."""
+    """A contact whose creation is not an instant."""
     contact = Record(RESPOND_ID + 1, start + 13 * DAY)
     contact.set(contact.created_at, firstName="Import", status="open", created_at="soon")
     return [contact]
 
 
 def stripe_customers(start: int, clock: int) -> list[BillingObject]:
-    """A customer whose creation is no instant; imported, so that no event tells of it."""
+    """A customer whose creation is not an instant; imported, so that no event reports it."""
     customer = BillingObject("customer", "cus_malformed", start + 15 * DAY)
     customer.set(customer.created_at, None, name="Import", email=None, created="last week")
     return [customer] if customer.created_at <= clock else []
@@ -100,12 +100,12 @@ def inbox_lines(start: int) -> list[tuple[int, str]]:
 
 
 def rate_lines(first_day: str) -> list[str]:
-    """A line of the file of exchange rates whose rate is no number."""
+    """A line of the file of exchange rates whose rate is not a number."""
     return [f"{first_day},EUR,XTS,n/a"]
 
 
 def survey_rows(first_instant: str) -> list[tuple[str, ...]]:
-    """An answer whose score is no number."""
+    """An answer whose score is not a number."""
     return [("SV-malformed", "nobody@unknown.example", "nps", "very good", "", first_instant)]
 
 

@@ -345,8 +345,8 @@ class Activity:
 class OwnedRecord:
     """A record that belongs to a person, and what it shows of them.
 
-    `keys` holds (instant from which it is seen, key) in canonical form: what a perfect reader could make of it.
-    Shared mailboxes and placeholders are no keys.
+    `keys` holds (instant from which it is seen, key) in canonical form: what a perfect reader could make of it. Shared
+    mailboxes and placeholders are not keys.
     """
 
     system: str
@@ -362,7 +362,7 @@ class OwnedRecord:
 
 @dataclass(frozen=True, slots=True)
 class BillingChange:
-    """Fields of a billing object took values. `event`: type of the event that tells it; None: nothing tells it."""
+    """Fields of a billing object took values. `event`: type of the event that reports it; None: nothing reports it."""
 
     at: int
     event: str | None
@@ -383,7 +383,7 @@ class BillingObject:
     deleted_at: int | None = None
 
     def set(self, at: int, event: str | None, **values: Any) -> None:
-        """Let fields take values at `at`, told by an event."""
+        """Let fields take values at `at`, reported by an event."""
         self.changes.append(BillingChange(at, event, values))
         self.changes.sort(key=lambda change: change.at)
 
@@ -436,7 +436,7 @@ class Subscription:
 class OneOffPayment:
     """What a person paid through the billing system without a subscription.
 
-    `record`: what shows whose it is; None: a guest, who is known only where such payments are orders.
+    `record`: the record that shows whose it is; None: a guest, who is known only where such payments are orders.
     """
 
     id: str
@@ -484,7 +484,3 @@ class Person:
     @property
     def key(self) -> str:
         return f"P{self.index:06d}"
-
-    def paid_by(self, at: int) -> bool:
-        """Whether a (non-test) order was paid up to `at`."""
-        return any(activity.kind == "order_paid" and activity.at <= at for activity in self.activities)

@@ -12,34 +12,39 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 
 import uvicorn
 
-from ingestion.sources import SOURCE_NAMES
+from ingestion import config
 from sandbox.advertising import ACCOUNT_ID
 from sandbox.company import Company
 from sandbox.faults import Faults
 from sandbox.files import Files
 from sandbox.records import iso
+from sandbox.servers import VENDORS
 from sandbox.servers.base import VendorServer
-from sandbox.servers.hubspot import HubSpot
-from sandbox.servers.meta_ads import MetaAds
-from sandbox.servers.respond_io import RespondIo
 from sandbox.servers.shopify import Shopify
-from sandbox.servers.stripe import Stripe
 from sandbox.settings import DAY, CompanySettings, ServerSettings, State, new_state
 from sandbox.truth import Truth
 
 FIRST_SPEND_DAYS = 4  # advertising begins a little before the first person
 START_SECONDS = 10.0
 HOST = "127.0.0.1"
-BASE_PATHS = {"respond_io": "/v2", "stripe": "/v1"}
-TOKEN_SETTINGS = {"stripe": "API_KEY"}  # of the others: ACCESS_TOKEN
-
-
 SECOND_SHOP = "shopify.outlet"
+
+
+def server_of(vendor: str) -> type[VendorServer]:
+    """The server that the module of a vendor declares."""
+    module = import_module(f"sandbox.servers.{vendor}")
+    (found,) = (
+        each
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, VendorServer) and each.__module__ == module.__name__
+    )
+    return found
 
 
 def second_shop(state: State, settings: ServerSettings, faults: Faults) -> Shopify:
@@ -110,8 +115,8 @@ class Sandbox:
         self.company = Company(state.company)
         self._files.write(self.company, state.clock)
         self.servers: dict[str, VendorServer] = {
-            kind.vendor: kind(self.company, state.clock, settings or ServerSettings(), self.faults)
-            for kind in (MetaAds, HubSpot, Shopify, RespondIo, Stripe)
+            vendor: server_of(vendor)(self.company, state.clock, settings or ServerSettings(), self.faults)
+            for vendor in VENDORS
         }
         if state.company.second_shop_people:
             self.servers[SECOND_SHOP] = second_shop(state, settings or ServerSettings(), self.faults)
@@ -139,9 +144,8 @@ class Sandbox:
             raise ServerError("the servers are not running: enter the sandbox first")
         found = {"LIFECYCLE_PROFILE": "sandbox", "LIFECYCLE_AS_OF": iso(self.state.clock)}
         for name, thread in self._threads.items():
-            vendor, prefix = thread.server.vendor, f"SOURCES__{name.replace('.', '__').upper()}__"
-            found[f"{prefix}BASE_URL"] = thread.url + BASE_PATHS.get(vendor, "")
-            found[f"{prefix}{TOKEN_SETTINGS.get(vendor, 'ACCESS_TOKEN')}"] = thread.server.token
+            found[config.variable_name(name, "base_url")] = thread.url + thread.server.base_path
+            found[config.variable_name(name, thread.server.token_setting)] = thread.server.token
         found["SOURCES__META_ADS__ACCOUNT_IDS"] = ACCOUNT_ID
         found["SOURCES__META_ADS__INITIAL_DATE"] = iso(self.company.start - FIRST_SPEND_DAYS * DAY)[:10]
         found["SOURCES__RESPOND_IO__INBOX_PATH"] = str(self._files.inbox)
@@ -152,7 +156,7 @@ class Sandbox:
     @property
     def sources(self) -> str:
         """What there is to load, as `LIFECYCLE_SOURCES` names it."""
-        return ",".join([*SOURCE_NAMES, *(name for name in self.servers if name not in SOURCE_NAMES)])
+        return ",".join(["files", *self.servers])
 
     def advance(self, days: int = 1) -> None:
         """Let whole days pass, for servers and files."""

@@ -55,7 +55,8 @@ DISCOUNTED, DISPUTED, CREDITED, REFUND_FAILED = 7, 18, 11, 16
 PERCENT_OFF = 20
 DISPUTE_FEE = 1500  # minor units of the charge's currency
 ONE_OFF_AMOUNT = 12_345  # minor units; each person pays some more
-# Of every hundred people these: what they use is priced by tiers, and their payments are no longer collected.
+# Places in every hundred people: those whose subscription is priced by tiers, and those whose payments are no longer
+# collected.
 BY_TIERS = {33: "calls", 35: "mails"}
 PAUSED = 45
 PAUSES = ("void", "keep_as_draft", "mark_uncollectible")  # by turns

@@ -165,7 +165,7 @@ def _lost(now: Move | None, stage: str, at: int, reason: str | None) -> Move | N
 
 
 def clusters(person: Person, clock: int) -> dict[tuple[str, str, str], str | None]:
-    """Record reference -> key of the group of the person's records that can be told to be one; None: no key at all.
+    """Record reference -> key of the group of the person's records that can be recognised as one; None: no key at all.
 
     The group that holds the person's first record bears the person's key.
     """
@@ -229,9 +229,9 @@ class Truth:
         return next((found[r] for r in found if r[:2] == ("hubspot", "contact")), None)
 
     def people(self) -> pa.Table:
-        """One row a person: person_key, arrived_at, entry, country, customer_number, campaign_id, parameters of the
+        """One row per person: person_key, arrived_at, entry, country, customer_number, campaign_id, parameters of the
         buying process (null before the first order), alive_until (last purchase ever, also in the future),
-        is_fully_linkable (all their records can be told to be one person's)."""
+        is_fully_linkable (all their records can be recognised as one person's)."""
         schema = pa.schema(
             [
                 ("person_key", pa.string()),
@@ -269,7 +269,7 @@ class Truth:
         return _table(rows, schema)
 
     def records(self) -> pa.Table:
-        """One row a record: source_system, record_type (contact, customer, guest_order), record_id,
+        """One row per record: source_system, record_type (contact, customer, guest_order), record_id,
         person_key (null: a stranger, who sent spam or was blocked), cluster_key (null: no key at all), is_linkable,
         visible_at."""
         schema = pa.schema(

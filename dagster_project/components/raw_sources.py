@@ -1,4 +1,4 @@
-"""Source systems as assets: an asset a raw table, and a dlt pipeline a source."""
+"""Source systems as assets: one asset per raw table, and one dlt pipeline per account of a source."""
 
 import time
 from collections import Counter

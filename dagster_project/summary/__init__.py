@@ -1,10 +1,10 @@
-"""What a run says of itself at its end: a text that every run leaves, whoever started it.
+"""What a run reports at its end: a text that every run leaves, whoever started it.
 
-Belongs here: the facts of a run (`run_log`), what dbt found (`dbt_results`), the text (`text`), where it is kept.
-Does not: what a person sees while they wait (`refresh/`).
+Belongs here: the facts about a run (`run_log`), what dbt found (`dbt_results`), the text (`text`), where it is kept.
+Does not: what a person sees while they wait (`dagster_project/refresh/`).
 
-The run writes it itself, while it still holds the lock: afterwards the next run may write the build file and dbt's
-results, from which it is made.
+The run writes it itself, while it still holds the lock: afterwards the next run may overwrite the build file and dbt's
+results, from which the text is made.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 {#-
     The instant that this refresh calls "now", as a UTC timestamp: LIFECYCLE_AS_OF, set once per refresh, or the
-    start of the dbt run. Read at execution only, so that a new instant does not parse the project anew.
+    start of the dbt run. Read at execution only, so that a new instant does not make dbt parse the project again.
 -#}
 {% macro as_of() -%}
     {%- if execute -%}
@@ -22,5 +22,9 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The earliest day of any instant that is accepted on arrival. -#}
+{#- The day, in UTC, on which "now" lies. -#}
+{% macro as_of_date() -%} cast({{ as_of() }} as date) {%- endmacro %}
+
+{#- The earliest day of any instant that is accepted on arrival: as text, and as a date. -#}
 {% macro first_day() -%} {{ return("1970-01-01") }} {%- endmacro %}
+{% macro first_date() -%} cast('{{ first_day() }}' as date) {%- endmacro %}

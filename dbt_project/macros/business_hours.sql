@@ -1,6 +1,6 @@
 {#-
-    Whose hours there are: the company's, whose `team_id` is empty, and those of each team that states its own. What a
-    team does not state is as the company has it; what it states takes the place of that as a whole.
+    Whose hours there are: the company's, with an empty `team_id`, and those of each team that states its own. What a
+    team states replaces the company's setting as a whole; what it does not state is the company's.
 -#}
 {% macro business_hours_teams(business_hours=none) -%}
     {%- set setting = business_hours or var("business_hours") -%}
@@ -31,7 +31,7 @@
 
 {#-
     Opening hours of one team or the company, as a list of openings: `day` (0 = Monday), `opens` and `closes` ("HH:MM").
-    Refuses a setting that cannot mean what it says, naming where and the fix, before any SQL runs.
+    Refuses a setting that makes no sense, naming the place and the fix, before any SQL runs.
 -#}
 {% macro business_hours_openings(setting, of="") -%}
     {%- set days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] -%}
@@ -110,9 +110,9 @@
 {%- endmacro %}
 
 {#-
-    The openings of the days of a relation (column `date_day`) as UTC instants: `team_id`, `opened_at`, `closed_at`. Each day's
-    clock times become instants by that day's own offset, so that a day on which clocks change has its 23 or 25 hours.
-    A clock time that is skipped or shown twice that day is the instant that the engine takes for it.
+    The openings of the days of a relation (column `date_day`) as UTC instants: `team_id`, `opened_at`, `closed_at`.
+    Each day's clock times become instants using that day's own offset, so that a day on which clocks change has its 23
+    or 25 hours. For a clock time that is skipped or shown twice that day, the engine chooses the instant.
 -#}
 {% macro business_hours_intervals(relation, business_hours=none) -%}
     {%- set next_day = "cast(" ~ dbt.dateadd("day", 1, "date_day") ~ " as date)" -%}
@@ -147,8 +147,8 @@
 {%- endmacro %}
 
 {#-
-    Opening microseconds between the start of the calendar and an instant, which lies in the row `segment` of
-    int_business_hours__accumulated. The difference of two is the business time between them.
+    Opening microseconds between the start of the calendar and an instant that lies in the row `segment` of
+    int_business_hours__accumulated. The business time between two instants is the difference of the two numbers.
 -#}
 {% macro business_microseconds_until(segment, instant) -%}
     (

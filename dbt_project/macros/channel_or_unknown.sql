@@ -1,2 +1,2 @@
-{#- A channel as marts say it: `unknown`, in each of them, where nothing tells of one. -#}
+{#- A channel as marts show it: `unknown`, in all of them, where none is known. -#}
 {% macro channel_or_unknown(channel) -%} coalesce({{ channel }}, 'unknown') {%- endmacro %}

@@ -17,7 +17,7 @@
             from stars
             where centre_key <> record_key
             union
-            select record_key, centre_key
+            select record_key as from_key, centre_key as to_key
             from stars
             where centre_key <> record_key
         ),
@@ -26,7 +26,7 @@
             select from_key as record_key, from_key as label_key
             from edges
             union
-            select edges.to_key, reached.label_key
+            select edges.to_key as record_key, reached.label_key
             from reached
             inner join edges on edges.from_key = reached.record_key and reached.label_key < edges.to_key
         ),

@@ -1,15 +1,15 @@
-{#- An id in a file. It holds in every mapping of one company, which is called by the name of its first mapping. -#}
+{#- An id in a file. It holds in every mapping of one company, which is named after its first mapping. -#}
 {% macro file_id(column) -%} coalesce(company, mapping) || ':' || {{ column }} {%- endmacro %}
 
-{#- The id of another record, as a row of a file names it; null where what stands there stands for nobody. -#}
+{#- The id of another record, as a row of a file names it; null where the value stands for nobody. -#}
 {% macro file_reference(column) -%}
     {%- set nobody = "^ *([0.#?-]*|NULL|NONE|NAN|N/?A|GUEST|ANONYMOUS|UNKNOWN|UNDEFINED) *$" -%}
     case when {{ replace_matches("upper(" ~ column ~ ")", nobody, "") }} <> '' then {{ file_id(column) }} end
 {%- endmacro %}
 
 {#-
-    A record that several mappings of a company hold counts once: as the one has it that tells of the latest instant, or
-    whose name comes last. `instants`: columns.
+    A record in several mappings of a company counts once: as in the mapping whose record has the latest instant, or
+    else in the one whose name comes last. `instants`: columns.
 -#}
 {% macro once_a_company(columns, instants=()) -%}
     row_number() over (

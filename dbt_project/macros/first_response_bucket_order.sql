@@ -1,4 +1,4 @@
-{#- Places of the first-response buckets: from the fastest reply to none, and last where nobody asked anything. -#}
+{#- Order of the first-response buckets: from the fastest reply to none, and last where nobody asked for anything. -#}
 {% macro first_response_bucket_order(bucket) -%}
     case
         {{ bucket }}

@@ -1,6 +1,6 @@
 {#-
-    An amount that a payment system counts in the smallest unit of its currency, as money: most currencies have two
-    decimals, some none or three. ISK and UGX have none, but Stripe keeps counting them in hundredths.
+    Converts an amount in the smallest unit of its currency, as payment systems count it, to money: most currencies have
+    two decimals, some none or three. ISK and UGX have none, but Stripe keeps counting them in hundredths.
 -#}
 {% macro major_units(amount, currency) -%}
     {%- set without_decimals = [

@@ -6,8 +6,8 @@
 {%- endmacro %}
 
 {#-
-    A sum of margins as it may be shown: null where the cost of too much of what it sums up is not known. What is not
-    known up to there brings no margin.
+    A sum of margins as it may be shown: null if too much of what it sums up has no known cost. Below that limit, what
+    has no known cost adds no margin.
 -#}
 {% macro margin_where_known(margin, turnover, unknown) -%}
     case when {{ known_cost_rate(turnover, unknown) }} >= {{ var("known_cost_rate_minimum") }} then {{ margin }} end

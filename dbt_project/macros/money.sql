@@ -2,8 +2,8 @@
 {% macro money(expression) -%} ({{ expression }})::decimal(18, 4) {%- endmacro %}
 
 {#-
-    An amount times a rate or share (an expression, as double); null where either is, or where the result has more digits
-    than an amount may have: such an amount stands in ops.money_without_rate and in no sum.
+    An amount times a rate or share (an expression, as double); null where either is null, or where the result has more
+    digits than an amount may have: such an amount is listed in ops.money_without_rate and is in no sum.
 -#}
 {% macro converted(amount, rate) -%}
     case when abs({{ amount }}::double * ({{ rate }})) < 1e13 then {{ money(amount ~ "::double * (" ~ rate ~ ")") }} end
@@ -11,7 +11,7 @@
 
 {#-
     The part of an amount of an order that was received up to a payment (a row of int_order_payments__split), or before
-    it, rounded on the running total; of an order that was paid at once all of it, and nothing before.
+    it, rounded on the running total; for an order that was paid at once it is all of it, and nothing before.
 -#}
 {% macro part_received(amount, payment, received) -%}
     case

@@ -1,6 +1,6 @@
 {#-
-    Whether a payment that a system tells of without an order is one of its own (`stripe_payments_are_orders`).
-    `is_alone`: condition under which no other system tells of orders.
+    Whether a payment that a system reports without an order counts as an order (`stripe_payments_are_orders`).
+    `is_alone`: condition under which no other system reports orders.
 -#}
 {% macro payments_are_orders(is_alone) -%}
     {%- set setting = var("stripe_payments_are_orders") -%}

@@ -78,18 +78,36 @@
                 business_response_seconds
             from started
             union all
-            select 'channel', null, null, channel, null, month, is_answered, response_seconds, business_response_seconds
-            from started
-            union all
-            select 'agent', null, null, null, agent_id, month, is_answered, response_seconds, business_response_seconds
+            select
+                'channel' as breakdown,
+                null as lifecycle_model,
+                null as stage,
+                channel,
+                null as agent_id,
+                month,
+                is_answered,
+                response_seconds,
+                business_response_seconds
             from started
             union all
             select
-                'stage',
+                'agent' as breakdown,
+                null as lifecycle_model,
+                null as stage,
+                null as channel,
+                agent_id,
+                month,
+                is_answered,
+                response_seconds,
+                business_response_seconds
+            from started
+            union all
+            select
+                'stage' as breakdown,
                 lifecycle_model,
                 stage,
-                null,
-                null,
+                null as channel,
+                null as agent_id,
                 month,
                 is_answered,
                 response_seconds,
@@ -107,7 +125,7 @@
                 stage,
                 channel,
                 agent_id,
-                null,
+                null as month,
                 is_answered,
                 response_seconds,
                 business_response_seconds

@@ -22,10 +22,12 @@ with
         from coverage
         union all
         select
-            'group',
-            sum(group_stakeholder_count),
-            sum(group_open_deal_count + group_won_deal_count + group_lost_deal_count),
-            sum(group_open_deal_amount_reporting + group_won_deal_amount_reporting + group_lost_deal_amount_reporting)
+            'group' as scope,
+            sum(group_stakeholder_count) as people,
+            sum(group_open_deal_count + group_won_deal_count + group_lost_deal_count) as deals,
+            sum(
+                group_open_deal_amount_reporting + group_won_deal_amount_reporting + group_lost_deal_amount_reporting
+            ) as deal_amount
         from coverage
         where is_ultimate_parent
     )

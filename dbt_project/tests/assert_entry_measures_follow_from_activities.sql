@@ -10,7 +10,7 @@ with
         from activities
         where activity = 'order_paid' and person_id is not null
         union all
-        select account_id, occurred_at
+        select account_id as entity_id, occurred_at
         from activities
         where activity = 'order_paid' and account_id is not null
     ),

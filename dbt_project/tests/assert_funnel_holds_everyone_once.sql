@@ -14,11 +14,14 @@ with
         group by breakdown, lifecycle_model
         union all
         select
-            breakdown, lifecycle_model, 'in a stage, furthest ' || stage as counted, sum(furthest_count - cleared_count)
+            breakdown,
+            lifecycle_model,
+            'in a stage, furthest ' || stage as counted,
+            sum(furthest_count - cleared_count) as in_funnel
         from funnel
         group by breakdown, lifecycle_model, stage
         union all
-        select breakdown, lifecycle_model, 'lost, furthest ' || stage as counted, sum(lost_count)
+        select breakdown, lifecycle_model, 'lost, furthest ' || stage as counted, sum(lost_count) as in_funnel
         from funnel
         group by breakdown, lifecycle_model, stage
     ),
@@ -28,12 +31,12 @@ with
         from episodes
         group by lifecycle_model
         union all
-        select lifecycle_model, 'in a stage, furthest ' || furthest_stage as counted, count(*)
+        select lifecycle_model, 'in a stage, furthest ' || furthest_stage as counted, count(*) as in_history
         from current_stages
         where furthest_stage is not null
         group by lifecycle_model, furthest_stage
         union all
-        select lifecycle_model, 'lost, furthest ' || furthest_stage as counted, count(*)
+        select lifecycle_model, 'lost, furthest ' || furthest_stage as counted, count(*) as in_history
         from current_stages
         where furthest_stage is not null and stage_kind = 'lost'
         group by lifecycle_model, furthest_stage

@@ -20,9 +20,9 @@ with
     breakdowns as (
         select 'all' as breakdown
         union all
-        select 'channel'
+        select 'channel' as breakdown
         union all
-        select 'campaign'
+        select 'campaign' as breakdown
     ),
 
     spent_months as (

@@ -16,7 +16,7 @@ with
                 then
                     {{
                         utc_time(
-                            "cast(month + interval '1' month as " ~ timestamp_type() ~ ")",
+                            midnight("month + interval '1' month"),
                             var("reporting_time_zone"),
                         )
                     }}

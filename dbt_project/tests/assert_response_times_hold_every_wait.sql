@@ -8,7 +8,7 @@ with
         select 'response_times' as mart, breakdown, lifecycle_model, month is null as is_total, wait_count
         from response_times
         union all
-        select 'first_response_times', breakdown, lifecycle_model, month is null, wait_count
+        select 'first_response_times' as mart, breakdown, lifecycle_model, month is null as is_total, wait_count
         from first_response_times
     ),
 

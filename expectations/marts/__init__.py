@@ -1,1 +1,2 @@
-"""Gate 2, before publication: one suite a mart, against the previous publication and the core it was built from."""
+"""Gate 2, before publication: one suite per mart, comparing it with the previous publication and with the core it was
+built from."""

@@ -1,4 +1,4 @@
-"""Whom we know of each company: every account is there, and not all at once without anybody."""
+"""Which people we know at each company: every account is there, and they did not all lose their people at once."""
 
 from __future__ import annotations
 

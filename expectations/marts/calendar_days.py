@@ -1,4 +1,4 @@
-"""The calendar: it grows by a day a night and loses none."""
+"""The calendar: it grows by one day per night and loses none."""
 
 from __future__ import annotations
 

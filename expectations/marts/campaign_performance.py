@@ -1,4 +1,4 @@
-"""What campaigns brought: all revenue that is somebody's is in it, once."""
+"""What campaigns brought in: all revenue that belongs to somebody is in it, once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One row a person for people who look somebody up: nobody missing, and most can be reached."""
+"""One row per person, to look people up: nobody is missing, and most can be reached."""
 
 from __future__ import annotations
 

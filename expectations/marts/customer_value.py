@@ -1,4 +1,4 @@
-"""What customers are worth: it is known of somebody and in one currency, and the past is not repriced."""
+"""What customers are worth: it is known for somebody, in one currency, and the past is not repriced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Authority against derived: when all part at once, a sync or a mapping broke, not everyone's stage."""
+"""Authority against derived stage: if all disagree at once, a sync or a mapping broke, not everyone's stage."""
 
 from __future__ import annotations
 

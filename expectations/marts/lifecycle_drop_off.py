@@ -1,4 +1,4 @@
-"""Who was lost and why: no stage suddenly loses without a reason, none all at once."""
+"""Who was lost and why: no stage suddenly loses people without a reason, or all of them at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How stays end, by likely cause: every stay in an active stage is in it."""
+"""How stays end, by likely cause: every stay in an active stage is counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Funnels by entry cohort: what a mature cohort has become stays."""
+"""Funnels by entry cohort: the figures of a mature cohort do not change."""
 
 from __future__ import annotations
 

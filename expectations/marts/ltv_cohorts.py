@@ -1,4 +1,4 @@
-"""What cohorts are worth by age: a point of a curve, once reached, stays but for late refunds and merges."""
+"""What cohorts are worth by age: a point of a curve, once reached, changes only through late refunds and merges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retention by cohort: what a mature cell says stays."""
+"""Retention by cohort: the value of a mature cell does not change."""
 
 from __future__ import annotations
 

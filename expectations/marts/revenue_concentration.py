@@ -1,4 +1,4 @@
-"""How much the best customers bring: the share of the few does not jump from one night to the next."""
+"""How much the best customers bring in: their share does not jump from one night to the next."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Gate 1, before any model: one package a source, one suite a table. `every_source` applies to each source."""
+"""Gate 1, before any model: one package per source, one suite per table. `every_source` applies to each source."""

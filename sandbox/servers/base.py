@@ -101,10 +101,13 @@ class VendorServer(ABC):
 
     Attributes:
         vendor: name of the source that reads it. token: the only access token it knows.
+        base_path: what the source's `base_url` ends with. token_setting: the source's setting that holds the token.
     """
 
     vendor: str
     token: str
+    base_path = ""
+    token_setting = "access_token"
 
     def __init__(self, company: Company, clock: int, settings: ServerSettings, faults: Faults) -> None:
         self.company = company

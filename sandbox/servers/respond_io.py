@@ -83,6 +83,7 @@ def event_wire(contact: RespondContact, webhook: Webhook) -> Wire:
 class RespondIo(VendorServer):
     vendor = "respond_io"
     token = "sandbox-respond-io-token"
+    base_path = "/v2"
 
     def tell(self, clock: int) -> None:
         if not hasattr(self, "_buckets"):

@@ -4,9 +4,9 @@ Endpoint: POST /admin/api/{version}/graphql.json. A query is checked against the
 types as in version 2026-07) and answered with the selected fields only. Fields here are a subset: what is missing
 is refused as undefined, never answered with null.
 
-Not confirmed against the real API: the cost of a query (calibrated on one published example: 50 orders with two
-nested lists cost 252), the wording of a refused cursor, warnings about filters the search does not know, that an event
-tells of a deleted order, that the fee of a dispute is a movement of its own on the balance.
+Not confirmed against the real API: the cost of a query (calibrated on one published example: 50 orders with two nested
+lists cost 252), the wording of a refused cursor, warnings about filters the search does not know, that an event reports
+a deleted order, that the fee of a dispute is a movement of its own on the balance.
 """
 
 from __future__ import annotations
@@ -738,7 +738,7 @@ class Shopify(VendorServer):
 
 
 def _deletion(order: Order) -> Wire:
-    """The event that tells that an order is gone."""
+    """The event that reports that an order is gone."""
     return {
         "_id": order.id,
         "id": f"gid://shopify/BasicEvent/{order.id}",

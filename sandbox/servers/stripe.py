@@ -79,6 +79,8 @@ def error(message: str, status: int = 400, kind: str = "invalid_request_error", 
 class Stripe(VendorServer):
     vendor = "stripe"
     token = "sandbox-stripe-key"
+    base_path = "/v1"
+    token_setting = "api_key"
 
     def tell(self, clock: int) -> None:
         if not hasattr(self, "_bucket"):
@@ -299,7 +301,7 @@ def _embed(entries: Sequence[Wire], url: str) -> Wire:
 
 
 def _event(change: BillingChange, place: int, record: BillingObject) -> Wire:
-    """A change as an event; an update tells what the changed fields were before."""
+    """A change as an event; an update states what the changed fields were before."""
     before: dict[str, Any] = {}
     for earlier in record.changes[:place]:
         before.update(earlier.values)

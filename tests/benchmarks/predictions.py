@@ -18,6 +18,7 @@ from predictions.purchases import ModifiedBetaGeoNBD
 from predictions.spend import GammaGamma
 from predictions.value import score
 from tests.benchmarks.measuring import Usage, run, say, table
+from tests.unit.predictions.simulating import simulate
 
 HORIZON_DAYS = 365
 
@@ -26,7 +27,7 @@ def draw(customers: int) -> pd.DataFrame:
     """One row a customer: frequency, recency_days, age_days and repeat_amount (null without a repeat purchase)."""
     chance = np.random.default_rng(20261031)
     ages = chance.integers(30, 1000, customers).astype(float)
-    histories = ModifiedBetaGeoNBD(0.6, 60, 0.7, 2.0).simulate(ages, 90, 1).histories
+    histories = simulate(ModifiedBetaGeoNBD(0.6, 60, 0.7, 2.0), ages, 90, 1).histories
     frequency = histories.frequency
     spent = chance.gamma(np.maximum(4 * frequency, 1)) / chance.gamma(5, 1 / 40, customers)
     return pd.DataFrame(

@@ -14,7 +14,7 @@ from ingestion.config import Settings, SourceSettings
 from ingestion.sources import SOURCE_NAMES
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/decisions.md")
-ROOMS = ("ingestion", "expectations", "predictions", "serving", "sandbox", "dagster_project", "refresh")
+ROOMS = ("ingestion", "expectations", "predictions", "serving", "sandbox", "dagster_project")
 READERS = {"Settings", "SourceSettings"}
 OURS = ("LIFECYCLE_", "SANDBOX_", "SOURCES__")
 # Variables of other tools, which the code sets or passes on and nobody has to set.

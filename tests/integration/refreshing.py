@@ -53,7 +53,7 @@ class Company:
         )
 
     def refresh(self, **variables: str) -> subprocess.CompletedProcess[str]:
-        return self.run(sys.executable, "-m", "refresh", sandbox=True, **variables)
+        return self.run(sys.executable, "-m", "dagster_project.refresh", sandbox=True, **variables)
 
     def published(self) -> Publication:
         publication = current_publication(self.serving)

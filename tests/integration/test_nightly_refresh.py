@@ -18,8 +18,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingestion.sources import SOURCE_NAMES
 from sandbox.company import Company as SimulatedCompany
+from sandbox.servers import VENDORS
 from sandbox.settings import load_state
 from sandbox.truth import Truth
 from serving.compare import compare
@@ -60,7 +60,7 @@ def test_publishes_every_mart_with_rows(company: Company) -> None:
 def test_the_summary_answers_what_was_asked(company: Company, first_refresh: subprocess.CompletedProcess[str]) -> None:
     said = first_refresh.stdout
 
-    for source in (name for name in SOURCE_NAMES if name != "files"):
+    for source in VENDORS:
         assert re.search(line_of_counts(source, *counted(company, source)), said, re.MULTILINE), source
     inputs, entities = (counted(company, "files", f"resource {what} 'inputs.%'") for what in ("like", "not like"))
     assert re.search(line_of_counts("files, rows read", *inputs), said, re.MULTILINE)
@@ -108,6 +108,15 @@ def test_the_documented_queries_run(company: Company) -> None:
     with duckdb.connect(str(link_path(company.serving)), read_only=True) as connection:
         for _, statement in queries:
             connection.execute(statement)
+
+
+def test_the_way_back_from_a_figure_is_as_contributing_shows_it(company: Company) -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("\n## Find why a figure is wrong\n")[1]
+    queries = re.findall(r"^ *```sql\n(.*?)```", text, re.DOTALL | re.MULTILINE)
+
+    assert queries
+    for statement in (statement for query in queries for statement in duckdb.extract_statements(query)):
+        company.rows(statement.query)
 
 
 def test_the_unit_tests_of_the_models_pass(company: Company) -> None:
@@ -197,7 +206,7 @@ def test_a_second_refresh_changes_no_row(company: Company) -> None:
 
 def test_an_interruption_ends_the_run_and_leaves_the_warehouse_free(company: Company) -> None:
     before = company.published()
-    command = company.command(sys.executable, "-u", "-m", "refresh", sandbox=True)
+    command = company.command(sys.executable, "-u", "-m", "dagster_project.refresh", sandbox=True)
     with subprocess.Popen(
         command, cwd=ROOT, env=company.environment, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
@@ -361,7 +370,7 @@ def test_a_refresh_beside_another_writer_fails_at_once(company: Company) -> None
 
     with writer_lock(company.data):
         started_at = time.monotonic()
-        done = company.run(sys.executable, "-m", "refresh", LIFECYCLE_PROFILE="production")
+        done = company.run(sys.executable, "-m", "dagster_project.refresh", LIFECYCLE_PROFILE="production")
         seconds = time.monotonic() - started_at
 
     assert done.returncode == 1

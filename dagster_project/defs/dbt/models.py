@@ -1,7 +1,7 @@
 """The dbt project as assets, its tests as asset checks: one `dbt build` up to core, one of the marts.
 
-Between the two, predictions are made from core for the marts to show. They are two commands with a selection each, and
-not one that Dagster splits by assets: dbt itself then decides which tests belong to which, and a test that reads
+Between the two, predictions are made from core for the marts to show. These are two commands with a selection each,
+rather than one that Dagster splits by assets. So dbt itself decides which tests belong to which, and a test that reads
 several models runs exactly once, after the last of them.
 """
 

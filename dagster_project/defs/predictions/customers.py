@@ -1,4 +1,4 @@
-"""What is predicted of customers: between the models that it reads and the marts that show it."""
+"""The predictions about customers: made between the models that they read and the marts that show them."""
 
 from collections.abc import Iterator
 

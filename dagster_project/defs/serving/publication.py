@@ -1,4 +1,4 @@
-"""What BI opens: the last asset, made only when gate 2 let every mart pass."""
+"""The file that BI opens: the last asset, made only once gate 2 has let every mart pass."""
 
 import json
 

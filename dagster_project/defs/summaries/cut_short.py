@@ -1,4 +1,5 @@
-"""The summary of a run that could not leave one itself: its process died, or nothing of it could be loaded."""
+"""The summary of a run that could not leave one itself, because its process died or its definitions could not be
+loaded."""
 
 from dagster import (
     DefaultSensorStatus,

@@ -1,6 +1,6 @@
 {#-
-    The records of all systems that know a canonical entity, in its declared shape: the whole text of
-    `int_<entity>__unioned`, whose columns, types and keys stand in models/canonical/_entities.yml.
+    The records of all systems that provide a canonical entity, in its declared shape. This is the whole text of
+    `int_<entity>__unioned`, whose columns, types and keys are declared in models/canonical/_entities.yml.
 
     A column that a system does not have is null in its rows. Ids that are declared `is_key` get the name of their
     system in front, so that those of two systems never meet. `record_key` names the contact record that a row belongs
@@ -76,7 +76,7 @@
     end
 {%- endmacro %}
 
-{#- One below the other, matched by the names of their columns; what one lacks is null there. -#}
+{#- The rows of all systems, matched by the names of their columns; a column that a system lacks is null. -#}
 {% macro stack_by_name(entity, systems, declared) -%}
     {{ return(adapter.dispatch("stack_by_name")(entity, systems, declared)) }}
 {%- endmacro %}

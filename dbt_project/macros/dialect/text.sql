@@ -67,5 +67,5 @@
     {{ return(adapter.dispatch("composed_letters", "lifecycle")(expression)) }}
 {%- endmacro %}
 {% macro default__composed_letters(expression) -%} nfc_normalize({{ expression }}) {%- endmacro %}
-{#- Spark has no function for it: there the two forms stay two texts. -#}
+{#- Spark has no function for this: there the two forms stay different texts. -#}
 {% macro spark__composed_letters(expression) -%} {{ expression }} {%- endmacro %}

@@ -9,6 +9,9 @@
 {% macro default__timestamp_literal(text) -%} timestamp '{{ text }}' {%- endmacro %}
 {% macro spark__timestamp_literal(text) -%} timestamp_ntz '{{ text }}' {%- endmacro %}
 
+{#- The instant at which a date begins. -#}
+{% macro midnight(date) -%} cast({{ date }} as {{ timestamp_type() }}) {%- endmacro %}
+
 {#- A raw instant with zone as a UTC timestamp. -#}
 {% macro utc_timestamp(column) -%} {{ return(adapter.dispatch("utc_timestamp", "lifecycle")(column)) }} {%- endmacro %}
 {% macro default__utc_timestamp(column) -%} ({{ column }} at time zone 'UTC') {%- endmacro %}
@@ -46,6 +49,7 @@
 {% macro seconds_between(earlier, later) -%} {{ as_seconds(microseconds_between(earlier, later)) }} {%- endmacro %}
 
 {#- Elapsed days of 24 hours, as a double. -#}
-{% macro days_between(earlier, later) -%}
-    ({{ microseconds_between(earlier, later) }}::double / 86400000000)
-{%- endmacro %}
+{% macro days_between(earlier, later) -%} {{ as_days(microseconds_between(earlier, later)) }} {%- endmacro %}
+
+{#- Microseconds as days of 24 hours, as a double: what is shown. -#}
+{% macro as_days(microseconds) -%} (({{ microseconds }})::double / 86400000000) {%- endmacro %}

@@ -4,18 +4,18 @@
 
     1. timers fire at their exact instant, unless an activity stops them first;
     2. each activity or timer takes the first rule, by priority and then by place in the file, that matches;
-    3. what has no effect is dropped: a rule right after itself, a loss or a clearing without an open pass, a timer's
-       loss of what is lost;
+    3. what has no effect is dropped: a rule right after itself, a loss or a clearing without an open pass, and a
+       timer's loss of an entity that is lost already;
     4. passes are numbered: what opens after a loss or a clearing opens a new pass;
     5. within a pass, and since the last `set`, `advance` keeps the furthest stage;
     6. moves that change nothing and stages left at the instant they were entered give no episode.
 
     Ties at one instant: timers first, then by the rules' places in the file, then by activity id.
 
-    Belongs here: the SQL of the engine. Does not: what it reads of a stage model (plan.sql), which entities a run
-    evaluates (increments.sql), what rules may speak of (vocabulary.sql), what is refused (validate.sql).
+    Belongs here: the SQL of the engine. Does not: what it reads from a stage model (plan.sql), which entities a run
+    evaluates (increments.sql), what rules may refer to (vocabulary.sql), what is refused (validate.sql).
 -#}
-{#- A condition of a rule as SQL: measures and attributes are columns by the time it is asked. -#}
+{#- A condition of a rule as SQL: by the time it is evaluated, measures and attributes are columns. -#}
 {% macro lifecycle_condition(rule) -%}
     {%- set condition = modules.re.sub("measures[.]", "", rule.get("if") or "true") -%}
     ({{ modules.re.sub("attributes[.]", "attribute_", condition) }})
@@ -92,7 +92,7 @@
                 where activity in ({{ quoted_list((timer.activities + timer.without) | unique) }})
                 {% for number in timer.starters %}
                     union all
-                    select *, true
+                    select *, true as is_start
                     from timer_{{ number }}_firings
                 {% endfor %}
             ),
@@ -151,7 +151,7 @@
                 where {{ needs_measures }}
             ),
 
-            -- Rows that no rule asks for a measure and no measure reads go past this window.
+            -- Rows for which no rule needs a measure, and which no measure reads, bypass this window.
             measured as (
                 select
                     entity_id,
@@ -214,7 +214,7 @@
         {% set total_order -%}
             {{ by_instant }}, is_not_timer asc nulls last, rule_number asc nulls last, activity_id asc nulls last
         {%- endset -%}
-        -- A total order, so that equal instants never fall out differently.
+        -- A total order, so that equal instants always give the same result.
         ordered as (
             select
                 *,
@@ -260,7 +260,7 @@
             where
                 opening_count > 0
                 and rule_number <> previous_rule_number
-                -- Silence after a loss is no news: only someone who says so moves between lost stages.
+                -- Silence after a loss is no news: only a statement by somebody moves between lost stages.
                 and not (
                     {{ lifecycle_is_in("rule_number", plan.losing_timers) }}
                     and {{ lifecycle_is_in("previous_rule_number", losing) }}

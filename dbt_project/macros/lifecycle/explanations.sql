@@ -26,7 +26,7 @@
 {#-
     Every measure at the entries of episodes. `entries`: a select of entity_type, entity_id, entered_at and
     entry_activity_id. Gives those columns and `measures`, a JSON text. A measure at an entry is what a rule that is
-    asked at that instant would read.
+    evaluated at that instant would read.
 -#}
 {% macro lifecycle_entry_measures_sql(activities_relation, entries) -%}
     {%- set measures = lifecycle_measures() -%}

@@ -1,11 +1,11 @@
 {#-
-    Which entities a run evaluates, and how what it finds replaces what stands: the fingerprints, the stage models and
-    the measures at their entries. After any run each table holds what a rebuild would.
+    Which entities a run evaluates, and how its results replace the existing rows: in the fingerprints, the stage models
+    and the measures at their entries. After any run each table holds what a rebuild would.
 
-    The first run, and `--full-refresh`, evaluate everyone. A later run evaluates the entities with new, changed,
-    merged or vanished activities since the rows that stand were evaluated, and those for whom a timer has run out
-    since; all of an entity's episodes are replaced. Where the compiled engine itself is another one (an edited rule, a
-    measure, the engine) or the run looks at an earlier instant than the last, it evaluates everyone.
+    The first run, and `--full-refresh`, evaluate everyone. A later run evaluates the entities whose activities are new,
+    changed, merged or gone since the existing rows were evaluated, and those for which a timer has run out since; all
+    of an entity's episodes are replaced. If the compiled engine itself has changed (an edited rule, a measure, the
+    engine), or if the run looks at an earlier instant than the last one, it evaluates everyone.
 -#}
 {#- The body of a stage model: the file beside its YAML calls this and nothing else. -#}
 {% macro lifecycle_episodes() -%}
@@ -34,7 +34,7 @@
             ) -%}
         {%- endif -%}
         {%- set existing = this if is_incremental() else none -%}
-        {#- Rows that no version of the engine signed say nothing of what they know: everyone is evaluated. -#}
+        {#- Rows without a version of the engine do not say what they are based on: everyone is evaluated. -#}
         {%- set columns = adapter.get_columns_in_relation(this) if existing else [] -%}
         {%- set is_signed = "engine_version" in columns | map(attribute="name") -%}
         {{ lifecycle_evaluation_sql(definition, activities_relation, entities_relation, existing, is_signed) }}
@@ -55,9 +55,9 @@
 {% macro spark__lifecycle_materialization() -%} {{ return("table") }} {%- endmacro %}
 
 {#-
-    The incremental strategy of tables that hold what is known of each entity. The entities among the new rows
-    (`unique_key`) are replaced; new rows that `incremental_predicates` let pass are inserted. So a row that says nothing
-    of an entity removes it.
+    The incremental strategy of tables that hold what is known about each entity. All rows of the entities among the new
+    rows (`unique_key`) are replaced; new rows that `incremental_predicates` let pass are inserted. So an empty row for
+    an entity removes it.
 -#}
 {% macro get_incremental_replace_entities_sql(arg_dict) -%}
     {%- set keys = [arg_dict["unique_key"]] if arg_dict["unique_key"] is string else arg_dict["unique_key"] -%}
@@ -77,12 +77,12 @@
 
 {#-
     The rows that a run writes: episodes with `evaluated_at`, `evaluated_as_of` and `engine_version`. `existing`: the
-    relation of the rows that stand, or none to evaluate everyone. In an increment an evaluated entity without episodes
-    has one row without stage, which removes the rows it had before.
+    relation of the existing rows, or none to evaluate everyone. In an increment, an evaluated entity without episodes
+    has one row without a stage, which removes the rows it had before.
 -#}
 {% macro lifecycle_evaluation_sql(definition, activities_relation, entities_relation, existing, is_signed=true) -%}
     {%- set everyone = lifecycle_episodes_sql(definition, activities_relation) -%}
-    {#- Rows that were written in another way are replaced like those of another engine. -#}
+    {#- Rows that were written in another format are replaced like those of another engine. -#}
     {%- set version = local_md5("replace_entities: " ~ (everyone | replace(as_of(), "as_of"))) -%}
     {%- if existing %}
         with
@@ -139,10 +139,10 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- When this run of dbt began, by the clock: `as_of` may be the same in two runs, or an earlier one in a later run. -#}
+{#- When this run of dbt began, by the clock: `as_of` may be the same in two runs, or earlier in a later run. -#}
 {% macro run_started() -%} {{ timestamp_literal(run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f")) }} {%- endmacro %}
 
-{#- What an episode says, beside whose it is and under which model. -#}
+{#- The columns of an episode, apart from its entity and its model. -#}
 {% macro lifecycle_episode_columns() -%}
     {{
         return(
@@ -165,8 +165,8 @@
 {%- endmacro %}
 
 {#-
-    Entities that changed since the last evaluation (the CTE `last_evaluation`), whose timers have run out since, or who
-    have episodes and are gone: merged into another, taken back, erased.
+    Entities that changed since the last evaluation (the CTE `last_evaluation`), whose timers have run out since, or
+    that have episodes but are gone: merged into another, taken back, erased.
 -#}
 {% macro lifecycle_due_entities_sql(definition, activities_relation, entities_relation, existing) -%}
     {%- set entity_column = definition.entity ~ "_id" -%}
@@ -206,8 +206,8 @@
 {%- endmacro %}
 
 {#-
-    The fingerprint of each entity's activities and when it last changed. `existing`: the relation of the fingerprints
-    that stand, or none. An entity whose activities are gone has one row without fingerprint, which removes it.
+    The fingerprint of each entity's activities and when it last changed. `existing`: the relation of the existing
+    fingerprints, or none. An entity whose activities are gone has one row without a fingerprint, which removes it.
 -#}
 {% macro lifecycle_fingerprints_sql(activities_relation, existing) -%}
     with
@@ -253,9 +253,10 @@
 {%- endmacro %}
 
 {#-
-    Every measure at each entry into a stage. `existing`: the relation of the entries that stand, or none. In an increment
-    an entity is measured whose entries are others than those that stand, who was evaluated since, or whose entries
-    another definition of the measures signed; one without any entry has one row without instant, which removes it.
+    Every measure at each entry into a stage. `existing`: the relation of the existing entries, or none. In an
+    increment, an entity is measured if its entries differ from the existing ones, if it was evaluated since, or if its
+    entries were made by another definition of the measures. An entity without any entry has one row without an instant,
+    which removes it.
 -#}
 {% macro lifecycle_entries_sql(activities_relation, episodes_relation, existing) -%}
     {%- set version = local_md5(lifecycle_entry_measures_sql("activities", "entries")) -%}

@@ -4,8 +4,8 @@
 {%- endmacro %}
 
 {#-
-    Names of the enabled stage models that are proposals (`proposes` another model), or of those that are not. Each is
-    read, so that what asks for the names is built after it.
+    Names of the enabled stage models that are proposals (`proposes` another model), or of those that are not. Each of
+    these models is read, so that whatever asks for the names is built after them.
 -#}
 {% macro lifecycle_model_names(proposals) -%}
     {%- set names = var("lifecycle_proposals" if proposals else "lifecycle_models") -%}

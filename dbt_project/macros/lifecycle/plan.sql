@@ -5,9 +5,10 @@
 {#-
     `definition`: the mapping under `config.meta.lifecycle`. Rules and stages are numbered by their places in the file.
     Gives `stages`, `stage_kinds`, `rules`, `reasons` (number -> SQL), `targets` (rule -> stage number, 0 for none),
-    `numbers` (move -> rules), `losing_timers`, `timers`, `ranked_rules` (as asked, first match wins), `moved` and
-    `measured` (activities that may move, that measures need), `read` (all activities read), `measures` (name ->
-    definition), `attributes`, `reason_attributes`, `columns` (of the activities) and `stream_columns` (of a row that a rule is asked about).
+    `numbers` (move -> rules), `losing_timers`, `timers`, `ranked_rules` (in the order in which they are tried; the
+    first match wins), `moved` and `measured` (activities that may cause a move; activities that measures need), `read`
+    (all activities read), `measures` (name -> definition), `attributes`, `reason_attributes`, `columns` (of the
+    activities) and `stream_columns` (of a row that a rule is asked about).
 -#}
 {% macro lifecycle_plan(definition) -%}
     {%- set plan = {
@@ -46,7 +47,7 @@
         {%- endfor -%}
     {%- endfor -%}
 
-    {#- Asked for once: putting together what all measures are takes longer than the rest of this macro. -#}
+    {#- Called once: putting together all measures takes longer than the rest of this macro. -#}
     {%- set known_measures = lifecycle_measures() -%}
     {%- set measures = {} -%}
     {%- set ns = namespace(moved=[], timed=[], measured=[], reads_all=false) -%}
@@ -107,8 +108,9 @@
 
 {#-
     The timers of a model, each after those that start it: the rule with `number` (its place in the file), `activities`
-    and `starters` (what of `since` is an activity, what the number of another timer) and `starts`, the activities that
-    a firing goes back to with the days in between. Timers that start each other in a circle are missing from it.
+    and `starters` (the parts of `since` that are activities, and those that are numbers of other timers) and `starts`,
+    the activities that a firing goes back to, with the days in between. Timers that start each other in a circle are
+    missing from it.
 -#}
 {% macro lifecycle_timers(definition) -%}
     {%- set keys = definition.rules | selectattr("after_days", "defined") | map(attribute="key") | list -%}

@@ -1,8 +1,9 @@
 {#-
     What a reader of a mart sees of a stage and sorts by: its labels and its place.
 
-    `stages`: a relation with the columns of dim_lifecycle_stages. `stage`: the stage column that the words stand beside,
-    which names them. `has_none`: the column may say `none`, which is no stage of the model and comes first.
+    `stages`: a relation with the columns of dim_lifecycle_stages. `stage`: the stage column beside which the labels
+    appear; their names are made from its name. `has_none`: the column may hold `none`, which is not a stage of the
+    model and comes first.
 -#}
 {% macro stage_words(stages, stage="stage", has_none=false) -%}
     {%- if has_none -%}

@@ -1,6 +1,6 @@
 {#-
-    Refuses an enabled stage model that cannot mean what it says. `node`: any model, as dbt knows it while it parses; what
-    its YAML says is known as soon as that has been read.
+    Refuses an enabled stage model that makes no sense. `node`: any model, as dbt knows it while it parses; its YAML is
+    known as soon as dbt has read it.
 -#}
 {% macro refuse_wrong_stage_model(node) -%}
     {%- set prefix = "int_lifecycle__" -%}
@@ -15,9 +15,9 @@
 {%- endmacro %}
 
 {#-
-    Refuses a stage model that cannot mean what it says, naming file, rule and the fix, before any SQL runs.
-    `definition`: the mapping under `config.meta.lifecycle` of the model's YAML. `file`: where it stands. `name`: what the
-    dbt model is called after `int_lifecycle__`.
+    Refuses a stage model that makes no sense, naming file, rule and the fix, before any SQL runs. `definition`: the
+    mapping under `config.meta.lifecycle` of the model's YAML. `file`: where that is. `name`: the part of the dbt
+    model's name after `int_lifecycle__`.
 -#}
 {% macro validate_lifecycle_model(definition, file, name) -%}
     {%- for key in ["model", "entity", "labels", "stages", "rules"] -%}

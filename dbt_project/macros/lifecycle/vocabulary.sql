@@ -1,4 +1,4 @@
-{#- The closed vocabulary of activities: what a rule may speak of, and what the activity stream may hold. -#}
+{#- The closed vocabulary of activities: what a rule may refer to, and what the activity stream may hold. -#}
 {% macro activity_vocabulary() -%}
     {{
         return(
@@ -42,8 +42,9 @@
 {%- endmacro %}
 
 {#- Measures that count a thing once, from the instant it opens to the instant it closes, need the state before each
-    row: +1 where it opens, -1 where it closes, 0 where it stays as it was. One thing is one record of one system.
-    At one instant what closes comes last. `activities`: what tells of it; `is_closing`: SQL that is true of a closing. -#}
+    row: +1 where it opens, -1 where it closes, 0 where it stays as it was. One thing is one record of one system. At
+    one instant, what closes comes last. `activities`: those that report it; `is_closing`: SQL that is true for a
+    closing. -#}
 {% macro lifecycle_change_of_open_things(activities, is_closing) -%}
     {%- set is_open -%} case when {{ is_closing }} then 0 else 1 end {%- endset -%}
     {%- set tells -%} activity in ({{ quoted_list(activities) }}) {%- endset -%}
@@ -61,7 +62,7 @@
     end
 {%- endmacro %}
 
-{#- 1 at the first row that fulfils a condition of each `thing` (SQL columns) of an entity, else 0. -#}
+{#- For each `thing` (SQL columns) of an entity: 1 at its first row that fulfils the condition, else 0. -#}
 {% macro lifecycle_is_first_of(thing, condition) -%}
     case
         when
@@ -77,11 +78,11 @@
 {%- endmacro %}
 
 {#-
-    Point-in-time measures that a rule's condition may use as `measures.<name>`: what is known of the entity at that
-    instant, the row's own instant included; `previous` means strictly before it. `over`: window up to the instant;
-    `before`: window that ends before it. Of each measure: `activities`, what it reads, so that a model reads no more
+    Point-in-time measures that a rule's condition may use as `measures.<name>`: what is known about the entity at that
+    instant, including the row's own instant; `previous` means strictly before it. `over`: window up to the instant;
+    `before`: window that ends before it. For each measure: `activities`, what it reads, so that a model reads no more
     (none: everything); `sql`, its window; `prepare`, where the window needs it, a value of each row that the window
-    reads as `prepared_<name>`. docs/lifecycle.md says in words what each one means.
+    reads as `prepared_<name>`. docs/lifecycle.md explains each of them.
 -#}
 {% macro lifecycle_measures() -%}
     {%- set over -%} over (partition by entity_id order by occurred_at asc nulls last range between unbounded preceding and current row) {%- endset -%}

@@ -1,4 +1,4 @@
-{#- Why a prediction is null: what the refresh says, or that it made none of this customer (`made` is null). -#}
+{#- Why a prediction is null: the refresh's reason, or that it made none for this customer (`made` is null). -#}
 {% macro prediction_hidden_reason(relation, column, made="person_id") -%}
     case
         when {{ relation }}.{{ made }} is null

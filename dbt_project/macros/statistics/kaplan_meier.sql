@@ -21,7 +21,7 @@
             group by {{ keys | join(", ") }}, {{ duration }}
         ),
 
-        -- At risk is who lasts at least as long: all, less those who left earlier.
+        -- Everyone who lasts at least that long is at risk: all, less those who left earlier.
         at_risk as (
             select
                 *,
@@ -35,7 +35,8 @@
             from durations
         ),
 
-        -- The logarithm of a product is a sum; where all who are at risk leave, it is of zero and stays null.
+        -- The logarithm of a product is a sum; where everyone at risk leaves, it would be the logarithm of zero and
+        -- stays null.
         hazards as (
             select *, ln(nullif(at_risk_count - event_count, 0)::double / nullif(at_risk_count, 0)) as log_share_kept
             from at_risk

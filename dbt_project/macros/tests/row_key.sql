@@ -1,4 +1,4 @@
-{#- The column tells the rows apart: it is never null, and no value occurs twice. One query, where two tests are two. -#}
+{#- The column is a key: it is never null, and no value occurs twice. One query, where two tests would be two. -#}
 {% test row_key(model, column_name) %}
 
     select {{ column_name }}, count(*) as occurrences

@@ -57,10 +57,10 @@ with
         union all
         select
             cluster_key,
-            'identifier of too many records',
+            'identifier of too many records' as reason,
             record_count,
             person_count,
-            case when namespace = 'customer_number' then 1 else 0 end,
+            case when namespace = 'customer_number' then 1 else 0 end as customer_number_count,
             namespace,
             identifier
         from shared_too_widely

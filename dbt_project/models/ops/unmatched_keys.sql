@@ -1,4 +1,7 @@
-{#- The rows that name a key, its column, whom it names, where those stand, their key, and what a row counts as else. -#}
+{#-
+    For each kind of key: the rows that hold it, its column, what it names, where that is, its key there, and what a row
+    whose key matches nothing counts as.
+-#}
 {%- set relations = [
     ("order_lines", "order_id", "orders", "all_orders", "order_id", "the lines belong to no order"),
     ("refunds", "order_id", "orders", "all_orders", "order_id", "counts as a refund without an order"),
@@ -49,12 +52,12 @@ with
     deal_roles as (select * from {{ ref("int_deal_roles__unioned") }}),
     contacts as (select * from {{ ref("int_contacts__unioned") }}),
     deal_companies as (select * from {{ ref("int_deal_accounts__unioned") }}),
-    -- An account that was merged away is found in what it became.
+    -- An account that was merged away is found under what it became.
     accounts as (
         select account_id
         from {{ ref("int_accounts__unioned") }}
         union all
-        select source_system || ':' || merged_id
+        select source_system || ':' || merged_id as account_id
         from {{ ref("int_merges__unioned") }}
         where record_type = 'account'
     ),
@@ -78,11 +81,11 @@ with
         {% for rows in ["orders", "checkouts", "subscriptions", "conversations", "messages", "deals"] %}
             union all
             select
-                '{{ rows }}',
-                'customers',
+                '{{ rows }}' as row_kind,
+                'customers' as named_kind,
                 {{ rows }}.source_system,
-                {{ rows }}.record_key,
-                not records.is_only_mentioned
+                {{ rows }}.record_key as named_key,
+                not records.is_only_mentioned as is_found
             from {{ rows }}
             inner join records on records.record_key = {{ rows }}.record_key
             where records.record_type = 'customer'

@@ -11,7 +11,7 @@ with
         where payments.paid_at <= {{ as_of() }}
     ),
 
-    -- A shop takes the same amount within a day, from the same person where both are known.
+    -- A shop received the same amount within a day, from the same person if both are known.
     matched as (
         select distinct of_persons.payment_id
         from of_persons

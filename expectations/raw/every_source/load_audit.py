@@ -1,4 +1,5 @@
-"""Counts of each load: how much was rejected, of which kinds everything, and whether as much arrived as usual."""
+"""Counts of each load: how much was rejected, which kinds were rejected entirely, and whether as much arrived as
+usual."""
 
 from __future__ import annotations
 

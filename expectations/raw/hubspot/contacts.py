@@ -1,4 +1,4 @@
-"""Contacts: reachable people, no clock ahead."""
+"""Contacts: people can be reached, and no date lies in the future."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contacts of the inbox: reachable people."""
+"""Contacts of the inbox: people can be reached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Customers: reachable people."""
+"""Customers: people can be reached."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ class _Load:
         return self._mappings
 
     def _files_of(self, mapping: FileMapping) -> str:
-        """What tells one state of a mapping and its files from another: text, names, sizes, times of change."""
+        """What distinguishes one state of a mapping and its files from another: text, names, sizes, times of change."""
         parts = [mapping.text]
         for source in mapping.inputs.values():
             for file in find_files(mapping, source, self._data_path):

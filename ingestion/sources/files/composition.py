@@ -1,4 +1,4 @@
-"""What the entities of a draft are filled with: the SQL of each column, what it was taken for, what a person decides.
+"""What fills the entities of a draft: the SQL of each column, what it was taken for, and what a person has to decide.
 
 Belongs here: which inputs become which entities, claims with their expressions and questions. Does not: what a column
 means (`recognition.py`), how the draft is written down (`draft.py`).

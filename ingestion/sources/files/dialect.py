@@ -30,7 +30,6 @@ class Dialect:
     Attributes:
         skip: lines before the header, or before the rows where `header` names the columns.
         header: the names of the columns where the file has no line that names each of them once.
-        header_found: the file has a header line, even one that has to be replaced.
     """
 
     encoding: str = "utf-8"
@@ -38,7 +37,6 @@ class Dialect:
     quote: str = '"'
     skip: int = 0
     header: tuple[str, ...] = ()
-    header_found: bool = True
 
     def options(self) -> dict[str, Any]:
         """The keys that a mapping has to state."""
@@ -76,7 +74,7 @@ def read_dialect(file: Path) -> Dialect:
     names = [name.strip() for name in first]
     if not _is_header(names, below):
         numbered = tuple(f"column_{number}" for number in range(1, width + 1))
-        return Dialect(encoding, delimiter, quote, skip, numbered, header_found=False)
+        return Dialect(encoding, delimiter, quote, skip, numbered)
     if names and names[-1] == "" and all(not record[-1].strip() for record in below):
         names.pop()  # each line ends with the delimiter: the loader leaves that column out
     unique = _unique(names)

@@ -3,7 +3,7 @@
 Belongs here: the text of the draft, the report, the command. Does not: finding and reading the files (`folder.py`),
 which of them become which entities (`composition.py`).
 
-The draft says for each column what it was taken for, how sure that is, and why. What the files cannot tell stands as a
+The draft says for each column what it was taken for, how sure that is, and why. What the files do not show becomes a
 line that begins with `# DECIDE:`.
 """
 

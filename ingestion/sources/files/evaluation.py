@@ -1,4 +1,4 @@
-"""A mapping applied to its files: typed rows of each entity, and what was turned away with its reason.
+"""A mapping applied to its files: typed rows of each entity, and what was rejected, with the reason.
 
 Belongs here: the SQL around the expressions of a mapping. Does not: dlt, state, settings.
 
@@ -60,7 +60,7 @@ class Evaluation:
     Args:
         mapping: what to read, and as what.
         data_path: the folder of the files.
-        as_of: the instant that this load calls now; a fact more than a day ahead of it is turned away.
+        as_of: the instant that this load calls now; a fact more than a day ahead of it is rejected.
         is_accepted: whether a person has looked at lines of the files that a quotation mark takes in.
 
     Raises:

@@ -1,8 +1,8 @@
-"""Files of an input into one DuckDB table; lines that are no rows become rejections.
+"""Reads the files of an input into one DuckDB table; lines that are not rows become rejections.
 
 Belongs here: formats, encodings, globs. Does not: what the columns mean.
 
-CSV and JSON arrive as text, column by column: what a value is, the canonical type decides later. Parquet keeps its
+CSV and JSON arrive as text, column by column: the canonical type decides later what a value is. Parquet keeps its
 types. Files of text are copied first, as UTF-8 with one kind of line end, which is what DuckDB reads safely; a
 compressed one up to its checksum. Their lines are counted without DuckDB, which has to account for each.
 """
@@ -29,7 +29,7 @@ import duckdb
 
 from ingestion.sources.files.mapping import FileMapping, Input, MappingError
 
-ROW = "_row"  # tells the rows of an input apart; never part of what is loaded
+ROW = "_row"  # distinguishes the rows of an input; never part of what is loaded
 
 Rejection = dict[str, str]
 
@@ -130,7 +130,7 @@ def _load_parquet(connection: duckdb.DuckDBPyConnection, source: Input, files: l
 def _copies(source: Input, files: list[Path]) -> Iterator[list[Path]]:
     """The files of text of an input as DuckDB can read them, under their own names, each in a folder of its own.
 
-    A byte that is no text in the encoding becomes 0xFF, which no UTF-8 has: DuckDB turns away its line alone.
+    A byte that is not text in the encoding becomes 0xFF, which UTF-8 never contains: DuckDB rejects only its line.
     """
     with tempfile.TemporaryDirectory(prefix="files-") as folder:
         copies = []

@@ -1,4 +1,4 @@
-"""The declaration that a mapping file makes, and its errors that show without opening a data file.
+"""The declaration that a mapping file makes, and those of its errors that show without opening a data file.
 
 Belongs here: the keys of a mapping file, which of them are needed, what they may name. Does not: reading data
 (`inputs.py`), SQL (`evaluation.py`).

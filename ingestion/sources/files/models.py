@@ -2,7 +2,7 @@
 
 A mapping names, for each entity, where a column comes from; columns it leaves out are null. Every table carries
 `mapping`, the name of the mapping that filled it (one mapping's rows are replaced as a whole, unchanged rows are left
-untouched), and `company`, whose ids they are.
+untouched), and `company`, which says whose ids they are.
 
 Belongs here: the entities and what their values may be. Does not: how a mapping is read or evaluated.
 """

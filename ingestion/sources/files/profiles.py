@@ -237,7 +237,7 @@ def _profile(connection: duckdb.DuckDBPyConnection, table: str, name: str, posit
 
 
 def instant_sql(column: Profile) -> str:
-    """SQL of a column's dates as instants, null where one is no date."""
+    """SQL of a column's dates as instants, null where a value is not a date."""
     text = quoted(column.name)
     if not column.formats:
         return f"try_cast({text} AS TIMESTAMPTZ)"

@@ -5,8 +5,8 @@ counting values (`profiles.py`), writing a mapping (`draft.py`).
 
 A column is set against each canonical column of an entity. Its name counts most; values that show what they are
 (addresses, codes, dates) count without a name, and a value that cannot be what the name says rules the pair out. The
-pair with the highest score is settled first. Ties fall by values before they fall by position, so that columns in
-another order, or with names that say nothing, are taken for the same.
+pair with the highest score is settled first. Ties are settled by values before position, so that columns in another
+order, or with names that say nothing, are recognised as the same.
 """
 
 from __future__ import annotations
@@ -405,7 +405,8 @@ _KNOWN_HEADERS = _known_headers()  # headers with the columns that they name, an
 def _names_another(profile: Profile, column: str, role: Role) -> bool:
     """Whether the header names a column other than this one, of whatever entity.
 
-    The same column of another entity is no other, and any moment may be that of an entity without a better one.
+    The same column of another entity does not count as another, and any instant may be that of an entity without a
+    better one.
     """
     for header in (profile.words, bare(profile.words)):
         if header in IGNORED:
@@ -629,13 +630,13 @@ def _match(
         return None
     header = named(profile.words, role)
     if header < 1.0 and profile.words in IGNORED:
-        header = 0.0  # `cost per result` is no result
+        header = 0.0  # `cost per result` is not a result
     if profile.words == "name" and role.kind == "company" and profile.shapes["person"] >= 0.5:
         return None
     if header == 1.0 and profile.words == "name" and role.kind == "key" and profile.shapes["lettered"] > 0.5:
         return None  # names of people or things, not the `#1001` that a shop calls the name of an order
     if role.kind == "key" and not profile.is_unique:
-        # An order's number stands on each of its lines; any other key tells nearly all rows apart.
+        # An order's number stands on each of its lines; any other key is different in nearly all rows.
         nearly = profile.filled == profile.rows and profile.distinct >= 0.9 * profile.rows
         if header < 1.0 or not (nearly or entity == "orders"):
             return None

@@ -3,8 +3,9 @@
 Belongs here: reading one value. Does not: what values a row may hold (`models.py`), the query around them
 (`evaluation.py`).
 
-A value never depends on another row. DuckDB's own cast of a text to TIMESTAMPTZ does: it keeps the zone that an earlier
-row has named. So a text is taken apart here (day, time, offset or name of a zone) and each part is converted by itself.
+How a value is read never depends on another row. DuckDB's own cast of a text to TIMESTAMPTZ does depend on them: it
+keeps the zone that an earlier row named. So a text is taken apart here (day, time, offset or name of a zone) and each
+part is converted by itself.
 """
 
 from __future__ import annotations
@@ -203,7 +204,7 @@ def _in_zone(local: str, zone: str) -> str:
 
 
 def _timed(name: str, duckdb_type: str, as_date: bool, timezone: str) -> str:
-    """SQL of a value that is no text. 'infinity' is an instant to DuckDB, and no zone holds the year 200,000."""
+    """SQL of a value that is not text. 'infinity' is an instant to DuckDB, and no zone holds the year 200,000."""
     zone = literal(timezone)
     if duckdb_type == _INSTANT_TYPE:
         typed = f"timezone({zone}, {name})::DATE" if as_date else name
@@ -225,7 +226,7 @@ def _formatted(text: str, as_date: bool, reading: Reading) -> str:
 
 
 def _number_text(text: str, decimal: str | None) -> str:
-    """SQL of a number's text as DuckDB reads it, null where the text is no number by the mapping's decimal mark."""
+    """SQL of a number's text as DuckDB reads it, null where the text is not a number by the mapping's decimal mark."""
     if decimal is None:
         return text
     separators = [rf"\x{{{ord(mark):x}}}" for mark in _GROUPING[decimal]]

@@ -153,7 +153,6 @@ PAYMENTS = phrases(
     "|contra reembolso|domiciliacion|cartao"
 )
 SUBSCRIPTION_STATES = _words("active trialing canceled cancelled past_due paused unpaid incomplete")
-YES = _words("true yes t y ja oui si sí 1")
 
 # Words of file names. The longest entity name comes first where one holds another.
 FILE_WORDS: Mapping[str, str] = {

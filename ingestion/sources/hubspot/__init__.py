@@ -2,10 +2,10 @@
 
 Belongs here: HubSpot's search, batch reads, limits and property names. Does not: what a stage or status means.
 
-Search tells which objects changed; a batch read of those ids is the one source of their rows and their history.
-Archived objects are not found by search and come from the archived list. What search cannot tell is read again: the
-last hour (its index is late), the associations of all deals (they change without the deal), and every few days
-everything. What is not confirmed of the API stands in README.md.
+Search shows which objects changed; a batch read of those ids is the only source of their rows and their history. Search
+does not find archived objects, which come from the archived list. What search does not show is read again: the last
+hour (its index is late), the associations of all deals (they change without the deal), and every few days everything.
+README.md lists what is not confirmed about the API.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from ingestion.sources.hubspot.models import (
     TABLES,
 )
 from ingestion.sources.hubspot.settings import SOURCE, Settings
-from ingestion.tables import RawTable
+from ingestion.tables import AccountRow, RawTable
 from ingestion.watermark import Watermark, instant
 from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, mapped, told, unfolded, unknown
 
@@ -69,7 +69,7 @@ class Kind:
     @property
     def properties(self) -> list[str]:
         """The row model's columns, which bear HubSpot's property names."""
-        own = {"id", "archived", "archived_at", "portal_currency"}
+        own = {"id", "archived", "archived_at", "portal_currency", *AccountRow.model_fields}
         return [name for name in self.table.row.model_fields if name not in own]
 
 

@@ -2,7 +2,7 @@
 
 Belongs here: Meta's paging, throttling, reports and field names. Does not: what spend means, other platforms.
 
-What is not confirmed of the API stands in README.md.
+README.md lists what is not confirmed about the API.
 """
 
 from __future__ import annotations

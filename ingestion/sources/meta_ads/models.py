@@ -55,7 +55,7 @@ class Ad(AccountRow):
 class AdInsight(AccountRow):
     """Delivery of one ad on one day of the ad account's time zone.
 
-    Figures beside the spend may be left out; null is not 0 here: an earlier version may have told them.
+    Figures other than the spend may be left out; null is not 0 here: an earlier version may have had them.
     """
 
     left_out = dict.fromkeys(

@@ -5,8 +5,8 @@ stage or a closing category means.
 
 REST has no filter by update and no list of conversations. The first run reads every contact with all messages. Later
 runs read the messages of contacts that an event of the inbox names, that were created since, or whose last receipts
-were still to come. Events get lost: once a day the list of all contacts is read and kept beside what events said, and
-after a day without any event the messages too.
+were still to come. Events get lost. So once a day the list of all contacts is read and kept alongside what the events
+said, and after a day without any event the messages are read too.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def told_message(event: Any) -> Any:
 
 
 def completed_message(listed: Any, told: Any) -> Any:
-    """A message as the list of messages shows it, with what only its event tells."""
+    """A message as the list of messages shows it, with what only its event says."""
     if not isinstance(listed, Mapping) or told is None:
         return listed
     return {**told, **{name: value for name, value in listed.items() if value is not None and value != []}}

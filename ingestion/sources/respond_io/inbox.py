@@ -3,8 +3,8 @@
 Belongs here: which files are new, how a file becomes events. Does not: receiving webhooks, what an event means.
 
 A `.json` file holds one event or a list of events, a `.jsonl` file one event a line. An event is as respond.io sends
-it, or lies in the receiver's envelope: `{"received_at": …, "headers": …, "event": …}`. A file counts as new when it is
-not known with this size and time of modification; one that grew is read again as a whole.
+it, or inside the receiver's envelope: `{"received_at": …, "headers": …, "event": …}`. A file counts as new when it is
+not known with this size and time of modification; a file that grew is read again as a whole.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def read(path: str, position: str | None) -> News:
         for entry in _entries(file, name):
             entries.add(len(entries), entry)
             contact_id = str(at(entry, "event", "contact", "id"))
-            if contact_id.isdigit():  # anything else is no contact: its event is judged by the row model
+            if contact_id.isdigit():  # anything else is not a contact: the row model judges its event
                 contact_ids.add(contact_id)
         after.files[name] = seen_as
         after.newest = max(after.newest, modified.isoformat())

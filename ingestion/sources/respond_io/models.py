@@ -73,7 +73,7 @@ class Message(AccountRow):
 
 
 class WebhookEvent(AccountRow):
-    """One event of the inbox. `payload` is the whole event; the columns are what every model needs of it.
+    """One event of the inbox. `payload` is the whole event; the columns are the parts that every model needs.
 
     The vendor gives a conversation no id: where the receiver added none, it is known by its contact and its opening.
     """

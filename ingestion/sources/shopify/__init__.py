@@ -3,7 +3,7 @@
 Belongs here: Shopify's cursors, query costs, nested connections and field names. Does not: what counts as revenue.
 
 An order's lines, transactions, refunds and disputes arrive inside it. They are tables of their own, made from one pass.
-What stays unconfirmed stands in the README.
+The README lists what is not confirmed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Row models of the Shopify Admin GraphQL API: nested objects flattened, nested connections as tables of their own.
 
-A column that the API calls otherwise, or holds deeper, has its path as `validation_alias`. Amounts are those of
-`presentmentMoney`: the currency in which the customer paid. A unit cost is in the shop's.
+If the API has another name for a column, or nests it, the column's path is its `validation_alias`. Amounts are those of
+`presentmentMoney`, in the currency in which the customer paid. A unit cost is in the shop's currency.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ query ($first: Int!, $after: String, $condition: String) {
 }
 """
 
-# The list of deletions of its own (`deletionEvents`) tells of products and collections alone.
+# The separate list of deletions (`deletionEvents`) covers products and collections only.
 DELETIONS = """
 query ($first: Int!, $after: String, $condition: String) {
   events(first: $first, after: $after, query: $condition, sortKey: ID) {

@@ -8,7 +8,7 @@ say what changed, each with the object as it was right after. Events are kept fo
 runs reads everything again. The events of subscriptions are kept as history of their own.
 
 Events are written in the account's version of the API, whatever version a request asks for, and nothing in them is
-expanded. An object in another version, or with ids where the rows need what stands behind them, is read again by its
+expanded. An object in another version, or with ids where the rows need the objects behind them, is read again by its
 id. A field that is absent is not null: an object without a field that numbers depend on is rejected.
 """
 
@@ -57,7 +57,7 @@ __all__ = ["TABLES", "resources"]
 log = logging.getLogger(__name__)
 
 PAGE = 100
-TOLD_AT = "_told_at"  # when an event told of an object
+TOLD_AT = "_told_at"  # when an event reported an object
 EVENTS_KEPT = timedelta(days=30)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EVENTS_LAG = timedelta(hours=1)  # events of the last hour are read again: they may be listed late, clocks may differ
@@ -65,15 +65,15 @@ EVENTS_LAG = timedelta(hours=1)  # events of the last hour are read again: they 
 
 @dataclass(frozen=True)
 class Kind:
-    """One type of object: how it is listed and told of, and what it must show.
+    """One type of object: how it is listed, which events report it, and what it must show.
 
     Attributes:
-        object: its name on the wire. path: its list. events: the events that tell of it.
+        object: its name on the wire. path: its list. events: the events that report it.
         deleted: the event of its deletion. params: of its list.
         expand: what its list and a look at one show in full, where an event shows ids or nothing.
         is_whole: whether an object that an event shows has all of that.
-        told_by: objects that name one of this kind under its own name, and change it without an event of its own.
-        needs: paths that numbers depend on; without one of them it is no object of the version asked for.
+        told_by: objects that name one of this kind under its own name, and that change it without a separate event.
+        needs: paths that numbers depend on; without one of them it is not an object of the version asked for.
     """
 
     object: str
@@ -146,7 +146,7 @@ INVOICE = Kind(
     "invoice.deleted",
     needs=(("parent",), ("status_transitions",), ("total_excluding_tax",), ("lines",), ("lines", "data")),
 )
-# No event tells of a payment before it is made.
+# No event reports a payment before it is made.
 INVOICE_PAYMENT = Kind(
     "invoice_payment",
     "/invoice_payments",
@@ -205,7 +205,7 @@ class Billing:
         self._version = version
 
     def objects(self, kind: Kind) -> Spool:
-        """Every object of a kind. One that is created meanwhile may be missed: the next run's events tell of it."""
+        """Every object of a kind. One that is created meanwhile may be missed: the next run's events report it."""
         found = Spool()
         for record in self._list(kind.path, {**dict(kind.params), **_expansion(kind, "data.")}):
             found.add(at(record, "id"), record)
@@ -228,7 +228,7 @@ class Billing:
         return found
 
     def _object(self, kind: Kind, identifier: str, told_in: Any) -> Any:
-        """One object as it is now; None where it is gone, of which an event of its own tells."""
+        """One object as it is now; None where it is gone, which an event of its own reports."""
         path = f"{kind.path}/{identifier}"
         try:
             record = self._client.get(path, _expansion(kind))
@@ -284,7 +284,7 @@ def _expansion(kind: Kind, prefix: str = "") -> dict[str, str]:
 
 
 def latest_events(kind: Kind, events: Spool) -> Spool:
-    """The latest event that tells of each object of `kind`.
+    """The latest event that reports each object of `kind`.
 
     Events arrive newest first; of several in one second the one listed first counts as the latest. An object without
     an id is a preview of one that does not exist (`invoice.upcoming`).
@@ -302,7 +302,7 @@ def latest_events(kind: Kind, events: Spool) -> Spool:
 
 
 def _told_id(kind: Kind, record: Any) -> Any:
-    """The id of the object of `kind` that an event with `record` tells of; None: of none."""
+    """The id of the object of `kind` that an event with `record` reports; None: there is none."""
     if at(record, "object") == kind.object:
         return at(record, "id")
     return at(record, kind.object) if at(record, "object") in kind.told_by else None
@@ -646,7 +646,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
     @cache
     def changes(kind: Kind, read_until: str | None) -> Spool:
-        told = events(kind.events, read_until)  # before the lists: what changes meanwhile is told again next time
+        told = events(kind.events, read_until)  # before the lists: what changes meanwhile is reported again next time
         return billing().objects(kind) if since(read_until) is None else billing().last_states(kind, told)
 
     def resource(table: RawTable, to_rows: Callable[[str | None], Iterable[Any]]) -> DltResource:

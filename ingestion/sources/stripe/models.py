@@ -1,7 +1,7 @@
-"""Row models of the Stripe API, in Stripe's own field names; a nested field bears the names of its path.
+"""Row models of the Stripe API, in Stripe's own field names; a nested field is named by its path.
 
-Amounts are integers in the smallest unit of their currency, as Stripe sends them: how many decimals that are, staging
-decides. Instants are epoch seconds.
+Amounts are integers in the smallest unit of their currency, as Stripe sends them: staging decides how many decimals
+that is. Instants are epoch seconds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ingestion.tables import AccountRow, RawTable
 class StripeObject(AccountRow):
     id: str
     created: datetime
-    deleted: bool = False  # an event told that the object is gone; the rest of the row is its last state
+    deleted: bool = False  # an event reported that the object is gone; the rest of the row is its last state
 
 
 class Customer(StripeObject):
@@ -228,7 +228,7 @@ class Refund(StripeObject):
     amount: int = Field(ge=0)
     status: str | None = None
     reason: str | None = None
-    failed_at: datetime | None = None  # when the money came back on the balance, or as an event told that it failed
+    failed_at: datetime | None = None  # when the money came back to the balance, or as an event reported that it failed
 
 
 class DisputeTransaction(AccountRow):

@@ -169,10 +169,12 @@ def test_inputs_are_read_in_an_order_of_their_own(warehouse: Path) -> None:
 
 def test_settings_come_from_the_file_that_dbt_reads(tmp_path: Path) -> None:
     changed = tmp_path / "dbt_project.yml"
-    changed.write_text(SETTINGS.read_text().replace("value_horizon_days: 365", "value_horizon_days: 30"))
+    text = SETTINGS.read_text().replace("value_horizon_days: 365", "value_horizon_days: 30")
+    changed.write_text(text.replace("refund_rate: 365", "refund_rate: 400"))
 
     assert prediction_settings().value_horizon_days == 365
     assert prediction_settings(changed).value_horizon_days == 30
+    assert prediction_settings(changed).churn_window_days.refund_rate == 400
 
 
 @pytest.mark.parametrize(

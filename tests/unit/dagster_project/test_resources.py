@@ -13,9 +13,9 @@ from dagster import DagsterInstance, DagsterRunStatus, asset, in_process_executo
 
 from dagster_project import resources
 from dagster_project.lock import writer_lock
+from dagster_project.refresh import command
 from dagster_project.resources import Refresh
 from ingestion import config
-from refresh import command
 
 
 @pytest.fixture(autouse=True)

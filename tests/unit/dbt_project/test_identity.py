@@ -77,11 +77,12 @@ def persons(
     database.execute(
         "create or replace table intermediate.int_contact_records__unioned ("
         + ", ".join(f"{column} text" for column in columns)
-        + ", source_system text, record_type text, source_record_id text, created_at timestamp, loaded_at timestamp)"
+        + ", source_system text, source_account text, record_type text, source_record_id text"
+        + ", created_at timestamp, loaded_at timestamp)"
     )
     database.executemany(
         "insert into intermediate.int_contact_records__unioned by position select "
-        "?, ?, ?, ?, ?, ?, 's', 't', 'i', timestamp '2026-01-01', timestamp '2026-01-02'",
+        "?, ?, ?, ?, ?, ?, 's', null, 't', 'i', timestamp '2026-01-01', timestamp '2026-01-02'",
         [[record.get(column) for column in columns] for record in records],
     )
     for name in MODELS:

@@ -57,6 +57,46 @@ FORBIDDEN_AND_INSTEAD = [
     ("avg of a decimal", "select avg(a + b) from t", "select avg(cast(a + b as double)) from t"),
     ("date − date", "select ended_on - t.started_on from t", "select ended_on - 1 from t"),
     ("date − date", "select t.ended_on - t.started_on from t", "select {{ days_between('started_on', 'ended_on') }}"),
+    (
+        "a column of a union without a name: write … as b",
+        "select a, b from t union all select a, null from u",
+        "select a, b from t union all select a, null as b from u",
+    ),
+    (
+        "a column of a union without a name: write … as b",
+        "select a, {{ m('x') }} as b from t union all select t.a, {{ m('y') }} from u",
+        "select a, {{ m('x') }} as b from t union all select t.a, {{ m('y') }} as b from u",
+    ),
+    (
+        "a column of a union without a name: name it as the first branch does",
+        "select * from t union all select (select 1 from v) from u",
+        "select * from t union all select (select 1 from v) as a from u",
+    ),
+    (
+        "b stands where the first branch of the union has a",
+        "with x as (select a, c from t union select distinct b, c from u) select * from x",
+        "with x as (select a, c from t union select distinct b as a, c from u) select * from x",
+    ),
+    (
+        "a column of a union without a name: write … as c",
+        "select a is distinct from b as c from t union all select true from u",
+        "select a is distinct from b as c from t union all select true as c from u",
+    ),
+    (
+        "SQL joined by ~",
+        """select {{ money("a * (b" ~ ")") }} as c from t""",
+        """select {{ money("a * (b)") }} as c from {{ ref("x_" ~ name) }}""",
+    ),
+    (
+        "SQL joined by ~",
+        """{%- set today = "cast(x as " ~ timestamp_type() -%} select {{ today }}""",
+        """{%- set column = prefix ~ "paid_at" -%} select {{ column }}""",
+    ),
+    (
+        "SQL joined by ~",
+        "select {{ m(n('a')\n ~ ' - b') }}",
+        "{% do exceptions.warn('no ' ~ a) %} select {{ m('c') }}",
+    ),
     ("datediff in hours", "select {{ dbt.datediff('a', 'b', 'hour') }}", "select {{ dbt.datediff('a', 'b', 'day') }}"),
     ("datediff in minutes", 'select {{ datediff("a", "b", "minute") }}', 'select {{ datediff("a", "b", "month") }}'),
 ]
@@ -80,6 +120,10 @@ def test_forbids_a_construct_and_lets_its_replacement_pass(rule: str, forbidden:
         "{% for a in [1, 2] %}\nselect {{ a }}\n{% endfor %}",
         "select 1 order by {{ ordering() }} nulls last",
         "select date '2020-01-01'",
+        "select a, {{ m('b') }} from t union all select a, {{ m('b') }} from u",
+        "select a, b from t union all select * from u",
+        """{% macro m(a) %} {{ money("(" ~ a ~ ")") }} {% endmacro %}""",
+        'select {% for n in x %} 1 as {{ n }}{{ "," if n }} {% endfor %} union all select a, 2 as b from t',
     ],
 )
 def test_leaves_text_names_comments_and_jinja_alone(sql: str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from typing import Annotated, ClassVar
 
@@ -7,8 +8,8 @@ import pytest
 from pydantic import AfterValidator, SecretStr
 
 from ingestion import config
-from ingestion.config import Day, Days, Flag, SettingsError, SourceSettings, of_text, texts
-from ingestion.sources import SOURCE_NAMES
+from ingestion.config import Account, Day, Days, Flag, SettingsError, SourceSettings, of_text, texts
+from ingestion.sources import SOURCE_NAMES, shopify
 
 
 def test_everything_written_lies_under_the_data_folder(monkeypatch, tmp_path):
@@ -19,16 +20,53 @@ def test_everything_written_lies_under_the_data_folder(monkeypatch, tmp_path):
 
 
 def test_all_sources_are_enabled_unless_some_are_named(monkeypatch):
-    assert config.enabled_sources() == SOURCE_NAMES
+    assert config.enabled_accounts() == tuple(Account(name) for name in SOURCE_NAMES)
     monkeypatch.setenv("LIFECYCLE_SOURCES", " shopify ,hubspot,")
-    assert config.enabled_sources() == ("hubspot", "shopify")
+    assert config.enabled_accounts() == (Account("hubspot"), Account("shopify"))
+    assert config.accounts_of("stripe") == ()
 
 
-@pytest.mark.parametrize("value", ["hubspot,hubspott", ","])
-def test_an_unknown_source_is_named_with_the_choices(monkeypatch, value):
+def test_an_account_of_a_source_has_a_short_name(monkeypatch):
+    monkeypatch.setenv("LIFECYCLE_SOURCES", "shopify.outlet,stripe,shopify,shopify.outlet")
+
+    assert [str(account) for account in config.enabled_accounts()] == ["shopify", "shopify.outlet", "stripe"]
+    assert config.accounts_of("shopify") == (Account("shopify"), Account("shopify", "outlet"))
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("hubspot,hubspott", "hubspott is not a source. Choose from: files, hubspot"),
+        (",", "Choose from: files, hubspot"),
+        ("shop.outlet", "shop.outlet is not a source"),
+        ("shopify.Outlet", "shopify.Outlet does not name an account: write shopify. and up to 30 lower-case letters"),
+        ("shopify.", "shopify. does not name an account"),
+        ("files.second", "files has no accounts: write files"),
+    ],
+)
+def test_what_is_no_source_or_account_is_refused_with_the_choices(monkeypatch, value, reason):
     monkeypatch.setenv("LIFECYCLE_SOURCES", value)
-    with pytest.raises(SettingsError, match="Choose from: files, hubspot"):
-        config.enabled_sources()
+    with pytest.raises(SettingsError, match=re.escape(reason)):
+        config.enabled_accounts()
+
+
+def test_an_account_has_its_own_secrets_and_address_and_the_settings_of_its_source(monkeypatch):
+    stated = {"BASE_URL": "https://first.example", "ACCESS_TOKEN": "first", "API_VERSION": "2026-07"}
+    for name, value in {**stated, "UNIT_COSTS": "false", "DISPUTES": "true"}.items():
+        monkeypatch.setenv(f"SOURCES__SHOPIFY__{name}", value)
+    monkeypatch.setenv("SOURCES__SHOPIFY__OUTLET__BASE_URL", "https://outlet.example")
+    with pytest.raises(SettingsError, match=r"outlet: the secret access_token is missing.*SHOPIFY__OUTLET__ACCESS"):
+        shopify.Settings.of("outlet")
+    monkeypatch.setenv("SOURCES__SHOPIFY__OUTLET__ACCESS_TOKEN", "second")
+
+    outlet = shopify.Settings.of("outlet")
+
+    assert (outlet.base_url, outlet.access_token.get_secret_value()) == ("https://outlet.example", "second")
+    assert outlet.unit_costs is False
+    assert shopify.Settings.of("").base_url == "https://first.example"
+    monkeypatch.delenv("SOURCES__SHOPIFY__OUTLET__BASE_URL")
+    with pytest.raises(SettingsError, match=r"shopify\.outlet: the setting base_url is missing"):
+        shopify.Settings.of("outlet")
 
 
 @pytest.mark.parametrize(

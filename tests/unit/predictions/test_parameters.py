@@ -14,6 +14,7 @@ from predictions.maximum_likelihood import Estimate
 from predictions.purchases import ModifiedBetaGeoNBD
 from predictions.spend import GammaGamma
 from predictions.subscriptions import ShiftedBetaGeometric
+from tests.unit.predictions.simulating import simulate
 
 POPULATIONS = 60
 
@@ -33,7 +34,7 @@ def spend(seed: int) -> Estimate | None:
 
 def purchases(seed: int) -> Estimate | None:
     age = np.random.default_rng(seed).uniform(30, 300, 4000)
-    future = ModifiedBetaGeoNBD(0.7, 20.0, 0.8, 2.5).simulate(age, 40, seed=1000 + seed)
+    future = simulate(ModifiedBetaGeoNBD(0.7, 20.0, 0.8, 2.5), age, 40, seed=1000 + seed)
     return ModifiedBetaGeoNBD.fit(future.histories).estimate
 
 

@@ -11,6 +11,7 @@ from scipy.stats import binom
 from predictions.histories import Histories
 from predictions.maximum_likelihood import Estimate, FitError
 from predictions.purchases import MODELS, BetaGeoNBD, ModifiedBetaGeoNBD, ParetoNBD, PurchaseModel
+from tests.unit.predictions.simulating import simulate
 
 TRUE_VALUES = {"bg_nbd": (0.6, 8.0, 0.8, 2.5), "mbg_nbd": (0.8, 8.0, 0.7, 2.5), "pareto_nbd": (0.8, 8.0, 1.2, 20.0)}
 EVERY_MODEL = pytest.mark.parametrize("model", [cls(*TRUE_VALUES[name]) for name, cls in MODELS.items()], ids=MODELS)
@@ -93,7 +94,7 @@ def test_discounting_by_parts_equals_summing_the_days(model: PurchaseModel) -> N
 
 @EVERY_MODEL
 def test_simulated_customers_behave_as_the_formulas_say(model: PurchaseModel) -> None:
-    future = model.simulate(np.full(100_000, 40.0), 30, seed=1)
+    future = simulate(model, np.full(100_000, 40.0), 30, seed=1)
     seen = future.histories
 
     for actual, expected in (
@@ -147,7 +148,7 @@ def test_one_time_buyers_are_certainly_alive_under_bg_nbd_only() -> None:
 
 
 def test_grouping_and_weights_change_nothing() -> None:
-    seen = ModifiedBetaGeoNBD(*TRUE_VALUES["mbg_nbd"]).simulate(np.full(500, 60.0), 30, seed=3).histories
+    seen = simulate(ModifiedBetaGeoNBD(*TRUE_VALUES["mbg_nbd"]), np.full(500, 60.0), 30, seed=3).histories
     rounded = Histories(seen.frequency, np.ceil(seen.recency), seen.age)
     twice = Histories(*(np.tile(a, 2) for a in (rounded.frequency, rounded.recency, rounded.age)))
     once, doubled = ModifiedBetaGeoNBD.fit(rounded), ModifiedBetaGeoNBD.fit(twice)
@@ -214,7 +215,7 @@ def test_parameters_and_totals_are_recovered_as_often_as_the_intervals_say(name:
     parameters = totals = customers = judged = 0
     for seed in range(seeds):
         age = np.random.default_rng(seed).uniform(30, 100, 1500)
-        future = cls(*truth).simulate(age, 40, seed=1000 + seed)
+        future = simulate(cls(*truth), age, 40, seed=1000 + seed)
         fitted = cls.fit(future.histories)
         assert fitted.estimate is not None
         parameters += sum(

@@ -6,8 +6,18 @@ import re
 
 import pytest
 
-from predictions.churn import FEATURE_NAMES
+from predictions.churn import FEATURE_NAMES, Windows
 from predictions.reasons import NO_REASON, joined, sentence
+
+WINDOWS = Windows(
+    refund_rate=200,
+    unanswered_message_count=61,
+    first_response_hours=182,
+    complaint_count=183,
+    recent_engagement=14,
+    earlier_engagement=70,
+    satisfaction_score=365,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,35 +50,35 @@ from predictions.reasons import NO_REASON, joined, sentence
             "refund_rate",
             1.0,
             0.07,
-            "Every order of the last 365 days was refunded, in part or in full (average customer: 7 %).",
+            "Every order of the last 200 days was refunded, in part or in full (average customer: 7 %).",
         ),
         (
             "refund_rate",
             0.5,
             0.07,
-            "50 % of the orders of the last 365 days were refunded, in part or in full (average customer: 7 %).",
+            "50 % of the orders of the last 200 days were refunded, in part or in full (average customer: 7 %).",
         ),
-        ("unanswered_message_count", 1.0, 0.3, "1 message of the last 60 days got no answer (average customer: 0.3)."),
-        ("unanswered_message_count", 4.0, 0.3, "4 messages of the last 60 days got no answer (average customer: 0.3)."),
+        ("unanswered_message_count", 1.0, 0.3, "1 message of the last 61 days got no answer (average customer: 0.3)."),
+        ("unanswered_message_count", 4.0, 0.3, "4 messages of the last 61 days got no answer (average customer: 0.3)."),
         (
             "first_response_hours",
             50.0,
             0.25,
-            "Typically waited 2.1 days for a first reply in the last 180 days (average customer: 15 minutes).",
+            "Typically waited 2.1 days for a first reply in the last 182 days (average customer: 15 minutes).",
         ),
-        ("complaint_count", 1.0, 0.2, "Has complained once in the last 180 days (average customer: 0.2 times)."),
-        ("complaint_count", 3.0, 0.02, "Has complained 3 times in the last 180 days (average customer: 0.02 times)."),
+        ("complaint_count", 1.0, 0.2, "Has complained once in the last 183 days (average customer: 0.2 times)."),
+        ("complaint_count", 3.0, 0.02, "Has complained 3 times in the last 183 days (average customer: 0.02 times)."),
         (
             "engagement_trend_ratio",
             0.25,
             0.9,
-            "Was 75 % less active in the last 30 days than in the 90 days before (average customer: 10 % less active).",
+            "Was 75 % less active in the last 14 days than in the 70 days before (average customer: 10 % less active).",
         ),
         (
             "engagement_trend_ratio",
             0.0,
             1.2,
-            "Was not active at all in the last 30 days, after being active in the 90 days before "
+            "Was not active at all in the last 14 days, after being active in the 70 days before "
             "(average customer: 20 % more active).",
         ),
         (
@@ -80,7 +90,7 @@ from predictions.reasons import NO_REASON, joined, sentence
     ],
 )
 def test_a_reason_is_a_sentence(feature: str, value: float, average: float, expected: str) -> None:
-    assert sentence(feature, value, average, days_since_last_purchase=171.0) == expected
+    assert sentence(feature, value, average, days_since_last_purchase=171.0, windows=WINDOWS) == expected
 
 
 @pytest.mark.parametrize("feature", FEATURE_NAMES)
@@ -88,7 +98,7 @@ def test_a_reason_is_a_sentence(feature: str, value: float, average: float, expe
 def test_every_feature_has_words_for_every_value(feature: str, value: float) -> None:
     if feature == "gap_to_usual_ratio" and value == 0:
         pytest.skip("a reason only above the average, which is above 0")
-    written = sentence(feature, value, value, days_since_last_purchase=20.0)
+    written = sentence(feature, value, value, days_since_last_purchase=20.0, windows=WINDOWS)
 
     assert written[0].isupper() or written[0].isdigit()
     assert written.endswith(").")

@@ -1,4 +1,4 @@
-"""sBG: censoring, projection, residual lifetime, recovery."""
+"""sBG: censoring, projection, recovery."""
 
 from __future__ import annotations
 
@@ -22,25 +22,13 @@ def cohorts(size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.minimum(age, lost_at), lost_at <= age
 
 
-def test_survival_is_the_product_of_retention() -> None:
-    renewals = np.arange(0, 20)
+def test_staying_is_the_product_of_each_renewal_and_easier_with_tenure() -> None:
+    made = np.arange(0, 20)
+    next_one = MODEL.still_there(made, 1)
 
-    assert MODEL.survival(renewals + 1) == pytest.approx(np.cumprod(MODEL.retention(renewals)))
-    assert (np.diff(MODEL.retention(renewals)) > 0).all()
-    assert MODEL.still_there(np.array([3]), 4)[0] == pytest.approx(
-        MODEL.survival(np.array([7]))[0] / MODEL.survival(np.array([3]))[0]
-    )
-
-
-def test_residual_lifetime_is_the_discounted_sum_of_survival() -> None:
-    made = np.array([0, 3, 12])
-
-    endless = MODEL.residual_lifetime(made, 0.1)
-    assert endless == pytest.approx(MODEL.residual_lifetime(made, 0.1, horizon=3000), rel=1e-9)
-    by_hand = sum(MODEL.still_there(made, k) / 1.1 ** (k - 1) for k in (1, 2, 3))
-    assert MODEL.residual_lifetime(made, 0.1, horizon=3) == pytest.approx(by_hand)
-    with pytest.raises(ValueError, match="needs a discount rate"):
-        MODEL.residual_lifetime(made, 0.0)
+    assert next_one == pytest.approx((MODEL.beta + made) / (MODEL.alpha + MODEL.beta + made))
+    assert MODEL.still_there(np.zeros(20), made + 1) == pytest.approx(np.cumprod(next_one))
+    assert MODEL.still_there(np.array([3]), 4)[0] == pytest.approx(np.prod(next_one[3:7]))
 
 
 def test_cohorts_that_are_still_young_do_not_pull_retention_down() -> None:
@@ -105,8 +93,9 @@ def test_lives_that_begin_before_observation_or_begin_again_are_recovered() -> N
     for name, (low, high) in fitted.estimate.intervals(0.99).items():
         assert low <= truth[name] <= high
     first_year = np.array([1, 12])
-    assert fitted.survival(first_year) == pytest.approx(MODEL.survival(first_year), abs=0.03)
-    assert (naive.survival(first_year) > MODEL.survival(first_year) + 0.1).all()
+    stay = MODEL.still_there(np.zeros(2), first_year)
+    assert fitted.still_there(np.zeros(2), first_year) == pytest.approx(stay, abs=0.03)
+    assert (naive.still_there(np.zeros(2), first_year) > stay + 0.1).all()
 
 
 def test_the_summary_of_renewals_is_fitted_with_what_was_behind_at_entry() -> None:
@@ -178,18 +167,13 @@ def test_a_certain_end_comes_with_the_next_renewal_and_brings_nothing() -> None:
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
-    """Sixty populations of 800: parameters, a projection past the data, a residual lifetime (binomial, 3 in 1,000)."""
+    """Sixty populations of 800, whose parameters are judged (binomial, 3 in 1,000)."""
     seeds = 60
-    inside = dict.fromkeys(("alpha", "beta", "survival", "residual"), 0)
-    ahead = np.array([12])
+    inside = dict.fromkeys(("alpha", "beta"), 0)
     for seed in range(seeds):
         fitted = ShiftedBetaGeometric.fit(*cohorts(800, seed))
         assert fitted.estimate is not None
         for name, (low, high) in fitted.estimate.intervals(0.9).items():
             inside[name] += low <= getattr(MODEL, name) <= high
-        survival = fitted.survival_interval(ahead, 0.9)
-        inside["survival"] += bool(survival.lower[0] <= MODEL.survival(ahead)[0] <= survival.upper[0])
-        residual = fitted.residual_lifetime_interval(ahead, 0.1, confidence=0.9)
-        inside["residual"] += bool(residual.lower[0] <= MODEL.residual_lifetime(ahead, 0.1)[0] <= residual.upper[0])
 
     assert min(inside.values()) >= binom.ppf(0.003, seeds, 0.9), inside

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from predictions import gates
-from predictions.churn import FEATURE_NAMES, LEAST_CONTRIBUTION
+from predictions.churn import FEATURE_NAMES, LEAST_CONTRIBUTION, Windows
 from predictions.gates import Decision
 from predictions.leakage import LeakageError
 from predictions.reasons import NO_REASON
@@ -29,6 +29,15 @@ SETTINGS = Settings(
     cutoff_count=8,
     cutoff_step_days=45,
     warm_up_days=90,
+    churn_window_days=Windows(
+        refund_rate=365,
+        unanswered_message_count=60,
+        first_response_hours=180,
+        complaint_count=180,
+        recent_engagement=30,
+        earlier_engagement=90,
+        satisfaction_score=365,
+    ),
     bias_rate_maximum=0.15,
     bias_window_count=3,
     minimum_buyers=450,
@@ -328,6 +337,14 @@ def test_a_feature_from_the_future_stops_the_night(
         ({"inactive_days": 0}, "inactive_days is at least 1"),
         ({"bias_rate_maximum": 0}, "bias_rate_maximum is above 0"),
         ({"bias_window_count": 0}, "bias_window_count is at least 1"),
+        (
+            {"churn_window_days": {"visits": 30}},
+            "churn_window_days`: missing \\['refund_rate', .* unknown \\['visits'\\]",
+        ),
+        (
+            {"churn_window_days": {**asdict(SETTINGS.churn_window_days), "refund_rate": 0}},
+            "churn_window_days`: refund_rate is at least 1",
+        ),
         ({"horizon": 1}, "unknown \\['horizon'\\]"),
     ],
 )

@@ -3,7 +3,7 @@ with
     deals as (select * from {{ ref("stg_files__deals") }}),
     accounts as (select * from {{ ref("stg_files__accounts") }}),
 
-    -- One name is one company: an id is only what a list of companies calls it by.
+    -- One name is one company: an id is only what a list of companies calls it.
     listed as (
         select {{ file_account_id("account_name", "account_id") }} as named_account_id, accounts.* from accounts
     ),
@@ -43,16 +43,21 @@ with
             loaded_at
         from listed
         union all
-        select {{ file_account_id("company_name") }}, trim(company_name), country, created_at, loaded_at
+        select
+            {{ file_account_id("company_name") }} as account_id,
+            trim(company_name) as account_name,
+            country,
+            created_at,
+            loaded_at
         from customers
         union all
         select
             coalesce(
                 listed.named_account_id,
                 {{ file_account_id("deals.account_name", "deals.account_id", "deals.company") }}
-            ),
-            coalesce(nullif(trim(deals.account_name), ''), listed.account_name, deals.account_id),
-            null,
+            ) as account_id,
+            coalesce(nullif(trim(deals.account_name), ''), listed.account_name, deals.account_id) as account_name,
+            null as country,
             deals.created_at,
             deals.loaded_at
         from deals

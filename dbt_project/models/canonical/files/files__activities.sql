@@ -12,17 +12,24 @@ with
             loaded_at
         from leads
         union all
-        select 'lead_qualified', lead_id, qualified_at, channel, null, null, loaded_at
+        select
+            'lead_qualified' as activity,
+            lead_id,
+            qualified_at as occurred_at,
+            channel,
+            null as campaign_id,
+            null as attributes,
+            loaded_at
         from leads
         where qualified_at is not null
         union all
         select
-            'lead_disqualified',
+            'lead_disqualified' as activity,
             lead_id,
-            disqualified_at,
+            disqualified_at as occurred_at,
             channel,
-            null,
-            {{ json_attributes({"reason": "coalesce(disqualified_reason, 'unqualified')"}) }},
+            null as campaign_id,
+            {{ json_attributes({"reason": "coalesce(disqualified_reason, 'unqualified')"}) }} as attributes,
             loaded_at
         from leads
         where disqualified_at is not null

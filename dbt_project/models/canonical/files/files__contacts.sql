@@ -2,7 +2,7 @@ with
     customers as (select * from {{ ref("stg_files__customers") }}),
     leads as (select * from {{ ref("stg_files__leads") }}),
 
-    -- Where a lead came from is told by its activities.
+    -- A lead's activities say where it came from.
     final as (
         select
             'customer' as record_type,
@@ -21,17 +21,17 @@ with
         from customers
         union all
         select
-            'lead',
-            lead_id,
+            'lead' as record_type,
+            lead_id as record_id,
             email,
             phone,
-            null,
+            null as country,
             customer_number,
             first_name,
             last_name,
-            null,
-            null,
-            null,
+            null as channel,
+            null as campaign_id,
+            null as account_id,
             created_at,
             loaded_at
         from leads

@@ -1,7 +1,7 @@
 with
     conversations as (select * from {{ ref("stg_files__conversations") }}),
 
-    -- Who has no customer record is the conversation's own contact.
+    -- Someone without a customer record is the conversation's own contact.
     known as (
         select
             *,
@@ -23,13 +23,13 @@ with
         from known
         union all
         select
-            conversation_id || ':closed',
-            contact_id,
-            contact_record_type,
+            conversation_id || ':closed' as event_id,
+            contact_id as customer_id,
+            contact_record_type as customer_record_type,
             conversation_id,
-            'closed',
+            'closed' as event,
             closing_category,
-            closed_at,
+            closed_at as occurred_at,
             loaded_at
         from known
         where closed_at is not null

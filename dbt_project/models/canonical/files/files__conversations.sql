@@ -12,6 +12,8 @@ with
             'contact' as opened_by_source,
             'contact' as begun_by,
             opened_at,
+            closed_at,
+            closing_category,
             loaded_at
         from conversations
     )

@@ -9,9 +9,9 @@ with
         group by lower(value)
     ),
 
-    -- A file says how a deal stands: won or lost as it states or, where it does not, as its stage means. The close
-    -- date of an open deal is a plan. A decided deal without one was decided when it was opened: no other day is
-    -- known.
+    -- A file says how a deal stands: won or lost as it states or, if it states nothing, as its stage means. The close
+    -- date of an open deal is a plan. A decided deal without a close date was decided when it was opened: no other day
+    -- is known.
     read_deals as (
         select
             deals.deal_id,
@@ -33,7 +33,7 @@ with
         select
             *,
             is_won is not null and coalesce(closed_at, created_at) <= {{ as_of() }} as is_decided,
-            -- A deal that was written down after it was decided, had been opened by then.
+            -- A deal that was written down after it was decided had been opened by then.
             case when is_won is not null then first_dated_at else created_at end as opened_at,
             coalesce(closed_at, created_at) as decided_at
         from read_deals
@@ -53,10 +53,10 @@ with
         select
             deal_id,
             stage_id,
-            case when is_won then 'deal_won' else 'deal_lost' end,
+            case when is_won then 'deal_won' else 'deal_lost' end as meaning,
             lost_reason,
-            decided_at,
-            true,
+            decided_at as changed_at,
+            true as is_current,
             loaded_at
         from told_deals
         where is_decided

@@ -2,7 +2,7 @@ with
     deals as (select * from {{ ref("stg_files__deals") }}),
     accounts as (select * from {{ ref("stg_files__accounts") }}),
 
-    -- A deal that names no customer is its lead's.
+    -- A deal that names no customer belongs to its lead.
     final as (
         select
             deals.deal_id,

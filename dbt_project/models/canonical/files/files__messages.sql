@@ -2,8 +2,8 @@ with
     messages as (select * from {{ ref("stg_files__messages") }}),
     conversations as (select * from {{ ref("stg_files__conversations") }}),
 
-    -- A message without a customer is that of its conversation's, and of the conversation's own contact where that has
-    -- none either.
+    -- A message without a customer belongs to its conversation's customer, or to the conversation's own contact if that
+    -- has none either.
     final as (
         select
             messages.message_id,

@@ -1,7 +1,7 @@
 with
     subscriptions as (select * from {{ ref("stg_files__subscriptions") }}),
 
-    -- Weeks given for free to someone who pays already are no trial.
+    -- Free weeks for someone who already pays are not a trial.
     final as (
         select
             subscription_id,

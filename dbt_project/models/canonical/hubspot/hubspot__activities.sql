@@ -6,7 +6,7 @@ with
     contacts_of_merges as ({{ split_rows("contacts", ["contact_id"], "merged_contact_ids", ";") }}),
     merged_contacts as (select distinct part as contact_id from contacts_of_merges where part <> contact_id),
 
-    -- What a contact was merged into tells the stages of both.
+    -- The contact that another one was merged into states the stages of both.
     stage_history as (
         select *
         from contact_history
@@ -30,20 +30,20 @@ with
             = 1
     ),
 
-    -- The contact itself decides where it is now. Where its history ends elsewhere, it came there after that.
+    -- The contact itself decides where it is now. If its history ends elsewhere, it came there after that.
     stage_changes as (
         select contact_id, property_value as crm_stage, changed_by_source, changed_at, loaded_at
         from stage_history
         union all
         select
             contacts.contact_id,
-            coalesce(contacts.crm_stage, ''),
-            null,
+            coalesce(contacts.crm_stage, '') as crm_stage,
+            null as changed_by_source,
             greatest(
                 contacts.crm_stage_seen_at,
                 coalesce(latest_stages.changed_at + interval 1 second, contacts.crm_stage_seen_at)
-            ),
-            contacts.crm_stage_loaded_at
+            ) as changed_at,
+            contacts.crm_stage_loaded_at as loaded_at
         from contacts
         left join latest_stages on latest_stages.contact_id = contacts.contact_id
         where
@@ -52,7 +52,7 @@ with
             and coalesce(contacts.crm_stage, '') <> coalesce(latest_stages.crm_stage, '')
     ),
 
-    -- A change of an e-mail preference says what was before: who never left cannot come back.
+    -- A change of an e-mail preference shows what was before it: someone who never opted out cannot opt in again.
     email_preferences as (
         select
             contact_id,
@@ -91,11 +91,11 @@ with
         from stage_changes
         union all
         select
-            vocabulary.meaning,
+            vocabulary.meaning as activity,
             contact_history.contact_id,
-            contact_history.changed_at,
-            'crm',
-            {{ json_attributes({"reason": "vocabulary.reason"}) }},
+            contact_history.changed_at as occurred_at,
+            'crm' as channel,
+            {{ json_attributes({"reason": "vocabulary.reason"}) }} as attributes,
             contact_history.loaded_at
         from contact_history
         inner join
@@ -106,11 +106,11 @@ with
         where contact_history.property_name = 'hs_lead_status'
         union all
         select
-            case when is_opted_out then 'opted_out' else 'opted_in' end,
+            case when is_opted_out then 'opted_out' else 'opted_in' end as activity,
             contact_id,
-            changed_at,
-            'email',
-            null,
+            changed_at as occurred_at,
+            'email' as channel,
+            null as attributes,
             loaded_at
         from email_preferences
         where is_opted_out <> coalesce(was_opted_out, false)
@@ -120,7 +120,15 @@ with
         select activity, contact_id, occurred_at, channel, campaign_name, campaign_site, null as attributes, loaded_at
         from created
         union all
-        select activity, contact_id, occurred_at, channel, null, null, attributes, loaded_at
+        select
+            activity,
+            contact_id,
+            occurred_at,
+            channel,
+            null as campaign_name,
+            null as campaign_site,
+            attributes,
+            loaded_at
         from changed
     ),
 

@@ -4,7 +4,7 @@ with
     deal_stages as (select * from {{ ref("stg_hubspot__deal_stages") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
 
-    -- Deals that were deleted never were.
+    -- Deleted deals never existed.
     live_deals as (select * from deals where not is_archived),
 
     -- Each portal has its own stages, with ids that another one may have too.
@@ -40,7 +40,7 @@ with
         where deal_history.property_name = 'dealstage' and deal_history.property_value <> ''
     ),
 
-    -- A stage that is set to what it already is, is no change.
+    -- Setting a stage to what it already is does not change it.
     stage_changes as (
         select *
         from stage_history
@@ -49,7 +49,7 @@ with
 
     latest_stages as (select * from stage_history where place = 1),
 
-    -- The deal itself decides where it is now. Where its history ends elsewhere, it came there after that.
+    -- The deal itself decides where it is now. If its history ends elsewhere, it came there after that.
     moves as (
         select stage_changes.deal_id, stage_changes.stage_id, stage_changes.changed_at, stage_changes.loaded_at
         from stage_changes
@@ -60,14 +60,14 @@ with
             greatest(
                 live_deals.stage_seen_at,
                 coalesce(latest_stages.changed_at + interval 1 second, live_deals.stage_seen_at)
-            ),
-            live_deals.stage_loaded_at
+            ) as changed_at,
+            live_deals.stage_loaded_at as loaded_at
         from live_deals
         left join latest_stages on latest_stages.deal_id = live_deals.deal_id
         where live_deals.stage_id <> '' and live_deals.stage_id is distinct from latest_stages.stage_id
     ),
 
-    -- Whether a stage ends a deal is said by the portal; what a stage on the way stands for, by the vocabulary.
+    -- The portal says whether a stage ends a deal; the vocabulary says what a stage on the way stands for.
     crm_changes as (
         select
             moves.*,
@@ -98,7 +98,7 @@ with
         left join stated_stages on stated_stages.value = moves.stage_id
     ),
 
-    -- How the deal stands now it says itself, whatever became of its stage.
+    -- The deal itself says how it stands now, whatever became of its stage.
     read_changes as (
         select
             *,

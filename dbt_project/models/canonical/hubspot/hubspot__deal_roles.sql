@@ -5,7 +5,7 @@ with
     -- A contact with several roles has their labels in one text.
     labels as ({{ split_rows("deal_contacts", ["deal_id", "contact_id"], "role", ";") }}),
 
-    -- A label that the vocabulary does not name stays, as it is written.
+    -- A label that the vocabulary does not name stays as it is.
     named_roles as (
         select labels.deal_id, labels.contact_id, coalesce(vocabulary.meaning, labels.part) as role
         from labels

@@ -7,10 +7,10 @@ with
         select 'contact' as record_type, contact_id as survivor_id, merged_contact_ids as merged_ids
         from contacts
         union all
-        select 'account', company_id, merged_company_ids
+        select 'account' as record_type, company_id as survivor_id, merged_company_ids as merged_ids
         from companies
         union all
-        select 'deal', deal_id, merged_deal_ids
+        select 'deal' as record_type, deal_id as survivor_id, merged_deal_ids as merged_ids
         from deals
     ),
 

@@ -8,7 +8,8 @@ with
         select
             events.contact_id,
             events.event_id,
-            -- Taking a permission or a refusal away is the other one; taking another tag away undoes nothing.
+            -- Removing a permission is a refusal and removing a refusal is a permission; removing any other tag undoes
+            -- nothing.
             case
                 when events.tag_action = 'add'
                 then tags.meaning
@@ -39,7 +40,13 @@ with
             loaded_at
         from stages
         union all
-        select activity, event_id, contact_id, occurred_at, {{ json_attributes({"reason": "reason"}) }}, loaded_at
+        select
+            activity,
+            event_id as source_record_id,
+            contact_id as customer_id,
+            occurred_at,
+            {{ json_attributes({"reason": "reason"}) }} as attributes,
+            loaded_at
         from tag_changes
     ),
 

@@ -18,34 +18,34 @@ with
         from events
         where event_type in ('conversation.opened', 'conversation.closed')
         union all
-        -- A closing tells of its opening too, whose own event may have been lost.
+        -- A closing also names its opening, whose own event may have been lost.
         select
-            event_id || ':opened',
+            event_id || ':opened' as event_id,
             contact_id,
             conversation_id,
-            'opened',
-            true,
-            null,
-            null,
-            null,
-            conversation_opened_at,
+            'opened' as event,
+            true as is_told_by_closing,
+            null as closing_category,
+            null as closed_by_source,
+            null as user_id,
+            conversation_opened_at as occurred_at,
             loaded_at
         from events
         where event_type = 'conversation.closed' and conversation_opened_at is not null
     ),
 
-    -- The API shows whether a contact's conversation is closed; the load that saw it first calls its instant now.
+    -- The API shows whether a contact's conversation is closed; it is dated by the load that saw it first.
     states as (
         select contact_id, event_id, conversation_id, event, false as is_sighting, occurred_at, loaded_at
         from openings_and_closings
         union all
         select
             contact_versions.contact_id,
-            contact_versions.version_id,
-            null,
-            'closed',
-            true,
-            coalesce(loads.loaded_as_of, contact_versions.loaded_at),
+            contact_versions.version_id as event_id,
+            null as conversation_id,
+            'closed' as event,
+            true as is_sighting,
+            coalesce(loads.loaded_as_of, contact_versions.loaded_at) as occurred_at,
             contact_versions.loaded_at
         from contact_versions
         left join loads on loads.load_id = contact_versions.load_id
@@ -68,7 +68,7 @@ with
             )
     ),
 
-    -- What was open and is seen closed was closed, unless the event of it comes while contacts are read.
+    -- A conversation that was open and is seen closed was closed, unless its event comes while contacts are being read.
     seen_closings as (
         select *
         from followed_states
@@ -101,18 +101,29 @@ with
         select
             event_id,
             contact_id,
-            conversation_before,
-            'closed',
-            false,
-            null,
-            null,
-            'seen in the inbox',
-            null,
+            conversation_before as conversation_id,
+            'closed' as event,
+            false as is_told_by_closing,
+            null as assigned_user_id,
+            null as closing_category,
+            'seen in the inbox' as closed_by_source,
+            null as closed_by_user_id,
             occurred_at,
             loaded_at
         from seen_closings
         union all
-        select event_id, contact_id, null, 'assigned', false, user_id, null, null, null, occurred_at, loaded_at
+        select
+            event_id,
+            contact_id,
+            null as conversation_id,
+            'assigned' as event,
+            false as is_told_by_closing,
+            user_id as assigned_user_id,
+            null as closing_category,
+            null as closed_by_source,
+            null as closed_by_user_id,
+            occurred_at,
+            loaded_at
         from events
         where event_type = 'contact.assignee.updated' and user_id is not null
     ),

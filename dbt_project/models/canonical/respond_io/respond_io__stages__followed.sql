@@ -16,7 +16,7 @@ with
         where event_type = 'contact.lifecycle.updated'
     ),
 
-    -- What the API showed; the load that saw it first calls its instant now.
+    -- What the API showed, dated by the load that saw it first.
     sightings as (
         select
             contact_versions.contact_id,
@@ -31,12 +31,12 @@ with
         select contact_id, changed_in, stage, 1 as step
         from changes
         union all
-        select contact_id, changed_in, previous_stage, -1
+        select contact_id, changed_in, previous_stage as stage, -1 as step
         from changes
     ),
 
-    -- Changes of one second come in no order, but each names the stage before it. The stage that they enter once more
-    -- than they leave it is where they end; the one that they leave once more, where they begin.
+    -- Changes within one second have no order, but each names the stage before it. They end at the stage that is
+    -- entered once more than it is left, and begin at the one that is left once more than it is entered.
     balances as (
         select contact_id, changed_in, stage, sum(step) as balance from steps group by contact_id, changed_in, stage
     ),
@@ -51,7 +51,7 @@ with
         group by contact_id, changed_in
     ),
 
-    -- A circle ends where it began: what came before says where, or what comes next.
+    -- A circle ends where it began, which the change before or the change after shows.
     neighbours as (
         select
             contact_id,
@@ -98,7 +98,7 @@ with
             = 1
     ),
 
-    -- What a second leaves is one change: a slip that is undone within it never held.
+    -- Whatever happens within a second is one change: a slip that is undone within it never took effect.
     told as (
         select
             ends.contact_id,
@@ -115,7 +115,7 @@ with
         select contact_id, event_id as source_record_id, stage, changed_at, false as is_sighting, loaded_at
         from told
         union all
-        select contact_id, contact_id, stage, seen_at, true, loaded_at
+        select contact_id, contact_id as source_record_id, stage, seen_at as changed_at, true as is_sighting, loaded_at
         from sightings
     ),
 
@@ -138,8 +138,7 @@ with
             )
     ),
 
-    -- A sighting is a change where it differs from what was known, unless the event of it comes while contacts are
-    -- read.
+    -- A sighting is a change if it differs from what was known, unless its event comes while contacts are being read.
     final as (
         select
             contact_id,

@@ -2,7 +2,7 @@ with
     transactions as (select * from {{ ref("stg_shopify__order_transactions") }}),
     orders as (select * from {{ ref("stg_shopify__orders") }}),
 
-    -- What was only authorised, or failed, was not received.
+    -- What was only authorised, or what failed, was not received.
     final as (
         select
             transactions.order_transaction_id as order_payment_id,

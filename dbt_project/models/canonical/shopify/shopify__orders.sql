@@ -19,9 +19,8 @@ with
         select order_id, sum(tax_amount) as tax_amount from refunds where payback_reason = 'refund' group by order_id
     ),
 
-    -- What was placed in an order changes when it is edited: then it is what stands in it now and what was paid
-    -- back. The shop calls an order paid that had nothing to pay, or was paid where it does not see it: it was paid
-    -- when placed.
+    -- Editing an order changes what was ordered: its total is then what is in it now plus what was paid back. If the
+    -- shop calls an order paid without a payment (nothing was due, or it was paid elsewhere), it was paid when placed.
     final as (
         select
             orders.source_account,

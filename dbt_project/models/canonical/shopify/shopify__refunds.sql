@@ -7,7 +7,7 @@ with
     dispute_transactions as (select * from {{ ref("stg_shopify__dispute_transactions") }}),
     deleted as (select * from {{ ref("shopify__orders__deleted") }}),
 
-    -- Prices of goods and shipping hold the tax in some shops; an adjustment states it apart.
+    -- In some shops the prices of goods and shipping include tax; an adjustment states it separately.
     net_items as (
         select
             refunds.refund_id,
@@ -25,7 +25,7 @@ with
         left join order_lines on order_lines.order_line_id = refund_items.order_line_id
     ),
 
-    -- What a refund was of: an amount that is of nothing in particular does not say how much of it was revenue.
+    -- What a refund was for: an amount for nothing in particular does not say how much of it was revenue.
     contents as (
         select
             refund_id,
@@ -47,7 +47,7 @@ with
         group by refund_id
     ),
 
-    -- A refund of which each attempt failed paid nothing back.
+    -- A refund whose every attempt failed paid nothing back.
     paid_back as (
         select
             refunds.refund_id,
@@ -76,8 +76,8 @@ with
         group by dispute_number
     ),
 
-    -- A chargeback is taken when the balance moves or, where that is not told, when it begins, whoever will win. Where
-    -- nobody says how much, it is what was left of the order.
+    -- A chargeback is taken when the balance moves or, if that is not known, when it begins, whoever wins in the end.
+    -- If the amount is not known, it is what was left of the order.
     disputed as (
         select
             disputes.dispute_id,
@@ -101,26 +101,26 @@ with
         from paid_back
         union all
         select
-            dispute_id || ':taken',
-            'dispute',
+            dispute_id || ':taken' as refund_id,
+            'dispute' as payback_reason,
             order_id,
             currency,
-            disputed_amount,
-            null,
-            {{ money("0") }},
-            disputed_at,
+            disputed_amount as refund_amount,
+            null as itemised_revenue_amount,
+            {{ money("0") }} as tax_amount,
+            disputed_at as refunded_at,
             loaded_at
         from disputed
         union all
         select
-            dispute_id || ':won',
-            'dispute',
+            dispute_id || ':won' as refund_id,
+            'dispute' as payback_reason,
             order_id,
             currency,
-            {{ money("-disputed_amount") }},
-            null,
-            {{ money("0") }},
-            greatest(disputed_at, decided_at),
+            {{ money("-disputed_amount") }} as refund_amount,
+            null as itemised_revenue_amount,
+            {{ money("0") }} as tax_amount,
+            greatest(disputed_at, decided_at) as refunded_at,
             loaded_at
         from disputed
         where dispute_status = 'WON'

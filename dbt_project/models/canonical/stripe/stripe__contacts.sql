@@ -1,8 +1,8 @@
 with
     customers as (select * from {{ ref("stg_stripe__customers") }}),
 
-    -- A customer that was deleted without ever subscribing or paying was nobody. A name is in one piece: which part of
-    -- it is which cannot be told.
+    -- A customer that was deleted without ever subscribing or paying does not count. The name is in one piece, so it is
+    -- not known which part of it is which.
     final as (
         select
             source_account,

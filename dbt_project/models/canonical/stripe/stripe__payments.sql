@@ -3,12 +3,12 @@ with
     invoice_payments as (select * from {{ ref("stg_stripe__invoice_payments") }}),
     charges as (select * from {{ ref("stg_stripe__charges") }}),
 
-    -- An invoice says what it was paid by: a payment intent, or a charge.
+    -- An invoice names what it was paid by: a payment intent or a charge.
     invoiced as (
         select payment_intent_id as payment_key
         from invoice_payments
         union
-        select charge_id
+        select charge_id as payment_key
         from invoice_payments
     ),
 
@@ -30,15 +30,15 @@ with
         union all
         select
             charges.source_account,
-            charges.charge_id,
+            charges.charge_id as payment_id,
             charges.customer_id,
             charges.email,
             charges.phone,
             charges.currency,
-            charges.captured_amount,
-            {{ money("0") }},
+            charges.captured_amount as total_amount,
+            {{ money("0") }} as tax_amount,
             charges.created_at,
-            charges.created_at,
+            charges.created_at as paid_at,
             charges.loaded_at
         from charges
         left join invoiced as by_intent on by_intent.payment_key = charges.payment_intent_id

@@ -7,7 +7,7 @@ with
     event_items as (select * from {{ ref("stg_stripe__subscription_event_items") }}),
     lines as (select * from {{ ref("stg_stripe__invoice_lines") }}),
 
-    -- An item shows its price in the price's own currency; it is billed in that of its subscription.
+    -- An item shows its price in the price's own currency; it is billed in the currency of its subscription.
     shown as (
         select subscription_id, price_id, currency, unit_amount, is_tiered, package_size, quantity
         from items
@@ -21,7 +21,7 @@ with
         from shown
         left join subscriptions on subscriptions.subscription_id = shown.subscription_id
         union
-        select price_id, currency, coalesce(quantity, 1)
+        select price_id, currency, coalesce(quantity, 1) as quantity
         from lines
         where item_id is not null
     ),
@@ -55,7 +55,7 @@ with
         group by price_id, currency
     ),
 
-    -- In a currency of which nothing is said, it costs what was last billed for it.
+    -- If nothing is stated for a currency, the price is what was last billed in it.
     billed_amounts as (
         select
             lines.price_id,
@@ -107,12 +107,12 @@ with
         union all
         select
             items.price_id,
-            max(items.recurring_interval),
-            max(items.recurring_interval_count),
-            bool_or(items.is_metered),
-            false,
-            max(items.package_size),
-            bool_or(items.is_package_begun_whole)
+            max(items.recurring_interval) as recurring_interval,
+            max(items.recurring_interval_count) as recurring_interval_count,
+            bool_or(items.is_metered) as is_metered,
+            false as is_priced_by_volume,
+            max(items.package_size) as package_size,
+            bool_or(items.is_package_begun_whole) as is_package_begun_whole
         from
             (
                 select
@@ -138,7 +138,7 @@ with
         group by items.price_id
     ),
 
-    -- A package that was begun counts as a whole one, or as none, as the price says.
+    -- The price says whether a package that was begun counts as a whole one or not at all.
     counted as (
         select
             used.price_id,
@@ -159,8 +159,8 @@ with
         inner join terms on terms.price_id = used.price_id
     ),
 
-    -- Graduated tiers each count the units that lie in them, a tier by volume all of them. The first holds zero units
-    -- too.
+    -- Each graduated tier counts the units within it; a tier by volume counts all units. The first tier includes zero
+    -- units.
     in_tiers as (
         select
             counted.price_id,

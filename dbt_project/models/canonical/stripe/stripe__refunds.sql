@@ -5,8 +5,8 @@ with
     dispute_transactions as (select * from {{ ref("stg_stripe__dispute_transactions") }}),
     credit_notes as (select * from {{ ref("stg_stripe__credit_notes") }}),
 
-    -- A refund takes money when it is made, and gives it back when it fails; one of which nobody says when left it
-    -- where it was. A dispute takes money when it moves on the balance, and gives it back the same way.
+    -- A refund takes money when it is made, and gives it back when it fails; if it is not known when it failed, it
+    -- never moved any. A dispute takes money when the balance moves, and gives it back the same way.
     moved as (
         select
             refund_id || ':refund' as refund_id,
@@ -22,37 +22,39 @@ with
         where refund_status = 'succeeded' or failed_at is not null
         union all
         select
-            refund_id || ':refund_failed',
-            'refund',
-            coalesce(payment_intent_id, charge_id),
+            refund_id || ':refund_failed' as refund_id,
+            'refund' as payback_reason,
+            coalesce(payment_intent_id, charge_id) as payment_key,
             currency,
-            {{ money("-refund_amount") }},
-            null,
-            {{ money("0") }},
-            failed_at,
+            {{ money("-refund_amount") }} as refund_amount,
+            null as fee_currency,
+            {{ money("0") }} as fee_amount,
+            failed_at as refunded_at,
             loaded_at
         from refunds
         where failed_at is not null
         union all
         select
-            dispute_transaction_id || ':dispute',
-            'dispute',
-            coalesce(payment_intent_id, charge_id),
+            dispute_transaction_id || ':dispute' as refund_id,
+            'dispute' as payback_reason,
+            coalesce(payment_intent_id, charge_id) as payment_key,
             currency,
-            {{ money("-moved_amount") }},
+            {{ money("-moved_amount") }} as refund_amount,
             fee_currency,
             fee_amount,
-            moved_at,
+            moved_at as refunded_at,
             loaded_at
         from dispute_transactions
     ),
 
-    -- What was paid names what it was paid by: a payment intent, or a charge. What no invoice names was paid by itself.
+    -- An invoice names what it was paid by: a payment intent or a charge. A charge that no invoice names stands for
+    -- itself.
     payments as (
         select invoice_id as payment_id, coalesce(payment_intent_id, charge_id) as payment_key
         from invoice_payments
         union all
-        select min(charges.charge_id), coalesce(charges.payment_intent_id, charges.charge_id)
+        select
+            min(charges.charge_id) as payment_id, coalesce(charges.payment_intent_id, charges.charge_id) as payment_key
         from charges
         left join
             invoice_payments
@@ -77,14 +79,14 @@ with
         inner join payments on payments.payment_key = moved.payment_key
         union all
         select
-            credit_note_id || ':credit_note',
-            'credit_note',
-            invoice_id,
+            credit_note_id || ':credit_note' as refund_id,
+            'credit_note' as payback_reason,
+            invoice_id as payment_id,
             currency,
-            credited_amount,
-            null,
-            {{ money("0") }},
-            created_at,
+            credited_amount as refund_amount,
+            null as fee_currency,
+            {{ money("0") }} as fee_amount,
+            created_at as refunded_at,
             loaded_at
         from credit_notes
         where credit_note_status = 'issued' and credited_amount > 0

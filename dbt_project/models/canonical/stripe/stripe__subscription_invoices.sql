@@ -1,4 +1,4 @@
--- An invoice that is no subscription's may pay for an order that another system already tells of: it is left out.
+-- Invoices without a subscription are left out: they are payments, and may pay for an order of another system.
 select
     invoice_id,
     subscription_id,

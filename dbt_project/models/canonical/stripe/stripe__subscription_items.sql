@@ -7,7 +7,7 @@ with
 
     with_own_discounts as (select distinct subscription_id from subscription_discounts where is_current),
 
-    -- A customer's discount is for the subscriptions that have none of their own.
+    -- A customer's discount applies to subscriptions without a discount of their own.
     discounts as (
         select
             subscription_id,
@@ -24,21 +24,21 @@ with
         union all
         select
             subscriptions.subscription_id,
-            'customer:' || customers.discount_id,
-            null,
-            customers.discount_percent_off,
-            customers.discount_off_amount,
-            customers.discount_currency,
-            customers.discount_applies_to_products,
-            customers.discount_started_at,
-            customers.discount_ended_at
+            'customer:' || customers.discount_id as discount_id,
+            null as item_id,
+            customers.discount_percent_off as percent_off,
+            customers.discount_off_amount as off_amount,
+            customers.discount_currency as currency,
+            customers.discount_applies_to_products as applies_to_products,
+            customers.discount_started_at as started_at,
+            customers.discount_ended_at as ended_at
         from customers
         inner join subscriptions on subscriptions.customer_id = customers.customer_id
         left join with_own_discounts on with_own_discounts.subscription_id = subscriptions.subscription_id
         where customers.discount_duration = 'forever' and with_own_discounts.subscription_id is null
     ),
 
-    -- A share is taken off each item that it is for.
+    -- A percentage comes off each item that it applies to.
     shares as (
         select distinct
             items.subscription_id,
@@ -64,10 +64,10 @@ with
         select subscription_id, item_id, changed_at, mrr_amount as list_mrr_amount
         from items
         union all
-        select subscription_id, item_id, started_at, null
+        select subscription_id, item_id, started_at as changed_at, null as list_mrr_amount
         from shares
         union all
-        select subscription_id, item_id, ended_at, null
+        select subscription_id, item_id, ended_at as changed_at, null as list_mrr_amount
         from shares
         where ended_at is not null
     ),
@@ -99,7 +99,7 @@ with
         where list_number > 0
     ),
 
-    -- Discounts beside each other: the second is a share of what the first leaves.
+    -- With several discounts, the second is a percentage of what the first leaves.
     less_shares as (
         select
             at_list_price.subscription_id,
@@ -125,7 +125,7 @@ with
             at_list_price.list_mrr_amount
     ),
 
-    -- An amount is taken off every invoice, of which there are as many as the item with the shortest interval has.
+    -- An amount comes off every invoice, and there are as many invoices as the item with the shortest interval has.
     invoicing as (
         select subscription_id, recurring_interval, recurring_interval_count
         from current_items
@@ -171,10 +171,20 @@ with
             {{ money("list_mrr_amount * share_left") }} as mrr_amount
         from less_shares
         union all
-        select subscription_id, item_id, started_at, {{ money("0") }}, {{ money("-off_amount") }}
+        select
+            subscription_id,
+            item_id,
+            started_at as changed_at,
+            {{ money("0") }} as list_mrr_amount,
+            {{ money("-off_amount") }} as mrr_amount
         from amounts_off
         union all
-        select subscription_id, item_id, ended_at, {{ money("0") }}, {{ money("0") }}
+        select
+            subscription_id,
+            item_id,
+            ended_at as changed_at,
+            {{ money("0") }} as list_mrr_amount,
+            {{ money("0") }} as mrr_amount
         from amounts_off
         where ended_at > started_at
     )

@@ -7,7 +7,8 @@ with
     events as (select * from {{ ref("stg_stripe__subscription_events") }}),
     event_items as (select * from {{ ref("stg_stripe__subscription_event_items") }}),
 
-    -- Events go back 30 days; invoices tell what was billed from when on, and a credit what was no longer.
+    -- Events go back 30 days only. Before that, invoice lines show what an item cost, and from when on. A proration
+    -- below zero is left out: it only credits what was billed before.
     from_invoices as (
         select
             lines.subscription_id,
@@ -30,7 +31,7 @@ with
             and not coalesce(prices.is_tiered and not prices.is_metered, false)
     ),
 
-    -- What is priced by tiers is billed in a line for each tier and for its fee: together they say what it costs.
+    -- An item priced by tiers is billed in one line per tier and fee: their sum is what it costs.
     from_lines_of_tiers as (
         select
             lines.subscription_id,
@@ -84,7 +85,7 @@ with
         where not is_previous
     ),
 
-    -- An item that the event's list no longer has was taken away.
+    -- An item that is missing from the event's list was removed.
     taken_away as (
         select
             told_items.subscription_id,
@@ -99,7 +100,7 @@ with
         where told_items.is_previous and from_events.item_id is null
     ),
 
-    -- What the first event that changed an item says of before, for items that no invoice tells of.
+    -- For items without an invoice, the first event that changed them says what they were before.
     before_events as (
         select
             told_items.subscription_id,
@@ -119,7 +120,7 @@ with
             = 1
     ),
 
-    -- Taken away before events go back: it was there for as long as it was billed.
+    -- An item removed before the first known event was there for as long as it was billed.
     no_longer_billed as (
         select
             lines.subscription_id,
@@ -177,7 +178,8 @@ with
             and amounts.quantity = items.quantity
     ),
 
-    -- What is there now counts where nothing told it yet, from the period that it was last seen in.
+    -- If neither invoices nor events show the present price, it counts from the start of the period in which it was
+    -- last seen.
     from_the_last_sight as (
         select
             current_items.subscription_id,

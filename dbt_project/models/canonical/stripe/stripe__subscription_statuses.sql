@@ -4,7 +4,8 @@ with
     invoices as (select * from {{ ref("stripe__subscription_invoices") }}),
     lines as (select * from {{ ref("stg_stripe__invoice_lines") }}),
 
-    -- Stripe keeps a subscription active whose collection is paused: it is paused once what was paid for has run out.
+    -- Stripe calls a subscription active while its collection is paused: it counts as paused once what was paid for has
+    -- run out.
     observed as (
         select
             events.subscription_id,
@@ -57,17 +58,17 @@ with
         from observed
         where stated_status <> 'paused' or subscription_status = 'paused'
         union all
-        select subscription_id, 'paused', paused_at
+        select subscription_id, 'paused' as stated_status, paused_at as changed_at
         from observed_pauses
         where next_occurred_at is null or paused_at < next_occurred_at
         union all
-        select subscription_id, subscription_status, occurred_at
+        select subscription_id, subscription_status as stated_status, occurred_at as changed_at
         from observed_pauses
         where paused_at > occurred_at
     ),
 
-    -- The status before the first event, or the one of the last sight where there is none, held since nobody knows
-    -- when: at the latest since what was paid by then ran out.
+    -- Nobody knows since when the status before the first event held (or, without events, the status last seen): at the
+    -- latest since what had been paid for ran out.
     first_events as (
         select
             subscription_id,

@@ -11,7 +11,7 @@ with
         group by subscription_id
     ),
 
-    -- Weeks given for free to someone who pays already are no trial, though the system calls them one.
+    -- Free weeks for someone who already pays are not a trial, though the system calls them one.
     paid as (
         select
             subscriptions.*,
@@ -43,7 +43,8 @@ with
             least(greatest(start_at, recorded_at), coalesce(first_paid_at, recorded_at, start_at)) as created_at,
             own_trial_started_at as trial_started_at,
             own_trial_ended_at as trial_ended_at,
-            -- What is billed begins with the first payment; what costs nothing (a full discount), with its first day.
+            -- A billed subscription begins with its first payment, one that costs nothing (a full discount) on its
+            -- first day.
             case
                 when first_paid_at is not null
                 then first_paid_at

@@ -5,7 +5,11 @@ with recursive
         select account_id, account_id as ancestor_account_id, parent_account_id as next_account_id, 0 as distance
         from parents
         union
-        select ancestors.account_id, parents.account_id, parents.parent_account_id, ancestors.distance + 1
+        select
+            ancestors.account_id,
+            parents.account_id as ancestor_account_id,
+            parents.parent_account_id as next_account_id,
+            ancestors.distance + 1 as distance
         from ancestors
         inner join parents on parents.account_id = ancestors.next_account_id
     ),

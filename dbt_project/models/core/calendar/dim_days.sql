@@ -8,7 +8,7 @@ with
         {{
             dbt.date_spine(
                 datepart="day",
-                start_date="cast('" ~ first_day() ~ "' as date)",
+                start_date=first_date(),
                 end_date=local_date(dbt.dateadd("day", 1, as_of())),
             )
         }}
@@ -19,13 +19,13 @@ with
         select {{ local_date("min(occurred_at)") }} as date_day
         from activities
         union all
-        select {{ local_date("min(order_view_at)") }}
+        select {{ local_date("min(order_view_at)") }} as date_day
         from revenue_entries
         union all
-        select {{ local_date("min(started_at)") }}
+        select {{ local_date("min(started_at)") }} as date_day
         from subscription_periods
         union all
-        select min(spent_on)
+        select min(spent_on) as date_day
         from ad_spend
     ),
 

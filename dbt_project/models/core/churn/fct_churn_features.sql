@@ -1,7 +1,11 @@
 {#- Every feature and its `…_known_at` read what happened strictly before the cut-off; the label what came after. -#}
 {%- set settings = var("predictions") -%}
-{%- set window = settings["inactive_days"] -%}
-{%- set today = "cast(cast(" ~ as_of() ~ " as date) as " ~ timestamp_type() ~ ")" -%}
+{%- set inactive_days = settings["inactive_days"] -%}
+{%- set window_days = settings["churn_window_days"] -%}
+{%- set engagement_days = window_days["recent_engagement"] + window_days["earlier_engagement"] -%}
+{%- set wait_days = [window_days["unanswered_message_count"], window_days["first_response_hours"]] | max -%}
+{%- set sign_days = [window_days["complaint_count"], window_days["satisfaction_score"], engagement_days] | max -%}
+{%- set today = midnight(as_of_date()) -%}
 with
     purchase_days as (select * from {{ ref("fct_purchase_days") }}),
     revenue_entries as (
@@ -98,26 +102,29 @@ with
         inner join
             cutoffs
             on sales.order_view_at < cutoffs.cutoff_at
-            and sales.order_view_at >= cutoffs.cutoff_at - interval '365' day
+            and sales.order_view_at >= cutoffs.cutoff_at - interval '{{ window_days["refund_rate"] }}' day
         left join first_refunds on first_refunds.order_id = sales.order_id
         group by sales.person_id, cutoffs.cutoff_at
     ),
 
-    -- What was known of each wait at the cut-off: one that had not ended then had lasted until then.
+    -- What was known of each wait at the cut-off: a wait that had not ended had lasted until then.
     waits_at_cutoffs as (
         select
             waits.person_id,
             cutoffs.cutoff_at,
             waits.waiting_since_at,
-            waits.is_first_response,
+            waits.is_first_response
+            and waits.waiting_since_at
+            >= cutoffs.cutoff_at - interval '{{ window_days["first_response_hours"] }}' day as is_first_response,
             case when waits.replied_at < cutoffs.cutoff_at then waits.replied_at end as replied_at,
             case when waits.ended_at < cutoffs.cutoff_at then waits.ended_at end as ended_at,
-            waits.waiting_since_at >= cutoffs.cutoff_at - interval '60' day as is_recent
+            waits.waiting_since_at
+            >= cutoffs.cutoff_at - interval '{{ window_days["unanswered_message_count"] }}' day as is_recent
         from waits
         inner join
             cutoffs
             on waits.waiting_since_at < cutoffs.cutoff_at
-            and waits.waiting_since_at >= cutoffs.cutoff_at - interval '180' day
+            and waits.waiting_since_at >= cutoffs.cutoff_at - interval '{{ wait_days }}' day
     ),
 
     responses as (
@@ -169,43 +176,47 @@ with
         from judged
     ),
 
-    behaviour as (
+    signs_at_cutoffs as (
         select
             signs.person_id,
             cutoffs.cutoff_at,
-            count(
-                case when signs.is_complaint and signs.occurred_at >= cutoffs.cutoff_at - interval '180' day then 1 end
-            ) as complaint_count,
-            max(
-                case
-                    when signs.is_complaint and signs.occurred_at >= cutoffs.cutoff_at - interval '180' day
-                    then signs.occurred_at
-                end
-            ) as complaint_known_at,
-            count(
-                case when signs.is_engagement and signs.occurred_at >= cutoffs.cutoff_at - interval '30' day then 1 end
-            ) as recent_engagement_count,
-            count(
-                case
-                    when
-                        signs.is_engagement
-                        and signs.occurred_at >= cutoffs.cutoff_at - interval '120' day
-                        and signs.occurred_at < cutoffs.cutoff_at - interval '30' day
-                    then 1
-                end
-            ) as earlier_engagement_count,
-            max(case when signs.is_engagement then signs.occurred_at end) as engagement_known_at,
-            max_by(signs.satisfaction_score, signs.occurred_at) filter (
-                where signs.satisfaction_score is not null
-            ) as satisfaction_score,
-            max(case when signs.satisfaction_score is not null then signs.occurred_at end) as satisfaction_known_at
+            signs.occurred_at,
+            signs.is_engagement,
+            signs.is_complaint
+            and signs.occurred_at
+            >= cutoffs.cutoff_at - interval '{{ window_days["complaint_count"] }}' day as is_complaint,
+            signs.is_engagement
+            and signs.occurred_at
+            >= cutoffs.cutoff_at - interval '{{ window_days["recent_engagement"] }}' day as is_recent_engagement,
+            signs.is_engagement
+            and signs.occurred_at >= cutoffs.cutoff_at - interval '{{ engagement_days }}' day
+            and signs.occurred_at
+            < cutoffs.cutoff_at - interval '{{ window_days["recent_engagement"] }}' day as is_earlier_engagement,
+            case
+                when signs.occurred_at >= cutoffs.cutoff_at - interval '{{ window_days["satisfaction_score"] }}' day
+                then signs.satisfaction_score
+            end as satisfaction_score
         from signs
         inner join
             cutoffs
             on signs.occurred_at < cutoffs.cutoff_at
-            and signs.occurred_at >= cutoffs.cutoff_at - interval '365' day
+            and signs.occurred_at >= cutoffs.cutoff_at - interval '{{ sign_days }}' day
         where signs.is_complaint or signs.is_engagement or signs.satisfaction_score is not null
-        group by signs.person_id, cutoffs.cutoff_at
+    ),
+
+    behaviour as (
+        select
+            person_id,
+            cutoff_at,
+            count(case when is_complaint then 1 end) as complaint_count,
+            max(case when is_complaint then occurred_at end) as complaint_known_at,
+            count(case when is_recent_engagement then 1 end) as recent_engagement_count,
+            count(case when is_earlier_engagement then 1 end) as earlier_engagement_count,
+            max(case when is_engagement then occurred_at end) as engagement_known_at,
+            max_by(satisfaction_score, occurred_at) filter (where satisfaction_score is not null) as satisfaction_score,
+            max(case when satisfaction_score is not null then occurred_at end) as satisfaction_known_at
+        from signs_at_cutoffs
+        group by person_id, cutoff_at
     ),
 
     outcomes as (
@@ -215,7 +226,7 @@ with
             purchase_days
             on purchase_days.person_id = rhythms.person_id
             and purchase_days.last_purchased_at >= rhythms.cutoff_at
-            and purchase_days.first_purchased_at < rhythms.cutoff_at + interval '{{ window }}' day
+            and purchase_days.first_purchased_at < rhythms.cutoff_at + interval '{{ inactive_days }}' day
         group by rhythms.person_id, rhythms.cutoff_at
     ),
 
@@ -223,11 +234,12 @@ with
         select
             rhythms.person_id,
             rhythms.cutoff_at,
-            -- Only a window that has closed tells who stayed away.
+            -- Only a closed window shows who stayed away.
             case
-                when rhythms.cutoff_at + interval '{{ window }}' day <= {{ today }} then outcomes.purchase_count is null
+                when rhythms.cutoff_at + interval '{{ inactive_days }}' day <= {{ today }}
+                then outcomes.purchase_count is null
             end as is_churned,
-            rhythms.last_purchased_at < rhythms.cutoff_at - interval '{{ window }}' day as is_inactive,
+            rhythms.last_purchased_at < rhythms.cutoff_at - interval '{{ inactive_days }}' day as is_inactive,
             {{ days_between("rhythms.last_purchased_at", "rhythms.cutoff_at") }} as days_since_last_purchase,
             rhythms.last_purchased_at as days_since_last_purchase_known_at,
             rhythms.purchase_count::double as purchase_count,
@@ -253,8 +265,12 @@ with
             responses.first_response_known_at as first_response_hours_known_at,
             coalesce(behaviour.complaint_count, 0)::double as complaint_count,
             behaviour.complaint_known_at as complaint_count_known_at,
-            behaviour.recent_engagement_count
-            / nullif(behaviour.earlier_engagement_count::double / 3, 0) as engagement_trend_ratio,
+            behaviour.recent_engagement_count / nullif(
+                behaviour.earlier_engagement_count::double
+                * {{ window_days["recent_engagement"] }}
+                / nullif({{ window_days["earlier_engagement"] }}, 0),
+                0
+            ) as engagement_trend_ratio,
             behaviour.engagement_known_at as engagement_trend_ratio_known_at,
             behaviour.satisfaction_score,
             behaviour.satisfaction_known_at as satisfaction_score_known_at

@@ -11,16 +11,16 @@ with
         from orders
         where paid_at <= {{ as_of() }} and person_id is not null
         union all
-        select person_id, 'subscription', 2, started_at
+        select person_id, 'subscription' as purchase_kind, 2 as kind_order, started_at as purchased_at
         from subscriptions
         where started_at is not null and person_id is not null
         union all
-        select person_id, 'deal', 3, closed_at
+        select person_id, 'deal' as purchase_kind, 3 as kind_order, closed_at as purchased_at
         from won_deals
         where person_id is not null
     ),
 
-    -- A company whose people are customers is counted by them already.
+    -- A company whose people are customers is already counted through them.
     counted_accounts as (
         select distinct account_persons.account_id
         from account_persons
@@ -38,11 +38,16 @@ with
         select person_id as customer_id, 'person' as customer_type, purchase_kind, kind_order, purchased_at
         from person_purchases
         union all
-        select account_id, 'account', 'deal', 3, purchased_at
+        select
+            account_id as customer_id,
+            'account' as customer_type,
+            'deal' as purchase_kind,
+            3 as kind_order,
+            purchased_at
         from account_purchases
     ),
 
-    -- Of several at one instant the order is the purchase: it names what was bought.
+    -- If several happen at one instant, the order is the purchase: it names what was bought.
     numbered as (
         select
             *,

@@ -39,7 +39,7 @@ with
         select person_id, 'second_purchase' as curve, first_purchased_at, second_purchased_at as ended_at
         from summarized
         union all
-        select person_id, 'lapse', first_purchased_at, lapsed_at
+        select person_id, 'lapse' as curve, first_purchased_at, lapsed_at as ended_at
         from summarized
     ),
 
@@ -55,18 +55,27 @@ with
         from purchase_curves
         inner join customers on customers.person_id = purchase_curves.person_id
         union all
-        select 'subscription', subscriber_id, cohort_month, acquisition_channel, anchor_at, observed_from_at, ended_at
+        select
+            'subscription' as curve,
+            subscriber_id as customer_id,
+            cohort_month,
+            acquisition_channel,
+            anchor_at as started_at,
+            observed_from_at,
+            ended_at
         from spells
         where spell_number = 1
     ),
+
+    followed_lives as (select *, coalesce(ended_at, {{ as_of() }}) as followed_until_at from unioned),
 
     -- Whole days: an hour more or less says nothing, and curves stay short.
     counted as (
         select
             *,
             floor({{ days_between("started_at", "observed_from_at") }}) as entered_days,
-            floor({{ days_between("started_at", "coalesce(ended_at, " ~ as_of() ~ ")") }}) as duration_days
-        from unioned
+            floor({{ days_between("started_at", "followed_until_at") }}) as duration_days
+        from followed_lives
     ),
 
     final as (
@@ -82,7 +91,7 @@ with
             duration_days,
             ended_at is not null as is_observed
         from counted
-        -- Taken over and not followed for a day yet: nothing was seen.
+        -- A subscription taken over less than a day ago has shown nothing yet.
         where entered_days = 0 or duration_days > entered_days
     )
 

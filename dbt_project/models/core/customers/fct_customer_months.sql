@@ -21,9 +21,9 @@ with
         union all
         select
             person_id,
-            'cash',
-            null,
-            {{ local_time("cash_view_at", zone) }},
+            'cash' as view,
+            null as sold_order_id,
+            {{ local_time("cash_view_at", zone) }} as counted_at,
             amount_reporting,
             gross_margin_amount_reporting
         from revenue_entries

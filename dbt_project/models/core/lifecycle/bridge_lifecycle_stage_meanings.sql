@@ -1,6 +1,6 @@
 {%- set rows = [] -%}
 {%- set model_names = lifecycle_model_names(proposals=false) -%}
-{#- What a stage means stands in the YAML of its model. -#}
+{#- The YAML of a stage's model says what the stage means. -#}
 {%- for name in model_names -%}
     {%- if execute -%}
         {%- for stage in lifecycle_definition(name).stages -%}
@@ -37,7 +37,7 @@ with
                 {% endfor %}
             union all
         {% endfor %}
-        -- The types, also where no enabled model is an authority over another.
+        -- Sets the types even if no enabled model is an authority over another.
         select
             {% for name in names %}
                 cast(null as {{ dbt.type_string() }}) as {{ name }}{{ "," if not loop.last }}

@@ -20,7 +20,7 @@ with
                 {{ quoted(row.labels.fr) }} as stage_label_fr
             union all
         {% endfor %}
-        -- The types, also where no proposal is enabled.
+        -- Sets the types even if no proposal is enabled.
         select
             cast(null as {{ dbt.type_string() }}) as proposed_model,
             cast(null as {{ dbt.type_string() }}) as current_model,

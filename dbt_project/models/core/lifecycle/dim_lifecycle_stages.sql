@@ -1,5 +1,5 @@
+{#- The stages come from the YAML of the enabled stage models; proposals are left out. -#}
 {%- set rows = [] -%}
-{#- The stages stand in the models' YAML. A proposal's do not count until it is the model. -#}
 {%- for name in lifecycle_model_names(proposals=false) -%}
     {%- if execute -%}
         {%- set definition = lifecycle_definition(name) -%}

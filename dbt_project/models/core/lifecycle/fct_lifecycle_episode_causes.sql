@@ -28,7 +28,7 @@ with
         where passes.entity_type = 'account'
     ),
 
-    -- The first response that a pass asked for. A wait that began before the pass and lasts into it counts.
+    -- The first response that a pass asked for. A wait that began before the pass and lasts into it counts too.
     first_waits as (
         select
             pass_persons.lifecycle_model,

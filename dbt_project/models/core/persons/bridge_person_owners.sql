@@ -14,7 +14,7 @@ with
         left join agents on agents.source_system = owners.source_system and agents.user_id = owners.user_id
     ),
 
-    -- To whom they belong before who answers them just now, the newest record's before an older one's.
+    -- The owner takes precedence over the agent who is answering at present, and a newer record over an older one.
     final as (
         select person_records.person_id, contact_agents.agent_id, contact_agents.source_system
         from contact_agents

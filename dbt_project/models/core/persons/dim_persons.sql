@@ -51,7 +51,7 @@ with
         group by person_records.person_id
     ),
 
-    -- The first thing a person did; where several share the instant, one that names its campaign goes first.
+    -- The first thing a person did; if several share the instant, one that names its campaign comes first.
     first_touches as (
         select person_id, occurred_at, activity, channel, campaign_id, ad_id
         from activities
@@ -77,7 +77,7 @@ with
             systems.source_systems,
             first_touches.occurred_at as first_touched_at,
             first_touches.activity as first_touch_activity,
-            -- What a list of customers states of their origin goes before what is seen of it.
+            -- The origin that a list of customers states takes precedence over the one that was observed.
             coalesce(merged.stated_channel, first_touches.channel) as first_touch_channel,
             campaigns.platform as first_touch_platform,
             coalesce(merged.stated_campaign_id, first_touches.campaign_id) as first_touch_campaign_id,

@@ -1,12 +1,12 @@
 with
     revenue_entries as (
-        -- A subscription is paid without a decision to buy: it has churn of its own.
+        -- Paying for a subscription is not a decision to buy, and it has churn of its own.
         select * from {{ ref("fct_revenue_entries") }} where person_id is not null and entry_type in ('sale', 'refund')
     ),
 
     sold_orders as (select distinct person_id, order_id from revenue_entries where entry_type = 'sale'),
 
-    -- A refund lies on the day of its order, in the order view.
+    -- In the order view, a refund is on the day of its order.
     placed_entries as (
         select
             revenue_entries.*,
@@ -39,9 +39,9 @@ with
         group by person_id, entered_on
     ),
 
-    -- What is left of each purchase of people with a refund whose order is not known. It takes from the latest purchase
-    -- before it, then from the one before that: purchases pile up, a refund takes from the top, and what lies below the
-    -- lowest point since is left.
+    -- For people with a refund whose order is not known: what is left of each purchase. Such a refund takes from the
+    -- latest purchase before it, then from the one before that. Picture a pile: purchases are put on top, refunds take
+    -- from the top, and what lies below the lowest height reached since is left.
     moves as (
         select
             purchase_days.person_id,
@@ -64,7 +64,7 @@ with
                 order by moved_on asc nulls last, place asc nulls last
                 rows between unbounded preceding and current row
             ) as moved_to_date,
-            -- What is given back of a refund, as after a dispute that was won, belongs to the same purchase.
+            -- What is given back after a refund, as when a dispute is won, belongs to the same purchase.
             coalesce(
                 max(purchased_on) over (
                     partition by person_id
@@ -76,7 +76,7 @@ with
         from moves
     ),
 
-    -- Below zero lies what was paid back before, or beyond, everything that was bought.
+    -- The height falls below zero by what was paid back before the first purchase, or beyond everything bought.
     with_excess as (
         select
             *,
@@ -115,24 +115,28 @@ with
         group by person_id, counts_on
     ),
 
-    final as (
+    -- What lies below zero is taken from the first purchase.
+    corrected as (
         select
-            purchase_days.person_id,
-            purchase_days.purchased_on,
-            purchase_days.purchase_number,
-            purchase_days.first_purchased_at,
-            purchase_days.last_purchased_at,
-            {{
-                money(
-                    "purchase_days.amount_reporting + coalesce(net_days.correction, 0)"
-                    ~ " - case when purchase_days.purchase_number = 1 then coalesce(net_days.excess, 0) else 0 end"
-                )
-            }} as amount_reporting
+            purchase_days.*,
+            coalesce(net_days.correction, 0) as correction,
+            case when purchase_days.purchase_number = 1 then coalesce(net_days.excess, 0) else 0 end as excess
         from purchase_days
         left join
             net_days
             on net_days.person_id = purchase_days.person_id
             and net_days.purchased_on = purchase_days.purchased_on
+    ),
+
+    final as (
+        select
+            person_id,
+            purchased_on,
+            purchase_number,
+            first_purchased_at,
+            last_purchased_at,
+            {{ money("amount_reporting + correction - excess") }} as amount_reporting
+        from corrected
     )
 
 select *

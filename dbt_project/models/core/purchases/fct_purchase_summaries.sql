@@ -11,17 +11,20 @@ with
             max(last_purchased_at) as last_purchased_at,
             {{
                 days_between(
-                    "cast(min(purchased_on) as " ~ timestamp_type() ~ ")",
-                    "cast(max(purchased_on) as " ~ timestamp_type() ~ ")",
+                    midnight("min(purchased_on)"),
+                    midnight("max(purchased_on)"),
                 )
             }} as recency_days,
             {{
                 days_between(
-                    "cast(min(purchased_on) as " ~ timestamp_type() ~ ")",
-                    "cast(cast(" ~ as_of() ~ " as date) as " ~ timestamp_type() ~ ")",
+                    midnight("min(purchased_on)"),
+                    midnight(as_of_date()),
                 )
             }} as age_days,
-            avg(amount_reporting::double) filter (where purchase_number > 1) as repeat_purchase_mean_amount_reporting
+            -- Sums of decimals are exact, in whatever order they are added up.
+            sum(amount_reporting) filter (where purchase_number > 1)::double / nullif(
+                count(amount_reporting) filter (where purchase_number > 1), 0
+            ) as repeat_purchase_mean_amount_reporting
         from purchase_days
         group by person_id
     )

@@ -37,7 +37,7 @@ with
         where orders.paid_at <= {{ as_of() }}
     ),
 
-    -- A refund converts at the day of its order, so that paying back in full leaves nothing.
+    -- A refund is converted at the rate of its order's day, so that paying back in full leaves nothing.
     paybacks as (
         select
             refunds.refund_id,
@@ -74,8 +74,8 @@ with
             and (orders.order_id is null or orders.paid_at <= {{ as_of() }})
     ),
 
-    -- What is sent back takes the cost back in the share of the revenue, rounded on the running total like that.
-    -- Goods of a disputed order are gone.
+    -- Goods that are sent back take back the same share of the cost as of the revenue, rounded on the running total
+    -- too. Goods of a disputed order are gone.
     shares as (
         select
             *,
@@ -92,8 +92,17 @@ with
                             "order_cost_amount * (refunded_to_date::double / nullif(order_revenue_amount, 0)::double)"
                         )
                     }}
-            end as cost_to_date
+            end as cost_taken_back_to_date
         from paybacks
+    ),
+
+    with_cost_before as (
+        select
+            *,
+            lag(cost_taken_back_to_date) over (
+                partition by order_id order by cash_view_at asc nulls last, refund_id asc nulls last
+            ) as cost_taken_back_before
+        from shares
     ),
 
     costed_paybacks as (
@@ -111,24 +120,17 @@ with
             {{ money("0") }} as cost_before,
             case
                 when order_revenue_refunded_amount is not null
-                then
-                    {{
-                        money(
-                            "coalesce(lag(cost_to_date) over (partition by order_id order by cash_view_at asc nulls last,"
-                            ~ " refund_id asc nulls last), 0) - cost_to_date"
-                        )
-                    }}
+                then {{ money("coalesce(cost_taken_back_before, 0) - cost_taken_back_to_date") }}
             end as cost_to_date,
             order_view_at,
             cash_view_at,
             loaded_at
-        from shares
+        from with_cost_before
     ),
 
-    -- What a dispute costs beside what it takes is in the currency of the balance. It is told by an entry of its own,
-    -- as
-    -- it may come on another day, and comes without any revenue. The fee of an invoice's dispute stands with the
-    -- invoice.
+    -- What a dispute costs in addition to what it takes is in the currency of the balance. It is an entry of its own,
+    -- as it may come on another day, and without any revenue. The fee of an invoice's dispute is in the invoice's
+    -- entry.
     fees as (
         select
             dispute_fees.dispute_fee_id || ':fee' as revenue_entry_id,
@@ -157,36 +159,38 @@ with
             and (dispute_fees.payment_id is null or orders.order_id is not null)
     ),
 
-    -- An invoice is a sale of its own, at the rate of the day it was paid, which its refunds take too. What serving it
-    -- costs is a stated share of it; a dispute gives nothing of that back and costs a fee.
+    served as (select *, amount * {{ subscription_cost_rate() }} as serving_cost_amount from subscription_revenue),
+
+    -- An invoice is a sale of its own, at the rate of the day it was paid, which applies to its refunds too. The cost
+    -- of serving it is a stated share of it; a dispute gives none of that back and costs a fee.
     subscription_entries as (
         select
-            subscription_revenue.revenue_entry_id,
-            subscription_revenue.entry_type,
-            subscription_revenue.payback_reason,
+            served.revenue_entry_id,
+            served.entry_type,
+            served.payback_reason,
             null as order_id,
-            subscription_revenue.subscription_id,
+            served.subscription_id,
             person_records.person_id,
-            subscription_revenue.currency,
+            served.currency,
             {{ money("0") }} as amount_before,
-            subscription_revenue.amount as amount_to_date,
+            served.amount as amount_to_date,
             exchange_rates.rate_to_reporting,
             {{ money("0") }} as cost_before,
             case
-                when subscription_revenue.payback_reason = 'dispute'
-                then subscription_revenue.dispute_cost_amount
-                else {{ money("subscription_revenue.amount * " ~ subscription_cost_rate()) }}
+                when served.payback_reason = 'dispute'
+                then served.dispute_cost_amount
+                else {{ money("served.serving_cost_amount") }}
             end as cost_to_date,
-            subscription_revenue.order_view_at,
-            subscription_revenue.cash_view_at,
-            subscription_revenue.loaded_at
-        from subscription_revenue
-        left join person_records on person_records.record_key = subscription_revenue.record_key
+            served.order_view_at,
+            served.cash_view_at,
+            served.loaded_at
+        from served
+        left join person_records on person_records.record_key = served.record_key
         left join
             exchange_rates
-            on exchange_rates.currency = subscription_revenue.currency
-            and exchange_rates.date_day = cast(subscription_revenue.order_view_at as date)
-        where subscription_revenue.order_view_at <= {{ as_of() }} and subscription_revenue.cash_view_at <= {{ as_of() }}
+            on exchange_rates.currency = served.currency
+            and exchange_rates.date_day = cast(served.order_view_at as date)
+        where served.order_view_at <= {{ as_of() }} and served.cash_view_at <= {{ as_of() }}
     ),
 
     unioned as (

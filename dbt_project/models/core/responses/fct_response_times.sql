@@ -17,8 +17,8 @@ with
         left join agents on agents.source_system = owners.source_system and agents.user_id = owners.user_id
     ),
 
-    -- Until it ends, a wait lasts to the instant of the refresh. Its team is the one as which someone replied, else
-    -- that of who replied, to whom a bot handed over, or to whom the contact is assigned.
+    -- Until it ends, a wait lasts to the instant of the refresh. Its team is the one under which someone replied, or
+    -- else the team of the agent who replied, to whom a bot handed over, or to whom the contact is assigned.
     measured as (
         select
             waits.*,
@@ -50,31 +50,12 @@ with
         left join hours_teams on hours_teams.team_id = measured.team_id
     ),
 
-    final as (
+    timed as (
         select
-            scheduled.wait_id,
-            scheduled.conversation_id,
-            person_records.person_id,
-            scheduled.source_system,
-            scheduled.channel,
-            scheduled.kind,
-            scheduled.kind <> 'follow_up' as is_first_response,
-            scheduled.waiting_since_at,
-            scheduled.replied_at,
-            scheduled.ended_at,
-            scheduled.replied_at is not null as is_answered,
-            scheduled.agent_id,
-            scheduled.team_id,
-            {{ seconds_between("scheduled.waiting_since_at", "scheduled.measured_until_at") }} as response_seconds,
-            {{
-                as_seconds(
-                    business_microseconds_until("hours_until", "scheduled.measured_until_at")
-                    ~ " - "
-                    ~ business_microseconds_until("hours_since", "scheduled.waiting_since_at")
-                )
-            }} as business_response_seconds
+            scheduled.*,
+            {{ business_microseconds_until("hours_until", "scheduled.measured_until_at") }}
+            - {{ business_microseconds_until("hours_since", "scheduled.waiting_since_at") }} as business_microseconds
         from scheduled
-        left join person_records on person_records.record_key = scheduled.record_key
         left join
             business_hours as hours_since
             on hours_since.team_id = scheduled.hours_team_id
@@ -87,6 +68,27 @@ with
             and hours_until.date_day = cast(scheduled.measured_until_at as date)
             and scheduled.measured_until_at >= hours_until.starts_at
             and scheduled.measured_until_at < hours_until.ends_at
+    ),
+
+    final as (
+        select
+            timed.wait_id,
+            timed.conversation_id,
+            person_records.person_id,
+            timed.source_system,
+            timed.channel,
+            timed.kind,
+            timed.kind <> 'follow_up' as is_first_response,
+            timed.waiting_since_at,
+            timed.replied_at,
+            timed.ended_at,
+            timed.replied_at is not null as is_answered,
+            timed.agent_id,
+            timed.team_id,
+            {{ seconds_between("timed.waiting_since_at", "timed.measured_until_at") }} as response_seconds,
+            {{ as_seconds("business_microseconds") }} as business_response_seconds
+        from timed
+        left join person_records on person_records.record_key = timed.record_key
     )
 
 select *

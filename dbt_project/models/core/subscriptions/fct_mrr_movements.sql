@@ -8,8 +8,7 @@ with
     months as (select distinct cast({{ dbt.date_trunc("month", "date_day") }} as date) as month from days),
 
     month_starts as (
-        select month, {{ utc_time("cast(month as " ~ timestamp_type() ~ ")", var("reporting_time_zone")) }} as starts_at
-        from months
+        select month, {{ utc_time(midnight("month"), var("reporting_time_zone")) }} as starts_at from months
     ),
 
     -- The month that is not over ends with the refresh; what happened at its very instant counts.

@@ -5,7 +5,7 @@ with
 
     paid_periods as (select * from periods where mrr_amount > 0),
 
-    -- Until when what was paid for so far reaches; an end that is not known reaches past now.
+    -- How far what has been paid for reaches; an unknown end reaches past now.
     with_reach as (
         select
             *,
@@ -36,7 +36,7 @@ with
             max(numbered.person_id) as person_id,
             min(numbered.started_at) as started_at,
             case when count(*) = count(numbered.ended_at) then max(numbered.ended_at) end as ended_at,
-            -- What was late to the end was not paid for.
+            -- A period that stayed overdue to the end was never paid for.
             coalesce(
                 max(case when numbered.status = 'active' then numbered.ended_at end), min(numbered.started_at)
             ) as paid_until_at,
@@ -52,7 +52,7 @@ with
         select
             contracts.*,
             subscriptions.billing_months,
-            -- After a pause renewals are counted anew.
+            -- After a pause, renewals are counted from the start again.
             case
                 when subscriptions.started_at >= contracts.started_at
                 then least(subscriptions.paying_from_at, contracts.started_at)

@@ -31,7 +31,7 @@ with
             exchange_rates.rate_to_reporting,
             {{
                 converted(
-                    "coalesce(last_periods.mrr_amount, " ~ money("0") ~ ")",
+                    "coalesce(last_periods.mrr_amount, 0)",
                     "exchange_rates.rate_to_reporting::double",
                 )
             }} as mrr_amount_reporting,
@@ -50,7 +50,7 @@ with
         from known
         left join person_records on person_records.record_key = known.record_key
         left join last_periods on last_periods.subscription_id = known.subscription_id
-        -- One rate for all of its life, so that what a currency does is no expansion.
+        -- One rate for all of its life, so that a currency's movement is not expansion.
         left join
             exchange_rates
             on exchange_rates.currency = known.currency

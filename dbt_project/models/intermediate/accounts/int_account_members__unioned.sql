@@ -9,13 +9,13 @@ with
         where record_type = 'account'
     ),
 
-    -- Everybody in a deal is of its account, whether a role is stated of them or not.
+    -- Everybody in a deal belongs to its account, whether or not a role is stated for them.
     roles as (
         select deals.account_id, deal_roles.record_key, deal_roles.role
         from deals
         inner join deal_roles on deal_roles.deal_id = deals.deal_id
         union
-        select account_id, record_key, null
+        select account_id, record_key, null as role
         from deals
         where record_key is not null
     ),
@@ -29,7 +29,7 @@ with
         from contacts
         left join merged_accounts on merged_accounts.account_id = contacts.account_id
         union all
-        select account_id, record_key, role, false
+        select account_id, record_key, role, false as is_employer
         from roles
     ),
 

@@ -7,7 +7,7 @@ with recursive
         where record_type = 'account'
     ),
 
-    -- An account that was merged into another one is none; a parent that was merged is what it became.
+    -- An account that was merged into another one no longer counts; a merged parent is what it became.
     live_accounts as (
         select
             accounts.account_id,
@@ -30,13 +30,13 @@ with recursive
         from known_parents
         where parent_account_id is not null
         union
-        select ancestors.account_id, known_parents.parent_account_id
+        select ancestors.account_id, known_parents.parent_account_id as ancestor_account_id
         from ancestors
         inner join known_parents on known_parents.account_id = ancestors.ancestor_account_id
         where known_parents.parent_account_id is not null
     ),
 
-    -- Who is above oneself is in a cycle, and whoever is above such an account is in the same one.
+    -- An account above itself is in a cycle, and so is every account above such an account.
     cycles as (select account_id from ancestors where ancestor_account_id = account_id),
 
     cycle_tops as (

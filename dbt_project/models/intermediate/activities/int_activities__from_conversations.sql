@@ -6,7 +6,7 @@ with
     waits as (select * from {{ ref("int_response_waits__delimited") }}),
     vocabulary as (select * from {{ ref("vendor_vocabulary") }}),
 
-    -- Whoever is blocked or sends spam only.
+    -- Contacts who are blocked or send nothing but spam.
     left_out as (
         select {{ record_key("source_system", "record_type", "source_record_id") }} as record_key
         from contacts
@@ -17,7 +17,7 @@ with
         where is_spam_contact
     ),
 
-    -- The first reply is that of the response times: a person's, in the conversation that asked for it.
+    -- The first reply is the one that response times measure: a person's, in the conversation that asked for it.
     first_replies as (
         select
             conversations.source_system,
@@ -37,7 +37,7 @@ with
             conversations.channel
     ),
 
-    -- Every closing, also of a conversation that was opened again.
+    -- Every closing, including those of a conversation that was opened again.
     closings as (
         select
             conversations.source_system,
@@ -100,21 +100,21 @@ with
         from conversations
         union all
         select
-            'conversation_closed',
+            'conversation_closed' as activity,
             source_system,
             source_record_id,
             record_key,
             occurred_at,
             channel,
-            null,
-            null,
-            null,
-            null,
+            null as campaign_id,
+            null as ad_id,
+            null as amount,
+            null as currency,
             {{
                 json_attributes(
                     {"category": "closing_category", "reason": "closing_reason", "closed_by": "closed_by_source"}
                 )
-            }},
+            }} as attributes,
             loaded_at
         from closings
         union all
@@ -125,47 +125,47 @@ with
                 when sender_kind = 'broadcast'
                 then 'broadcast_sent'
                 else 'message_sent'
-            end,
+            end as activity,
             source_system,
             source_record_id,
             record_key,
-            sent_at,
+            sent_at as occurred_at,
             channel,
-            null,
-            null,
-            null,
-            null,
-            {{ json_attributes({"sender": "sender_kind", "user_id": "sender_user_id"}) }},
+            null as campaign_id,
+            null as ad_id,
+            null as amount,
+            null as currency,
+            {{ json_attributes({"sender": "sender_kind", "user_id": "sender_user_id"}) }} as attributes,
             loaded_at
         from messages
         union all
         select
-            'broadcast_replied',
+            'broadcast_replied' as activity,
             source_system,
             source_record_id,
             record_key,
-            sent_at,
+            sent_at as occurred_at,
             channel,
-            null,
-            null,
-            null,
-            null,
-            null,
+            null as campaign_id,
+            null as ad_id,
+            null as amount,
+            null as currency,
+            null as attributes,
             loaded_at
         from broadcast_replies
         union all
         select
-            'first_reply_sent',
+            'first_reply_sent' as activity,
             source_system,
             source_record_id,
             record_key,
-            replied_at,
+            replied_at as occurred_at,
             channel,
-            null,
-            null,
-            null,
-            null,
-            null,
+            null as campaign_id,
+            null as ad_id,
+            null as amount,
+            null as currency,
+            null as attributes,
             loaded_at
         from first_replies
     ),

@@ -23,79 +23,79 @@ with
         where first_visited_at is not null and campaign_id is not null
         union all
         select
-            'checkout_started',
+            'checkout_started' as activity,
             source_system,
             source_record_id,
             record_key,
-            started_at,
-            'web',
-            null,
-            null,
-            checkout_amount,
+            started_at as occurred_at,
+            'web' as channel,
+            null as campaign_id,
+            null as ad_id,
+            checkout_amount as amount,
             currency,
-            null,
+            null as attributes,
             loaded_at
         from checkouts
         union all
         select
-            'order_placed',
+            'order_placed' as activity,
             source_system,
             source_record_id,
             record_key,
-            ordered_at,
+            ordered_at as occurred_at,
             channel,
             campaign_id,
-            null,
-            revenue_amount,
+            null as ad_id,
+            revenue_amount as amount,
             currency,
-            null,
+            null as attributes,
             loaded_at
         from real_orders
         union all
         select
-            'order_paid',
+            'order_paid' as activity,
             source_system,
             source_record_id,
             record_key,
-            paid_at,
+            paid_at as occurred_at,
             channel,
             campaign_id,
-            null,
-            revenue_amount,
+            null as ad_id,
+            revenue_amount as amount,
             currency,
-            null,
+            null as attributes,
             loaded_at
         from real_orders
         where paid_at is not null
         union all
         select
-            'order_cancelled',
+            'order_cancelled' as activity,
             source_system,
             source_record_id,
             record_key,
-            cancelled_at,
+            cancelled_at as occurred_at,
             channel,
             campaign_id,
-            null,
-            revenue_amount,
+            null as ad_id,
+            revenue_amount as amount,
             currency,
-            null,
+            null as attributes,
             loaded_at
         from real_orders
         where cancelled_at is not null
         union all
         select
-            'order_refunded',
+            'order_refunded' as activity,
             source_system,
-            refund_id,
+            refund_id as source_record_id,
             record_key,
-            refunded_at,
-            null,
-            null,
-            null,
-            refunded_revenue_amount,
+            refunded_at as occurred_at,
+            null as channel,
+            null as campaign_id,
+            null as ad_id,
+            refunded_revenue_amount as amount,
             currency,
-            null,
+            null as attributes,
             loaded_at
         from refunds
         where not is_test and payback_reason <> 'dispute'

@@ -4,7 +4,7 @@ with
     subscriptions as (select * from {{ ref("int_subscriptions__unioned") }}),
     subscription_invoices as (select * from {{ ref("int_subscription_invoices__unioned") }}),
 
-    -- An answer of nobody in particular is that of whoever placed the order that it is about.
+    -- An answer that names nobody belongs to the person who placed the order that it is about.
     survey_records as (
         select
             surveys.survey_type,
@@ -19,7 +19,7 @@ with
         left join orders on orders.order_id = surveys.order_id
     ),
 
-    -- A first payment that failed for good is no subscription, and its expiry no end of one.
+    -- If the first payment failed for good, there was no subscription, and its expiry does not end one.
     begun as (select * from subscriptions where not has_never_begun),
 
     numbered_payments as (
@@ -56,15 +56,15 @@ with
             }.items() %}
             union all
             select
-                '{{ activity }}',
+                '{{ activity }}' as activity,
                 source_system,
                 source_record_id,
                 record_key,
-                {{ instant }},
-                null,
-                null,
-                null,
-                mrr_amount,
+                {{ instant }} as occurred_at,
+                null as channel,
+                null as campaign_id,
+                null as ad_id,
+                mrr_amount as amount,
                 currency,
                 {% if activity == "subscription_cancelled" -%}
                     case
@@ -72,25 +72,25 @@ with
                         then {{ json_attributes({"reason": "cancellation_reason"}) }}
                     end
                 {%- else -%} null
-                {%- endif %},
+                {%- endif %} as attributes,
                 loaded_at
             from begun
             where {{ instant }} is not null
         {%- endfor %}
         union all
-        -- The first payment is the start, also where it ends a trial.
+        -- The first payment is the start, even if it ends a trial.
         select
-            'subscription_renewed',
+            'subscription_renewed' as activity,
             source_system,
             source_record_id,
             record_key,
-            paid_at,
-            null,
-            null,
-            null,
-            revenue_amount,
+            paid_at as occurred_at,
+            null as channel,
+            null as campaign_id,
+            null as ad_id,
+            revenue_amount as amount,
             currency,
-            null,
+            null as attributes,
             loaded_at
         from numbered_payments
         where is_of_a_new_period and payment_number > 1

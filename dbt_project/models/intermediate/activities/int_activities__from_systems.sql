@@ -7,15 +7,15 @@ with
     deals as (select * from {{ ref("int_deals__dated") }}),
     deal_changes as (select * from {{ ref("int_deal_changes__unioned") }}),
 
-    -- A campaign is named by its name or its id; the platform of the site goes before others. Where several bear the
-    -- name, none of them is known to be meant.
+    -- A campaign is stated by its name or its id; the platform of the site takes precedence. If several have the name,
+    -- it is not known which one is meant.
     stated_campaigns as (select distinct campaign_name, campaign_site from activities where campaign_name is not null),
 
     campaign_names as (
         select campaign_id, platform, sites, lower(trim(platform_campaign_id)) as campaign_name, 0 as place
         from campaigns
         union all
-        select campaign_id, platform, sites, lower(trim(campaign_name)), 1
+        select campaign_id, platform, sites, lower(trim(campaign_name)) as campaign_name, 1 as place
         from campaigns
         where lower(trim(campaign_name)) <> lower(trim(platform_campaign_id))
     ),
@@ -49,7 +49,7 @@ with
         having count(*) = 1
     ),
 
-    -- Nothing of whoever sends spam only makes a lead.
+    -- Nothing that a contact does who sends nothing but spam makes a lead.
     told as (
         select
             activities.activity,
@@ -113,14 +113,14 @@ with
         from deal_moves
         union all
         select
-            meaning,
+            meaning as activity,
             source_system,
             source_record_id,
             record_key,
             account_id,
             deal_amount,
             currency,
-            null,
+            null as attributes,
             changed_at,
             loaded_at
         from deal_moves
@@ -149,11 +149,11 @@ with
             source_system,
             source_record_id,
             record_key,
-            changed_at,
-            'crm',
-            null,
-            null,
-            deal_amount,
+            changed_at as occurred_at,
+            'crm' as channel,
+            null as campaign_id,
+            null as ad_id,
+            deal_amount as amount,
             currency,
             attributes,
             account_id,

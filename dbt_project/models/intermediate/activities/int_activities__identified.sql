@@ -22,7 +22,7 @@ with
                 amount,
                 currency,
                 attributes,
-                -- A deal's activity is its company's; every other one is that of the person's main account.
+                -- A deal's activity belongs to its company, any other activity to the person's main account.
                 {{ "account_id" if source == "systems" else "null" }} as account_id,
                 loaded_at
             from from_{{ source }} {{ "union all" if not loop.last }}
@@ -47,7 +47,7 @@ with
             = 1
     ),
 
-    -- An id that several platforms have is that of the activity's channel, where that names one of them.
+    -- An id that several platforms use belongs to the activity's channel, if that is one of the platforms.
     told_apart as (
         select platform, platform_campaign_id, min(campaign_id) as campaign_id
         from campaigns

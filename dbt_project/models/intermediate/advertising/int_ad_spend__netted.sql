@@ -14,7 +14,7 @@ with
         window by_campaign_day as (partition by platform, ad_account_id, campaign_id, spent_on, currency)
     ),
 
-    -- A row of the whole campaign above rows of its ads adds only what they do not hold.
+    -- A campaign-level row above rows of its ads adds only what they do not cover.
     remaining as (
         select
             platform,

@@ -14,7 +14,14 @@ with
             sites
         from campaigns
         union all
-        select platform, ad_account_id, campaign_id, max(campaign_name), null, null, null
+        select
+            platform,
+            ad_account_id,
+            campaign_id as platform_campaign_id,
+            max(campaign_name) as campaign_name,
+            null as objective,
+            null as campaign_status,
+            null as sites
         from ad_spend
         group by platform, ad_account_id, campaign_id
     ),
@@ -32,8 +39,8 @@ with
         group by platform, ad_account_id, platform_campaign_id
     ),
 
-    -- An id that two platforms or accounts have is two campaigns: platform and account stand in front of it. What one
-    -- campaign says of where its platform shows ads holds for all of the platform.
+    -- An id that two platforms or accounts use stands for two campaigns: platform and account are put in front of it.
+    -- Where one campaign says its platform shows ads holds for the whole platform.
     final as (
         select
             platform,

@@ -13,7 +13,7 @@ with
         from events
     ),
 
-    -- What is open already is not opened again, and what is closed not closed.
+    -- An open conversation cannot be opened again, nor a closed one closed.
     told as (
         select
             followed.event_id,
@@ -39,7 +39,7 @@ with
         where event = 'assigned' or event <> coalesce(previous_event, 'none')
     ),
 
-    -- A conversation is spam while the last that happened to it is a closing that says so.
+    -- A conversation is spam while the last thing that happened to it is a closing that says so.
     judged as (
         select
             told.*,
@@ -60,7 +60,7 @@ with
             and vocabulary.value = told.closing_category
     ),
 
-    -- Of whom every conversation is spam, nothing else is news either.
+    -- If every conversation of a contact is spam, nothing else about the contact counts either.
     final as (
         select *, max(is_spam) over of_contact and min(event = 'assigned' or is_spam) over of_contact as is_spam_contact
         from judged

@@ -41,7 +41,7 @@ with
         group by conversation_id, record_key
     ),
 
-    -- What is said in a conversation that is spam is no message, and nothing that a contact says who sends spam only.
+    -- Messages in a spam conversation do not count, nor does anything from a contact who sends nothing but spam.
     final as (
         select *
         from messages

@@ -8,7 +8,7 @@ with
         select * from {{ ref("int_conversation_events__judged") }} where not coalesce(is_spam, false)
     ),
 
-    -- A thread is what follows one another: a conversation where messages state theirs, all of a contact elsewhere.
+    -- A thread is a sequence of messages: a conversation if messages name theirs, otherwise everything of a contact.
     unioned as (
         select
             coalesce(conversation_id, record_key) as thread_id,
@@ -79,7 +79,8 @@ with
         window previous_first as (partition by thread_id order by occurred_at asc nulls last, event_id asc nulls last)
     ),
 
-    -- A closing takes what is said in its instant with it; an opening, what is said from its instant on.
+    -- Messages at the very instant of a closing belong to what it closes; those at the instant of an opening to what it
+    -- opens.
     span_starts as (
         select
             thread_id,
@@ -138,7 +139,19 @@ with
         from thread_events
         where event not in ('opened', 'closed')
         union all
-        select thread_id, event_id, event, null, null, null, null, null, null, started_at, event_order, 1
+        select
+            thread_id,
+            event_id,
+            event,
+            null as source_system,
+            null as record_key,
+            null as channel,
+            null as user_id,
+            null as team_id,
+            null as loaded_at,
+            started_at as occurred_at,
+            event_order,
+            1 as span_step
         from span_starts
     ),
 
@@ -200,7 +213,7 @@ with
             min(case when event = 'assigned' and bot_answers > 0 then occurred_at end) over (
                 partition by thread_id, span_number, turn_number
             ) as handed_off_at,
-            -- A bot's last word that nobody answered for so long had settled the matter: what is asked after it is new.
+            -- If a bot's last word went unanswered for that long, the matter was settled: the next question is new.
             max(
                 case
                     when
@@ -214,8 +227,8 @@ with
         from taken
     ),
 
-    -- The messages that wait for a person: those since the hand-off, or those before it where none followed; without a
-    -- hand-off those since the contact asked again.
+    -- The messages that wait for a person: those since the hand-off, or those before it if none followed; without a
+    -- hand-off, those since the contact asked again.
     waiting as (
         select
             *,

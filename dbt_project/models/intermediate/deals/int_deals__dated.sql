@@ -12,7 +12,7 @@ with
         from {{ ref("int_merges__followed") }}
     ),
 
-    -- One contact stands for the deal, so that one quote is one activity: who decides, where a role says so.
+    -- One contact stands for the deal, so that one quote is one activity: the decision maker if a role names one.
     main_contacts as (
         select deal_id, record_key
         from deal_roles
@@ -24,8 +24,8 @@ with
             = 1
     ),
 
-    -- The deal is its primary account's; without a primary one, that of the smallest id. An account that was merged is
-    -- the one it was merged into.
+    -- The deal belongs to its primary account, or without one to the account with the smallest id. A merged account is
+    -- the one that it was merged into.
     main_accounts as (
         select deal_accounts.deal_id, accounts.account_id
         from deal_accounts
@@ -41,7 +41,7 @@ with
             = 1
     ),
 
-    -- Deals that were merged into another one never were.
+    -- Deals that were merged into another one do not count.
     of_accounts as (
         select
             deals.deal_id,
@@ -80,7 +80,7 @@ with
             = 1
     ),
 
-    -- The day that its system states of a decided deal, if it is not still to come.
+    -- The day that its system states for a decided deal, unless it is still to come.
     dated as (
         select
             of_accounts.*,

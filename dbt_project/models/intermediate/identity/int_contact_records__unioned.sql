@@ -11,7 +11,7 @@ with
     refunds as (select * from {{ ref("int_refunds__unioned") }}),
     deals as (select * from {{ ref("int_deals__unioned") }}),
 
-    -- Records that have a way to reach someone beside a customer.
+    -- Records with a way to reach someone who may not be a customer.
     addressed as (
         select
             source_system,
@@ -29,63 +29,80 @@ with
         select
             source_system,
             source_account,
-            'guest_checkout',
+            'guest_checkout' as record_type,
             source_record_id,
             customer_id,
             email,
             phone,
-            started_at,
+            started_at as happened_at,
             loaded_at
         from checkouts
         union all
         select
             source_system,
             source_account,
-            'guest_payment',
+            'guest_payment' as record_type,
             source_record_id,
             customer_id,
             email,
             phone,
-            paid_at,
+            paid_at as happened_at,
             loaded_at
         from payments
         union all
         select
             source_system,
             source_account,
-            'guest_subscription',
+            'guest_subscription' as record_type,
             source_record_id,
             customer_id,
             email,
-            null,
-            created_at,
+            null as phone,
+            created_at as happened_at,
             loaded_at
         from subscriptions
         union all
         select
-            source_system, null, 'guest_conversation', source_record_id, customer_id, email, phone, opened_at, loaded_at
+            source_system,
+            null as source_account,
+            'guest_conversation' as record_type,
+            source_record_id,
+            customer_id,
+            email,
+            phone,
+            opened_at as happened_at,
+            loaded_at
         from conversations
         where coalesce(customer_record_type, 'customer') = 'customer'
         union all
-        select source_system, null, 'guest_survey', source_record_id, customer_id, email, null, responded_at, loaded_at
+        select
+            source_system,
+            null as source_account,
+            'guest_survey' as record_type,
+            source_record_id,
+            customer_id,
+            email,
+            null as phone,
+            responded_at as happened_at,
+            loaded_at
         from surveys
         union all
-        -- A refund is its order's customer's where the order has one.
+        -- A refund belongs to its order's customer if the order has one.
         select
             refunds.source_system,
-            null,
-            'guest_refund',
+            null as source_account,
+            'guest_refund' as record_type,
             refunds.source_record_id,
             refunds.customer_id,
-            case when refunds.customer_id is not null or orders.record_key is null then refunds.email end,
-            null,
-            refunds.refunded_at,
+            case when refunds.customer_id is not null or orders.record_key is null then refunds.email end as email,
+            null as phone,
+            refunds.refunded_at as happened_at,
             refunds.loaded_at
         from refunds
         left join orders on orders.order_id = refunds.order_id
     ),
 
-    -- An order or answer without a customer is a record itself where it has a way to reach someone.
+    -- An order or answer without a customer is a record itself if it has a way to reach someone.
     guests as (
         select
             source_system,
@@ -100,22 +117,36 @@ with
         where customer_id is null and (email is not null or phone is not null)
     ),
 
-    -- Whom a record names as its customer is one, also where the list of customers lacks them.
+    -- A customer named by a record is a customer, even if the list of customers lacks them.
     mentions as (
         select source_system, source_account, customer_id, email, phone, happened_at as mentioned_at, loaded_at
         from addressed
         where customer_id is not null
         union all
-        select source_system, null, customer_id, null, null, created_at, loaded_at
+        select
+            source_system,
+            null as source_account,
+            customer_id,
+            null as email,
+            null as phone,
+            created_at as mentioned_at,
+            loaded_at
         from deals
         where customer_id is not null and coalesce(customer_record_type, 'customer') = 'customer'
         union all
-        select source_system, null, customer_id, null, null, sent_at, loaded_at
+        select
+            source_system,
+            null as source_account,
+            customer_id,
+            null as email,
+            null as phone,
+            sent_at as mentioned_at,
+            loaded_at
         from messages
         where customer_id is not null and coalesce(customer_record_type, 'customer') = 'customer'
     ),
 
-    -- Whoever is nobody unless another record names them is told by those.
+    -- Some records count only if another record names them as its customer.
     somebody as (
         select contacts.*
         from contacts
@@ -150,7 +181,7 @@ with
         group by mentions.source_system, mentions.customer_id
     ),
 
-    -- What no list of customers has says nothing of numbers, names and where somebody came from.
+    -- A record that is in no list of customers has no number, name or origin.
     unlisted as (
         select
             source_system,
@@ -164,7 +195,16 @@ with
             false as is_only_mentioned
         from guests
         union all
-        select source_system, source_account, 'customer', customer_id, email, phone, created_at, loaded_at, true
+        select
+            source_system,
+            source_account,
+            'customer' as record_type,
+            customer_id as source_record_id,
+            email,
+            phone,
+            created_at,
+            loaded_at,
+            true as is_only_mentioned
         from mentioned_customers
     ),
 
@@ -195,16 +235,16 @@ with
             record_type,
             source_record_id,
             email,
-            null,
+            null as additional_emails,
             phone,
-            null,
-            null,
-            null,
-            null,
-            false,
+            null as country,
+            null as customer_number,
+            null as first_name,
+            null as last_name,
+            false as is_archived,
             is_only_mentioned,
-            null,
-            null,
+            null as stated_channel,
+            null as stated_campaign_id,
             created_at,
             loaded_at
         from unlisted

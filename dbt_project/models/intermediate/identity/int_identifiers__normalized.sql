@@ -13,7 +13,7 @@ with
         from records
         where email is not null
         union all
-        select record_key, {{ plain_text("lower(additional_emails)") }}
+        select record_key, {{ plain_text("lower(additional_emails)") }} as written
         from records
         where additional_emails is not null
     ),
@@ -80,7 +80,7 @@ with
         from separated_phones
     ),
 
-    -- What has a letter, or a plus anywhere but in front, is no number: 3.36E+10 has lost its digits.
+    -- A value with a letter, or a plus anywhere but in front, is not a number: 3.36E+10 has lost its digits.
     phone_digits as (
         select
             trimmed_phones.record_key,
@@ -143,7 +143,7 @@ with
         where customer_number is not null
     ),
 
-    -- What a spreadsheet rounded (1.2E+10) is no number any more; one of zeros and punctuation alone stands for none.
+    -- A number that a spreadsheet rounded (1.2E+10) is no longer a number; zeros and punctuation alone stand for none.
     number_identifiers as (
         select
             record_key,
@@ -166,8 +166,8 @@ with
         from record_links
         union all
         select
-            {{ record_key("source_system", "record_type", "survivor_id") }},
-            {{ record_key("source_system", "record_type", "merged_id") }}
+            {{ record_key("source_system", "record_type", "survivor_id") }} as record_key,
+            {{ record_key("source_system", "record_type", "merged_id") }} as linked_record_key
         from merges
         where record_type not in ('account', 'deal')
     ),
@@ -177,7 +177,7 @@ with
         select record_key, 'record' as namespace, linked_record_key as identifier, 1 as evidence_tier
         from links
         union
-        select records.record_key, 'record', records.record_key, 1
+        select records.record_key, 'record' as namespace, records.record_key as identifier, 1 as evidence_tier
         from records
         where records.record_key in (select linked_record_key from links)
     ),
@@ -196,7 +196,7 @@ with
         from phone_identifiers
     ),
 
-    -- Neither what stands for nobody nor what someone took from the record.
+    -- Without values that stand for nobody, and without those that somebody took off the record.
     allowed as (
         select unioned.*, records.created_at as first_seen_at, records.loaded_at
         from unioned
@@ -217,7 +217,7 @@ with
             )
     ),
 
-    -- What more records share than one person has, is evidence of none of them.
+    -- An identifier shared by more records than one person can have is evidence for none of them.
     final as (
         select
             record_key,

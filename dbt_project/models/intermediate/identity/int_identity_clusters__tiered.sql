@@ -25,10 +25,10 @@ with
         select 1 as evidence_tier, record_key, cluster_key
         from by_explicit_evidence
         union all
-        select 2, record_key, cluster_key
+        select 2 as evidence_tier, record_key, cluster_key
         from by_email
         union all
-        select 3, record_key, cluster_key
+        select 3 as evidence_tier, record_key, cluster_key
         from by_phone
     )
 

@@ -34,15 +34,15 @@ with
             and own_numbers.cluster_key = sizes.cluster_key
     ),
 
-    -- The weakest evidence that raises no suspicion decides. Explicit evidence holds against numbers that disagree,
-    -- since a system stated it, and not for more records than one person has: then each record stays alone.
+    -- The weakest evidence that raises no suspicion decides. Explicit evidence holds even if customer numbers disagree,
+    -- since a system stated it, but not for more records than one person can have: then each record stays alone.
     candidates as (
         select clusters.record_key, clusters.cluster_key, clusters.evidence_tier
         from clusters
         inner join judged on judged.evidence_tier = clusters.evidence_tier and judged.cluster_key = clusters.cluster_key
         where judged.suspicion is null or (clusters.evidence_tier = 1 and judged.suspicion <> 'too many records')
         union all
-        select record_key, record_key, 0
+        select record_key, record_key as cluster_key, 0 as evidence_tier
         from records
     ),
 

@@ -3,8 +3,8 @@ with
         {{
             dbt.date_spine(
                 datepart="day",
-                start_date="cast('" ~ first_day() ~ "' as date)",
-                end_date="cast(" ~ dbt.dateadd("day", 1, as_of()) ~ " as date)",
+                start_date=first_date(),
+                end_date=dbt.dateadd("day", 1, as_of_date()),
             )
         }}
     ),

@@ -8,7 +8,11 @@ with
         from quoted_rates
         where rate > 0
         union all
-        select rate_date, quote_currency, base_currency, 1 / nullif(rate::double, 0)
+        select
+            rate_date,
+            quote_currency as base_currency,
+            base_currency as quote_currency,
+            1 / nullif(rate::double, 0) as rate
         from quoted_rates
         where rate > 0
     ),
@@ -82,7 +86,7 @@ with
     final as (
         select date_day, currency, rate_to_reporting::decimal(28, 12) as rate_to_reporting
         from unioned
-        -- Beyond, a rate would be rounded to nothing or not fit: then there is none.
+        -- Beyond these limits a rate would be rounded to nothing or not fit: then there is none.
         where rate_to_reporting between 1e-9 and 1e12
         qualify row_number() over (partition by date_day, currency order by step_count asc nulls last) = 1
     )

@@ -24,7 +24,8 @@ with
             )
     ),
 
-    -- What its system calls paid is: the rest came where it does not see it. More than the total is a tip or a mistake.
+    -- If its system calls an order paid, it is: the rest came some other way. More than the total is a tip or a
+    -- mistake.
     parts as (
         select
             order_id,
@@ -39,7 +40,7 @@ with
         from payments
     ),
 
-    -- What was never captured is no cash. Where the order was cancelled it is given up, as its cancellation takes it
+    -- What was never captured is not cash. If the order was cancelled, it is written off, as the cancellation takes it
     -- back.
     missing as (
         select

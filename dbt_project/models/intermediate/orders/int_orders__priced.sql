@@ -40,23 +40,23 @@ with
         from orders
         union all
         select
-            payment_id,
+            payment_id as order_id,
             source_system,
             source_record_id,
             record_key,
-            customer_id is null,
-            false,
-            null,
-            null,
-            null,
+            customer_id is null as is_guest,
+            false as is_test,
+            null as channel,
+            null as campaign_id,
+            null as first_visited_at,
             currency,
             total_amount,
             tax_amount,
-            {{ money("0") }},
+            {{ money("0") }} as shipping_amount,
             payment_type,
-            created_at,
+            created_at as ordered_at,
             paid_at,
-            null,
+            null as cancelled_at,
             loaded_at
         from payments
     ),
@@ -90,14 +90,11 @@ with
     judged as (
         select
             *,
-            -- A total below zero is money paid back: no order, but a refund without one.
+            -- A total below zero is money paid back: a refund without an order, rather than an order.
             total_amount < 0 as is_credit_note,
-            {{
-                money(
-                    "total_amount - tax_amount - gift_card_amount"
-                    ~ ("" if var("revenue_includes_shipping") else " - shipping_amount")
-                )
-            }} as net_amount
+            {% if var("revenue_includes_shipping") -%} {{ money("total_amount - tax_amount - gift_card_amount") }}
+            {%- else -%} {{ money("total_amount - tax_amount - gift_card_amount - shipping_amount") }}
+            {%- endif %} as net_amount
         from with_amounts
     ),
 

@@ -3,7 +3,7 @@ with
     exchange_rates as (select * from {{ ref("int_exchange_rates__daily") }}),
     refunds as (select * from {{ ref("int_refunds__unioned") }}),
 
-    -- What pays back a payment counts here where that payment is an order of its own.
+    -- Paying back a payment counts here if that payment is an order of its own.
     recorded as (
         select
             refunds.refund_id,
@@ -25,21 +25,12 @@ with
     real_orders as (select * from orders where not is_credit_note),
 
     -- A refund is compared with its order in the order's currency, at the rates of the order's day.
-    compared as (
+    with_rates as (
         select
             recorded.*,
-            case
-                when recorded.currency = real_orders.currency
-                then recorded.refund_amount
-                else
-                    {{
-                        converted(
-                            "recorded.refund_amount",
-                            "refund_rates.rate_to_reporting::double"
-                            ~ " / nullif(order_rates.rate_to_reporting::double, 0)",
-                        )
-                    }}
-            end as refund_in_order_currency_amount
+            real_orders.currency as order_currency,
+            refund_rates.rate_to_reporting::double
+            / nullif(order_rates.rate_to_reporting::double, 0) as rate_to_order_currency
         from recorded
         left join real_orders on real_orders.order_id = recorded.order_id
         left join
@@ -52,11 +43,32 @@ with
             and order_rates.date_day = cast(real_orders.ordered_at as date)
     ),
 
+    compared as (
+        select
+            refund_id,
+            source_system,
+            source_record_id,
+            order_id,
+            record_key,
+            payback_reason,
+            currency,
+            refund_amount,
+            itemised_revenue_amount,
+            refunded_at,
+            loaded_at,
+            case
+                when currency = order_currency
+                then refund_amount
+                else {{ converted("refund_amount", "rate_to_order_currency") }}
+            end as refund_in_order_currency_amount
+        from with_rates
+    ),
+
     refunded_totals as (
         select order_id, sum(refund_in_order_currency_amount) as refunded_amount from compared group by order_id
     ),
 
-    -- A paid order that was cancelled counts as paid back in full: what no refund records is paid back on cancelling.
+    -- A paid order that was cancelled counts as paid back in full: what no refund covers is paid back on cancelling.
     implied as (
         select
             real_orders.order_id || ':cancelled' as refund_id,
@@ -131,9 +143,10 @@ with
         left join real_orders on real_orders.order_id = unioned.order_id
     ),
 
-    -- A refund that says what it was of takes back the revenue of its goods, any other the share of the order that was
-    -- revenue: tax, shipping and gift cards take none back. Shares are rounded on the running total, so that many small
-    -- refunds take back no more and no less than one large one, and paying back in full leaves nothing.
+    -- A refund that says what it was for takes back the revenue of its goods; any other takes back the share of the
+    -- order that was revenue, so tax, shipping and gift cards take none back. Shares are rounded on the running total,
+    -- so that many small refunds take back no more and no less than one large one, and paying back in full leaves
+    -- nothing.
     taken_back as (
         select
             *,
@@ -157,16 +170,21 @@ with
         from taken_back
     ),
 
+    with_refunded_before as (
+        select
+            *,
+            lag(revenue_refunded_to_date) over (
+                partition by order_id order by refunded_at asc nulls last, refund_id asc nulls last
+            ) as revenue_refunded_before
+        from shares
+    ),
+
     revenue_shares as (
         select
             *,
-            {{
-                money(
-                    "revenue_refunded_to_date - coalesce(lag(revenue_refunded_to_date) over (partition by order_id"
-                    ~ " order by refunded_at asc nulls last, refund_id asc nulls last), 0)"
-                )
-            }} as order_revenue_refunded_amount
-        from shares
+            {{ money("revenue_refunded_to_date - coalesce(revenue_refunded_before, 0)") }}
+            as order_revenue_refunded_amount
+        from with_refunded_before
     ),
 
     final as (
@@ -180,7 +198,7 @@ with
             payback_reason,
             currency,
             refund_amount,
-            -- In the refund's own currency; the same in the order's, where both have a rate, is beside it.
+            -- In the refund's own currency; the amount in the order's currency is beside it, where both have a rate.
             case
                 when not has_order
                 then refund_amount
@@ -198,21 +216,21 @@ with
             loaded_at
         from revenue_shares
         union all
-        -- Paid back without an order that it belongs to.
+        -- Money paid back without an order.
         select
-            order_id || ':credit_note',
+            order_id || ':credit_note' as refund_id,
             source_system,
             source_record_id,
-            cast(null as {{ dbt.type_string() }}),
+            cast(null as {{ dbt.type_string() }}) as order_id,
             record_key,
             is_test,
-            'credit_note',
+            'credit_note' as payback_reason,
             currency,
-            {{ money("-total_amount") }},
-            {{ money("-revenue_amount") }},
-            null,
-            paid_at,
-            null,
+            {{ money("-total_amount") }} as refund_amount,
+            {{ money("-revenue_amount") }} as refunded_revenue_amount,
+            null as order_revenue_refunded_amount,
+            paid_at as refunded_at,
+            null as order_paid_at,
             loaded_at
         from orders
         where is_credit_note and paid_at is not null

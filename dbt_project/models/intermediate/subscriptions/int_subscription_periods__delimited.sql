@@ -19,7 +19,7 @@ with
         select subscription_id, changed_at, status, {{ money("0") }} as mrr_change, {{ money("0") }} as list_mrr_change
         from statuses
         union all
-        select subscription_id, changed_at, null, mrr_change, list_mrr_change
+        select subscription_id, changed_at, null as status, mrr_change, list_mrr_change
         from item_changes
     ),
 

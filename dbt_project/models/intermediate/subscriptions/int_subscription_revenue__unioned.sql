@@ -30,7 +30,7 @@ with
         inner join paid on paid.invoice_id = refunds.payment_id and paid.currency = refunds.currency
     ),
 
-    -- As with orders: the share that was revenue, rounded on the running total.
+    -- As for orders: the share that was revenue, rounded on the running total.
     shares as (
         select
             *,
@@ -42,7 +42,7 @@ with
         from with_invoices
     ),
 
-    -- What a dispute costs is charged in the currency of the balance.
+    -- The cost of a dispute is charged in the currency of the balance.
     with_fees as (
         select
             shares.*,
@@ -68,6 +68,15 @@ with
             and own_rates.date_day = cast(shares.refunded_at as date)
     ),
 
+    with_taken_back_before as (
+        select
+            *,
+            lag(revenue_taken_back_to_date) over (
+                partition by invoice_id order by refunded_at asc nulls last, revenue_entry_id asc nulls last
+            ) as revenue_taken_back_before
+        from with_fees
+    ),
+
     unioned as (
         -- An invoice below zero gives credit for later ones: it takes back.
         select
@@ -86,23 +95,17 @@ with
         union all
         select
             revenue_entry_id,
-            'subscription_refund',
+            'subscription_refund' as entry_type,
             payback_reason,
             subscription_id,
             record_key,
             currency,
-            {{
-                money(
-                    "coalesce(lag(revenue_taken_back_to_date) over (partition by invoice_id"
-                    ~ " order by refunded_at asc nulls last, revenue_entry_id asc nulls last), 0)"
-                    ~ " - revenue_taken_back_to_date"
-                )
-            }},
-            case when payback_reason = 'dispute' then cost_amount end,
-            paid_at,
-            effective_at,
+            {{ money("coalesce(revenue_taken_back_before, 0) - revenue_taken_back_to_date") }} as amount,
+            case when payback_reason = 'dispute' then cost_amount end as dispute_cost_amount,
+            paid_at as order_view_at,
+            effective_at as cash_view_at,
             loaded_at
-        from with_fees
+        from with_taken_back_before
     )
 
 select *

@@ -2,27 +2,27 @@ with
     subscriptions as (select * from {{ ref("int_subscriptions__unioned") }}),
     stated as (select * from {{ ref("int_subscription_statuses__unioned") }}),
 
-    -- What the dates alone say, however long ago.
+    -- What the dates alone show, however long ago.
     from_dates as (
         select subscription_id, 'awaiting_payment' as status, created_at as changed_at
         from subscriptions
         union all
-        select subscription_id, 'trialing', trial_started_at
+        select subscription_id, 'trialing' as status, trial_started_at as changed_at
         from subscriptions
         union all
-        select subscription_id, 'awaiting_payment', trial_ended_at
+        select subscription_id, 'awaiting_payment' as status, trial_ended_at as changed_at
         from subscriptions
         where trial_started_at is not null and (started_at > trial_ended_at or started_at is null)
         union all
-        select subscription_id, 'active', started_at
+        select subscription_id, 'active' as status, started_at as changed_at
         from subscriptions
         union all
-        select subscription_id, 'ended', ended_at
+        select subscription_id, 'ended' as status, ended_at as changed_at
         from subscriptions
     ),
 
-    -- Some systems call a subscription active as soon as a trial is over; it counts as such once it was paid for, and
-    -- from then on also while a payer is given free weeks as a trial.
+    -- Some systems call a subscription active as soon as a trial is over. It counts as active once it was paid for, and
+    -- from then on even while a paying customer is given free weeks as a trial.
     from_systems as (
         select
             stated.subscription_id,
@@ -60,7 +60,8 @@ with
             and (subscriptions.ended_at is null or unioned.changed_at <= subscriptions.ended_at)
     ),
 
-    -- Of several at one instant the furthest counts: a first payment makes one active in the second it was created.
+    -- Of several statuses at one instant the furthest counts: a first payment can make a subscription active in the
+    -- second it was created.
     final as (
         select subscription_id, status, changed_at
         from until_the_end

@@ -12,7 +12,7 @@ with
         select account_id as counted_by_account_id, account_id, 'own' as scope
         from accounts
         union all
-        select ancestor_account_id, account_id, 'group'
+        select ancestor_account_id as counted_by_account_id, account_id, 'group' as scope
         from ancestors
     ),
 

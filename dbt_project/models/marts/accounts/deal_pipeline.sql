@@ -2,29 +2,32 @@ with
     deals as (select * from {{ ref("fct_deals") }}),
     accounts as (select * from {{ ref("dim_accounts") }}),
 
+    -- A deal that is open ages until now.
+    dated as (select *, coalesce(closed_at, {{ as_of() }}) as aged_until_at from deals),
+
     final as (
         select
-            deals.deal_id,
-            deals.source_system,
-            deals.deal_name,
-            deals.account_id,
+            dated.deal_id,
+            dated.source_system,
+            dated.deal_name,
+            dated.account_id,
             accounts.account_name,
-            deals.person_id,
-            deals.owner_name,
-            deals.stage_id as deal_stage,
-            deals.meaning,
-            case when deals.is_won then 'won' when deals.is_open then 'open' else 'lost' end as deal_status,
-            deals.lost_reason,
-            deals.stated_lost_reason,
-            deals.opened_at,
-            deals.closed_at,
-            {{ days_between("deals.opened_at", "coalesce(deals.closed_at, " ~ as_of() ~ ")") }} as age_days,
-            deals.deal_amount,
-            deals.currency,
+            dated.person_id,
+            dated.owner_name,
+            dated.stage_id as deal_stage,
+            dated.meaning,
+            case when dated.is_won then 'won' when dated.is_open then 'open' else 'lost' end as deal_status,
+            dated.lost_reason,
+            dated.stated_lost_reason,
+            dated.opened_at,
+            dated.closed_at,
+            {{ days_between("dated.opened_at", "dated.aged_until_at") }} as age_days,
+            dated.deal_amount,
+            dated.currency,
             {{ reporting_currency() }} as reporting_currency,
-            deals.deal_amount_reporting
-        from deals
-        left join accounts on accounts.account_id = deals.account_id
+            dated.deal_amount_reporting
+        from dated
+        left join accounts on accounts.account_id = dated.account_id
     )
 
 select *

@@ -29,7 +29,7 @@ with
         group by person_id
     ),
 
-    -- The people whom a deal names, else its account, which is a customer itself where none of its people is.
+    -- The person whom a deal names, or else its account, which is a customer itself if none of its people is.
     won_deals as (
         select coalesce(person_id, account_id) as customer_id, count(*) as won_deal_count
         from deals
@@ -45,7 +45,11 @@ with
             {{ local_date("coalesce(first_touched_at, created_at)") }} as touched_on
         from persons
         union all
-        select customer_id, null, acquisition_campaign_id, {{ local_date("first_touched_at") }}
+        select
+            customer_id,
+            null as person_id,
+            acquisition_campaign_id as campaign_id,
+            {{ local_date("first_touched_at") }} as touched_on
         from customers
         where customer_type = 'account'
     ),
@@ -71,7 +75,7 @@ with
         select
             coalesce(acquired.campaign_id, spend.campaign_id) as campaign_id,
             coalesce(acquired.cohort_month, spend.cohort_month) as cohort_month,
-            -- A sum without what no rate converts would look like a cheap campaign.
+            -- A sum that leaves out days without a rate would look like a cheap campaign.
             case
                 when coalesce(spend.unconverted_spend_count, 0) = 0
                 then {{ money("coalesce(spend.spend_amount_reporting, 0)") }}

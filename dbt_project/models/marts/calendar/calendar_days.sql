@@ -16,8 +16,8 @@ with
             *,
             {{
                 days_between(
-                    "cast(week as " ~ timestamp_type() ~ ")",
-                    "cast(date_day as " ~ timestamp_type() ~ ")",
+                    midnight("week"),
+                    midnight("date_day"),
                 )
             }}::int + 1 as weekday_number
         from periods

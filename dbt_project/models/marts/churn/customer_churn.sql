@@ -22,13 +22,14 @@ with
         from latest_spells
     ),
 
-    -- Whoever pays for a subscription is there, and was until the end of what they had paid for.
+    -- People who pay for a subscription are still here; those who stopped were here until the end of what they had paid
+    -- for.
     signs as (
         select person_id, occurred_at
         from activities
         where activity in ('order_paid', 'message_received') and person_id is not null
         union all
-        select person_id, ended_at
+        select person_id, ended_at as occurred_at
         from latest_spells
         where ended_at is not null
     ),
@@ -51,7 +52,7 @@ with
         left join latest_spells on latest_spells.person_id = customers.person_id
     ),
 
-    -- Who pays for a subscription leaves by ending it: that no order comes is no churn of theirs.
+    -- People who pay for a subscription leave by ending it: for them, no order is not churn.
     scored as (
         select churn_scores.*
         from churn_scores

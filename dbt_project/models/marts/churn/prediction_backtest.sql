@@ -1,7 +1,7 @@
 with
     backtests as (select * from {{ source("predictions", "prediction_backtest") }}),
 
-    -- By when it was written: a refresh may go back in time.
+    -- The latest by when it was written, as a refresh may go back in time.
     latest as (
         select evaluated_as_of as latest_as_of
         from backtests

@@ -7,10 +7,10 @@ with
         {% for mark in marks -%}
             select 'n_day' as retention_kind, {{ mark }} as from_day, {{ mark }} as until_day
             union all
-            select 'rolling', {{ mark }}, null
+            select 'rolling' as retention_kind, {{ mark }} as from_day, null as until_day
             {% if not loop.last -%}
                 union all
-                select 'bracket', {{ mark }}, {{ marks[loop.index] - 1 }}
+                select 'bracket' as retention_kind, {{ mark }} as from_day, {{ marks[loop.index] - 1 }} as until_day
                 union all
             {% endif %}
         {% endfor -%}
@@ -23,7 +23,10 @@ with
             cast({{ dbt.date_trunc("week", "first_ordered_on") }} as date) as cohort_started_on
         from customers
         union all
-        select person_id, 'month', cast({{ dbt.date_trunc("month", "first_ordered_on") }} as date)
+        select
+            person_id,
+            'month' as cohort_period,
+            cast({{ dbt.date_trunc("month", "first_ordered_on") }} as date) as cohort_started_on
         from customers
     ),
 
@@ -46,8 +49,8 @@ with
             cohort_started_on,
             {{
                 days_between(
-                    "cast(cohort_ended_on as " ~ timestamp_type() ~ ")",
-                    "cast(" ~ local_date(as_of()) ~ " as " ~ timestamp_type() ~ ")",
+                    midnight("cohort_ended_on"),
+                    midnight(local_date(as_of())),
                 )
             }}::int as followed_days,
             count(*) as cohort_size
@@ -60,8 +63,8 @@ with
             customers.person_id,
             {{
                 days_between(
-                    "cast(customers.first_ordered_on as " ~ timestamp_type() ~ ")",
-                    "cast(" ~ local_date("revenue_entries.order_view_at") ~ " as " ~ timestamp_type() ~ ")",
+                    midnight("customers.first_ordered_on"),
+                    midnight(local_date("revenue_entries.order_view_at")),
                 )
             }}::int as age_days
         from revenue_entries
@@ -69,15 +72,15 @@ with
         where revenue_entries.entry_type = 'sale'
     ),
 
-    -- Whoever bought on or after a day did so on their last.
+    -- Someone bought on or after a day if their last purchase did.
     signs as (
         select person_id, 'n_day' as retention_kind, age_days
         from purchase_days
         union all
-        select person_id, 'bracket', age_days
+        select person_id, 'bracket' as retention_kind, age_days
         from purchase_days
         union all
-        select person_id, 'rolling', max(age_days)
+        select person_id, 'rolling' as retention_kind, max(age_days) as age_days
         from purchase_days
         group by person_id
     ),

@@ -4,7 +4,7 @@ with
     movements as (select * from {{ ref("fct_mrr_movements") }}),
     subscriptions as (select * from {{ ref("fct_subscriptions") }}),
 
-    -- Trials count in the month in which they began: one that is not over yet may still be paid for.
+    -- Trials count in the month in which they began; a trial that is not over may still be paid for.
     trials as (
         select
             cast({{ dbt.date_trunc("month", local_date("trial_started_at")) }} as date) as month,
@@ -46,7 +46,7 @@ with
         group by month
     ),
 
-    -- Every month from the first movement on, also one in which nothing moved.
+    -- Every month from the first movement on, including months in which nothing moved.
     filled as (
         select
             months.month,

@@ -27,7 +27,7 @@ with
             = 1
     ),
 
-    -- One refusal that stands is enough, whatever was said to another system or from another address.
+    -- A single refusal that stands is enough, whatever was said to another system or from another address.
     permissions as (
         select
             person_id,

@@ -2,15 +2,20 @@ with
     episodes as (select * from {{ ref("fct_lifecycle_episodes") }}),
     stages as (select * from {{ ref("dim_lifecycle_stages") }}),
 
+    ended as (select *, coalesce(exited_at, {{ as_of() }}) as ended_at from episodes),
+
+    lasting as (select *, {{ microseconds_between("entered_at", "ended_at") }} as duration_microseconds from ended),
+
     visits as (
         select
             lifecycle_model,
             entity_id,
             stage,
             count(*) as visit_count,
-            sum(duration_days) as days_in_stage_total,
+            -- Whole microseconds add up exactly, in whatever order.
+            {{ as_days("sum(duration_microseconds)") }} as days_in_stage_total,
             min(entered_at) as first_entered_at
-        from episodes
+        from lasting
         group by lifecycle_model, entity_id, stage
     ),
 

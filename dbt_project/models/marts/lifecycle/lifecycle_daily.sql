@@ -18,7 +18,7 @@ with
 
     first_days as (select lifecycle_model, min(date_day) as date_day from entries group by lifecycle_model),
 
-    -- Every stage on every day of its model, also where nothing moved.
+    -- Every stage on every day of its model, even if nothing moved.
     moves as (
         select lifecycle_model, stage, date_day, entered_count, 0 as left_count
         from entries

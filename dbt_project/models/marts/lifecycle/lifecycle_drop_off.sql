@@ -19,7 +19,7 @@ with
             )
     ),
 
-    -- A loss has the cause that was known in the stage that it left; where it left none, nobody had asked anything.
+    -- A loss has the cause that was known in the stage that was left; if none was left, nobody had asked for anything.
     losses as (
         select
             followed.lifecycle_model,

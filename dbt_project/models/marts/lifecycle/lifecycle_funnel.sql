@@ -29,12 +29,13 @@ with
         group by lifecycle_model, entity_type, entity_id
     ),
 
-    -- Of an account, the channel of its first person.
+    -- For an account, the channel of its first person.
     entity_channels as (
         select 'person' as entity_type, person_id as entity_id, {{ acquisition_channel("persons") }} as channel
         from persons
         union all
-        select 'account', accounts.account_id, {{ acquisition_channel("persons") }}
+        select
+            'account' as entity_type, accounts.account_id as entity_id, {{ acquisition_channel("persons") }} as channel
         from accounts
         inner join persons on persons.person_id = accounts.first_person_id
     ),
@@ -62,7 +63,7 @@ with
     breakdowns as (
         select 'all' as breakdown, false as has_channel
         union all
-        select 'channel', true
+        select 'channel' as breakdown, true as has_channel
     ),
 
     cohorts as (

@@ -65,9 +65,9 @@ with
     breakdowns as (
         select 'all' as breakdown, false as has_channel, false as has_campaign
         union all
-        select 'channel', true, false
+        select 'channel' as breakdown, true as has_channel, false as has_campaign
         union all
-        select 'campaign', true, true
+        select 'campaign' as breakdown, true as has_channel, true as has_campaign
     ),
 
     broken_down_cohorts as (

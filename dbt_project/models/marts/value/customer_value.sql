@@ -33,12 +33,12 @@ with
 
     year_ago as (select {{ as_of() }} - interval '365' day as started_at),
 
-    -- Someone of whom only a refund is known bought before the data begins.
+    -- Someone about whom only a refund is known bought before the data begins.
     valued as (
         select customer_id, customer_type, person_id, account_id
         from customers
         union
-        select person_id, 'person', person_id, null
+        select person_id as customer_id, 'person' as customer_type, person_id, null as account_id
         from revenue_entries
         where person_id is not null
     ),
@@ -147,8 +147,8 @@ with
         from scores
     ),
 
-    -- What does not apply brings nothing: purchases of people who never ordered, renewals of who does not subscribe
-    -- now.
+    -- What does not apply adds nothing: purchases of people who never ordered, renewals of people without a
+    -- subscription.
     expected as (
         select
             values_by_customer.customer_id,

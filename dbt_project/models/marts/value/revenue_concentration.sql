@@ -6,12 +6,12 @@ with
         select 'all' as period, customer_id, historic_value_amount_reporting as amount
         from customers
         union all
-        select 'last_365_days', customer_id, order_view_last_365_days_amount_reporting
+        select 'last_365_days' as period, customer_id, order_view_last_365_days_amount_reporting as amount
         from customers
         where last_purchase_age_days < 365 or last_payment_age_days < 365
     ),
 
-    -- Customers of equal revenue bring the same, whichever of them is counted in: ids only fix the order.
+    -- Among customers of equal revenue it does not matter which one is counted: ids only fix the order.
     ranked as (
         select
             period,
@@ -28,7 +28,7 @@ with
             count(*) as customer_count,
             sum(amount) as amount,
             -- Places count down from the largest, so that the customer at place k has rank n + 1 - k from the smallest.
-            sum((2 * place)::double * amount::double) as weighted_amount
+            sum(2 * place::decimal(18, 0) * amount)::double as weighted_amount
         from ranked
         group by period
     ),

@@ -5,7 +5,7 @@ with
         select *
         from source
         where _dlt_valid_to is null
-        -- An account is the platform's own, whoever reports it.
+        -- The account is the platform's own, whichever mapping reports it.
         qualify
             row_number() over (
                 partition by platform, account_id, campaign_id, ad_id, spent_on order by mapping desc nulls last

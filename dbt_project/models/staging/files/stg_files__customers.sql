@@ -3,8 +3,8 @@ with
 
     current_versions as (select * from source where _dlt_valid_to is null),
 
-    -- A customer whom several mappings of a company hold is one, with every address; where they differ, the mapping
-    -- decides whose name comes first.
+    -- A customer in several mappings of a company is one, with every address; where they differ, the mapping whose name
+    -- comes first decides.
     merged as (
         select
             coalesce(company, mapping) as company,

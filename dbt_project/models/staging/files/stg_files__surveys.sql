@@ -5,7 +5,7 @@ with
         select * from source where _dlt_valid_to is null qualify {{ once_a_company(["response_id"], ["responded_at"]) }}
     ),
 
-    -- Every type has its usual scale; an answer on another one is brought to it.
+    -- Every type has its usual scale; an answer on another scale is converted to it.
     scaled as (
         select
             *,

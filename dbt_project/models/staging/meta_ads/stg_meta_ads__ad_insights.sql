@@ -1,7 +1,7 @@
 with
     source as (select * from {{ source("raw_meta_ads", "ad_insights") }}),
 
-    -- A figure that the current version leaves out is the one that was told last.
+    -- A figure that the current version leaves out keeps its last known value.
     completed as (
         select
             *,

@@ -30,7 +30,7 @@ with
             status as dispute_status,
             upper(currency_code) as currency,
             {{ money("amount") }} as dispute_amount,
-            -- Where nobody says when: as the order was first seen with it.
+            -- If no instant is stated: when the order was first seen with it.
             {{ utc_timestamp("coalesce(initiated_at, first_seen_at)") }} as disputed_at,
             {{ utc_timestamp("coalesce(finalized_on, won_seen_at)") }} as decided_at,
             {{ load_instant("first_load_id") }} as loaded_at

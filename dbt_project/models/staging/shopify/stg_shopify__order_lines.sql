@@ -1,7 +1,7 @@
 with
     source as (select * from {{ source("raw_shopify", "order_lines") }}),
 
-    -- What goods cost changes after they were sold: the first version that has a cost tells what a line cost then.
+    -- The cost of goods changes after they are sold: the first version with a cost says what a line cost at the time.
     with_first_costs as (
         select
             *,

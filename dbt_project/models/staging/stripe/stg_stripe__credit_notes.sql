@@ -15,23 +15,27 @@ with
             = 1
     ),
 
+    -- What its refunds paid back, they tell themselves.
+    with_credit as (
+        select
+            *,
+            greatest(
+                coalesce(pre_payment_amount, 0) + coalesce(post_payment_amount, 0) - coalesce(refunded_amount, 0), 0
+            ) as credited
+        from latest_versions
+    ),
+
     renamed as (
         select
             {{ own_id("id") }} as credit_note_id,
             {{ own_id("invoice") }} as invoice_id,
             status as credit_note_status,
             upper(currency) as currency,
-            -- What its refunds paid back, they tell themselves.
-            {{
-                major_units(
-                    "greatest(coalesce(pre_payment_amount, 0) + coalesce(post_payment_amount, 0)"
-                    ~ " - coalesce(refunded_amount, 0), 0)",
-                    "currency",
-                )
-            }} as credited_amount,
+            -- What its refunds paid back is stated by the refunds themselves.
+            {{ major_units("credited", "currency") }} as credited_amount,
             {{ utc_timestamp("created") }} as created_at,
             {{ load_instant("first_load_id") }} as loaded_at
-        from latest_versions
+        from with_credit
     )
 
 select *

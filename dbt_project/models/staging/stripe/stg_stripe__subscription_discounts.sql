@@ -1,7 +1,7 @@
 with
     source as (select * from {{ source("raw_stripe", "subscription_discounts") }}),
 
-    -- A discount that was taken away is told by nothing but its absence: it held until that was seen.
+    -- A removed discount shows only by its absence: it held until that was seen.
     latest_versions as (
         select *
         from source

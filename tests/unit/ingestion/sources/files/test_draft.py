@@ -1132,7 +1132,7 @@ def test_the_dialect_that_a_file_was_written_in_is_found(
     writer.writerows(("é" + note, number, day.isoformat()) for note, number, day in values)
     file.write_bytes(text.getvalue().encode(encoding))
     names = () if has_header else ("column_1", "column_2", "column_3")
-    assert read_dialect(file) == Dialect(encoding, delimiter, '"', above, names, has_header)
+    assert read_dialect(file) == Dialect(encoding, delimiter, '"', above, names)
 
 
 def test_commas_in_texts_are_no_delimiter(tmp_path: Path) -> None:

@@ -1,0 +1,31 @@
+"""Row models of the loyalty app's API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import AliasPath, Field
+
+from ingestion.tables import AccountRow, RawTable
+
+
+class Member(AccountRow):
+    id: str
+    email: str | None = Field(None, validation_alias=AliasPath("profile", "email"))
+    phone: str | None = Field(None, validation_alias=AliasPath("profile", "phone"))
+    joined_at: datetime
+    updated_at: datetime
+
+
+class PointsEvent(AccountRow):
+    id: str
+    member_id: str
+    kind: str
+    points: int
+    happened_at: datetime
+
+
+MEMBERS = RawTable("members", Member, "versions", ("id",))
+POINTS_EVENTS = RawTable("points_events", PointsEvent, "events", ("id",), happened_at="happened_at", kind="kind")
+
+TABLES = (MEMBERS, POINTS_EVENTS)

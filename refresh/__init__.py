@@ -1,5 +1,0 @@
-"""The process around the nightly job: `python -m refresh` starts Dagster's command, follows the run and ends with it.
-
-Belongs here: what a person who waits for a refresh sees, and what reaches the run when they interrupt it. Does not: any
-step of the refresh, or its summary (`dagster_project/`), which a run leaves also where nobody waits.
-"""
