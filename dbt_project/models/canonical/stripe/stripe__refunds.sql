@@ -47,11 +47,12 @@ with
         from dispute_transactions
     ),
 
-    -- An invoice names what it was paid by: a payment intent or a charge. A charge that no invoice names stands for
-    -- itself.
+    -- An invoice names what it was paid by: a payment intent or a charge. Where several name the same one, what went
+    -- back is counted once, with one of them. A charge that no invoice names stands for itself.
     payments as (
-        select invoice_id as payment_id, coalesce(payment_intent_id, charge_id) as payment_key
+        select min(invoice_id) as payment_id, coalesce(payment_intent_id, charge_id) as payment_key
         from invoice_payments
+        group by coalesce(payment_intent_id, charge_id)
         union all
         select
             min(charges.charge_id) as payment_id, coalesce(charges.payment_intent_id, charges.charge_id) as payment_key
