@@ -183,11 +183,11 @@ def ready(name: str, account: str = "", progress: Any = None) -> Load:
         SettingsError: now lies before what is loaded already.
     """
     warehouse.refuse_going_back()
-    pipeline = build_pipeline(name)
+    pipeline = build_pipeline(name, progress=None if account else progress)
     prepare(name, pipeline)
     intake = new_intake(name, account, pipeline)
-    pipeline = build_pipeline(name, account, progress)
-    if account:
+    if account:  # has cursors of its own, and the raw tables that were prepared for all
+        pipeline = build_pipeline(name, account, progress)
         _take_cursors(pipeline)
     return Load(pipeline, build_source(name, intake), intake)
 

@@ -127,7 +127,7 @@ def _load(
             check_name=ACCOUNTED_CHECK, asset_key=audit_key, passed=True, metadata={"is_enabled": False, "counts": {}}
         )
         return
-    # A raw table is one asset, whose ever rows lie in it: it is materialized when the last account is loaded.
+    # A raw table is one asset, also where several accounts have rows in it: it is materialized after the last one.
     materialized: dict[AssetKey, dict[str, Any]] = {}
     problems, warnings, counts = list[str](), list[str](), dict[str, dict[str, dict[str, int]]]()
     for account in accounts:

@@ -1,13 +1,33 @@
-"""A company with two of the sources, one of them with two accounts: every mart all the same."""
+"""Any subset of the sources, and several accounts of them: every mart all the same."""
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.integration.refreshing import MARTS, Company
+
+# Gives every vendor a second account, which reads what the first one reads, and runs the rest of the command line.
+TWICE = """
+import os, sys
+first = {name: value for name, value in os.environ.items() if name.startswith("SOURCES__") and "__FILES__" not in name}
+second = {"__TWO__".join(name.rsplit("__", 1)): value for name, value in first.items()}
+names = sorted({name.split("__")[1].lower() for name in first})
+os.environ.update(second, LIFECYCLE_SOURCES=",".join(["files", *names, *(f"{name}.two" for name in names)]))
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+# Facts of the vendors that tell accounts apart, the system of each, and the id that begins with the account's name.
+FACTS = {
+    "core.fct_orders": ("shopify", "order_id"),
+    "core.fct_subscriptions": ("stripe", "subscription_id"),
+    "core.fct_deals": ("hubspot", "deal_id"),
+    "intermediate.int_conversations__screened": ("respond_io", "conversation_id"),
+    "intermediate.int_messages__screened": ("respond_io", "message_id"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +93,27 @@ def test_a_second_refresh_of_both_changes_nothing(shops: tuple[Company, str]) ->
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no row of any mart changed" in done.stdout
+
+
+def test_two_accounts_of_every_vendor_are_two_of_everything_and_the_same_people(tmp_path: Path) -> None:
+    """The same records under two names: facts double, and people, agents and what ads cost do not."""
+    company = Company(tmp_path)
+    done = company.run(sys.executable, "-c", TWICE, "-m", "dagster_project.refresh", sandbox=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    for table, (system, key) in FACTS.items():
+        halves = company.rows(
+            f"select starts_with({key}, '{system}:two:') as is_second, count(*) from {table}"
+            f" where starts_with({key}, '{system}:') group by all order by all"
+        )
+        assert [is_second for is_second, _ in halves] == [False, True], table
+        assert halves[0][1] == halves[1][1], table
+    people = company.rows(
+        "select count(*), count(*) filter (where source_systems like '%shopify.two%') from core.dim_persons"
+        " where regexp_matches(source_systems, '(^|,)shopify(,|$)')"
+    )
+    assert people[0][0] == people[0][1] > 50
+    spend = "select count(*), count(distinct (account_id, ad_id, date_start)) from raw_meta_ads.ad_insights"
+    ((rows, days),) = company.rows(f"{spend} where _dlt_valid_to is null")
+    ad_rows = company.rows("select count(*) from core.fct_ad_spend where platform = 'meta_ads'")
+    assert (rows, ad_rows) == (2 * days, [(days,)])

@@ -58,21 +58,16 @@
     {%- set type = (
         "coalesce(customer_record_type, 'customer')" if "customer_record_type" in declared else "'customer'"
     ) -%}
+    {%- set addresses = ["email", "phone"] | select("in", declared) | list %}
+    {%- set has_address = (
+        "true" if meta.is_guest_without_address else "coalesce(" ~ addresses | join(", ") ~ ") is not null"
+    ) %}
     case
         when customer_id is not null
-        then
-            {{ record_key("source_system", type, "customer_id") }}
-            {%- if meta.guest_type %}
-                {%- set ways = ["email", "phone"] | select("in", declared) | list %}
-                {{
-                    (
-                        "else"
-                        if meta.is_guest_without_address
-                        else "when " ~ ways | join(" is not null or ") ~ " is not null then"
-                    )
-                }}
-                {{ record_key("source_system", "'" ~ meta.guest_type ~ "'", meta.key) }}
-            {%- endif %}
+        then {{ record_key("source_system", type, "customer_id") }}
+        {% if meta.guest_type -%}
+            when {{ has_address }} then {{ record_key("source_system", "'" ~ meta.guest_type ~ "'", meta.key) }}
+        {%- endif %}
     end
 {%- endmacro %}
 

@@ -4,6 +4,7 @@ with
 
     final as (
         select
+            deal_stages.source_account,
             deal_stages.pipeline_id,
             deal_stages.stage_id,
             deal_stages.stage_label,

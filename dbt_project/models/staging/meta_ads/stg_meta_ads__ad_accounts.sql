@@ -1,7 +1,14 @@
 with
     source as (select * from {{ source("raw_meta_ads", "ad_accounts") }}),
 
-    current_versions as (select * from source where _dlt_valid_to is null),
+    -- Two accounts of the source may see one ad account: it and its spend count once.
+    current_versions as (
+        select *
+        from source
+        where _dlt_valid_to is null
+        qualify
+            row_number() over (partition by id order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last) = 1
+    ),
 
     renamed as (
         select
