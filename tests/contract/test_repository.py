@@ -157,7 +157,7 @@ def test_paths_quoted_in_documents_exist(root: Path, committed_files: list[Path]
             if not is_path or re.search(r"[{}*]", quoted):
                 continue
             name = quoted.rstrip("/")
-            if subprocess.run(["git", "check-ignore", "-q", name], cwd=root).returncode == 0:
+            if subprocess.run(["git", "check-ignore", "-q", quoted], cwd=root).returncode == 0:
                 continue  # what a user or a run writes
             if name not in files | folders and not any(known.endswith("/" + name) for known in files | folders):
                 missing.append(f"{document.name}: {quoted}")
