@@ -88,6 +88,10 @@ lint-style:
 test: lint  ## Run every check: lint, then unit, contract and integration tests
 	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
+.PHONY: resilience
+resilience: .venv/installed  ## Break the nightly job for real, in every way it has to survive (the long version of tests/resilience)
+	@RESILIENCE=long .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/resilience
+
 .PHONY: bench
 bench: .venv/installed  ## Measure speed and memory beside a floor, as docs/benchmarks.md shows (about 10 minutes)
 	@.venv/bin/python -m tests.benchmarks
