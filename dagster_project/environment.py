@@ -23,7 +23,7 @@ from pydantic_settings import SettingsConfigDict
 
 from dagster_project.steps import dbt_target
 from ingestion import config
-from ingestion.config import PROJECT_ROOT, Count, Settings, SettingsError, Write, of_text
+from ingestion.config import PROJECT_ROOT, Account, Count, Settings, SettingsError, Write, known_accounts, of_text
 
 
 def _zone(name: str) -> str:
@@ -38,6 +38,13 @@ def _share(text: str) -> float:
     if not re.fullmatch(r"0|1|1\.0+|0?\.[0-9]+", text):
         raise ValueError(text)
     return float(text)
+
+
+def _enabled(accounts: tuple[Account, ...]) -> tuple[Account, ...]:
+    missing = [str(account) for account in accounts if account not in config.enabled_accounts()]
+    if missing:
+        raise ValueError(f"{', '.join(missing)} is required, but not enabled. Add it to LIFECYCLE_SOURCES")
+    return accounts
 
 
 def prepare() -> None:
@@ -77,6 +84,7 @@ class RefreshSettings(Settings):
         profile: the simulated company and its servers, or real accounts.
         schedule_timezone: time zone of the nightly schedule.
         keep_versions: number of published versions that stay.
+        required_sources: the enabled accounts without whose news nothing is published.
         subscription_cost_rate: share of subscription revenue that serving it costs, as the dbt macro of this name reads
             it; None: not known.
     """
@@ -88,6 +96,7 @@ class RefreshSettings(Settings):
         str, AfterValidator(_zone), Write("write a time zone of the IANA list, such as Europe/Paris")
     ] = "UTC"
     keep_versions: Count = 5
+    required_sources: Annotated[tuple[Account, ...], of_text(known_accounts), AfterValidator(_enabled)] = ()
     subscription_cost_rate: Annotated[
         float | None,
         of_text(_share),

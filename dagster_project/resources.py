@@ -34,6 +34,7 @@ from dagster_project.stage_models import refuse_unknown_stage_models
 from dagster_project.steps import dbt_target
 from ingestion import config
 from ingestion.config import PROJECT_ROOT, SettingsError
+from ingestion.pipelines import check_settings
 from ingestion.warehouse import refuse_going_back
 from serving.publish import Publication, PublicationError, current_publication
 
@@ -64,6 +65,7 @@ class Refresh(ConfigurableResource):
                 environment.variables(LIFECYCLE_AS_OF=_instant(context).isoformat()),
             ):
                 refuse_going_back()
+                check_settings()
                 _close_runs_of_dead_processes(context)
                 yield self
                 _leave_summary(context, before)

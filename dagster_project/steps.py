@@ -12,6 +12,7 @@ from ingestion import config
 # The two runs of dbt: everything that predictions are made from, then the marts that show them.
 BUILD_STEPS = ("build_models", "build_marts")
 ACCOUNTED_CHECK = "every_record_is_accounted_for"
+LOADED_CHECK = "every_account_is_loaded"
 
 
 def dbt_target() -> Path:

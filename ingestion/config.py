@@ -31,7 +31,14 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
 class SettingsError(ValueError):
-    """A setting has a value that cannot work; the message says which and what to write instead."""
+    """A setting has a value that cannot work; the message says which and what to write instead.
+
+    `concerns_the_run`: nothing may be loaded, not only the source that it is about.
+    `in_short`: what is wrong, in words that anyone may read.
+    """
+
+    concerns_the_run: ClassVar[bool] = True
+    in_short: ClassVar[str] = "a setting cannot work"
 
 
 # ---- how a setting is read
@@ -108,6 +115,9 @@ class SourceSettings(Settings):
         # the same class under the account's name: names of variables and messages follow from it
         renamed: type[Self] = type(cls.__name__, (cls,), {"source": f"{cls.source}.{account}", "__module__": __name__})
         return renamed.read()
+
+    def check(self) -> None:
+        """Stop where what the settings point at, on this machine, cannot work. Raises SettingsError."""
 
     @classmethod
     def variable(cls, field: str) -> str:
@@ -246,7 +256,8 @@ ACCOUNT_NAME = re.compile(r"[a-z][a-z0-9]{0,29}")
 WITHOUT_ACCOUNTS = ("files",)  # mappings tell files apart, and state whose ids they are by `company`
 
 
-def _known_accounts(text: str) -> tuple[Account, ...]:
+def known_accounts(text: str) -> tuple[Account, ...]:
+    """The accounts of a comma separated list, in order. Raises ValueError, saying which part names none."""
     accounts = set()
     for part in texts(text):
         source, dot, name = part.partition(".")
@@ -283,7 +294,7 @@ class Scope(Settings):
 
     model_config = SettingsConfigDict(env_prefix="LIFECYCLE_")
 
-    sources: Annotated[tuple[Account, ...], of_text(_known_accounts)] = tuple(map(Account, SOURCE_NAMES))
+    sources: Annotated[tuple[Account, ...], of_text(known_accounts)] = tuple(map(Account, SOURCE_NAMES))
     as_of: Instant = None
 
 
@@ -295,6 +306,11 @@ def data_dir() -> Path:
 def warehouse_path() -> Path:
     """The build file. BI tools never open it: they read what `serving` publishes."""
     return data_dir() / "warehouse.duckdb"
+
+
+def working_dir() -> Path:
+    """Folder of what dlt has under way. The warehouse says what is loaded: it can be deleted between two runs."""
+    return data_dir() / "dlt"
 
 
 def enabled_accounts() -> tuple[Account, ...]:

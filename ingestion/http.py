@@ -60,15 +60,27 @@ class VendorError(RuntimeError):
     """A vendor's API could not be read; the message names vendor, path, status, what was said and what to do.
 
     `may_pass`: the same load can succeed later, with nothing changed by a person.
+    `in_short`: what is wrong, in our own words: a vendor may quote whatever a record holds.
     """
 
-    def __init__(self, message: str, *, status: int | None = None, problem: Problem | None = None) -> None:
+    def __init__(
+        self, message: str, *, status: int | None = None, problem: Problem | None = None, in_short: str = ""
+    ) -> None:
         super().__init__(message)
+        self.in_short = in_short or _in_short(status)
         self.status = status
         self.problem = problem
         self.code = problem.code if problem else ""
         self.may_pass = problem is None or problem.retry
         self.cursor_expired = bool(problem and problem.cursor_expired)
+
+
+def _in_short(status: int | None) -> str:
+    if status is None:
+        return "it could not be read on"
+    kinds = {401: "access denied", 403: "access denied", 404: "not found", 429: "too many requests"}
+    by_class = {2: "the answer was an error", 3: "redirected", 4: "the request was refused"}
+    return f"{kinds.get(status) or by_class.get(status // 100, 'the vendor failed')}, status {status}"
 
 
 def judge_status(response: requests.Response, body: Any) -> Problem | None:
@@ -135,7 +147,8 @@ class Client:
         except requests.RequestException as error:
             raise VendorError(
                 f"{shown}: no answer from {urlsplit(self._base_url).netloc} ({type(error).__name__}). "
-                "Check the base URL and the network, or run again later."
+                "Check the base URL and the network, or run again later.",
+                in_short=f"no answer, {type(error).__name__}",
             ) from error
         body, problem = self._judged(response)
         if problem is not None:
@@ -224,4 +237,9 @@ def expect_list(vendor: str, path: str, body: Any, value: Any) -> list[Any]:
     """
     if isinstance(value, list):
         return value
-    raise VendorError(f"{vendor}: {path}: the answer has no list of records: {json.dumps(body)[:EXCERPT_CHARACTERS]}")
+    problem = Problem("the answer has no list of records", advice="The API may have changed: check its version.")
+    raise VendorError(
+        f"{vendor}: {path}: {problem.reason}: {json.dumps(body)[:EXCERPT_CHARACTERS]} {problem.advice}",
+        problem=problem,
+        in_short=problem.reason,
+    )

@@ -14,17 +14,20 @@ import logging
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
 import dlt
+import duckdb
 from dlt.common.destination import TLoaderFileFormat
 from dlt.extract import DltResource, DltSource
 
-from ingestion import accounting, config, warehouse
+from ingestion import accounting, config, failures, warehouse
 from ingestion.accounting import UnaccountedError
 from ingestion.config import Account, SettingsError
-from ingestion.http import VendorError
+from ingestion.failures import cause as cause
+from ingestion.freshness import note_failure, note_success
 from ingestion.intake import Intake
 from ingestion.tables import LOAD_AUDIT, REJECTED_RECORDS, RawTable
 
@@ -77,20 +80,49 @@ def build_pipeline(name: str, account: str = "", progress: Any = None) -> dlt.Pi
     config.use_project_settings()
     return dlt.pipeline(
         pipeline_name=f"{name}__{account}" if account else name,
-        pipelines_dir=str(config.data_dir() / "dlt"),
+        pipelines_dir=str(config.working_dir()),
         destination=config.destination(),
         dataset_name=config.dataset_name(name),
         progress=progress,
     )
 
 
-def _take_cursors(pipeline: dlt.Pipeline) -> None:
+def _take_cursors(name: str, pipeline: dlt.Pipeline) -> None:
     """What is in the warehouse decides what is already loaded, also after a build file was restored or deleted.
 
     What the working folder knows is dropped, with what a crashed run left half-way: its cursors never moved.
     """
+    _take_back(name, pipeline)
     pipeline.drop()
     pipeline.sync_destination()
+
+
+def _take_back(name: str, pipeline: dlt.Pipeline) -> None:
+    """Undo what a load that did not end has done to the raw tables: dlt writes one after the other.
+
+    Its rows go, and versions that it retired hold again. The working folder tells which load that was, and dlt's table
+    of loads whether it ended after all. dlt retires versions as of the instant that the load's id is.
+    """
+    begun = pipeline.list_normalized_load_packages()
+    if not begun or not config.warehouse_path().exists():
+        return
+    schema = config.dataset_name(name)
+    with duckdb.connect(str(config.warehouse_path())) as connection:
+        found = "select table_name from duckdb_tables() where schema_name = ?"
+        there = {table for (table,) in connection.execute(found, [schema]).fetchall()}
+        ended: set[str] = set()
+        if "_dlt_loads" in there:
+            loads = f"select load_id from {schema}._dlt_loads where status = 0"
+            ended = {load_id for (load_id,) in connection.execute(loads).fetchall()}
+        connection.begin()
+        for load_id in sorted({*begun} - ended):
+            for table in (table for table in tables(name) if table.name in there):
+                place = f'{schema}."{table.name}"'
+                connection.execute(f"delete from {place} where _dlt_load_id = ?", [load_id])
+                if table.history == "versions":
+                    retired_at = datetime.fromtimestamp(float(load_id), UTC)
+                    connection.execute(f"update {place} set _dlt_valid_to = null where _dlt_valid_to = ?", [retired_at])
+        connection.commit()
 
 
 def prepare(name: str, pipeline: dlt.Pipeline) -> None:
@@ -99,7 +131,7 @@ def prepare(name: str, pipeline: dlt.Pipeline) -> None:
     Every source has its raw tables, also a disabled one, with every declared column, also where an older version of
     the project created them, so that every model always builds. A column that may be null now may be null there too.
     """
-    _take_cursors(pipeline)
+    _take_cursors(name, pipeline)
     tables_then: Mapping[str, Any] = pipeline.default_schema.tables if pipeline.default_schema_name else {}
     known = {table: tables_then[table]["columns"] for table in tables_then}
     missing = [table for table in tables(name) if not table.stored_columns().keys() <= known.get(table.name, {}).keys()]
@@ -168,16 +200,46 @@ class Load:
     source: DltSource
     intake: Intake
 
+    @property
+    def account(self) -> Account:
+        """Whose records it loads."""
+        return Account(self.intake.source, self.intake.account)
+
+    def succeed(self) -> None:
+        """After a run that ended: the account is up to date."""
+        note_success(self.account)
+
+    def fail(self, error: BaseException) -> None:
+        """After a run that did not: leave the raw tables as they were, and note why there is no news."""
+        _take_back(self.intake.source, self.pipeline)
+        note_failure(self.account, failures.in_short(error))
+
     def problems(self) -> list[str]:
         """After the run: sentences on records that are not accounted for."""
         rows_of = accounting.handed_on(self.pipeline)
         return list(accounting.unaccounted(self.intake, tables(self.intake.source), rows_of))
 
 
+def check_settings() -> None:
+    """Stop where an enabled account lacks a setting, or has one that cannot work: before anything is loaded.
+
+    Raises:
+        SettingsError: with a line for each account.
+    """
+    problems = []
+    for account in config.enabled_accounts():
+        try:
+            import_module(f"ingestion.sources.{account.source}.settings").Settings.of(account.name).check()
+        except SettingsError as error:
+            problems.append(str(error))
+    if problems:
+        raise SettingsError("\n".join(problems))
+
+
 def ready(name: str, account: str = "", progress: Any = None) -> Load:
     """Make one load of a source, or of an account of it, ready.
 
-    Whoever runs it passes `LOADER_FILE_FORMAT`, and asks for its problems then.
+    Whoever runs it passes `LOADER_FILE_FORMAT`, says how it ended, and asks for its problems then.
 
     Raises:
         SettingsError: now lies before what is loaded already.
@@ -188,7 +250,7 @@ def ready(name: str, account: str = "", progress: Any = None) -> Load:
     intake = new_intake(name, account, pipeline)
     if account:  # has cursors of its own, and the raw tables that were prepared for all
         pipeline = build_pipeline(name, account, progress)
-        _take_cursors(pipeline)
+        _take_cursors(name, pipeline)
     return Load(pipeline, build_source(name, intake), intake)
 
 
@@ -200,44 +262,46 @@ def run(name: str, account: str = "", progress: Any = None) -> Intake:
         UnaccountedError: a record is neither loaded nor rejected.
     """
     load = ready(name, account, progress)
-    load.pipeline.run(load.source, loader_file_format=LOADER_FILE_FORMAT)
+    try:
+        load.pipeline.run(load.source, loader_file_format=LOADER_FILE_FORMAT)
+    except Exception as error:
+        if not failures.stops_the_run(error):
+            load.fail(error)
+        raise
+    load.succeed()
     problems = load.problems()
     if problems:
-        raise UnaccountedError(f"{Account(name, account)}: {'; '.join(problems)}")
+        raise UnaccountedError(f"{load.account}: {'; '.join(problems)}")
     return load.intake
-
-
-def cause(error: BaseException) -> BaseException:
-    """What a person has to know of a failed run: the vendor's or a setting's error under dlt's own, or the deepest."""
-    deepest = error
-    while True:
-        if isinstance(deepest, VendorError | SettingsError):
-            return deepest
-        below = deepest.__cause__ or deepest.__context__
-        if below is None:
-            return deepest
-        deepest = below
 
 
 def main(name: str) -> int:
     """The command line of one source: load each enabled account of it and print what was counted.
 
-    Where none is enabled, the account without a name is loaded. Returns the exit code; 1: failed, with a line why.
+    Where none is enabled, the account without a name is loaded. Returns the exit code; 1: at least one failed, with a
+    line why; the others were loaded all the same.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("ingestion").setLevel(logging.INFO)
+    has_failed = False
     try:
-        for account in config.accounts_of(name) or (Account(name),):
-            intake = run(name, account.name)
-            print(counts(intake))
-            for sentence in intake.warnings:
-                print(f"warning: {account}: {sentence}", file=sys.stderr)
-    except Exception as error:
-        reason = cause(error)
-        known = isinstance(reason, VendorError | SettingsError | UnaccountedError)
-        print(f"failed: {reason if known else f'{name}: {type(reason).__name__}: {reason}'}", file=sys.stderr)
+        accounts = config.accounts_of(name) or (Account(name),)
+    except SettingsError as error:
+        print(f"failed: {error}", file=sys.stderr)
         return 1
-    return 0
+    for account in accounts:
+        try:
+            intake = run(name, account.name)
+        except Exception as error:
+            has_failed = True
+            print(f"failed: {failures.told(error, account)}", file=sys.stderr)
+            if failures.stops_the_run(error):
+                break
+            continue
+        print(counts(intake))
+        for sentence in intake.warnings:
+            print(f"warning: {account}: {sentence}", file=sys.stderr)
+    return 1 if has_failed else 0
 
 
 def counts(intake: Intake) -> str:

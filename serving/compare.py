@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from serving.publish import PUBLICATION_TABLE, SCHEMA
+from serving.publish import SCHEMA, WRITTEN_HERE
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ def _columns(connection: duckdb.DuckDBPyConnection, catalog: str) -> dict[str, l
     columns: dict[str, list[str]] = {}
     for table, column in connection.execute(
         "select table_name, column_name from information_schema.columns "
-        "where table_catalog = ? and table_schema = ? and table_name <> ? order by table_name, ordinal_position",
-        [catalog, SCHEMA, PUBLICATION_TABLE],
+        "where table_catalog = ? and table_schema = ? and table_name not in (?, ?) "
+        "order by table_name, ordinal_position",
+        [catalog, SCHEMA, *WRITTEN_HERE],
     ).fetchall():
         columns.setdefault(table, []).append(column)
     return columns

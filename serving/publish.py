@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,8 @@ import duckdb
 LINK_NAME = "lifecycle.duckdb"
 SCHEMA = "marts"
 PUBLICATION_TABLE = "publication"
+SOURCES_TABLE = "publication_sources"
+WRITTEN_HERE = (PUBLICATION_TABLE, SOURCES_TABLE)
 # Readable by every DuckDB client from 1.2 on; the build file's own format is not.
 STORAGE_VERSION = "v1.2.0"
 VERSION_PATTERN = re.compile(r"lifecycle-\d{8}T\d{12}Z\.duckdb")
@@ -25,6 +27,43 @@ VERSION_PATTERN = re.compile(r"lifecycle-\d{8}T\d{12}Z\.duckdb")
 
 class PublicationError(RuntimeError):
     """Nothing was published; the message says why and what to do. The link is as it was."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a publication knows of one of its sources.
+
+    Attributes:
+        name: as in `LIFECYCLE_SOURCES`, with its account where that has a name.
+        loaded_at: when its last complete load ended, UTC; None: there was none.
+        loaded_as_of: the instant that this load called now, UTC.
+        reason: why there is no later news of it; None: it is up to date.
+    """
+
+    name: str
+    loaded_at: datetime | None = None
+    loaded_as_of: datetime | None = None
+    reason: str | None = None
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether its latest load failed, so that the marts lack what happened since the one before."""
+        return self.reason is not None
+
+    @property
+    def stale_since(self) -> datetime | None:
+        """Since when there is no news of it; None: it is up to date, or was never loaded."""
+        return self.loaded_as_of if self.is_stale else None
+
+    def __str__(self) -> str:
+        since = f"since {self.stale_since:%Y-%m-%d %H:%M} UTC" if self.stale_since else "ever"
+        return f"{self.name} {since} ({self.reason})" if self.is_stale else self.name
+
+
+def news_missing(sources: Iterable[Source]) -> str:
+    """The stale ones of some sources as the end of a sentence; empty where each is up to date."""
+    stale = [str(source) for source in sources if source.is_stale]
+    return f" without news of {', '.join(stale)}" if stale else ""
 
 
 @dataclass(frozen=True)
@@ -36,8 +75,9 @@ class Publication:
         path: the versioned file.
         published_at: instant of publication, UTC.
         as_of: the instant that the refresh called "now", UTC.
-        sources: the sources that were enabled.
+        sources: names of the sources that were enabled.
         rows: number of rows of each mart.
+        states: how far the marts know each source; empty in a version that was published before there was such a table.
     """
 
     version: str
@@ -46,6 +86,7 @@ class Publication:
     as_of: datetime
     sources: tuple[str, ...]
     rows: dict[str, int]
+    states: tuple[Source, ...] = ()
 
 
 def link_path(serving_dir: Path) -> Path:
@@ -89,19 +130,39 @@ def read_publication(path: Path) -> Publication:
             f"select version, published_at, as_of, sources from {SCHEMA}.{PUBLICATION_TABLE}"
         ).fetchall()[0]
         rows = _row_counts(connection)
-    rows.pop(PUBLICATION_TABLE)
+        states = _states(connection) if SOURCES_TABLE in rows else ()
     return Publication(
         version=version,
         path=path,
         published_at=published_at.replace(tzinfo=UTC),
         as_of=as_of.replace(tzinfo=UTC),
         sources=tuple(name for name in sources.split(",") if name),
-        rows=rows,
+        rows={name: count for name, count in rows.items() if name not in WRITTEN_HERE},
+        states=states,
     )
 
 
+def _states(connection: duckdb.DuckDBPyConnection) -> tuple[Source, ...]:
+    found = connection.execute(
+        f"select source, loaded_at, loaded_as_of, reason from {SCHEMA}.{SOURCES_TABLE} order by source"
+    ).fetchall()
+    return tuple(
+        Source(name, _aware(loaded_at), _aware(loaded_as_of), reason) for name, loaded_at, loaded_as_of, reason in found
+    )
+
+
+def _aware(instant: datetime | None) -> datetime | None:
+    return instant and instant.replace(tzinfo=UTC)
+
+
 def publish(
-    warehouse: Path, serving_dir: Path, *, as_of: datetime, sources: Sequence[str], keep: int = 5
+    warehouse: Path,
+    serving_dir: Path,
+    *,
+    as_of: datetime,
+    sources: Sequence[Source],
+    required: Collection[str] = (),
+    keep: int = 5,
 ) -> Publication:
     """Copy every relation of the schema `marts` into a new version, as tables, and flip the link to it.
 
@@ -109,12 +170,15 @@ def publish(
         warehouse: the build file; opened read-only.
         serving_dir: folder of the link; versions lie in its folder `versions`.
         as_of: instant of the refresh, with a time zone.
-        sources: names of the enabled sources.
+        sources: the enabled sources, and how far the marts know each.
+        required: names of those without whose news nothing is published.
         keep: number of versions to keep, the linked one included (at least 1).
 
     Raises:
-        PublicationError: there are no marts, one has a HUGEINT column, or the copy differs from the build file.
+        PublicationError: too many sources are stale, there are no marts, one has a HUGEINT column, or the copy differs
+            from the build file.
     """
+    _refuse_what_is_too_stale(sources, required)
     if keep < 1:
         raise PublicationError(f"{keep} versions to keep: at least one has to stay.")
     folder = serving_dir / "versions"
@@ -134,6 +198,17 @@ def publish(
     point_link_at(final, serving_dir)
     clean_up(serving_dir, keep)
     return read_publication(final)
+
+
+def _refuse_what_is_too_stale(sources: Sequence[Source], required: Collection[str]) -> None:
+    missing = [source for source in sources if source.is_stale and source.name in required]
+    if missing:
+        raise PublicationError(
+            f"there would be a version{news_missing(missing)}, and nothing is published without that "
+            "(LIFECYCLE_REQUIRED_SOURCES). Refresh again once it can be loaded."
+        )
+    if sources and all(source.is_stale for source in sources):
+        raise PublicationError(f"there would be a version{news_missing(sources)}: no source has brought any.")
 
 
 def point_link_at(version: Path, serving_dir: Path) -> None:
@@ -176,10 +251,8 @@ def _write(warehouse: Path, target: Path) -> dict[str, int]:
         ]
         if not relations:
             raise PublicationError(f"{warehouse} has no relation in the schema {SCHEMA}: build the models first.")
-        if PUBLICATION_TABLE in relations:
-            raise PublicationError(
-                f"{SCHEMA}.{PUBLICATION_TABLE} is written at publication: give that model another name."
-            )
+        for name in sorted({*WRITTEN_HERE} & {*relations}):
+            raise PublicationError(f"{SCHEMA}.{name} is written at publication: give that model another name.")
         _refuse_hugeint(connection)
         connection.execute(f"create schema published.{SCHEMA}")
         rows = {}
@@ -211,30 +284,45 @@ def _refuse_hugeint(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _write_publication(
-    target: Path, version: str, published_at: datetime, as_of: datetime, sources: Sequence[str]
+    target: Path, version: str, published_at: datetime, as_of: datetime, sources: Sequence[Source]
 ) -> None:
     with duckdb.connect(str(target)) as connection:
         connection.execute(
-            f"create table {SCHEMA}.{PUBLICATION_TABLE} "
-            "(version varchar, published_at timestamp, as_of timestamp, sources varchar)"
+            f"create table {SCHEMA}.{PUBLICATION_TABLE} (version varchar, published_at timestamp, as_of timestamp, "
+            "sources varchar, stale_sources varchar)"
         )
         connection.execute(
-            f"insert into {SCHEMA}.{PUBLICATION_TABLE} values (?, ?, ?, ?)",
+            f"insert into {SCHEMA}.{PUBLICATION_TABLE} values (?, ?, ?, ?, ?)",
             [
                 version,
-                published_at.astimezone(UTC).replace(tzinfo=None),
-                as_of.astimezone(UTC).replace(tzinfo=None),
-                ",".join(sources),
+                _naive_utc(published_at),
+                _naive_utc(as_of),
+                ",".join(source.name for source in sources),
+                ",".join(source.name for source in sources if source.is_stale),
             ],
         )
+        connection.execute(
+            f"create table {SCHEMA}.{SOURCES_TABLE} (source varchar, is_stale boolean, loaded_at timestamp, "
+            "loaded_as_of timestamp, stale_since timestamp, reason varchar)"
+        )
+        for source in sources:
+            instants = map(_naive_utc, (source.loaded_at, source.loaded_as_of, source.stale_since))
+            connection.execute(
+                f"insert into {SCHEMA}.{SOURCES_TABLE} values (?, ?, ?, ?, ?, ?)",
+                [source.name, source.is_stale, *instants, source.reason],
+            )
+
+
+def _naive_utc(instant: datetime | None) -> datetime | None:
+    return instant.astimezone(UTC).replace(tzinfo=None) if instant else None
 
 
 def _check(target: Path, expected: dict[str, int]) -> None:
     """The file opens read-only and holds what the build file held."""
     with duckdb.connect(str(target), read_only=True) as connection:
         found = _row_counts(connection)
-    found.pop(PUBLICATION_TABLE)
-    differing = sorted({*expected.items()} ^ {*found.items()})
+    marts = {name: count for name, count in found.items() if name not in WRITTEN_HERE}
+    differing = sorted({*expected.items()} ^ {*marts.items()})
     if differing:
         raise PublicationError(f"the copy differs from the build file in (mart, rows): {differing}. Refresh again.")
 

@@ -6,7 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from serving.publish import PublicationError, current_version, point_link_at, versions
+from serving.publish import (
+    PublicationError,
+    current_version,
+    news_missing,
+    point_link_at,
+    read_publication,
+    versions,
+)
 
 
 def rollback(serving_dir: Path) -> tuple[Path, Path]:
@@ -37,7 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     except PublicationError as error:
         print(f"Not rolled back: {error}", file=sys.stderr)
         return 1
-    print(f"Rolled back from {left.stem} to {now.stem}. The next refresh publishes a new version.")
+    lacks = news_missing(read_publication(now).states)
+    print(f"Rolled back from {left.stem} to {now.stem}{lacks}. The next refresh publishes a new version.")
     return 0
 
 

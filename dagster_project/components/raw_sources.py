@@ -1,8 +1,14 @@
-"""Source systems as assets: one asset per raw table, and one dlt pipeline per account of a source."""
+"""Source systems as assets: one asset per raw table, and one dlt pipeline per account of a source.
+
+An account that cannot be loaded stops neither its siblings nor the run: its tables are reported as they are, with the
+reason, and a check fails that blocks nothing. So the run of the job succeeds, because it did what can be done; running
+its steps again would bring nothing new.
+"""
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from dagster import (
@@ -17,6 +23,7 @@ from dagster import (
     Backoff,
     Component,
     ComponentLoadContext,
+    DagsterExecutionInterruptedError,
     Definitions,
     Failure,
     MaterializeResult,
@@ -29,11 +36,12 @@ from dagster_dlt import DagsterDltResource, DagsterDltTranslator
 from dagster_dlt.translator import DltResourceTranslatorData
 from dlt.common.runtime.collector import Collector
 
+from dagster_project import environment
 from dagster_project.resources import WRITER_POOL, Refresh, raw_asset_key
-from dagster_project.steps import ACCOUNTED_CHECK
-from ingestion import config, pipelines
-from ingestion.config import SettingsError
-from ingestion.http import VendorError
+from dagster_project.steps import ACCOUNTED_CHECK, LOADED_CHECK
+from ingestion import config, failures, pipelines
+from ingestion.config import Account
+from ingestion.freshness import Freshness, freshness
 from ingestion.intake import Intake
 from ingestion.sources import SOURCE_NAMES
 from ingestion.tables import LOAD_AUDIT
@@ -82,6 +90,9 @@ class RawSources(Component, Model, Resolvable):
             for resource in pipelines.build_source(source).resources.values()
         ]
 
+        # What became of each account in this run: a second try loads only those that may still be loaded.
+        outcomes: dict[str, dict[Account, Outcome]] = {}
+
         @multi_asset(
             name=f"load_{source}",
             specs=specs,
@@ -91,7 +102,13 @@ class RawSources(Component, Model, Resolvable):
                     asset=raw_asset_key(source, LOAD_AUDIT.name),
                     blocking=True,
                     description="received = loaded + rejected, and dlt handed on as many rows as were loaded.",
-                )
+                ),
+                AssetCheckSpec(
+                    LOADED_CHECK,
+                    asset=raw_asset_key(source, LOAD_AUDIT.name),
+                    description="Every enabled account was loaded. What is known of one that was not stays as it is, "
+                    "and the marts are published without its news.",
+                ),
             ],
             pool=WRITER_POOL,
             retry_policy=RetryPolicy(
@@ -101,61 +118,169 @@ class RawSources(Component, Model, Resolvable):
         def load(
             context: AssetExecutionContext, refresh: Refresh, dlt_loader: DagsterDltResource
         ) -> Iterator[MaterializeResult | AssetCheckResult]:
-            try:
-                yield from _load(context, source, translator, dlt_loader)
-            except Exception as error:
-                reason = pipelines.cause(error)
-                known = isinstance(reason, VendorError | SettingsError)
-                raise Failure(
-                    str(reason) if known else f"{source}: {type(reason).__name__}: {reason}",
-                    allow_retries=not isinstance(reason, SettingsError) and getattr(reason, "may_pass", True),
-                ) from error
+            if context.run.run_id not in outcomes:
+                outcomes.clear()
+            known = outcomes.setdefault(context.run.run_id, {})
+            for account in config.accounts_of(source):
+                if account not in known or known[account].may_pass:
+                    known[account] = _load(context, account, translator, dlt_loader)
+            waiting = [str(outcome.error) for outcome in known.values() if outcome.may_pass]
+            if waiting and context.retry_number < self.tries - 1:
+                raise Failure("; ".join(waiting))
+            yield from _reported(context, source, known)
 
         return load
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one account.
+
+    Attributes:
+        metadata: of each raw table, once it is loaded.
+        counts: received, loaded and rejected of each resource.
+        problems, warnings: sentences on records that are not accounted for, and on what the load could not do.
+        error: why it was not loaded, in one line.
+        may_pass: whether it was not loaded, and another try may help.
+    """
+
+    metadata: Mapping[AssetKey, Mapping[str, Any]] = field(default_factory=dict)
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    problems: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    error: str | None = None
+    may_pass: bool = False
+
+
 def _load(
-    context: AssetExecutionContext, source: str, translator: RawTableTranslator, dlt_loader: DagsterDltResource
-) -> Iterator[MaterializeResult | AssetCheckResult]:
-    audit_key = AssetKey(raw_asset_key(source, LOAD_AUDIT.name))
-    accounts = config.accounts_of(source)
-    if not accounts:
-        pipelines.ready(source)
-        for key in sorted(context.selected_asset_keys):
-            yield MaterializeResult(asset_key=key, metadata={"is_enabled": False, "note": "source is disabled"})
-        yield AssetCheckResult(
-            check_name=ACCOUNTED_CHECK, asset_key=audit_key, passed=True, metadata={"is_enabled": False, "counts": {}}
+    context: AssetExecutionContext, account: Account, translator: RawTableTranslator, dlt_loader: DagsterDltResource
+) -> Outcome:
+    """Load one account. An error that concerns it alone is part of the outcome.
+
+    Raises:
+        Failure: an error that stops the run.
+    """
+    try:
+        load = pipelines.ready(account.source, account.name, ReportRows(context, account.source))
+    except Exception as error:
+        raise _failure(error, account) from error
+    try:
+        results = list(
+            dlt_loader.run(
+                context,
+                dlt_source=load.source,
+                dlt_pipeline=load.pipeline,
+                dagster_dlt_translator=translator,
+                loader_file_format=pipelines.LOADER_FILE_FORMAT,
+            )
         )
-        return
-    # A raw table is one asset, also where several accounts have rows in it: it is materialized after the last one.
-    materialized: dict[AssetKey, dict[str, Any]] = {}
-    problems, warnings, counts = list[str](), list[str](), dict[str, dict[str, dict[str, int]]]()
-    for account in accounts:
-        load = pipelines.ready(source, account.name, ReportRows(context, source))
-        for result in dlt_loader.run(
-            context,
-            dlt_source=load.source,
-            dlt_pipeline=load.pipeline,
-            dagster_dlt_translator=translator,
-            loader_file_format=pipelines.LOADER_FILE_FORMAT,
-        ):
-            if result.asset_key is not None:  # dagster-dlt always names it
-                materialized[result.asset_key] = dict(result.metadata or {})
-        of_account = "" if len(accounts) == 1 else f"{account}: "
-        problems += [f"{of_account}{sentence}" for sentence in load.problems()]
-        warnings += [f"{of_account}{sentence}" for sentence in load.intake.warnings]
-        counts[str(account)] = _counts(load.intake)
-    for key, metadata in materialized.items():
-        counted = [each[key.path[-1]] for each in counts.values() if key.path[-1] in each]
-        totals = {what: sum(each[what] for each in counted) for what in ("received", "loaded", "rejected")}
-        yield MaterializeResult(asset_key=key, metadata={**metadata, **totals})
+    except Exception as error:
+        if failures.stops_the_run(error):
+            raise _failure(error, account) from error
+        load.fail(error)
+        return Outcome(error=failures.told(error, account), may_pass=failures.may_pass(error))
+    load.succeed()
+    return Outcome(
+        metadata={result.asset_key: dict(result.metadata or {}) for result in results if result.asset_key is not None},
+        counts=_counts(load.intake),
+        problems=load.problems(),
+        warnings=load.intake.warnings,
+    )
+
+
+def _failure(error: Exception, account: Account) -> BaseException:
+    """What ends the step: a request to end, in Dagster's words for it, or the reason in one line."""
+    if failures.is_interruption(error):
+        return DagsterExecutionInterruptedError()
+    return Failure(failures.told(error, account), allow_retries=failures.may_pass(error))
+
+
+def _reported(
+    context: AssetExecutionContext, source: str, outcomes: Mapping[Account, Outcome]
+) -> Iterator[MaterializeResult | AssetCheckResult]:
+    """The tables and the checks of a source. A raw table is one asset, also where several accounts have rows in it.
+
+    Raises:
+        Failure: an account was not loaded without which nothing may be published.
+    """
+    if not outcomes:
+        pipelines.ready(source)
+    failed = _failed(outcomes)
+    shown: dict[str, Any] = {"is_enabled": bool(outcomes), "is_failed": bool(failed)}
+    if not outcomes:
+        shown["note"] = "source is disabled"
+    if failed:
+        shown["reasons"] = failed
+    for key in sorted(context.selected_asset_keys):
+        metadata: dict[str, Any] = {}
+        totals: Counter[str] = Counter()
+        for outcome in outcomes.values():
+            metadata |= outcome.metadata.get(key, {})
+            totals.update(outcome.counts.get(key.path[-1], {}))
+        yield MaterializeResult(asset_key=key, metadata={**metadata, **totals, **shown})
+    audit_key = AssetKey(raw_asset_key(source, LOAD_AUDIT.name))
+    yield _accounted_for(audit_key, outcomes)
     yield AssetCheckResult(
-        check_name=ACCOUNTED_CHECK,
+        check_name=LOADED_CHECK,
         asset_key=audit_key,
+        passed=not failed,
+        severity=AssetCheckSeverity.ERROR,
+        description="; ".join(f"{each['reason']} ({each['staleness']})" for each in failed) or None,
+        metadata={"failed": failed},
+    )
+    required = [each["reason"] for each in failed if each["is_required"]]
+    if required:
+        raise Failure(
+            f"{'; '.join(required)} (nothing is published without it: LIFECYCLE_REQUIRED_SOURCES)", allow_retries=False
+        )
+
+
+def _failed(outcomes: Mapping[Account, Outcome]) -> list[dict[str, Any]]:
+    """The accounts that were not loaded: why, since when there is no news of them, and whether they are required."""
+    required = environment.settings().required_sources
+    accounts = [account for account, outcome in outcomes.items() if outcome.error is not None]
+    return [
+        {
+            "account": str(known.account),
+            "reason": outcomes[known.account].error,
+            "stale_since": known.loaded_as_of.isoformat() if known.loaded_as_of else None,
+            "staleness": _staleness(known),
+            "is_required": known.account in required,
+        }
+        for known in freshness(accounts)
+    ]
+
+
+def _staleness(known: Freshness) -> str:
+    """How long there has been no news of an account: it is said each night, and grows."""
+    if known.loaded_as_of is None:
+        return "never loaded"
+    days = (config.as_of() - known.loaded_as_of).days
+    return f"no news since {known.loaded_as_of:%Y-%m-%d %H:%M} UTC, for {days} {'day' if days == 1 else 'days'}"
+
+
+def _accounted_for(key: AssetKey, outcomes: Mapping[Account, Outcome]) -> AssetCheckResult:
+    """Whether every record that arrived was loaded or rejected."""
+
+    def said(of: Callable[[Outcome], Sequence[str]]) -> list[str]:
+        return [
+            sentence if len(outcomes) == 1 else f"{account}: {sentence}"
+            for account, outcome in outcomes.items()
+            for sentence in of(outcome)
+        ]
+
+    problems, warnings = said(lambda outcome: outcome.problems), said(lambda outcome: outcome.warnings)
+    return AssetCheckResult(
+        check_name=ACCOUNTED_CHECK,
+        asset_key=key,
         passed=not problems and not warnings,
         severity=AssetCheckSeverity.ERROR if problems else AssetCheckSeverity.WARN,
         description="; ".join([*problems, *warnings]) or None,
-        metadata={"is_enabled": True, "is_accounted_for": not problems, "counts": counts},
+        metadata={
+            "is_enabled": bool(outcomes),
+            "is_accounted_for": not problems,
+            "counts": {str(account): outcome.counts for account, outcome in outcomes.items() if outcome.counts},
+        },
     )
 
 

@@ -26,7 +26,7 @@ LOGS_KEPT = 30
 
 
 def main() -> int:
-    """Refresh once. 0: published; 1: failed or interrupted, published data is as it was."""
+    """Refresh once. 0: published; 2: published, without news of some source; 1: published data is as it was."""
     console = Console(soft_wrap=False, width=None if sys.stdout.isatty() else 160)
     started_at = time.time()
     try:
@@ -56,10 +56,11 @@ def main() -> int:
         summary = _summary(run_id, before, _last_line(log_path))
         console.print(summary, end="", markup=False, highlight=False, soft_wrap=True)
     console.print(f"The command took {seconds:.1f} s.", highlight=False)
-    if log.ended == "succeeded" and job.process.returncode == 0 and log.published is not None:
+    is_published = log.ended == "succeeded" and job.process.returncode == 0 and log.published is not None
+    if is_published and not log.stale_sources:
         return 0
     console.print(f"Log: {_shown(log_path)}", highlight=False, soft_wrap=True)
-    return 1
+    return 2 if is_published else 1
 
 
 def _fix_environment() -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dagster_project.summary.run_log import RunLog
 
 JOB = "nightly_refresh"
+MARKS = {"started": "…", "finished": "✓", "failed": "✗", "lacks": "!", "retried": "↻", "rows": " "}
 SECONDS_BETWEEN_POLLS = 0.25
 # After an interruption, for the run to say so and for dbt to stop: dagster-dbt gives it 25 seconds.
 SECONDS_TO_END = 40.0
@@ -98,7 +99,7 @@ def follow(job: InterruptibleJob, console: Console, started_at: float) -> tuple[
             if happening.what == "models":
                 return
             step = log.steps[happening.step]
-            mark = {"started": "…", "finished": "✓", "failed": "✗", "retried": "↻", "rows": " "}[happening.what]
+            mark = MARKS[happening.what]
             seconds = f"{step.seconds:.1f} s" if happening.what == "finished" and step.seconds is not None else ""
             if happening.what != "started" or not console.is_terminal:
                 line = f"{mark} {happening.step:<22} {seconds or happening.detail}"

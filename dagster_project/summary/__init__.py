@@ -72,7 +72,7 @@ def _print(console: Console, log: RunLog, before: Publication | None, holds_lock
     folder, warehouse = environment.serving_dir(), config.warehouse_path()
     now = current_publication(folder)
     console.print()
-    text.print_sources(console, log.counts)
+    text.print_sources(console, log.counts, log.failed_accounts)
     console.print()
     text.print_checks(console, [*log.findings, *(_found_by_dbt(log) if holds_lock else ())])
     console.print()

@@ -15,7 +15,7 @@ from dagster import (
     DagsterInstance,
 )
 
-from dagster_project.steps import ACCOUNTED_CHECK, BUILD_STEPS
+from dagster_project.steps import ACCOUNTED_CHECK, BUILD_STEPS, LOADED_CHECK
 from ingestion.sources import SOURCE_NAMES
 
 Status = Literal["passed", "warned", "failed", "skipped"]
@@ -51,7 +51,7 @@ class Happening:
     """Something worth a line while the run is under way."""
 
     step: str
-    what: Literal["started", "finished", "failed", "retried", "rows", "models"]
+    what: Literal["started", "finished", "failed", "lacks", "retried", "rows", "models"]
     detail: str = ""
 
 
@@ -63,6 +63,7 @@ class RunLog:
         steps: by name, in the order of their start.
         findings: of the accounting of each source and of both gates. dbt's own results add the tests of the models.
         counts: source, or account of one, to resource to received, loaded, rejected; None for a disabled source.
+        failed_accounts: the accounts that could not be loaded.
         published: metadata of the publication, once there is one.
         started_at, latest_at: instants at which the run began and last logged something, in seconds since the epoch.
     """
@@ -70,6 +71,7 @@ class RunLog:
     steps: dict[str, Step] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     counts: dict[str, Mapping[str, Mapping[str, int]] | None] = field(default_factory=dict)
+    failed_accounts: set[str] = field(default_factory=set)
     published: Mapping[str, Any] | None = None
     started_at: float | None = None
     latest_at: float | None = None
@@ -87,6 +89,11 @@ class RunLog:
     def has_failed(self) -> bool:
         """Whether a step failed for good, or the run did."""
         return self.ended in ("failed", "canceled") or any(step.has_failed for step in self.steps.values())
+
+    @property
+    def stale_sources(self) -> list[str]:
+        """The sources without whose news was published, each with since when and why."""
+        return list(self.published.get("stale_sources", ())) if self.published else []
 
     def read(self, instance: DagsterInstance, run_id: str) -> Iterator[Happening]:
         """Take in what was logged since the last call."""
@@ -118,7 +125,7 @@ class RunLog:
             step.has_failed = kind == DagsterEventType.STEP_FAILURE
             yield Happening(name, "failed" if step.has_failed else "retried", step.cause)
         elif kind == DagsterEventType.ASSET_CHECK_EVALUATION:
-            self._take_check(event.asset_check_evaluation_data)
+            yield from self._take_check(name, event.asset_check_evaluation_data)
         elif kind == DagsterEventType.ASSET_OBSERVATION:
             observation = event.asset_observation_data.asset_observation
             rows = observation.metadata.get("rows_of_source_so_far")
@@ -135,17 +142,23 @@ class RunLog:
             self.ended = ENDS[kind]
             self.cause = _cause(event)
 
-    def _take_check(self, check: AssetCheckEvaluation) -> None:
-        """The accounting and the gates; dbt's own results say more of a dbt test than its event."""
+    def _take_check(self, step: str, check: AssetCheckEvaluation) -> Iterator[Happening]:
+        """The loading, the accounting and the gates; dbt's own results say more of a dbt test than its event."""
         schema, table = check.asset_key.path[0], check.asset_key.path[-1]
         metadata: dict[str, Any] = {key: value.value for key, value in check.metadata.items()}
-        if check.check_name == ACCOUNTED_CHECK:
+        if check.check_name == LOADED_CHECK:
+            for failed in metadata["failed"]:
+                seen = f"{failed['reason']} ({failed['staleness']})"
+                self.failed_accounts.add(failed["account"])
+                self.findings.append(Finding("loading", failed["account"], "the source is loaded", "failed", seen))
+                yield Happening(step, "lacks", seen)
+        elif check.check_name == ACCOUNTED_CHECK:
             source = schema.removeprefix("raw_")
             is_enabled = bool(metadata["is_enabled"])
             self.counts.update(metadata["counts"] if is_enabled else {source: None})
             status: Status
-            if not is_enabled:
-                status = "skipped"
+            if not is_enabled or not metadata["counts"]:
+                status = "skipped"  # nothing arrived
             elif check.passed:
                 status = "passed"
             else:  # every record is accounted for, but the load has something to say

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,10 +18,10 @@ from ingestion import config
 from ingestion.config import PROJECT_ROOT, SettingsError
 from ingestion.sources import SOURCE_NAMES
 from serving.compare import MartChange
-from serving.publish import Publication
+from serving.publish import Publication, news_missing
 
 SHOWN = 90  # characters of an example
-KINDS = ("accounting", "raw gate", "dbt model", "dbt test", "mart gate")
+KINDS = ("loading", "accounting", "raw gate", "dbt model", "dbt test", "mart gate")
 
 
 def print_title(console: Console, run_id: str) -> None:
@@ -32,11 +32,17 @@ def print_title(console: Console, run_id: str) -> None:
     console.print(title, highlight=False, soft_wrap=True)
 
 
-def print_sources(console: Console, counts: Mapping[str, Mapping[str, Mapping[str, int]] | None]) -> None:
-    """Received, loaded and rejected, by source and account."""
+def print_sources(
+    console: Console, counts: Mapping[str, Mapping[str, Mapping[str, int]] | None], failed: Collection[str] = ()
+) -> None:
+    """Received, loaded and rejected, by source and account; what could not be loaded is named."""
     table = _table("source", "received", "loaded", "rejected")
-    not_reached = [source for source in SOURCE_NAMES if not any(each.partition(".")[0] == source for each in counts)]
-    for source in sorted([*counts, *not_reached]):
+    told = [*counts, *failed]
+    not_reached = [source for source in SOURCE_NAMES if not any(each.partition(".")[0] == source for each in told)]
+    for source in sorted([*told, *not_reached]):
+        if source in failed:
+            table.add_row(source, "failed", "", "")
+            continue
         resources = counts.get(source)
         if resources is None:
             table.add_row(source, "disabled" if source in counts else "not loaded", "", "")
@@ -197,7 +203,13 @@ def print_changes(console: Console, changes: Sequence[MartChange] | None) -> Non
 def print_published(console: Console, link: Path, publication: Publication) -> None:
     """Where the file is, and a line that queries it."""
     shell, file = shown(Path(sys.executable).with_name("duckdb")), shown(link)
-    console.print(f"Published {publication.version} as {file}. Query it:", highlight=False, soft_wrap=True)
+    lacks = news_missing(publication.states)
+    console.print(
+        f"Published {publication.version} as {file}{',' if lacks else ''}{lacks}. Query it:",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
     line = f'  {shell} -readonly {file} "from marts.customer_360 limit 5"'
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 

@@ -17,7 +17,8 @@ from dagster import (
 from dagster_project import environment
 from dagster_project.resources import WRITER_POOL, ModelTranslator, Refresh, dbt_manifest
 from ingestion import config
-from serving.publish import SCHEMA, PublicationError, link_path, publish
+from ingestion.freshness import freshness
+from serving.publish import SCHEMA, PublicationError, Source, link_path, publish
 
 
 @definitions
@@ -32,14 +33,19 @@ def defs() -> Definitions:
         description="The versioned, read-only file behind the link that BI tools open.",
     )
     def published(context: AssetExecutionContext, refresh: Refresh) -> MaterializeResult:
-        folder = environment.serving_dir()
+        folder, settings = environment.serving_dir(), environment.settings()
+        sources = [
+            Source(str(known.account), known.loaded_at, known.loaded_as_of, known.reason)
+            for known in freshness(config.enabled_accounts())
+        ]
         try:
             publication = publish(
                 config.warehouse_path(),
                 folder,
                 as_of=config.as_of(),
-                sources=[str(account) for account in config.enabled_accounts()],
-                keep=environment.settings().keep_versions,
+                sources=sources,
+                required=[str(account) for account in settings.required_sources],
+                keep=settings.keep_versions,
             )
         except PublicationError as error:
             raise Failure(str(error), allow_retries=False) from error
@@ -48,6 +54,7 @@ def defs() -> Definitions:
                 "version": publication.version,
                 "link": str(link_path(folder)),
                 "rows": publication.rows,
+                "stale_sources": [str(source) for source in sources if source.is_stale],
             }
         )
 

@@ -37,7 +37,13 @@ _SQL_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class MappingError(SettingsError):
-    """A mapping cannot work; the message says where (file, entity, column) and what to do, one problem a line."""
+    """A mapping cannot work; the message says where (file, entity, column) and what to do, one problem a line.
+
+    While files are loaded, it is theirs alone: what is wrong with the mappings themselves is found before.
+    """
+
+    concerns_the_run = False
+    in_short = "a file or its mapping cannot be read"
 
 
 @dataclass(frozen=True)

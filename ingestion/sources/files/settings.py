@@ -34,3 +34,9 @@ class Settings(SourceSettings):
     most_retired: Annotated[float, Field(ge=0, le=1), of_text(float), Write("write a share from 0 to 1")] = 0.5
     most_retired_from: Count = 100
     accept: Annotated[tuple[str, ...], of_text(texts)] = ()
+
+    def check(self) -> None:
+        """Stop where a mapping cannot work. Raises MappingError."""
+        from ingestion.sources.files.mapping import read_mappings  # what reads them takes a second to import
+
+        read_mappings(self.mappings_path)

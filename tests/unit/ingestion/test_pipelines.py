@@ -12,10 +12,14 @@ from datetime import UTC, datetime
 from types import ModuleType
 
 import dlt
+import duckdb
 import pytest
+from dlt.destinations.exceptions import DatabaseTerminalException
+from dlt.destinations.impl.duckdb.duck import DuckDbClient
 
 from ingestion import config, pipelines
-from ingestion.config import SettingsError
+from ingestion.config import Account, SettingsError
+from ingestion.freshness import freshness
 from ingestion.http import VendorError
 from ingestion.sources import SOURCE_NAMES
 from ingestion.tables import RawTable, Row
@@ -270,6 +274,61 @@ def test_a_run_that_fails_while_loading_is_dropped_and_moves_no_cursor(vendor, q
     assert vendor.cursors == [0, 1, 1]
 
 
+@pytest.fixture
+def raw_rows(query):
+    """The rows of the raw tables of the vendor, each with everything that dlt keeps of it."""
+    tables = ("things", "happenings", "rejected_records", "load_audit")
+    return lambda: [query(f"select * from raw_vendor.{table} order by all") for table in tables]
+
+
+@pytest.mark.parametrize("ends", ["with an error", "with the process"])
+def test_a_load_that_fails_after_some_tables_leaves_all_of_them_as_they_were(
+    vendor, query, raw_rows, monkeypatch, ends
+):
+    vendor.things = [{"id": "1", "name": "a"}, {"id": "2", "name": "b"}]
+    vendor.happenings = [{"id": "e", "at": AT}]
+    pipelines.run("vendor")
+    before, half = raw_rows(), []
+    vendor.things = [{"id": "1", "name": "new"}, {"id": "3"}, {"name": "no id"}]
+    vendor.happenings.append({"id": "f", "at": AT})
+    create = DuckDbClient.create_load_job
+
+    def fails_once_things_are_loaded(self, table, file_path, load_id, restore=False):
+        """dlt orders its jobs as it likes: whichever comes after the merge of one table fails."""
+        if file_path.endswith(".sql") and is_half_loaded():
+            raise DatabaseTerminalException(ValueError("no more tables"))
+        return create(self, table, file_path, load_id, restore)
+
+    def is_half_loaded(*_):
+        with duckdb.connect(str(config.warehouse_path())) as connection:  # opened as dlt has opened it
+            half.append(connection.execute("from raw_vendor.things select count(*)").fetchall() != [(2,)])
+        return half[-1]
+
+    def fails_at_the_end(self, load_id):
+        """Where that merge was the last one."""
+        assert is_half_loaded()
+        raise ValueError("no more tables")
+
+    with monkeypatch.context() as patch:
+        patch.setenv("LOAD__WORKERS", "1")
+        patch.setattr(DuckDbClient, "create_load_job", fails_once_things_are_loaded)
+        patch.setattr(DuckDbClient, "complete_load", fails_at_the_end)
+        if ends == "with the process":
+            patch.setattr(pipelines.Load, "fail", lambda *_: None)
+        with pytest.raises(Exception, match="no more tables"):
+            pipelines.run("vendor")
+    assert half[-1], "nothing was loaded before the failure"
+    if ends == "with the process":
+        pipelines.ready("vendor")
+    assert raw_rows() == before
+    assert vendor.cursors == [0, 1]
+    pipelines.run("vendor")
+    assert vendor.cursors == [0, 1, 1]
+    current = "select id, name from raw_vendor.things where _dlt_valid_to is null order by 1"
+    assert query(current) == [("1", "new"), ("2", "b"), ("3", None)]
+    assert query("select id from raw_vendor.happenings order by 1") == ["e", "f"]
+
+
 def test_a_warehouse_that_was_deleted_is_filled_again_from_the_start(vendor, query):
     vendor.things = [{"id": "1"}]
     pipelines.run("vendor")
@@ -330,6 +389,31 @@ def test_the_settings_of_the_project_are_found_from_any_folder(tmp_path):
     ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     committed = tomllib.loads((config.PROJECT_ROOT / ".dlt" / "config.toml").read_text())
     assert ran.stdout.split() == [committed["sources"]["shopify"]["api_version"], "fifo"], ran.stderr
+
+
+def test_one_account_that_fails_does_not_stop_the_next(vendor, query, capsys, monkeypatch):
+    accounts = (Account("vendor"), Account("vendor", "two"), Account("vendor", "three"))
+    monkeypatch.setattr(config, "enabled_accounts", lambda: accounts)
+    resources = vendor.resources
+
+    def one_is_down(intake):
+        vendor.error = VendorError("vendor: down") if intake.account == "two" else None
+        return resources(intake)
+
+    monkeypatch.setattr(vendor, "resources", one_is_down)
+    assert pipelines.main("vendor") == 1
+    printed = capsys.readouterr()
+    assert printed.err.strip().splitlines()[-1] == "failed: vendor.two: vendor: down"
+    assert [line.split()[0] for line in printed.out.splitlines() if "things" in line] == [
+        "vendor.things",
+        "vendor.three.things",
+    ]
+    assert query("select distinct source_account from raw_vendor.load_audit order by 1") == ["", "three"]
+    assert [known.reason for known in freshness(accounts)] == [None, "it could not be read on", None]
+    vendor.resources = resources
+    vendor.error = None
+    pipelines.run("vendor", "two")
+    assert [known.reason for known in freshness(accounts)] == [None, None, None]
 
 
 def test_the_cause_of_a_failure_is_the_vendors_or_the_deepest_error():
