@@ -56,14 +56,16 @@ class Source:
         return self.loaded_as_of if self.is_stale else None
 
     def __str__(self) -> str:
-        since = f"since {self.stale_since:%Y-%m-%d %H:%M} UTC" if self.stale_since else "ever"
-        return f"{self.name} {since} ({self.reason})" if self.is_stale else self.name
+        if not self.is_stale:
+            return self.name
+        since = f" since {self.stale_since:%Y-%m-%d %H:%M} UTC" if self.stale_since else ", which was never loaded"
+        return f"{self.name}{since} ({self.reason})"
 
 
 def news_missing(sources: Iterable[Source]) -> str:
     """The stale ones of some sources as the end of a sentence; empty where each is up to date."""
     stale = [str(source) for source in sources if source.is_stale]
-    return f" without news of {', '.join(stale)}" if stale else ""
+    return f" without news of {' and of '.join(stale)}" if stale else ""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import pytest
 from serving import publish as publishing
 from serving.publish import (
     PublicationError,
+    Source,
     clean_up,
     current_publication,
     current_version,
@@ -25,6 +26,10 @@ from serving.publish import (
 from serving.rollback import main, rollback
 
 AS_OF = datetime(2026, 10, 31, 6, tzinfo=UTC)
+NIGHT_BEFORE = datetime(2026, 10, 30, 6, tzinfo=UTC)
+HUBSPOT, FILES = Source("hubspot", AS_OF, AS_OF), Source("files", AS_OF, AS_OF)
+STALE = Source("shopify", NIGHT_BEFORE, NIGHT_BEFORE, "the vendor failed, status 500")
+NEW = Source("stripe", reason="access denied, status 401")
 
 
 def build(path: Path, *statements: str) -> None:
@@ -53,7 +58,7 @@ def serving_dir(tmp_path: Path) -> Path:
 
 
 def publish_once(warehouse: Path, serving_dir: Path, keep: int = 5) -> publishing.Publication:
-    return publish(warehouse, serving_dir, as_of=AS_OF, sources=["hubspot", "files"], keep=keep)
+    return publish(warehouse, serving_dir, as_of=AS_OF, sources=[HUBSPOT, FILES], keep=keep)
 
 
 def rows(path: Path, sql: str) -> list[tuple]:
@@ -78,6 +83,7 @@ def test_publishes_every_relation_of_the_marts_as_a_table_and_nothing_else(wareh
         ("marts", "customer_360", "BASE TABLE"),
         ("marts", "customer_value", "BASE TABLE"),
         ("marts", "publication", "BASE TABLE"),
+        ("marts", "publication_sources", "BASE TABLE"),
     ]
 
 
@@ -88,6 +94,64 @@ def test_the_file_says_what_it_is(warehouse: Path, serving_dir: Path) -> None:
     assert found == publication
     assert (found.as_of, found.sources) == (AS_OF, ("hubspot", "files"))
     assert found.path.stem == found.version
+
+
+def test_the_file_says_of_which_source_there_is_no_news_and_since_when(warehouse: Path, serving_dir: Path) -> None:
+    publication = publish(warehouse, serving_dir, as_of=AS_OF, sources=[HUBSPOT, STALE, NEW])
+
+    assert publication.states == (HUBSPOT, STALE, NEW)
+    assert rows(publication.path, "select sources, stale_sources from marts.publication") == [
+        ("hubspot,shopify,stripe", "shopify,stripe")
+    ]
+    said = "select source, is_stale, loaded_at, loaded_as_of, stale_since, reason from marts.publication_sources"
+    assert rows(publication.path, f"{said} order by source") == [
+        ("hubspot", False, "2026-10-31 06:00:00", "2026-10-31 06:00:00", None, None),
+        ("shopify", True, *["2026-10-30 06:00:00"] * 3, "the vendor failed, status 500"),
+        ("stripe", True, None, None, None, "access denied, status 401"),
+    ]
+    assert publishing.news_missing(publication.states) == (
+        " without news of shopify since 2026-10-30 06:00 UTC (the vendor failed, status 500) "
+        "and of stripe, which was never loaded (access denied, status 401)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sources", "required", "refused"),
+    [
+        ([HUBSPOT, STALE], [], ""),
+        ([HUBSPOT, STALE], ["hubspot"], ""),
+        ([HUBSPOT, STALE], ["shopify"], "without news of shopify since 2026-10-30 06:00 UTC .*REQUIRED_SOURCES"),
+        ([HUBSPOT, NEW], ["stripe", "hubspot"], "without news of stripe, which was never loaded"),
+        ([STALE, NEW], [], "without news of shopify .* and of stripe.*: no source has brought any"),
+    ],
+)
+def test_nothing_is_published_without_any_news_or_that_of_a_required_source(
+    sources: list[Source], required: list[str], refused: str, warehouse: Path, serving_dir: Path
+) -> None:
+    before = publish_once(warehouse, serving_dir)
+    if refused:
+        with pytest.raises(PublicationError, match=refused):
+            publish(warehouse, serving_dir, as_of=AS_OF, sources=sources, required=required)
+        assert current_publication(serving_dir) == before
+    else:
+        publish(warehouse, serving_dir, as_of=AS_OF, sources=sources, required=required)
+        assert current_publication(serving_dir) != before
+
+
+def test_a_version_from_before_there_were_states_of_sources_is_read(warehouse: Path, serving_dir: Path) -> None:
+    publication = publish_once(warehouse, serving_dir)
+    build(
+        publication.path,
+        "drop table marts.publication_sources",
+        "alter table marts.publication drop column stale_sources",
+    )
+
+    found = current_publication(serving_dir)
+    assert found is not None and (found.sources, found.states, found.rows) == (
+        publication.sources,
+        (),
+        publication.rows,
+    )
 
 
 def test_is_stored_in_a_format_that_older_clients_open(warehouse: Path, serving_dir: Path) -> None:
@@ -187,8 +251,9 @@ def test_refuses_a_build_file_without_marts(tmp_path: Path, serving_dir: Path) -
         publish_once(tmp_path / "empty.duckdb", serving_dir)
 
 
-def test_refuses_a_mart_named_as_the_publication_table(warehouse: Path, serving_dir: Path) -> None:
-    build(warehouse, "create table marts.publication as select 1 as a")
+@pytest.mark.parametrize("name", ["publication", "publication_sources"])
+def test_refuses_a_mart_named_as_a_table_of_the_publication(name: str, warehouse: Path, serving_dir: Path) -> None:
+    build(warehouse, f"create table marts.{name} as select 1 as a")
 
     with pytest.raises(PublicationError, match="another name"):
         publish_once(warehouse, serving_dir)
