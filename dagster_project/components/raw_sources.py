@@ -23,7 +23,6 @@ from dagster import (
     Backoff,
     Component,
     ComponentLoadContext,
-    DagsterExecutionInterruptedError,
     Definitions,
     Failure,
     MaterializeResult,
@@ -188,10 +187,10 @@ def _load(
     )
 
 
-def _failure(error: Exception, account: Account) -> BaseException:
-    """What ends the step: a request to end, in Dagster's words for it, or the reason in one line."""
+def _failure(error: Exception, account: Account) -> Failure:
+    """What ends the step. A request to end is never tried again."""
     if failures.is_interruption(error):
-        return DagsterExecutionInterruptedError()
+        return Failure("interrupted", allow_retries=False)
     return Failure(failures.told(error, account), allow_retries=failures.may_pass(error))
 
 
@@ -226,7 +225,10 @@ def _reported(
         passed=not failed,
         severity=AssetCheckSeverity.ERROR,
         description="; ".join(f"{each['reason']} ({each['staleness']})" for each in failed) or None,
-        metadata={"failed": failed},
+        metadata={
+            "failed": failed,
+            "loaded": [str(account) for account, outcome in outcomes.items() if outcome.error is None],
+        },
     )
     required = [each["reason"] for each in failed if each["is_required"]]
     if required:

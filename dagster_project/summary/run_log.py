@@ -147,6 +147,8 @@ class RunLog:
         schema, table = check.asset_key.path[0], check.asset_key.path[-1]
         metadata: dict[str, Any] = {key: value.value for key, value in check.metadata.items()}
         if check.check_name == LOADED_CHECK:
+            for account in metadata["loaded"]:
+                self.findings.append(Finding("loading", account, "the source is loaded", "passed"))
             for failed in metadata["failed"]:
                 seen = f"{failed['reason']} ({failed['staleness']})"
                 self.failed_accounts.add(failed["account"])

@@ -101,6 +101,23 @@ def test_a_setting_that_is_empty_is_not_set(monkeypatch) -> None:
     assert environment.settings().keep_versions == 5
 
 
+def test_what_is_required_is_a_list_of_enabled_accounts(monkeypatch) -> None:
+    monkeypatch.setenv("LIFECYCLE_SOURCES", "shopify,shopify.outlet,files")
+    assert environment.settings().required_sources == ()
+
+    monkeypatch.setenv("LIFECYCLE_REQUIRED_SOURCES", "shopify.outlet, files")
+    assert [str(account) for account in environment.settings().required_sources] == ["files", "shopify.outlet"]
+
+    monkeypatch.setenv("LIFECYCLE_REQUIRED_SOURCES", "shopify,stripe")
+    with pytest.raises(
+        SettingsError, match=r"^LIFECYCLE_REQUIRED_SOURCES='shopify,stripe': stripe is required, but not"
+    ):
+        environment.settings()
+    monkeypatch.setenv("LIFECYCLE_REQUIRED_SOURCES", "shopfy")
+    with pytest.raises(SettingsError, match="shopfy is not a source"):
+        environment.settings()
+
+
 @pytest.mark.parametrize(("value", "rate"), [("", None), (" 0.2 ", 0.2), (".25", 0.25), ("0", 0.0), ("1.0", 1.0)])
 def test_what_serving_a_subscription_costs_is_a_share_or_not_known(value, rate, monkeypatch) -> None:
     monkeypatch.setenv("LIFECYCLE_SUBSCRIPTION_COST_RATE", value)

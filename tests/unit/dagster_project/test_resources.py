@@ -22,6 +22,9 @@ from ingestion import config
 def production(data_dir: Path, monkeypatch: pytest.MonkeyPatch):
     before = dict(os.environ)
     monkeypatch.setenv("LIFECYCLE_PROFILE", "production")
+    monkeypatch.setenv("LIFECYCLE_SOURCES", "hubspot,stripe")
+    monkeypatch.setenv("SOURCES__HUBSPOT__ACCESS_TOKEN", "none")
+    monkeypatch.setenv("SOURCES__STRIPE__API_KEY", "none")
     monkeypatch.delenv("LIFECYCLE_AS_OF", raising=False)
     yield
     os.environ.clear()
@@ -85,6 +88,23 @@ def test_a_run_before_what_is_loaded_fails_before_its_first_step(
     assert any("was loaded as of 2026-10-31T06:00:00Z" in cause for cause in causes)
     assert command.main() == 1
     assert capsys.readouterr().out.startswith("Not refreshed: now is 2026-10-30T06:00:00Z")
+
+
+def test_every_setting_that_cannot_work_is_named_before_the_first_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIFECYCLE_SOURCES", "files,hubspot,shopify.outlet,stripe")
+    monkeypatch.delenv("SOURCES__STRIPE__API_KEY")
+    monkeypatch.setenv("SOURCES__SHOPIFY__OUTLET__ACCESS_TOKEN", "none")
+    monkeypatch.setenv("SOURCES__FILES__DATA_PATH", str(tmp_path))
+    monkeypatch.setenv("SOURCES__FILES__MAPPINGS_PATH", str(tmp_path / "shop.yml"))
+    (tmp_path / "shop.yml").write_text("name: shop\ninputs: []\n")
+    success, causes, instants = run()
+
+    assert not success and instants == []
+    said = "".join(causes)
+    assert "SOURCES__STRIPE__API_KEY" in said and "SOURCES__SHOPIFY__OUTLET__BASE_URL" in said
+    assert "shop.yml" in said and "HUBSPOT" not in said
 
 
 def test_the_sandbox_profile_refuses_a_real_account(monkeypatch: pytest.MonkeyPatch) -> None:

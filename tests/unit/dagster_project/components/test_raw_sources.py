@@ -109,7 +109,7 @@ def test_an_account_that_cannot_be_loaded_does_not_stop_its_sibling(vendor: Vend
     said = [(finding.kind, finding.subject, finding.status, finding.observed) for finding in log.findings]
     assert ("loading", "vendor", "failed", f"{DENIED} (never loaded)") in said
     shop, outlet = freshness((SHOP, OUTLET))
-    assert (shop.reason, shop.loaded_at) == ("access denied (status 401)", None)
+    assert (shop.reason, shop.loaded_at) == ("access denied, status 401", None)
     assert outlet.reason is None and outlet.loaded_at is not None
     (table,) = [each for each in done.asset_materializations_for_node("load_vendor") if each.label.endswith("things")]
     assert table.metadata["is_failed"].value is True
@@ -142,7 +142,7 @@ def test_a_vendor_that_stays_down_is_a_failed_source_after_the_last_try_and_reco
         check[LOADED_CHECK].description or ""
     )
     (stale,) = freshness((OUTLET,))
-    assert (stale.loaded_at, stale.reason) == (before.loaded_at, "the vendor failed (status 500)")
+    assert (stale.loaded_at, stale.reason) == (before.loaded_at, "the vendor failed, status 500")
 
     vendor.errors = {}
     assert load()[1].failed_accounts == set()

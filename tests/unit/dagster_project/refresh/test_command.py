@@ -55,6 +55,9 @@ def test_where_no_run_began_the_last_line_of_the_log_says_why(monkeypatch, capsy
     ("log", "code", "exit_code"),
     [
         (RunLog(ended="succeeded", published={"version": "v"}), 0, 0),
+        (RunLog(ended="succeeded", published={"version": "v", "stale_sources": []}), 0, 0),
+        (RunLog(ended="succeeded", published={"version": "v", "stale_sources": ["shopify ever"]}), 0, 2),
+        (RunLog(ended="failed", published={"version": "v", "stale_sources": ["shopify ever"]}), 0, 1),
         (RunLog(ended="succeeded", published={"version": "v"}), 1, 1),
         (RunLog(ended="succeeded"), 0, 1),
         (RunLog(ended="failed", published={"version": "v"}), 0, 1),
@@ -68,4 +71,4 @@ def test_the_summary_that_the_run_left_is_printed_as_it_is(monkeypatch, capsys, 
     assert end_of(monkeypatch, "some-run", log, code=code) == exit_code
     said = capsys.readouterr().out
     assert "\nRun some-run: [all] is well\n" in said
-    assert ("\nLog: " in said) == (exit_code == 1)
+    assert ("\nLog: " in said) == (exit_code != 0)

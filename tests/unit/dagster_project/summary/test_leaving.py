@@ -14,14 +14,15 @@ from dagster_project import environment, summary
 from dagster_project.lock import writer_lock
 from dagster_project.resources import Refresh
 from ingestion import config
-from serving.publish import SCHEMA, publish
+from serving.publish import SCHEMA, Source, publish
 
 
 @pytest.fixture(autouse=True)
 def restored_environment(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = dict(os.environ)
     monkeypatch.setenv("LIFECYCLE_PROFILE", "production")
-    monkeypatch.setenv("LIFECYCLE_SOURCES", "files")
+    monkeypatch.setenv("LIFECYCLE_SOURCES", "hubspot")
+    monkeypatch.setenv("SOURCES__HUBSPOT__ACCESS_TOKEN", "none")
     monkeypatch.setenv("LIFECYCLE_AS_OF", "2026-10-31T06:00:00Z")
     yield
     os.environ.clear()
@@ -56,7 +57,7 @@ def test_a_run_without_the_command_leaves_its_summary_as_a_file_and_on_its_page(
     run_id = run(instance)
     text = summary.path_of(run_id).read_text()
 
-    assert text.startswith(f"Run {run_id}: files as of 2026-10-31 06:00 UTC\n")
+    assert text.startswith(f"Run {run_id}: hubspot as of 2026-10-31 06:00 UTC\n")
     assert "\nwork " in text and "\nthe whole run " in text
     assert text.endswith(
         "Publishing was no part of this run.\nPublished data not there yet: nothing was published before.\n"
@@ -69,7 +70,9 @@ def test_a_failing_run_says_why_and_what_stays_published(instance: DagsterInstan
     with duckdb.connect(str(config.warehouse_path())) as connection:
         connection.execute(f"create schema {SCHEMA}; create table {SCHEMA}.people as select 1 as person_id")
     now = config.as_of()
-    published = publish(config.warehouse_path(), environment.serving_dir(), as_of=now, sources=("files",), keep=2)
+    published = publish(
+        config.warehouse_path(), environment.serving_dir(), as_of=now, sources=[Source("files")], keep=2
+    )
     run_id = run(instance, error=Failure("the disk is full", allow_retries=False))
 
     assert (

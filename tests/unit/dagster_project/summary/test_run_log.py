@@ -37,7 +37,7 @@ def test_a_load_that_has_something_to_say_is_a_warning_and_does_not_stop_the_lin
             passed=not problems and not warnings,
             severity=AssetCheckSeverity.ERROR if problems else AssetCheckSeverity.WARN,
             description="; ".join([*problems, *warnings]) or None,
-            metadata={"is_enabled": True, "is_accounted_for": not problems, "counts": {}},
+            metadata={"is_enabled": True, "is_accounted_for": not problems, "counts": {"meta_ads": {}}},
         )
 
     log = RunLog()
