@@ -287,6 +287,16 @@ def test_rolls_back_one_version_at_a_time(warehouse: Path, serving_dir: Path, ca
     assert current_publication(serving_dir) == first
 
 
+def test_rolling_back_says_what_the_version_lacks(
+    warehouse: Path, serving_dir: Path, capsys: pytest.CaptureFixture
+) -> None:
+    publish(warehouse, serving_dir, as_of=AS_OF, sources=[HUBSPOT, STALE])
+    publish_once(warehouse, serving_dir)
+
+    assert main([str(serving_dir)]) == 0
+    assert " without news of shopify since 2026-10-30 06:00 UTC" in capsys.readouterr().out
+
+
 def test_rolling_back_before_the_first_publication_is_a_clear_error(
     serving_dir: Path, capsys: pytest.CaptureFixture
 ) -> None:
