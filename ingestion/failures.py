@@ -53,7 +53,8 @@ def cause(error: BaseException) -> BaseException:
 
 def is_interruption(error: BaseException) -> bool:
     """Whether a load ended because it was asked to: dlt wraps that as if the load had failed."""
-    return any(not isinstance(each, Exception) for each in _chain(error))
+    # A generator that is closed while an error passes is part of the chain, too.
+    return any(not isinstance(each, Exception | GeneratorExit) for each in _chain(error))
 
 
 def stops_the_run(error: BaseException) -> bool:

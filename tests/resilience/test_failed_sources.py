@@ -75,14 +75,16 @@ def test_what_a_failing_night_leaves_out_is_loaded_by_the_next(tmp_path: Path) -
     first_night = raw(lucky)
 
     advance(lucky, unlucky)
-    for name, (faults, _) in list(BAD_NIGHTS.items())[: times(1, len(BAD_NIGHTS))]:
+    for name, (faults, reason) in list(BAD_NIGHTS.items())[: times(1, len(BAD_NIGHTS))]:
         failed = load(unlucky, SANDBOX_FAULTS=faults, **ONE_TRY)
         assert failed.returncode == 1 and "failed: shopify: " in failed.stderr, name
         assert raw(unlucky) == first_night, name
+        assert unlucky.rows("from raw_shopify._failed_loads") == [("", reason)]
 
     assert load(lucky).returncode == load(unlucky).returncode == 0
     assert raw(unlucky, latest=True) == raw(lucky, latest=True) != first_night
     assert raw(lucky) != first_night, "a day without any change"
+    assert unlucky.rows("from raw_shopify._failed_loads") == []
 
 
 @pytest.mark.skipif(times(0, 1) == 0, reason="two companies over three nights take minutes: make resilience")

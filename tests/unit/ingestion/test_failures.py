@@ -77,6 +77,12 @@ def test_what_dlt_makes_of_a_request_to_end_is_one() -> None:
     assert failures.stops_the_run(wrapped)
 
 
+def test_a_generator_that_is_closed_meanwhile_is_no_request_to_end() -> None:
+    error = VendorError("down")
+    error.__context__ = GeneratorExit()
+    assert not failures.stops_the_run(under(error))
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
