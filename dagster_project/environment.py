@@ -77,6 +77,7 @@ class RefreshSettings(Settings):
         profile: the simulated company and its servers, or real accounts.
         schedule_timezone: time zone of the nightly schedule.
         keep_versions: number of published versions that stay.
+        time_limit_minutes: how long a run may go on, whoever started it.
         subscription_cost_rate: share of subscription revenue that serving it costs, as the dbt macro of this name reads
             it; None: not known.
     """
@@ -88,6 +89,7 @@ class RefreshSettings(Settings):
         str, AfterValidator(_zone), Write("write a time zone of the IANA list, such as Europe/Paris")
     ] = "UTC"
     keep_versions: Count = 5
+    time_limit_minutes: Count = 600
     subscription_cost_rate: Annotated[
         float | None,
         of_text(_share),

@@ -23,6 +23,7 @@ from dlt.extract import DltResource, DltSource
 
 from ingestion import accounting, config, warehouse
 from ingestion.accounting import UnaccountedError
+from ingestion.clock import check_before_loading
 from ingestion.config import Account, SettingsError
 from ingestion.http import VendorError
 from ingestion.intake import Intake
@@ -227,6 +228,7 @@ def main(name: str) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("ingestion").setLevel(logging.INFO)
     try:
+        check_before_loading()
         for account in config.accounts_of(name) or (Account(name),):
             intake = run(name, account.name)
             print(counts(intake))

@@ -11,6 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -185,8 +186,8 @@ class VendorServer(ABC):
             try:
                 call = _read(request, await request.body())
             except ValueError as error:
-                return _send(self.bad_request(f"the body is no JSON: {error}"))
-            return _send(self.answer(call, handler))
+                return _send(self.bad_request(f"the body is no JSON: {error}"), self.clock)
+            return _send(self.answer(call, handler), self.clock)
 
         return endpoint
 
@@ -216,9 +217,10 @@ def _read(request: Request, raw: bytes) -> Call:
     )
 
 
-def _send(reply: Reply) -> Response:
+def _send(reply: Reply, clock: int) -> Response:
     text = reply.text if reply.text is not None else json.dumps(reply.body, separators=(",", ":"), ensure_ascii=False)
-    return Response(text, reply.status, reply.headers, media_type=reply.content_type)
+    headers = {"Date": formatdate(clock, usegmt=True), **reply.headers}
+    return Response(text, reply.status, headers, media_type=reply.content_type)
 
 
 def bearer(call: Call) -> str:
