@@ -85,6 +85,7 @@ class RefreshSettings(Settings):
         schedule_timezone: time zone of the nightly schedule.
         keep_versions: number of published versions that stay.
         required_sources: the enabled accounts without whose news nothing is published.
+        time_limit_minutes: how long a run may go on, whoever started it.
         subscription_cost_rate: share of subscription revenue that serving it costs, as the dbt macro of this name reads
             it; None: not known.
     """
@@ -97,6 +98,7 @@ class RefreshSettings(Settings):
     ] = "UTC"
     keep_versions: Count = 5
     required_sources: Annotated[tuple[Account, ...], of_text(known_accounts), AfterValidator(_enabled)] = ()
+    time_limit_minutes: Count = 600
     subscription_cost_rate: Annotated[
         float | None,
         of_text(_share),

@@ -33,6 +33,7 @@ from dagster_project.lock import RefreshInProgressError, writer_lock
 from dagster_project.stage_models import refuse_unknown_stage_models
 from dagster_project.steps import dbt_target
 from ingestion import config
+from ingestion.clock import check_before_loading
 from ingestion.config import PROJECT_ROOT, SettingsError
 from ingestion.pipelines import check_settings
 from ingestion.warehouse import refuse_going_back
@@ -62,10 +63,11 @@ class Refresh(ConfigurableResource):
             _refuse_real_vendors_in_sandbox()
             with (
                 writer_lock(config.data_dir()),
-                environment.variables(LIFECYCLE_AS_OF=_instant(context).isoformat()),
+                environment.variables(**config.fixed_as_of(_created_at(context))),
             ):
                 refuse_going_back()
                 check_settings()
+                check_before_loading()
                 _close_runs_of_dead_processes(context)
                 yield self
                 _leave_summary(context, before)
@@ -88,13 +90,10 @@ def _leave_summary(context: InitResourceContext, before: Publication | None, rea
     context.log.info(f"Summary ({summary.path_of(run_id)}):\n{text}")
 
 
-def _instant(context: InitResourceContext) -> datetime:
-    """`LIFECYCLE_AS_OF`, or the instant at which the run was created: a repeated step sees the same one."""
-    stated = config.Scope.read().as_of
-    if stated is not None:
-        return stated
+def _created_at(context: InitResourceContext) -> datetime | None:
+    """The instant at which the run was created: a repeated step sees the same one."""
     record = context.instance.get_run_record_by_id(context.run.run_id) if context.instance and context.run else None
-    return record.create_timestamp.astimezone(UTC) if record else config.as_of()
+    return record.create_timestamp.astimezone(UTC) if record else None
 
 
 def _close_runs_of_dead_processes(context: InitResourceContext) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # dlt takes a second to import: it is imported by what asks it, not by every command that needs a path.
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+TIME_LIMIT_MINUTES = 240  # of one load of a source; `time_limit_minutes` of its settings
 
 
 class SettingsError(ValueError):
@@ -290,12 +291,14 @@ class Scope(Settings):
     Attributes:
         sources: the accounts that are loaded.
         as_of: the instant that counts as now; None: the clock.
+        as_of_is_the_clock: whether the refresh read `as_of` from the clock, for all of its processes.
     """
 
     model_config = SettingsConfigDict(env_prefix="LIFECYCLE_")
 
     sources: Annotated[tuple[Account, ...], of_text(known_accounts)] = tuple(map(Account, SOURCE_NAMES))
     as_of: Instant = None
+    as_of_is_the_clock: Flag = False
 
 
 def data_dir() -> Path:
@@ -337,7 +340,30 @@ def as_of() -> datetime:
 
     Raises: SettingsError: the value is not an ISO instant.
     """
-    return Scope.read().as_of or datetime.now(UTC)
+    return Scope.read().as_of or machine_time()
+
+
+def machine_time() -> datetime:
+    """What the clock of this machine says (UTC)."""
+    return datetime.now(UTC)
+
+
+def is_as_of_the_clock() -> bool:
+    """Whether now is what the clock says, and no instant that a person set."""
+    scope = Scope.read()
+    return scope.as_of is None or scope.as_of_is_the_clock
+
+
+def fixed_as_of(instant: datetime | None = None) -> dict[str, str]:
+    """Variables by which every process of a run calls one instant now: that of the settings, or of the clock.
+
+    Args:
+        instant: what the clock said when the run began; None: what it says.
+    """
+    if not is_as_of_the_clock():
+        return {Scope.variable("as_of"): as_of().isoformat(), Scope.variable("as_of_is_the_clock"): "false"}
+    fixed = Scope.read().as_of or instant or machine_time()
+    return {Scope.variable("as_of"): fixed.isoformat(), Scope.variable("as_of_is_the_clock"): "true"}
 
 
 def dataset_name(source: str) -> str:

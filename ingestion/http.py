@@ -5,27 +5,59 @@ errors (each source gives its `judge`), where a page's cursor stands.
 
 Vendors report errors in places that HTTP libraries do not look at: in the body of a 200, in a 400 that only means
 "slow down", in JSON that breaks off. So every answer is judged by its body too, before it counts.
+
+Nothing lasts for ever. An attempt ends after a while however slowly bytes come, a source ends after its time limit
+whatever it is waiting for, and a list whose pages or cursors come again is not read in circles.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from dlt.sources.helpers.requests import Client as RetryingClient
+import tenacity
+from dlt.common.configuration.resolve import resolve_configuration
+from dlt.common.configuration.specs import RuntimeConfiguration
+from pydantic_settings import SettingsConfigDict
+from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
-from ingestion.wire import parsed
+from ingestion import config
+from ingestion.clock import Clock, http_date
+from ingestion.config import Count, Settings
+from ingestion.timed_transport import OUT_OF_TIME, TimedAdapter, ends_at
+from ingestion.wire import as_json, parsed
 
 log = logging.getLogger(__name__)
 
-CURSOR_RESTARTS = 3  # an expired cursor starts the pages again; more often than this it is not about time
+PAGES_RESTARTS = 3  # of one list: a cursor that expired, a page that came again; more often it is not about time
+EMPTY_PAGES = 500  # in a row, each with a cursor to the next: filters may leave nothing of many pages
 EXCERPT_CHARACTERS = 300
+READ_BYTES = 65536
+MEGABYTE = 1_000_000
+WRONG_ADDRESS = (MissingSchema, InvalidSchema, InvalidURL)  # asking again does not help
+
+
+class RequestLimits(Settings):
+    """What one answer of a vendor may take; more than any page needs.
+
+    Attributes:
+        request_limit_seconds: until an attempt is given up, however slowly its bytes come.
+        answer_limit_megabytes: size of a body.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LIFECYCLE_")
+
+    request_limit_seconds: Count = 120
+    answer_limit_megabytes: Count = 100
 
 
 @dataclass(frozen=True)
@@ -104,10 +136,20 @@ def judge_status(response: requests.Response, body: Any) -> Problem | None:
     return None
 
 
-class Client:
-    """JSON requests to one vendor.
+@dataclass(frozen=True)
+class _Answer:
+    """An answer that was read to its end, its parsed body (None: it is no JSON), and why it is no success."""
 
-    Attempts, time limit and pauses are dlt's `[runtime] request_*` settings; a `Retry-After` header is obeyed.
+    response: requests.Response
+    content: bytes
+    body: Any
+    problem: Problem | None
+
+
+class Client:
+    """JSON requests to one vendor, for one load.
+
+    Attempts and pauses are dlt's `[runtime] request_*` settings; a `Retry-After` header is obeyed.
     """
 
     def __init__(
@@ -116,21 +158,45 @@ class Client:
         base_url: str,
         headers: Mapping[str, str],
         judge: Judge = judge_status,
+        *,
+        clock: Clock | None = None,
+        time_limit_minutes: int = config.TIME_LIMIT_MINUTES,
     ) -> None:
-        """`headers` carry the token: it never enters a URL, a log line or an error."""
+        """
+        Args:
+            headers: carry the token: it never enters a URL, a log line or an error.
+            clock: what the load takes for the present; it hears of the vendor's.
+            time_limit_minutes: how long the load may go on, pauses included, from now.
+        """
         self.vendor = vendor
+        self.clock = clock or Clock()
         self._base_url = base_url.rstrip("/")
         self._headers = dict(headers)
         self._judge = judge
-        self._latest: tuple[requests.Response, Any, Problem | None] | None = None
-        self._client = RetryingClient(raise_for_status=False, status_codes=(), retry_condition=self._should_retry)
-        self._client.configure()
+        self._limits = RequestLimits.read()
+        self._time_limit_minutes = time_limit_minutes
+        self._ends_at = time.monotonic() + time_limit_minutes * 60
+        runtime = resolve_configuration(RuntimeConfiguration())
+        self._timeout = float(runtime.request_timeout)
+        self._longest_pause = float(runtime.request_max_retry_delay)
+        self._doubling = tenacity.wait_exponential(multiplier=runtime.request_backoff_factor, max=self._longest_pause)
+        self._retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(runtime.request_max_attempts),
+            wait=self._pause,
+            retry=tenacity.retry_if_exception(_may_pass) | tenacity.retry_if_result(_asks_for_another),
+            before_sleep=self._before_pause,
+            retry_error_callback=lambda state: state.outcome and state.outcome.result(),
+        )
+        self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, TimedAdapter())
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """The parsed body of the answer.
 
         Raises:
-            VendorError: the vendor refused, or still failed after the last attempt.
+            VendorError: the vendor refused, or still failed after the last attempt, or the time limit is over.
+            SettingsError: the clock of this machine is wrong.
         """
         return self._request("GET", path, params=params)
 
@@ -138,94 +204,229 @@ class Client:
         """As `get`, with `body` sent as JSON."""
         return self._request("POST", path, params=params, json=body)
 
+    def pause(self, seconds: float) -> None:
+        """Wait, for what the vendor prepares. Raises VendorError where the time limit would be over by then."""
+        self._check_time(seconds)
+        time.sleep(seconds)
+
     def _request(self, method: str, path: str, **kwargs: Any) -> Any:
         shown = f"{self.vendor}: {method} {urlsplit(self._base_url).path}{path}"
         try:
-            response = self._client.request(
-                method, self._base_url + path, auth=self._authorise, allow_redirects=False, **kwargs
-            )
+            answer: _Answer = self._retrying(self._attempt, method, self._base_url + path, shown, **kwargs)
         except requests.RequestException as error:
+            self._check_time()
             raise VendorError(
-                f"{shown}: no answer from {urlsplit(self._base_url).netloc} ({type(error).__name__}). "
+                f"{shown}: no answer from {urlsplit(self._base_url).netloc} ({_why(error)}). "
                 "Check the base URL and the network, or run again later.",
-                in_short=f"no answer, {type(error).__name__}",
+                in_short=f"no answer, {_why(error)}",
             ) from error
-        body, problem = self._judged(response)
-        if problem is not None:
+        if answer.problem is not None:
             raise VendorError(
-                f"{shown}: {problem.reason} (status {response.status_code}"
-                f"{', given up after several attempts' if problem.retry else ''}): "
-                f"{self._excerpt(response)} {problem.advice}".rstrip(),
-                status=response.status_code,
-                problem=problem,
+                f"{shown}: {answer.problem.reason} (status {answer.response.status_code}"
+                f"{', given up after several attempts' if answer.problem.retry else ''}): "
+                f"{self._excerpt(answer)} {answer.problem.advice}".rstrip(),
+                status=answer.response.status_code,
+                problem=answer.problem,
             )
-        return body
+        return answer.body
+
+    def _attempt(self, method: str, url: str, shown: str, **kwargs: Any) -> _Answer:
+        self._check_time()
+        with (
+            ends_at(min(time.monotonic() + self._limits.request_limit_seconds, self._ends_at)),
+            self._session.request(
+                method,
+                url,
+                auth=self._authorise,
+                allow_redirects=False,
+                timeout=self._timeout,
+                stream=True,
+                **kwargs,
+            ) as response,
+        ):
+            self.clock.hear(self.vendor, response.headers.get("Date"))
+            content = self._content(response, shown)
+        try:
+            body = _parsed(response, content)
+        except ValueError:
+            body = None
+        return _Answer(response, content, body, self._judge(response, body))
+
+    def _content(self, response: requests.Response, shown: str) -> bytes:
+        found = bytearray()
+        for chunk in response.iter_content(READ_BYTES):
+            found += chunk
+            if len(found) > self._limits.answer_limit_megabytes * MEGABYTE:
+                variable = self._limits.variable("answer_limit_megabytes")
+                raise VendorError(
+                    f"{shown}: the answer is larger than {self._limits.answer_limit_megabytes} MB, which no page is. "
+                    f"If it has to be so large, set {variable}.",
+                    status=response.status_code,
+                    problem=Problem("too large"),
+                    in_short="an answer was too large",
+                )
+        return bytes(found)
 
     def _authorise(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         # As `auth`, so that a .netrc of the machine does not replace the token by a password of its own.
         request.headers.update(self._headers)
         return request
 
-    def _judged(self, response: requests.Response) -> tuple[Any, Problem | None]:
-        if self._latest is None or self._latest[0] is not response:
-            try:
-                body = _parsed(response)
-            except ValueError:
-                body = None
-            self._latest = (response, body, self._judge(response, body))
-        return self._latest[1:]
+    def _pause(self, state: tenacity.RetryCallState) -> float:
+        answer = state.outcome.result() if state.outcome and not state.outcome.failed else None
+        asked = None
+        if answer is not None:
+            asked = answer.problem.wait_seconds
+            asked = _retry_after(answer.response) if asked is None else asked
+        if asked is None or not 0 < asked < math.inf:
+            return self._doubling(state)
+        return min(max(1, math.ceil(asked)), self._longest_pause)
 
-    def _should_retry(self, response: requests.Response | None, error: BaseException | None) -> bool:
-        if response is None:
-            return False  # dlt's client retries lost connections itself
-        _, problem = self._judged(response)
-        if problem is None or not problem.retry:
-            return False
-        if problem.wait_seconds is not None:
-            # dlt's client reads how long to wait in one form only: whole seconds.
-            response.headers["Retry-After"] = str(max(1, math.ceil(problem.wait_seconds)))
-        log.warning("%s: %s (status %s), asking again", self.vendor, problem.reason, response.status_code)
-        return True
+    def _before_pause(self, state: tenacity.RetryCallState) -> None:
+        seconds = state.next_action.sleep if state.next_action else 0.0
+        self._check_time(seconds)
+        error = state.outcome.exception() if state.outcome else None
+        if error is None and state.outcome:
+            answer = state.outcome.result()
+            reason = f"{answer.problem.reason} (status {answer.response.status_code})"
+        else:
+            reason = _why(error)
+        log.warning("%s: %s, asking again in %.0f s", self.vendor, reason, seconds)
 
-    def _excerpt(self, response: requests.Response) -> str:
-        text = " ".join(response.text.split())
+    def _check_time(self, seconds: float = 0.0) -> None:
+        """Raise VendorError where the time limit is over, or would be after so many seconds."""
+        if time.monotonic() + seconds < self._ends_at:
+            return
+        variable = config.variable_name(self.vendor, "time_limit_minutes")
+        over = f"a pause of {seconds:.0f} s would end after" if seconds else "it has run for"
+        raise VendorError(
+            f"{self.vendor}: {over} its time limit of {self._time_limit_minutes} minutes, so that nothing was loaded. "
+            f"Look in the log for what took so long; a first load of years may need a larger {variable}.",
+            problem=Problem("time limit"),
+            in_short=f"its time limit of {self._time_limit_minutes} minutes was over",
+        )
+
+    def _excerpt(self, answer: _Answer) -> str:
+        text = " ".join(_text(answer.response, answer.content[: EXCERPT_CHARACTERS * 20], "replace").split())
         for secret in self._headers.values():
             text = text.replace(secret.removeprefix("Bearer "), "***")
         return text if len(text) <= EXCERPT_CHARACTERS else text[:EXCERPT_CHARACTERS] + " …"
 
 
-def _parsed(response: requests.Response) -> Any:
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, requests.RequestException) and not isinstance(error, WRONG_ADDRESS)
+
+
+def _asks_for_another(answer: _Answer) -> bool:
+    return answer.problem is not None and answer.problem.retry
+
+
+def _why(error: BaseException | None) -> str:
+    """The kind of an error, without its text: that one holds addresses and what stands in them."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, TimeoutError) and cause.args == (OUT_OF_TIME,):
+            return f"{type(error).__name__}: {OUT_OF_TIME}"
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """The seconds that a `Retry-After` header asks for, from the vendor's own clock on; None where it says nothing."""
+    value = response.headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    moment = http_date(value)
+    now = http_date(response.headers.get("Date")) or datetime.now(UTC)
+    return None if moment is None else (moment - now).total_seconds()
+
+
+def _parsed(response: requests.Response, content: bytes) -> Any:
     try:
-        return parsed(response.content)
+        return parsed(content)
     except UnicodeDecodeError:
-        return parsed(response.text)
+        # What is no character stays one that no table takes: its record alone is turned away.
+        return parsed(_text(response, content, "surrogateescape"))
 
 
-def pages(fetch: Callable[[str | None], tuple[list[Any], str | None]]) -> Iterator[list[Any]]:
+def _text(response: requests.Response, content: bytes, errors: str) -> str:
+    try:
+        return content.decode(response.encoding or "utf-8", errors)
+    except LookupError:
+        return content.decode("utf-8", errors)
+
+
+class PagingError(VendorError):
+    """A vendor's paging leads in circles."""
+
+
+class Trail:
+    """What was read of one list, so that nobody reads it in circles: cursors, and pages that hold something."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._cursors: set[str] = set()
+        self._pages: set[bytes] = set()
+        self._empty = 0
+
+    def note(self, items: list[Any], following: str | None) -> None:
+        """A page and the cursor to the next one.
+
+        Raises:
+            PagingError: it is the page before, or the cursor was followed already, or nothing comes any more.
+        """
+        self._empty = 0 if items else self._empty + 1
+        if following is not None and self._empty > EMPTY_PAGES:
+            raise self._broken(f"{EMPTY_PAGES} pages in a row are empty and each leads to another one")
+        if items:
+            page = hashlib.blake2b(as_json(items, sort_keys=True, default=str).encode(), digest_size=16).digest()
+            if page in self._pages:
+                raise self._broken("a page came a second time")
+            self._pages.add(page)
+        if following is not None:
+            self.follow(following)
+
+    def follow(self, cursor: str) -> None:
+        """A cursor to the next page. Raises PagingError where it was followed already."""
+        if cursor in self._cursors:
+            raise self._broken(f"the cursor {cursor[:EXCERPT_CHARACTERS]!r} came a second time")
+        self._cursors.add(cursor)
+
+    def _broken(self, reason: str) -> PagingError:
+        return PagingError(f"{self._name}: the vendor's paging is broken: {reason}. Run again later.")
+
+
+def pages(name: str, fetch: Callable[[str | None], tuple[list[Any], str | None]]) -> Iterator[list[Any]]:
     """Every page of a list. `fetch(cursor)` gives a page's items and the next cursor (None on the last page).
 
-    An expired cursor starts again with `fetch(None)`: items may come twice, none is lost.
+    An expired cursor starts again with `fetch(None)`, and so does a page or a cursor that comes again: items may come
+    twice, none is lost.
+
+    Args:
+        name: vendor and path, for the error.
 
     Raises:
-        VendorError: a page could not be read, or a cursor leads to itself.
+        VendorError: a page could not be read.
+        PagingError: pages or cursors kept coming again.
     """
     cursor: str | None = None
-    restarts = 0
+    trail, restarts = Trail(name), 0
     while True:
         try:
             items, following = fetch(cursor)
+            following = str(following) if following else None
+            trail.note(items, following)
         except VendorError as error:
-            if cursor is None or not error.cursor_expired or restarts == CURSOR_RESTARTS:
+            is_to_restart = isinstance(error, PagingError) or (cursor is not None and error.cursor_expired)
+            if not is_to_restart or restarts == PAGES_RESTARTS:
                 raise
             restarts += 1
             log.warning("%s: starting the pages again", error)
-            cursor = None
+            cursor, trail = None, Trail(name)
             continue
         yield items
-        if not following:
+        if following is None:
             return
-        if following == cursor:
-            raise VendorError(f"The page after cursor {cursor!r} is that page itself: the vendor's paging is broken.")
         cursor = following
 
 

@@ -25,7 +25,7 @@ from uuid import uuid4
 
 from pydantic import TypeAdapter, ValidationError
 
-from ingestion import config
+from ingestion.clock import Clock
 from ingestion.tables import RawTable
 from ingestion.unknown_fields import UnknownFields
 from ingestion.wire import ABSENT, AbsentRows, Unreadable, as_json
@@ -132,6 +132,7 @@ class Intake:
     Attributes:
         source: name of the source.
         account: short name of the account that is loaded; empty where the source has one without a name.
+        clock: what time it is for this load.
 
     Args:
         typed_columns: columns of the warehouse that are no text, by table: no unknown field goes into them.
@@ -158,7 +159,7 @@ class Intake:
         self._kinds: dict[str, Counter[tuple[str, bool]]] = {}
         self._unknown_fields: dict[str, UnknownFields] = {}
         self._typed_columns = typed_columns or {}
-        self.as_of = config.as_of()
+        self.clock = Clock()
 
     def accept(self, table: RawTable, records: Iterable[Any], origin: str = "") -> Iterator[dict[str, Any]]:
         """Yield the rows of `records` that fit the table's row model; the others become rejections.
@@ -260,7 +261,7 @@ class Intake:
     def _ahead(self, table: RawTable, row: Mapping[str, Any]) -> str | None:
         """Why a fact cannot have happened yet; None where it can."""
         moment = row.get(table.happened_at) if table.happened_at else None
-        latest = self.as_of + AHEAD_AT_MOST
+        latest = self.clock.present + AHEAD_AT_MOST
         if moment is None or (moment <= latest if isinstance(moment, datetime) else moment <= latest.date()):
             return None
         # without the instant of the load: the same record rejected again is the same rejection
@@ -318,6 +319,11 @@ class Intake:
             "record": text,
             "reason": reason,
         }
+
+    @property
+    def as_of(self) -> datetime:
+        """The instant that the load calls now."""
+        return self.clock.as_of
 
     @property
     def resources(self) -> list[str]:

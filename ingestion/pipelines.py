@@ -25,6 +25,7 @@ from dlt.extract import DltResource, DltSource
 
 from ingestion import accounting, config, failures, warehouse
 from ingestion.accounting import UnaccountedError
+from ingestion.clock import check_before_loading
 from ingestion.config import Account, SettingsError
 from ingestion.failures import cause as cause
 from ingestion.freshness import note_failure, note_success
@@ -285,6 +286,7 @@ def main(name: str) -> int:
     logging.getLogger("ingestion").setLevel(logging.INFO)
     has_failed = False
     try:
+        check_before_loading()
         accounts = config.accounts_of(name) or (Account(name),)
     except SettingsError as error:
         print(f"failed: {error}", file=sys.stderr)

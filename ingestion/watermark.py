@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from ingestion import config
+from ingestion.clock import TOLERANCE, Clock
 
 MAX_EPOCH_SECONDS = 20_000_000_000  # larger numbers are milliseconds: the row models read them the same way
 
@@ -31,16 +31,19 @@ def instant(value: Any) -> datetime | None:
 class Watermark:
     """The latest instant seen, from the one of the pass before onwards.
 
-    It never passes the present: one record dated in the year 9999 would otherwise hide everything after it.
+    It never passes the present: one record dated in the year 9999 would otherwise hide everything after it. A stored
+    one that lies ahead was written by a wrong clock: it says nothing of what was read, and everything is read again.
     """
 
-    def __init__(self, stored: str | None = None) -> None:
-        self._latest = instant(stored)
-        self._present = config.as_of()
+    def __init__(self, stored: str | None = None, clock: Clock | None = None) -> None:
+        self._clock = clock or Clock()
+        self._latest = believable(stored, self._clock)
 
     def see(self, value: Any) -> None:
         moment = instant(value)
-        if moment is not None and moment <= self._present and (self._latest is None or moment > self._latest):
+        if moment is None or moment > self._clock.present:
+            return
+        if self._latest is None or moment > self._latest:
             self._latest = moment
 
     @property
@@ -51,3 +54,9 @@ class Watermark:
     def stored(self) -> str | None:
         """ISO text for the state."""
         return None if self._latest is None else self._latest.isoformat()
+
+
+def believable(stored: str | None, clock: Clock) -> datetime | None:
+    """The instant of a stored position; None where there is none, or a wrong clock wrote it."""
+    moment = instant(stored)
+    return None if moment is None or moment > clock.present + TOLERANCE else moment

@@ -24,8 +24,32 @@ KINDS = {
     "error_in_200": "status 200 with an error as the body",
     "expired_cursor": "the next request that carries a cursor is refused",
     "page_drift": "the next page begins with the last record of the page before",
+    "first_page_again": "the next page is the first one once more, and so are its cursor and all that follows",
+    "html_200": "status 200, an HTML body",
+    "empty_200": "status 200, no body",
+    "no_content": "status 204",
+    "redirect": "status 301 to another host",
+    "retry_after_ages": "too many requests, with Retry-After: 1000000000",
+    "retry_after_negative": "too many requests, with Retry-After: -1",
+    "retry_after_past": "status 503, with a Retry-After of 1970",
+    "trailing_garbage": "something after the JSON",
+    "byte_order_mark": "a byte order mark before the JSON: it can be read",
+    "wrong_charset": "a charset in the header that is not that of the body: it can be read",
+    "slow_headers": "a header that comes byte by byte",
+    "slow_body": "a body that comes byte by byte",
+    "no_answer": "the connection is closed without an answer",
+    "cut_body": "the connection is closed in the middle of the body",
+    "short_length": "a Content-Length that is too small",
+    "long_length": "a Content-Length that is too large",
+    "cut_chunks": "chunks that end before the last one",
+    "bad_chunk": "a chunk without a length",
+    "bad_gzip": "a body that is no gzip, though its header says so",
+    "huge_header": "a header of 100 kB",
+    "many_headers": "a thousand headers",
 }
-NEEDS_CURSOR = ("expired_cursor", "page_drift")
+NEEDS_CURSOR = ("expired_cursor", "page_drift", "first_page_again")
+SLOW = ("slow_headers", "slow_body")  # each takes as long as its reader waits
+LASTING = ("redirect",)  # asking again does not help
 _SCRIPT = re.compile(r"^(?P<vendor>\w+):(?P<kind>\w+)(?:\*(?P<times>\d+))?(?:@(?P<path>\S+))?$")
 
 
@@ -39,6 +63,7 @@ class _Fault:
     kind: str
     left: int
     path: str
+    spared: int
 
 
 class Faults:
@@ -59,12 +84,16 @@ class Faults:
             faults.add(match["vendor"], match["kind"], times=int(match["times"] or 1), path=match["path"] or "")
         return faults
 
-    def add(self, vendor: str, kind: str, *, times: int = 1, path: str = "") -> None:
-        """Let the next `times` requests to `vendor` whose path contains `path` fail in the way of `kind`."""
+    def add(self, vendor: str, kind: str, *, times: int = 1, path: str = "", after: int = 0) -> None:
+        """Let the next `times` requests to `vendor` whose path contains `path` fail in the way of `kind`.
+
+        Args:
+            after: how many of such requests are spared before.
+        """
         if vendor not in VENDORS or kind not in KINDS or times < 1:
             raise FaultError(f"{vendor}:{kind}*{times}: vendors are {', '.join(VENDORS)}; kinds {', '.join(KINDS)}")
         with self._lock:
-            self._pending.append(_Fault(vendor, kind, times, path))
+            self._pending.append(_Fault(vendor, kind, times, path, after))
 
     def take(self, vendor: str, path: str, *, has_cursor: bool) -> str | None:
         """The fault that hits this request, if any; it is used up by one."""
@@ -73,6 +102,9 @@ class Faults:
                 if fault.vendor != vendor or fault.path not in path:
                     continue
                 if fault.kind in NEEDS_CURSOR and not has_cursor:
+                    continue
+                if fault.spared:
+                    fault.spared -= 1
                     continue
                 fault.left -= 1
                 if fault.left == 0:

@@ -20,6 +20,7 @@ import uvicorn
 
 from ingestion import config
 from sandbox.advertising import ACCOUNT_ID
+from sandbox.broken_answers import OpenProtocol
 from sandbox.company import Company
 from sandbox.faults import Faults
 from sandbox.files import Files
@@ -68,7 +69,16 @@ class ServerThread:
         self.server = server
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._socket.bind((HOST, 0))
-        settings = uvicorn.Config(server.app(), log_config=None, access_log=False, lifespan="off", ws="none")
+        # uvicorn's own date is that of this machine: the server says what time it is in the simulation
+        settings = uvicorn.Config(
+            server.app(),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            date_header=False,
+            http=OpenProtocol,
+        )
         self._uvicorn = uvicorn.Server(settings)
         self._thread = threading.Thread(
             target=self._uvicorn.run, kwargs={"sockets": [self._socket]}, name=f"sandbox-{server.vendor}", daemon=True

@@ -34,7 +34,9 @@ class ScheduledJob(Component, Model, Resolvable):
 
     def build_defs(self, context: ComponentLoadContext) -> Definitions:
         settings = environment.settings()
-        job = define_asset_job(self.job_name, selection=AssetSelection.all())
+        # Dagster's daemon ends a run by this tag; one that `make refresh` started is ended by the command.
+        limit = {"dagster/max_runtime": str(settings.time_limit_minutes * 60)}
+        job = define_asset_job(self.job_name, selection=AssetSelection.all(), tags=limit)
         schedule = ScheduleDefinition(
             name=f"{self.job_name}_schedule",
             job=job,

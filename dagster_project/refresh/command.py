@@ -18,6 +18,7 @@ from dagster_project import environment
 from dagster_project.lock import RefreshInProgressError, writer_lock
 from dagster_project.refresh.following import dagster_job, follow
 from ingestion import config
+from ingestion.clock import check_before_loading
 from ingestion.config import SettingsError
 from ingestion.warehouse import refuse_going_back
 from serving.publish import Publication, PublicationError, current_publication
@@ -34,6 +35,7 @@ def main() -> int:
         with writer_lock(config.data_dir()):
             # Held by the run itself, and asked there too; asked here to fail before anything starts.
             refuse_going_back()
+            check_before_loading()
         before = current_publication(environment.serving_dir())
     except (RefreshInProgressError, SettingsError, PublicationError) as error:
         console.print(f"Not refreshed: {error}", markup=False, highlight=False, soft_wrap=True)
@@ -46,7 +48,8 @@ def main() -> int:
         highlight=False,
         soft_wrap=True,
     )
-    with log_path.open("w") as log_file, dagster_job(log_file) as job:
+    minutes = environment.settings().time_limit_minutes
+    with log_path.open("w") as log_file, dagster_job(log_file, minutes * 60) as job:
         run_id, log = follow(job, console, started_at)
     seconds = time.time() - started_at
     console.print()
@@ -55,6 +58,9 @@ def main() -> int:
     else:
         summary = _summary(run_id, before, _last_line(log_path))
         console.print(summary, end="", markup=False, highlight=False, soft_wrap=True)
+    if job.is_out_of_time:
+        limit = environment.RefreshSettings.variable("time_limit_minutes")
+        console.print(f"The run was ended after its time limit of {minutes} minutes ({limit}).", highlight=False)
     console.print(f"The command took {seconds:.1f} s.", highlight=False)
     is_published = log.ended == "succeeded" and job.process.returncode == 0 and log.published is not None
     if is_published and not log.stale_sources:
@@ -66,7 +72,7 @@ def main() -> int:
 def _fix_environment() -> None:
     """One instant counts as now for every step, process and model of this refresh."""
     environment.prepare()
-    os.environ["LIFECYCLE_AS_OF"] = config.as_of().isoformat()
+    os.environ.update(config.fixed_as_of())
     environment.settings()
 
 

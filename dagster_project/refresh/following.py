@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -34,16 +35,30 @@ SECONDS_TO_END = 40.0
 
 @dataclass
 class InterruptibleJob:
-    """A command under way, and since when it has been asked to end."""
+    """A command under way.
+
+    Attributes:
+        ends_at: when its time limit is over (monotonic).
+        asked_at: since when it has been asked to end.
+        is_out_of_time: whether that was because of the limit.
+    """
 
     process: subprocess.Popen[bytes]
+    ends_at: float = math.inf
     asked_at: float | None = None
+    is_out_of_time: bool = False
 
     def interrupt(self) -> None:
         """Ask the command to end, as Ctrl-C would."""
         if self.process.poll() is None:
             self.asked_at = time.monotonic()
             self.process.send_signal(signal.SIGINT)
+
+    def keep_to_limit(self) -> None:
+        """Ask the command to end once its time limit is over, as a person would."""
+        if self.asked_at is None and time.monotonic() >= self.ends_at:
+            self.is_out_of_time = True
+            self.interrupt()
 
     def insist(self) -> None:
         """Ask again when it goes on: an interruption is an exception somewhere in its code, and code may swallow it."""
@@ -52,7 +67,7 @@ class InterruptibleJob:
 
 
 @contextmanager
-def dagster_job(log_file: object) -> Iterator[InterruptibleJob]:
+def dagster_job(log_file: object, limit_seconds: float) -> Iterator[InterruptibleJob]:
     """Dagster's command in a process group of its own: an interruption reaches it once, from here."""
     # Not in the project's folder: `dg` would let a `.env` there win over the variables that are set.
     child = subprocess.Popen(
@@ -65,7 +80,7 @@ def dagster_job(log_file: object) -> Iterator[InterruptibleJob]:
         start_new_session=True,
     )
 
-    job = InterruptibleJob(child)
+    job = InterruptibleJob(child, time.monotonic() + limit_seconds)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         job.interrupt()
@@ -108,6 +123,7 @@ def follow(job: InterruptibleJob, console: Console, started_at: float) -> tuple[
         with DagsterInstance.get() as instance:
             run_id: str | None = None
             while True:
+                job.keep_to_limit()
                 job.insist()
                 has_ended = job.process.poll() is not None
                 run_id = run_id or _run_since(instance, started_at)

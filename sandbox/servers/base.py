@@ -11,6 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sandbox.broken_answers import BROKEN, BrokenResponse
 from sandbox.company import Company
 from sandbox.faults import Faults
 from sandbox.settings import ServerSettings
@@ -47,6 +49,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     text: str | None = None
     content_type: str = "application/json"
+    broken: str = ""  # the kind of fault that it breaks by on its way
 
 
 Handler = Callable[[Call], Reply]
@@ -158,9 +161,9 @@ class VendorServer(ABC):
         """Faults first, as an outage asks nobody's name; then authentication, limit, the endpoint itself."""
         self.requests += 1
         kind = self.faults.take(self.vendor, call.path, has_cursor=self.has_cursor(call))
-        if kind is not None and kind not in ("truncated_json", "page_drift"):
+        if kind is not None and kind not in OF_ANSWERS and kind not in DRIFTS:
             return _common_fault(kind) or self.fault(kind, call)
-        call.drift = 1 if kind == "page_drift" else 0
+        call.drift = DRIFTS.get(kind or "", 0)
         try:
             self.authorise(call)
             headers = self.limit(call)
@@ -168,10 +171,7 @@ class VendorServer(ABC):
         except Refused as refused:
             return refused.reply
         reply.headers = {**headers, **reply.headers}
-        if kind == "truncated_json":
-            text = json.dumps(reply.body)
-            return Reply(None, reply.status, reply.headers, text=text[: len(text) // 2])
-        return reply
+        return reply if kind is None or kind in DRIFTS else _spoilt(kind, reply)
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -185,16 +185,47 @@ class VendorServer(ABC):
             try:
                 call = _read(request, await request.body())
             except ValueError as error:
-                return _send(self.bad_request(f"the body is no JSON: {error}"))
-            return _send(self.answer(call, handler))
+                return _send(self.bad_request(f"the body is no JSON: {error}"), self.clock)
+            return _send(self.answer(call, handler), self.clock)
 
         return endpoint
 
 
+HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
+TOO_MANY = {"message": "Too many requests"}
+COMMON_FAULTS: dict[str, Callable[[], Reply]] = {
+    "502": lambda: Reply(None, 502, text=HTML, content_type="text/html"),
+    "html_200": lambda: Reply(None, text=HTML, content_type="text/html"),
+    "empty_200": lambda: Reply(None, text=""),
+    "no_content": lambda: Reply(None, 204, text=""),
+    "redirect": lambda: Reply(None, 301, {"Location": "http://127.0.0.1:9/elsewhere"}, text=""),
+    "retry_after_ages": lambda: Reply(TOO_MANY, 429, {"Retry-After": "1000000000"}),
+    "retry_after_negative": lambda: Reply(TOO_MANY, 429, {"Retry-After": "-1"}),
+    "retry_after_past": lambda: Reply(TOO_MANY, 503, {"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}),
+}
+
+
 def _common_fault(kind: str) -> Reply | None:
-    if kind == "502":
-        return Reply(None, 502, text="<html><body><h1>502 Bad Gateway</h1></body></html>", content_type="text/html")
-    return None
+    return COMMON_FAULTS[kind]() if kind in COMMON_FAULTS else None
+
+
+# By how many records the next page moves back. The first page is in front of all of them.
+DRIFTS = {"page_drift": 1, "first_page_again": 10**9}
+SPOILT: dict[str, Callable[[str], str]] = {
+    "truncated_json": lambda text: text[: len(text) // 2],
+    "trailing_garbage": lambda text: text + "}",
+    "byte_order_mark": lambda text: "\ufeff" + text,
+}
+OF_ANSWERS = {*SPOILT, *BROKEN, "wrong_charset"}
+
+
+def _spoilt(kind: str, reply: Reply) -> Reply:
+    text = json.dumps(reply.body)
+    if kind == "wrong_charset":
+        return Reply(None, reply.status, reply.headers, text, "application/json; charset=utf-16")
+    if kind in SPOILT:
+        return Reply(None, reply.status, reply.headers, SPOILT[kind](text))
+    return Reply(None, reply.status, reply.headers, text, broken=kind)
 
 
 def _read(request: Request, raw: bytes) -> Call:
@@ -216,9 +247,12 @@ def _read(request: Request, raw: bytes) -> Call:
     )
 
 
-def _send(reply: Reply) -> Response:
+def _send(reply: Reply, clock: int) -> Response:
     text = reply.text if reply.text is not None else json.dumps(reply.body, separators=(",", ":"), ensure_ascii=False)
-    return Response(text, reply.status, reply.headers, media_type=reply.content_type)
+    if reply.broken:
+        return BrokenResponse(reply.broken, text, clock)
+    headers = {"Date": formatdate(clock, usegmt=True), **reply.headers}
+    return Response(text, reply.status, headers, media_type=reply.content_type)
 
 
 def bearer(call: Call) -> str:

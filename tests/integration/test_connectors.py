@@ -1,25 +1,19 @@
-"""The connectors against the sandbox's servers over HTTP: faults, increments, malformed records."""
+"""The connectors against the sandbox's servers over HTTP: increments, accounts, malformed records."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import duckdb
 import pytest
 
 from ingestion import config, pipelines
-from ingestion.intake import Intake
-from ingestion.sources import hubspot, meta_ads, respond_io, stripe
-from ingestion.sources.shopify import queries
 from sandbox import malformed
-from sandbox.faults import KINDS
 from sandbox.running import Sandbox, running_sandbox
 from sandbox.servers import VENDORS
+from tests.integration.reading import Reader
 
 # Stripe keeps events for 30 days: who reads them daily has older ones than who reads them once.
 FORGOTTEN = {"stripe": ("subscription_events", "subscription_event_items")}
@@ -32,59 +26,9 @@ def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox
         yield sandbox
 
 
-class Reader:
-    """Runs connectors against a sandbox, each time into a warehouse of the test's choice."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._folder = folder
-        self._patch = monkeypatch
-
-    def run(self, sandbox: Sandbox, source: str, warehouse: str, account: str = "") -> Intake:
-        for name, value in sandbox.environment.items():
-            self._patch.setenv(name, value)
-        self._patch.setenv("LIFECYCLE_DATA_DIR", str(self._folder / warehouse))
-        return pipelines.run(source, account)
-
-    def rows(self, source: str, warehouse: str) -> dict[str, list[Any]]:
-        """Current rows of every raw table of a source, as text, without dlt's own columns."""
-        path = self._folder / warehouse / "warehouse.duckdb"
-        found = {}
-        with duckdb.connect(str(path), read_only=True) as connection:
-            for table in pipelines.tables(source):
-                if table.name == "load_audit":
-                    continue
-                current = "where _dlt_valid_to is null" if table.history == "versions" else ""
-                query = f"select columns(c -> not starts_with(c, '_dlt')) from raw_{source}.{table.name} {current}"
-                found[table.name] = sorted(str(row) for row in connection.execute(query).fetchall())
-        return found
-
-
 @pytest.fixture
 def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
-    for name in list(os.environ):
-        if name.startswith(("SOURCES__", "LIFECYCLE_", "RUNTIME__")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("DLT_PROJECT_DIR", str(config.PROJECT_ROOT))
-    monkeypatch.setenv("RUNTIME__REQUEST_MAX_ATTEMPTS", str(len(KINDS) + 1))
-    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda seconds: None))
-    # Pages so small that every list has several.
-    monkeypatch.setattr(meta_ads, "PAGE", 20)
-    monkeypatch.setattr(hubspot, "SEARCH_PAGE", 20)
-    monkeypatch.setattr(hubspot, "LIST_PAGE", 2)
-    monkeypatch.setattr(queries, "PAGE", 20)
-    monkeypatch.setattr(respond_io, "PAGE", 20)
-    monkeypatch.setattr(stripe, "PAGE", 20)
     return Reader(tmp_path, monkeypatch)
-
-
-@pytest.mark.parametrize("source", VENDORS)
-def test_a_bad_day_of_the_vendor_changes_no_row(shared_sandbox, reader, source):
-    reader.run(shared_sandbox, source, "good")
-    for kind in KINDS:
-        shared_sandbox.faults.add(source, kind)
-    reader.run(shared_sandbox, source, "bad")
-    assert shared_sandbox.faults.pending == 0  # every fault happened
-    assert reader.rows(source, "bad") == reader.rows(source, "good")
 
 
 @pytest.mark.parametrize("source", VENDORS)

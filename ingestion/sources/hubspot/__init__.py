@@ -22,7 +22,8 @@ import requests
 from dlt.extract import DltResource
 
 from ingestion import config, warehouse
-from ingestion.http import Client, Problem, VendorError, expect_list, judge_status, pages
+from ingestion.clock import TOLERANCE
+from ingestion.http import Client, PagingError, Problem, Trail, VendorError, expect_list, judge_status, pages
 from ingestion.intake import Intake
 from ingestion.sources.hubspot.models import (
     COMPANIES,
@@ -223,11 +224,13 @@ class Crm:
         One search ends after `SEARCH_LIMIT` results: the next one starts from the last instant seen. Where a single
         millisecond holds more than that (a bulk edit), its objects are read by id.
         """
+        known, windows_without_news = set[str](), 0
         while True:
-            newest, read = since, 0
+            newest, read, known_before = since, 0, len(known)
             conditions = [{"propertyName": kind.modified, "operator": "GTE", "value": str(since)}]
-            for page in pages(self._search(kind, conditions, kind.modified)):
+            for page in pages(_search_name(kind), self._search(kind, conditions, kind.modified)):
                 for record in page:
+                    known.add(str(at(record, "id")))
                     modified = at(record, "properties", kind.modified)
                     yield at(record, "id"), modified
                     if moment := instant(modified):
@@ -238,6 +241,10 @@ class Crm:
                     break
             else:
                 return
+            # What a whole search finds again is of one millisecond, and what follows is new: unless it finds the same.
+            windows_without_news = 0 if len(known) > known_before else windows_without_news + 1
+            if windows_without_news > 1:
+                raise PagingError(f"{_search_name(kind)}: searches from later instants find the same. Run again later.")
             if newest > since:
                 since = newest
             else:
@@ -255,7 +262,12 @@ class Crm:
             if not page:
                 return
             yield from (at(record, "id") for record in page)
-            last_id = max(int(at(record, "id")) for record in page)
+            latest = max((int(id_) for record in page if (id_ := str(at(record, "id"))).isdecimal()), default=0)
+            if latest <= last_id:
+                raise PagingError(
+                    f"{_search_name(kind)}: a search for ids above {last_id} finds none. Run again later."
+                )
+            last_id = latest
 
     def _search(
         self, kind: Kind, conditions: list[dict[str, str]], sort: str
@@ -301,7 +313,8 @@ class Crm:
         """Every archived object: deleted, or merged into another one."""
         found = Spool()
         params = {"archived": "true", "limit": LIST_PAGE, "properties": ",".join(kind.properties)}
-        for page in pages(self._list(f"/crm/v3/objects/{kind.path}", params)):
+        path = f"/crm/v3/objects/{kind.path}"
+        for page in pages(f"{SOURCE}: {path}", self._list(path, params)):
             for record in page:
                 found.add(at(record, "id"), record)
         log.info("hubspot: %s archived %s", len(found), kind.path)
@@ -311,7 +324,8 @@ class Crm:
         """Owners, also former ones: their contacts and deals still name them."""
         found = Spool()
         for archived in ("true", "false"):
-            for page in pages(self._list("/crm/v3/owners", {"limit": LIST_PAGE, "archived": archived})):
+            path = "/crm/v3/owners"
+            for page in pages(f"{SOURCE}: {path}", self._list(path, {"limit": LIST_PAGE, "archived": archived})):
                 for record in page:
                     found.add(at(record, "id"), record)
         return found
@@ -338,6 +352,7 @@ class Crm:
         path = f"/crm/v4/associations/deals/{target}/batch/read"
         for batch in batches(deal_ids, BATCH_INPUTS):
             targets: dict[str, list[Any]] = {id_: [] for id_ in batch}
+            trails = {id_: Trail(f"{SOURCE}: {path}: deal {id_}") for id_ in batch}
             inputs: list[dict[str, str]] = [{"id": id_} for id_ in batch]
             while inputs:
                 answer = self._client.post(path, body={"inputs": inputs})
@@ -347,9 +362,14 @@ class Crm:
                     deal_id = str(at(result, "from", "id"))
                     targets.setdefault(deal_id, []).extend(associated(result))
                     if after := at(result, "paging", "next", "after"):
+                        trails.setdefault(deal_id, Trail(f"{SOURCE}: {path}: deal {deal_id}")).follow(str(after))
                         inputs.append({"id": deal_id, "after": after})
             yield from targets.items()
             log.info("hubspot: %s of %s deals read", target, len(batch))
+
+
+def _search_name(kind: Kind) -> str:
+    return f"{SOURCE}: /crm/v3/objects/{kind.path}/search"
 
 
 def _absent(path: str, answer: Any) -> dict[str, str]:
@@ -377,13 +397,22 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     @cache
     def crm() -> Crm:
         token = settings().access_token.get_secret_value()
-        return Crm(Client(SOURCE, settings().base_url, {"Authorization": f"Bearer {token}"}, judge))
+        return Crm(
+            Client(
+                SOURCE,
+                settings().base_url,
+                {"Authorization": f"Bearer {token}"},
+                judge,
+                clock=intake.clock,
+                time_limit_minutes=settings().time_limit_minutes,
+            )
+        )
 
     # Tables made from the same objects share one pass; one that is run alone makes the pass from its own position.
     @cache
     def changes(kind: Kind, modified_until: str | None, wholly_read_at: str | None) -> Changes:
-        watermark, ids, since = Watermark(modified_until), dict[str, None](), _first_millisecond(settings())
-        is_whole = _is_whole_read_due(wholly_read_at, settings())
+        watermark, ids = Watermark(modified_until, intake.clock), dict[str, None]()
+        since, is_whole = _first_millisecond(settings()), _is_whole_read_due(wholly_read_at, settings(), intake.as_of)
         if watermark.at is not None and not is_whole:
             since = milliseconds(watermark.at - SEARCH_LAG)
         for id_, modified in crm().changed_ids(kind, since):
@@ -391,7 +420,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
             watermark.see(modified)
         if is_whole:
             # Whatever search says: what was merged away answers with what it became.
-            wholly_read_at, archived = config.as_of().isoformat(), crm().archived(kind)
+            wholly_read_at, archived = intake.clock.present.isoformat(), crm().archived(kind)
             known = warehouse.current_values(kind.table, "id", "not archived", intake.account)
             ids.update((id_, None) for id_ in known if id_ not in archived)
         objects = Spool()
@@ -469,7 +498,7 @@ def _first_millisecond(settings: Settings) -> int:
     return 0 if first is None else milliseconds(datetime.combine(first, time(), UTC))
 
 
-def _is_whole_read_due(wholly_read_at: str | None, settings: Settings) -> bool:
-    """Whether everything is read again: the last whole read is `whole_read_days` ago."""
+def _is_whole_read_due(wholly_read_at: str | None, settings: Settings, now: datetime) -> bool:
+    """Whether everything is read again: the last whole read is `whole_read_days` ago, or a wrong clock dated it."""
     last = instant(wholly_read_at)
-    return last is None or config.as_of() - last >= timedelta(days=settings.whole_read_days)
+    return last is None or last > now + TOLERANCE or now - last >= timedelta(days=settings.whole_read_days)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from ingestion.config import Day, Days, SourceSettings
+from ingestion.config import TIME_LIMIT_MINUTES, Count, Day, Days, SourceSettings
 
 SOURCE = "hubspot"
 
@@ -16,6 +16,7 @@ class Settings(SourceSettings):
     Attributes:
         initial_date: objects last modified before it are not loaded; None: all.
         whole_read_days: after how many days everything is read again.
+        time_limit_minutes: how long one load may go on.
     """
 
     source: ClassVar[str] = SOURCE
@@ -24,3 +25,4 @@ class Settings(SourceSettings):
     base_url: str
     initial_date: Day = None
     whole_read_days: Days
+    time_limit_minutes: Count = TIME_LIMIT_MINUTES

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -246,7 +245,7 @@ class Account:
                     f"meta_ads: report {run_id} on {params['time_range']} is not complete after "
                     f"{waited:.0f} s (status {status}). Run again later."
                 )
-            time.sleep(pause)
+            self._client.pause(pause)
             waited, pause = waited + pause, min(pause * 2, POLL_SECONDS[1])
 
     def _pages(self, path: str, params: Mapping[str, Any]) -> Iterator[list[Any]]:
@@ -269,18 +268,19 @@ class Account:
             following = at(body, "paging", "cursors", "after") if at(body, "paging", "next") else None
             return items, following
 
-        return pages(fetch)
+        return pages(f"{SOURCE}: {path}", fetch)
 
 
-def insights_range(info: Any, loaded_until: str | None, settings: Settings) -> tuple[date, date]:
+def insights_range(info: Any, loaded_until: str | None, settings: Settings, present: datetime) -> tuple[date, date]:
     """First and last day to read, in the account's time zone."""
     try:
         zone: ZoneInfo | Any = ZoneInfo(str(at(info, "timezone_name")))
     except (ZoneInfoNotFoundError, ValueError):
         log.warning("meta_ads: unknown time zone %r: days end at midnight UTC", at(info, "timezone_name"))
         zone = UTC
-    today = config.as_of().astimezone(zone).date()
-    if loaded_until:
+    today = present.astimezone(zone).date()
+    # a day that lies ahead was written by a wrong clock, and says nothing of what was read
+    if loaded_until and date.fromisoformat(loaded_until) <= today:
         first = date.fromisoformat(loaded_until) - timedelta(days=settings.insights_window_days - 1)
     else:
         first = settings.initial_date or date.min
@@ -299,6 +299,8 @@ def resources(intake: Intake) -> Iterable[DltResource]:
             f"{found.base_url.rstrip('/')}/{found.api_version}",
             {"Authorization": f"Bearer {found.access_token.get_secret_value()}"},
             judge,
+            clock=intake.clock,
+            time_limit_minutes=found.time_limit_minutes,
         )
         return {account_id: Account(client, account_id) for account_id in found.account_ids}
 
@@ -338,7 +340,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
         def read(account_id: str, account: Account) -> Iterator[Any]:
             state = dlt.current.resource_state().setdefault(account_id, {})
-            watermark = Watermark(state.get("updated_until"))
+            watermark = Watermark(state.get("updated_until"), intake.clock)
             for batch in batches(account.objects(edge, fields, watermark.at)):
                 yield list(intake.accept(table, batch))
                 for record in batch:
@@ -350,11 +352,18 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     def ad_insights() -> Iterator[Any]:
         def read(account_id: str, account: Account) -> Iterator[Any]:
             state = dlt.current.resource_state().setdefault(account_id, {})
-            since, until = insights_range(info(account_id), state.get("loaded_until"), settings())
+            about = info(account_id)
+            since, until = insights_range(about, state.get("loaded_until"), settings(), intake.clock.present)
+            latest = Watermark(state.get("loaded_until"), intake.clock)
             for first, last in month_ranges(since, until):
                 for batch in batches(account.insights(first, last)):
+                    for record in batch:
+                        latest.see(at(record, "date_start"))
                     yield list(intake.accept(AD_INSIGHTS, batch))
-            state["loaded_until"] = max(until.isoformat(), state.get("loaded_until", ""))
+            # Where Meta does not say what time it is, its latest row does.
+            shown = latest.at.date() if latest.at else None
+            loaded_until = until if intake.clock.is_told else shown
+            state["loaded_until"] = loaded_until.isoformat() if loaded_until else None
 
         yield from each_account(read)
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import SecretStr
 
-from ingestion.config import OWN, Day, Days, SourceSettings, Write, of_text, texts
+from ingestion.config import OWN, TIME_LIMIT_MINUTES, Count, Day, Days, SourceSettings, Write, of_text, texts
 
 SOURCE = "meta_ads"
 
@@ -24,6 +24,7 @@ class Settings(SourceSettings):
         account_ids: ad accounts, digits without "act_".
         insights_window_days: how many days back from the last one loaded are read again.
         initial_date: first day of insights; None: as far back as the platform keeps them.
+        time_limit_minutes: how long one load may go on.
     """
 
     source: ClassVar[str] = SOURCE
@@ -39,3 +40,4 @@ class Settings(SourceSettings):
     ]
     insights_window_days: Days
     initial_date: Day = None
+    time_limit_minutes: Count = TIME_LIMIT_MINUTES

@@ -25,6 +25,7 @@ from dlt.extract import DltResource
 from pydantic import TypeAdapter, ValidationError
 
 from ingestion import config
+from ingestion.clock import Clock
 from ingestion.http import Client, Problem, VendorError, expect_list, judge_status, pages
 from ingestion.intake import Intake
 from ingestion.sources.respond_io import inbox
@@ -39,7 +40,7 @@ from ingestion.sources.respond_io.models import (
     WEBHOOK_EVENTS,
 )
 from ingestion.sources.respond_io.settings import SOURCE, Settings
-from ingestion.watermark import Watermark
+from ingestion.watermark import Watermark, believable
 from ingestion.wire import ABSENT, Spool, at, batches, mapped, told, unknown
 
 __all__ = ["TABLES", "resources"]
@@ -290,7 +291,7 @@ class Workspace:
                 answer = self._client.post(path, params=params, body=body)
             return expect_list(SOURCE, path, answer, at(answer, "items")), next_cursor(answer)
 
-        return pages(fetch)
+        return pages(f"{SOURCE}: {path}", fetch)
 
     def listed(self, path: str) -> Iterator[Any]:
         """Records of a list of the space (users, channels), each once."""
@@ -343,18 +344,19 @@ def next_cursor(answer: Any) -> str | None:
     return next(iter(parse_qs(urlsplit(link).query).get("cursorId", [])), None) if link else None
 
 
-def find_contacts(workspace: Workspace, position: Position, news: inbox.News | None) -> Contacts:
+def find_contacts(workspace: Workspace, position: Position, news: inbox.News | None, clock: Clock) -> Contacts:
     """The contacts that are new or that have news since `position`.
 
     All are listed once a day, and where the inbox names so many that the full list takes fewer requests. All messages
     may be new where there is no inbox, or none to which events still come.
     """
-    now = config.as_of()
+    now = clock.present
     named = news.contact_ids if news else set()
-    watermark = Watermark(position.created_until)
+    watermark = Watermark(position.created_until, clock)
     is_silent = news is None or news.latest_at is None or now - news.latest_at > SILENCE
-    is_due = position.listed_at is None or now - datetime.fromisoformat(position.listed_at) >= ALL_CONTACTS_EVERY
-    everything = position.created_until is None or is_silent
+    listed_before = believable(position.listed_at, clock)
+    is_due = listed_before is None or now - listed_before >= ALL_CONTACTS_EVERY
+    everything = watermark.at is None or is_silent
     full = everything or is_due or len(named) > position.known / PAGE
     found = workspace.contacts(None if full else watermark.at)
     known = len(found) if full else position.known + len(found)
@@ -372,7 +374,7 @@ def find_contacts(workspace: Workspace, position: Position, news: inbox.News | N
                 found.add(contact_id, record)
     for record in found:
         watermark.see(at(record, "created_at"))
-    listed_at = now.isoformat() if full else position.listed_at
+    listed_at = clock.present.isoformat() if full else position.listed_at
     after = Position(watermark.stored, news.position if news else None, known, listed_at)
     return Contacts(found, with_news, tuple(gone), after)
 
@@ -395,7 +397,16 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     @cache
     def workspace() -> Workspace:
         token = settings().access_token.get_secret_value()
-        return Workspace(Client(SOURCE, settings().base_url, {"Authorization": f"Bearer {token}"}, judge))
+        return Workspace(
+            Client(
+                SOURCE,
+                settings().base_url,
+                {"Authorization": f"Bearer {token}"},
+                judge,
+                clock=intake.clock,
+                time_limit_minutes=settings().time_limit_minutes,
+            )
+        )
 
     # Tables that need the same pass share it; one that is run alone makes it from its own position.
     @cache
@@ -404,11 +415,11 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         if path is None:
             log.warning("respond_io: inbox_path is not set: no webhook events, every contact is read each run")
             return None
-        return inbox.read(path, position)
+        return inbox.read(path, position, intake.clock)
 
     @cache
     def found_contacts(position: Position) -> Contacts:
-        return find_contacts(workspace(), position, news(position.inbox))
+        return find_contacts(workspace(), position, news(position.inbox), intake.clock)
 
     def users() -> Iterator[Any]:
         for batch in batches(workspace().listed("/space/user")):
@@ -456,7 +467,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
             listed.update(messages.keys())
             completed = (completed_message(message, in_events.get(at(message, "messageId"))) for message in messages)
             rows = list(intake.accept(MESSAGES, mapped(message_row, completed)))
-            if any(has_receipts_to_come(row, intake.as_of) for row in rows):
+            if any(has_receipts_to_come(row, intake.clock.present) for row in rows):
                 receipts_to_come.append(contact_id)
             yield rows
             if number % CONTACTS_A_LOG_LINE == 0 or number == len(to_read):

@@ -20,7 +20,9 @@ from typing import Any
 from dlt.common.storages.fsspec_filesystem import FileItemDict
 from dlt.sources.filesystem import filesystem
 
+from ingestion.clock import Clock
 from ingestion.config import SettingsError
+from ingestion.watermark import believable
 from ingestion.wire import Spool, at, parsed
 
 log = logging.getLogger(__name__)
@@ -65,8 +67,10 @@ class News:
     latest_at: datetime | None
 
 
-def read(path: str, position: str | None) -> News:
+def read(path: str, position: str | None, clock: Clock) -> News:
     """Entries of the files that are new since `position`.
+
+    A file may be dated ahead, by a receiver whose clock is wrong. It does not make those of today old.
 
     Raises:
         SettingsError: the folder does not exist.
@@ -76,8 +80,9 @@ def read(path: str, position: str | None) -> News:
             f"respond_io: the inbox {path!r} is no folder. Create it, or correct SOURCES__RESPOND_IO__INBOX_PATH."
         )
     before = Position.from_json(position)
-    oldest = _time(before.newest) - LATE_FILES if before.newest else None
-    after = Position(before.newest, dict(before.files))
+    newest = believable(before.newest, clock)
+    oldest = newest - LATE_FILES if newest else None
+    after = Position(newest.isoformat() if newest else "", dict(before.files))
     entries = Spool()
     contact_ids: set[str] = set()
     for file in _files(path):
@@ -91,7 +96,7 @@ def read(path: str, position: str | None) -> News:
             if contact_id.isdigit():  # anything else is not a contact: the row model judges its event
                 contact_ids.add(contact_id)
         after.files[name] = seen_as
-        after.newest = max(after.newest, modified.isoformat())
+        after.newest = max(after.newest, min(modified, clock.present).isoformat())
     if after.newest:
         keep_from = (_time(after.newest) - LATE_FILES).isoformat()
         after.files = {name: seen_as for name, seen_as in after.files.items() if seen_as >= keep_from}

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import SecretStr
 
-from ingestion.config import OWN, SourceSettings
+from ingestion.config import OWN, TIME_LIMIT_MINUTES, Count, SourceSettings
 
 SOURCE = "respond_io"
 
@@ -15,6 +15,7 @@ class Settings(SourceSettings):
     """
     Attributes:
         inbox_path: folder of webhook events; None: there is none.
+        time_limit_minutes: how long one load may go on.
     """
 
     source: ClassVar[str] = SOURCE
@@ -22,3 +23,4 @@ class Settings(SourceSettings):
     access_token: SecretStr
     base_url: str
     inbox_path: Annotated[str | None, OWN] = None
+    time_limit_minutes: Count = TIME_LIMIT_MINUTES

@@ -265,7 +265,7 @@ class Shop:
 
     def changes(self, connection: Connection, since: str | None, intake: Intake) -> Changes:
         """Everything updated since `since` (or everything), nested lists complete."""
-        found, watermark = Spool(), Watermark(since)
+        found, watermark = Spool(), Watermark(since, intake.clock)
         condition = updated_since(watermark.at)
 
         def fetch(cursor: str | None) -> tuple[list[Any], str | None]:
@@ -275,7 +275,7 @@ class Shop:
             data = self._query(connection.query, first=queries.PAGE, after=cursor, filter=condition)
             return _page(connection.field, at(data, connection.field))
 
-        for page in pages(fetch):
+        for page in pages(f"{SOURCE}: {connection.field}", fetch):
             for record in page:
                 if connection is ORDER_LIST:
                     self._complete(record, intake)
@@ -323,7 +323,7 @@ class Shop:
 
     def dispute_transactions(self, since: str, intake: Intake) -> Changes:
         """What disputes moved on the balance since `since`. All that moved it is looked at: only time is a filter."""
-        found, watermark = Spool(), Watermark(since)
+        found, watermark = Spool(), Watermark(since, intake.clock)
         moment = watermark.at
         condition = None if moment is None else f"processed_at:>='{moment - BALANCE_LAG:%Y-%m-%dT%H:%M:%SZ}'"
 
@@ -342,7 +342,7 @@ class Shop:
                 return [], None
             return _page("balanceTransactions", at(account, "balanceTransactions"))
 
-        for page in pages(fetch):
+        for page in pages(f"{SOURCE}: balanceTransactions", fetch):
             for transaction in page:
                 watermark.see(at(transaction, "transactionDate"))
                 if at(transaction, "sourceType") == "DISPUTE" or at(transaction, "type") in DISPUTE_TYPES:
@@ -351,7 +351,7 @@ class Shop:
 
     def deletions(self, since: str | None) -> Changes:
         """Events of deleted orders since `since` (of a year, at most)."""
-        found, watermark = Spool(), Watermark(since)
+        found, watermark = Spool(), Watermark(since, self._client.clock)
         terms = ["subject_type:ORDER", "action:destroy"]
         if watermark.at is not None:
             terms.append(f"created_at:>='{watermark.at - UPDATED_LAG:%Y-%m-%dT%H:%M:%SZ}'")
@@ -371,7 +371,7 @@ class Shop:
                 return [], None
             return _page("events", at(data, "events"))
 
-        for page in pages(fetch):
+        for page in pages(f"{SOURCE}: events", fetch):
             for event in page:
                 if at(event, "subjectType") == "ORDER" and at(event, "action") == "destroy":
                     found.add(at(event, "id"), event)
@@ -387,7 +387,7 @@ class Shop:
             return ([], None) if record is None else _page(f"{parent}.{name}", at(record, name))
 
         found = Spool()
-        for page in pages(fetch):
+        for page in pages(f"{SOURCE}: {parent}.{name}", fetch):
             for entry in page:
                 found.add(at(entry, "id"), entry)
         return list(found)
@@ -420,7 +420,14 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     def shop() -> Shop:
         settings = Settings.of(intake.account)
         token = settings.access_token.get_secret_value()
-        client = Client(SOURCE, settings.base_url, {"X-Shopify-Access-Token": token}, judge)
+        client = Client(
+            SOURCE,
+            settings.base_url,
+            {"X-Shopify-Access-Token": token},
+            judge,
+            clock=intake.clock,
+            time_limit_minutes=settings.time_limit_minutes,
+        )
         path = f"/admin/api/{settings.api_version}/graphql.json"
         return Shop(client, path, unit_costs=settings.unit_costs, disputes=settings.disputes)
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, SecretStr
 
-from ingestion.config import OWN, Flag, SourceSettings
+from ingestion.config import OWN, TIME_LIMIT_MINUTES, Count, Flag, SourceSettings
 
 SOURCE = "shopify"
 
@@ -23,6 +23,7 @@ class Settings(SourceSettings):
         base_url: address of the shop.
         unit_costs: whether what goods cost is read.
         disputes: whether chargebacks are read.
+        time_limit_minutes: how long one load may go on.
     """
 
     source: ClassVar[str] = SOURCE
@@ -32,3 +33,4 @@ class Settings(SourceSettings):
     api_version: str
     unit_costs: Flag
     disputes: Flag
+    time_limit_minutes: Count = TIME_LIMIT_MINUTES

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from ingestion.config import SourceSettings
+from ingestion.config import TIME_LIMIT_MINUTES, Count, SourceSettings
 
 SOURCE = "stripe"
 
@@ -15,6 +15,7 @@ class Settings(SourceSettings):
     """
     Attributes:
         api_version: the version whose shapes the row models know.
+        time_limit_minutes: how long one load may go on.
     """
 
     source: ClassVar[str] = SOURCE
@@ -22,3 +23,4 @@ class Settings(SourceSettings):
     api_key: SecretStr
     api_version: str
     base_url: str
+    time_limit_minutes: Count = TIME_LIMIT_MINUTES

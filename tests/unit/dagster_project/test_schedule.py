@@ -31,3 +31,11 @@ def test_is_on_in_production_only(profile: str, status: DefaultScheduleStatus, m
     monkeypatch.setenv("LIFECYCLE_PROFILE", profile)
 
     assert nightly().default_status == status
+
+
+def test_a_run_ends_at_the_limit_of_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFECYCLE_TIME_LIMIT_MINUTES", "90")
+    component = ScheduledJob(job_name="nightly_refresh", cron="0 2 * * *", run_retries=2)
+    (job,) = component.build_defs(None).jobs  # type: ignore[arg-type,misc] # the context is not used
+
+    assert job.tags["dagster/max_runtime"] == "5400"

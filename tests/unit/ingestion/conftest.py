@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Iterator
+from email.utils import format_datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import duckdb
 import pytest
+import requests
 import responses
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.providers import EnvironProvider
@@ -51,8 +53,13 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def web() -> Iterator[responses.RequestsMock]:
-    """Answers to HTTP requests; a request that no test expects fails."""
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+    """Answers to HTTP requests, at the time that counts as now; a request that no test expects fails."""
+
+    def dated(response: requests.Response) -> requests.Response:
+        response.headers.setdefault("Date", format_datetime(config.as_of(), usegmt=True))
+        return response
+
+    with responses.RequestsMock(assert_all_requests_are_fired=False, response_callback=dated) as mock:
         yield mock
 
 

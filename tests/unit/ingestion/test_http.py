@@ -6,7 +6,16 @@ import responses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.http import Client, Problem, VendorError, expect_list, judge_status, pages
+from ingestion.http import (
+    PAGES_RESTARTS,
+    Client,
+    PagingError,
+    Problem,
+    VendorError,
+    expect_list,
+    judge_status,
+    pages,
+)
 
 BASE = "https://vendor.example/v1"
 URL = f"{BASE}/things"
@@ -151,24 +160,30 @@ class Paged:
         return self.content[number], following
 
 
-contents = st.lists(st.lists(st.integers(), max_size=4), min_size=1, max_size=6)
+def numbered(sizes: list[int]) -> list[list[int]]:
+    """Pages of so many records, each record once."""
+    ends = [sum(sizes[: number + 1]) for number in range(len(sizes))]
+    return [list(range(end - size, end)) for end, size in zip(ends, sizes, strict=True)]
+
+
+contents = st.lists(st.integers(0, 4), min_size=1, max_size=6).map(numbered)
 
 
 @given(contents)
 def test_every_item_of_every_page_comes_once_in_order(content):
-    assert [item for page in pages(Paged(content, set())) for item in page] == sum(content, [])
+    assert [item for page in pages("vendor: /x", Paged(content, set())) for item in page] == sum(content, [])
 
 
 @given(contents, st.sets(st.integers(2, 8), max_size=3))
 def test_an_expired_cursor_starts_again_and_loses_nothing(content, expire_at):
-    found = [item for page in pages(Paged(content, expire_at)) for item in page]
+    found = [item for page in pages("vendor: /x", Paged(content, expire_at)) for item in page]
     expected = sum(content, [])
     assert found[len(found) - len(expected) :] == expected
 
 
 def test_a_cursor_that_keeps_expiring_is_an_error():
     with pytest.raises(VendorError, match="gone"):
-        list(pages(Paged([[1], [2]], set(range(100)))))
+        list(pages("vendor: /x", Paged([[1], [2]], set(range(100)))))
 
 
 def test_an_error_on_the_first_page_is_never_a_restart():
@@ -176,12 +191,53 @@ def test_an_error_on_the_first_page_is_never_a_restart():
         raise VendorError("no", problem=Problem("no", cursor_expired=True))
 
     with pytest.raises(VendorError, match="no"):
-        list(pages(fetch))
+        list(pages("vendor: /x", fetch))
 
 
-def test_a_cursor_that_leads_to_itself_is_an_error_not_an_endless_loop():
-    with pytest.raises(VendorError, match="paging is broken"):
-        list(pages(lambda cursor: ([1], "same")))
+@given(st.integers(1, 6), st.integers(0, 5), st.booleans())
+def test_cursors_that_lead_in_a_circle_are_an_error_after_a_few_rounds(length, begin, is_full):
+    """A circle of any length that is entered at any place, of pages that hold something or nothing."""
+    asked = []
+
+    def fetch(cursor):
+        asked.append(cursor)
+        number = int(cursor or 0)
+        following = number + 1 if number + 1 < begin + length else begin
+        return ([number] if is_full else []), str(following)
+
+    with pytest.raises(PagingError, match="vendor: /x: the vendor's paging is broken: .* came a second time"):
+        list(pages("vendor: /x", fetch))
+    assert len(asked) <= (PAGES_RESTARTS + 1) * (begin + length + 1)
+
+
+def test_a_page_that_comes_again_under_ever_new_cursors_is_an_error():
+    with pytest.raises(PagingError, match="a page came a second time"):
+        list(pages("vendor: /x", lambda cursor: ([{"id": 1}, {"id": 2}], str(int(cursor or 0) + 1))))
+
+
+def test_a_page_in_the_place_of_the_next_one_loses_nothing():
+    """Once, the second page is the first one again, and the cursor behind it goes on as if it were not."""
+    asked = []
+
+    def fetch(cursor):
+        asked.append(cursor)
+        number = int(cursor or 0)
+        shown = 0 if asked.count("1") == 1 and cursor == "1" else number
+        return [shown], str(number + 1) if number < 3 else None
+
+    assert [item for page in pages("vendor: /x", fetch) for item in page] == [0, 0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("several", [1, 50])
+def test_empty_pages_may_come_before_and_between_others_and_not_for_ever(several):
+    def fetch(cursor):
+        number = int(cursor or 0)
+        is_last = number == 10 * several
+        return ([number] if number % several == 0 else []), None if is_last else str(number + 1)
+
+    assert sum(pages("vendor: /x", fetch), []) == [several * number for number in range(11)]
+    with pytest.raises(PagingError, match="500 pages in a row are empty"):
+        list(pages("vendor: /x", lambda cursor: ([], str(int(cursor or 0) + 1))))
 
 
 def test_an_answer_without_its_list_is_an_error():

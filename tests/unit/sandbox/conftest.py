@@ -26,7 +26,9 @@ class Api:
     def request(self, method: str, path: str, token: str | None = None, **options: Any) -> requests.Response:
         token = self.token if token is None else token
         headers = {"Authorization": f"Bearer {token}", "X-Shopify-Access-Token": token}
-        return requests.request(method, self.url + path, headers=headers, timeout=TIMEOUT, **options)
+        return requests.request(
+            method, self.url + path, headers=headers, timeout=TIMEOUT, allow_redirects=False, **options
+        )
 
     def get(self, path: str, **params: Any) -> requests.Response:
         return self.request("GET", path, params=params)

@@ -58,3 +58,20 @@ def test_nobody_is_asked_to_end_who_was_not_interrupted_or_has_time_left(
     job.interrupt()
     job.insist()
     assert len(sent) == 1
+
+
+def test_a_run_is_interrupted_when_its_time_limit_is_over_and_not_before(
+    job: InterruptibleJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "SECONDS_TO_END", 0.2)
+    job.ends_at = time.monotonic() + 0.5
+    job.keep_to_limit()
+    assert job.asked_at is None and not job.is_out_of_time
+    deadline = time.monotonic() + 60
+    while job.process.poll() is None and time.monotonic() < deadline:
+        job.keep_to_limit()
+        job.insist()
+        time.sleep(0.05)
+
+    assert job.process.returncode == 3
+    assert job.is_out_of_time

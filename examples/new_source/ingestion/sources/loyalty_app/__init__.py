@@ -33,7 +33,7 @@ def listed(client: Client, path: str, since: str | None) -> Spool:
         return expect_list(SOURCE, path, answer, at(answer, "data")), at(answer, "next_cursor")
 
     found = Spool()
-    for page in pages(fetch):
+    for page in pages(f"{SOURCE}: {path}", fetch):
         for record in page:
             found.add(at(record, "id"), record)
     return found
@@ -46,13 +46,17 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     def client() -> Client:
         settings = Settings.of(intake.account)
         return Client(
-            SOURCE, settings.base_url, {"Authorization": f"Bearer {settings.access_token.get_secret_value()}"}
+            SOURCE,
+            settings.base_url,
+            {"Authorization": f"Bearer {settings.access_token.get_secret_value()}"},
+            clock=intake.clock,
+            time_limit_minutes=settings.time_limit_minutes,
         )
 
     def reader(table: RawTable, path: str, changed_at: str) -> Callable[[], Iterator[Any]]:
         def read() -> Iterator[Any]:
             state = dlt.current.resource_state()
-            watermark = Watermark(state.get("read_until"))
+            watermark = Watermark(state.get("read_until"), intake.clock)
             for batch in batches(listed(client(), path, watermark.stored)):
                 yield list(intake.accept(table, [table.row.from_wire(record) for record in batch]))
                 for record in batch:

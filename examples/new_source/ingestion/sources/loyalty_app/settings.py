@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from ingestion.config import SourceSettings
+from ingestion.config import TIME_LIMIT_MINUTES, Count, SourceSettings
 
 SOURCE = "loyalty_app"
 
@@ -16,3 +16,4 @@ class Settings(SourceSettings):
 
     base_url: str
     access_token: SecretStr
+    time_limit_minutes: Count = TIME_LIMIT_MINUTES

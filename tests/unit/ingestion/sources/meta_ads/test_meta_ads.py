@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from ingestion import pipelines
+from ingestion import config, pipelines
 from ingestion.config import SettingsError
 from ingestion.http import VendorError
 from ingestion.sources import meta_ads
@@ -140,7 +140,7 @@ def meta(web, monkeypatch) -> FakeMeta:
         "INITIAL_DATE": "2026-10-20",
     }.items():
         monkeypatch.setenv(f"SOURCES__META_ADS__{name}", value)
-    monkeypatch.setattr(meta_ads.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(meta_ads.Client, "pause", lambda self, seconds: None)
     return FakeMeta(web)
 
 
@@ -441,15 +441,17 @@ def test_the_first_load_begins_within_the_37_months_wherever_it_is_today(today, 
 def test_a_window_that_reaches_further_back_than_the_platform_keeps_is_cut():
     settings = settings_with(initial_date=date(2015, 1, 1))
     for loaded_until in (None, "2020-01-01"):
-        assert insights_range({"timezone_name": "UTC"}, loaded_until, settings)[0] == date(2023, 10, 1)
+        assert insights_range({"timezone_name": "UTC"}, loaded_until, settings, config.as_of())[0] == date(2023, 10, 1)
 
 
 def test_today_is_that_of_the_account(monkeypatch):
     monkeypatch.setenv("LIFECYCLE_AS_OF", "2026-10-31T02:00:00Z")
     settings = settings_with(initial_date=None)
-    assert insights_range({"timezone_name": "America/New_York"}, None, settings)[1] == date(2026, 10, 30)
-    assert insights_range({"timezone_name": "Asia/Tokyo"}, None, settings)[1] == date(2026, 10, 31)
-    assert insights_range({"timezone_name": "Mars/Base"}, None, settings)[1] == date(2026, 10, 31)
+    assert insights_range({"timezone_name": "America/New_York"}, None, settings, config.as_of())[1] == date(
+        2026, 10, 30
+    )
+    assert insights_range({"timezone_name": "Asia/Tokyo"}, None, settings, config.as_of())[1] == date(2026, 10, 31)
+    assert insights_range({"timezone_name": "Mars/Base"}, None, settings, config.as_of())[1] == date(2026, 10, 31)
 
 
 def test_an_account_is_named_by_its_digits():

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion import pipelines
+from ingestion.clock import Clock
 from ingestion.http import Client, VendorError
 from ingestion.intake import Intake
 from ingestion.sources import respond_io
@@ -379,10 +380,10 @@ def test_the_position_in_the_inbox_remembers_only_recent_files(inbox):
         inbox.drop(f"{number}.json", inbox.event(f"e{number}", 1))
         moment = CREATED - age_days * 86_400
         os.utime(inbox.folder / f"{number}.json", (moment, moment))
-    news = read(str(inbox.folder), None)
+    news = read(str(inbox.folder), None, Clock())
     assert len(news.entries) == 3
     assert set(Position.from_json(news.position).files) == {"0.json", "1.json"}
-    assert len(read(str(inbox.folder), news.position).entries) == 0
+    assert len(read(str(inbox.folder), news.position, Clock()).entries) == 0
 
 
 def test_a_failed_run_reads_the_same_events_again(workspace, inbox, query):

@@ -67,7 +67,7 @@ class FakeStripe:
             return (200, found) if found else (404, {"error": gone})
         rows = self.lists.get(path, [])
         if path == "/events":
-            group = params["type"].removesuffix("*")
+            group = params.get("type", "").removesuffix("*")
             since = int(params.get("created[gte]", NOW - 30 * DAY))
             rows = [each for each in self.happened if each["type"].startswith(group) and each["created"] >= since]
         start = 0
@@ -175,7 +175,9 @@ def test_a_second_run_reads_events_alone_with_a_lag_and_replays_add_nothing(acco
     monkeypatch.setenv("LIFECYCLE_AS_OF", "2026-11-01T06:00:00Z")
     pipelines.run("stripe")
     assert {path for path, _ in account.asked} == {"/events"}
-    assert {params["created[gte]"] for _, params in account.asked} == {str(NOW - 3600)}
+    began, *read = [params for _, params in account.asked]
+    assert "type" not in began  # what time it is
+    assert {params["created[gte]"] for params in read} == {str(NOW - 3600)}
     pipelines.run("stripe")
     versions = "select id, email, _dlt_valid_to is null from raw_stripe.customers order by id, _dlt_valid_from"
     assert query(versions) == [("cus_1", "1@x.io", False), ("cus_1", "new@x.io", True), ("cus_2", "2@x.io", True)]
