@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import requests
 from dlt.sources.helpers.requests import Client as RetryingClient
 
+from ingestion.secrecy import hidden, hidden_in_bytes
 from ingestion.wire import parsed
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class VendorError(RuntimeError):
     """
 
     def __init__(self, message: str, *, status: int | None = None, problem: Problem | None = None) -> None:
-        super().__init__(message)
+        super().__init__(hidden(message))
         self.status = status
         self.problem = problem
         self.code = problem.code if problem else ""
@@ -142,7 +143,7 @@ class Client:
             raise VendorError(
                 f"{shown}: {problem.reason} (status {response.status_code}"
                 f"{', given up after several attempts' if problem.retry else ''}): "
-                f"{self._excerpt(response)} {problem.advice}".rstrip(),
+                f"{_excerpt(response.text)} {problem.advice}".rstrip(),
                 status=response.status_code,
                 problem=problem,
             )
@@ -171,21 +172,21 @@ class Client:
         if problem.wait_seconds is not None:
             # dlt's client reads how long to wait in one form only: whole seconds.
             response.headers["Retry-After"] = str(max(1, math.ceil(problem.wait_seconds)))
-        log.warning("%s: %s (status %s), asking again", self.vendor, problem.reason, response.status_code)
+        log.warning("%s: %s (status %s), asking again", self.vendor, hidden(problem.reason), response.status_code)
         return True
 
-    def _excerpt(self, response: requests.Response) -> str:
-        text = " ".join(response.text.split())
-        for secret in self._headers.values():
-            text = text.replace(secret.removeprefix("Bearer "), "***")
-        return text if len(text) <= EXCERPT_CHARACTERS else text[:EXCERPT_CHARACTERS] + " …"
+
+def _excerpt(text: str) -> str:
+    """The beginning of a text, without secrets: hidden first, because the end may cut one in two."""
+    shown = hidden(" ".join(text.split()))
+    return shown if len(shown) <= EXCERPT_CHARACTERS else shown[:EXCERPT_CHARACTERS] + " …"
 
 
 def _parsed(response: requests.Response) -> Any:
     try:
-        return parsed(response.content)
+        return parsed(hidden_in_bytes(response.content))
     except UnicodeDecodeError:
-        return parsed(response.text)
+        return parsed(hidden(response.text))
 
 
 def pages(fetch: Callable[[str | None], tuple[list[Any], str | None]]) -> Iterator[list[Any]]:
@@ -224,4 +225,4 @@ def expect_list(vendor: str, path: str, body: Any, value: Any) -> list[Any]:
     """
     if isinstance(value, list):
         return value
-    raise VendorError(f"{vendor}: {path}: the answer has no list of records: {json.dumps(body)[:EXCERPT_CHARACTERS]}")
+    raise VendorError(f"{vendor}: {path}: the answer has no list of records: {_excerpt(json.dumps(body))}")

@@ -21,7 +21,7 @@ import dlt
 from dlt.common.destination import TLoaderFileFormat
 from dlt.extract import DltResource, DltSource
 
-from ingestion import accounting, config, warehouse
+from ingestion import accounting, config, permissions, secrecy, warehouse
 from ingestion.accounting import UnaccountedError
 from ingestion.config import Account, SettingsError
 from ingestion.http import VendorError
@@ -75,6 +75,7 @@ def build_pipeline(name: str, account: str = "", progress: Any = None) -> dlt.Pi
     Each account has a pipeline of its own, and so cursors of its own; the raw tables are those of the source.
     """
     config.use_project_settings()
+    secrecy.keep_out_of_traces()
     return dlt.pipeline(
         pipeline_name=f"{name}__{account}" if account else name,
         pipelines_dir=str(config.data_dir() / "dlt"),
@@ -226,6 +227,7 @@ def main(name: str) -> int:
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("ingestion").setLevel(logging.INFO)
+    permissions.keep_to_owner(config.data_dir())
     try:
         for account in config.accounts_of(name) or (Account(name),):
             intake = run(name, account.name)
@@ -235,7 +237,8 @@ def main(name: str) -> int:
     except Exception as error:
         reason = cause(error)
         known = isinstance(reason, VendorError | SettingsError | UnaccountedError)
-        print(f"failed: {reason if known else f'{name}: {type(reason).__name__}: {reason}'}", file=sys.stderr)
+        said = f"{reason}" if known else f"{name}: {type(reason).__name__}: {reason}"
+        print(f"failed: {secrecy.hidden(said)}", file=sys.stderr)
         return 1
     return 0
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+
+from serving.access import Readers, open_the_way
 
 LINK_NAME = "lifecycle.duckdb"
 SCHEMA = "marts"
@@ -101,7 +103,14 @@ def read_publication(path: Path) -> Publication:
 
 
 def publish(
-    warehouse: Path, serving_dir: Path, *, as_of: datetime, sources: Sequence[str], keep: int = 5
+    warehouse: Path,
+    serving_dir: Path,
+    *,
+    as_of: datetime,
+    sources: Sequence[str],
+    keep: int = 5,
+    readers: Readers = "group",
+    left_out: Collection[str] = (),
 ) -> Publication:
     """Copy every relation of the schema `marts` into a new version, as tables, and flip the link to it.
 
@@ -111,6 +120,8 @@ def publish(
         as_of: instant of the refresh, with a time zone.
         sources: names of the enabled sources.
         keep: number of versions to keep, the linked one included (at least 1).
+        readers: who may read the versions.
+        left_out: relations that are not published.
 
     Raises:
         PublicationError: there are no marts, one has a HUGEINT column, or the copy differs from the build file.
@@ -123,7 +134,7 @@ def publish(
     version = f"lifecycle-{published_at:%Y%m%dT%H%M%S%f}Z"
     final, temporary = folder / f"{version}.duckdb", folder / f"{version}.duckdb.tmp"
     try:
-        rows = _write(warehouse, temporary)
+        rows = _write(warehouse, temporary, left_out)
         _write_publication(temporary, version, published_at, as_of, sources)
         _check(temporary, rows)
         _sync(temporary)
@@ -131,6 +142,7 @@ def publish(
         _sync(folder)
     finally:
         temporary.unlink(missing_ok=True)
+    open_the_way(serving_dir, readers)
     point_link_at(final, serving_dir)
     clean_up(serving_dir, keep)
     return read_publication(final)
@@ -161,7 +173,7 @@ def clean_up(serving_dir: Path, keep: int) -> list[Path]:
     return outdated
 
 
-def _write(warehouse: Path, target: Path) -> dict[str, int]:
+def _write(warehouse: Path, target: Path, left_out: Collection[str]) -> dict[str, int]:
     """Copy the marts and return their row counts in the build file."""
     with duckdb.connect() as connection:
         for statement in _attachments(warehouse, target):
@@ -174,6 +186,7 @@ def _write(warehouse: Path, target: Path) -> dict[str, int]:
                 [SCHEMA],
             ).fetchall()
         ]
+        relations = [name for name in relations if name not in left_out]
         if not relations:
             raise PublicationError(f"{warehouse} has no relation in the schema {SCHEMA}: build the models first.")
         if PUBLICATION_TABLE in relations:

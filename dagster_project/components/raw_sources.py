@@ -31,7 +31,7 @@ from dlt.common.runtime.collector import Collector
 
 from dagster_project.resources import WRITER_POOL, Refresh, raw_asset_key
 from dagster_project.steps import ACCOUNTED_CHECK
-from ingestion import config, pipelines
+from ingestion import config, pipelines, secrecy
 from ingestion.config import SettingsError
 from ingestion.http import VendorError
 from ingestion.intake import Intake
@@ -106,10 +106,12 @@ class RawSources(Component, Model, Resolvable):
             except Exception as error:
                 reason = pipelines.cause(error)
                 known = isinstance(reason, VendorError | SettingsError)
+                # Dagster would store an error that stays attached word for word.
+                context.log.error(secrecy.told(error))
                 raise Failure(
-                    str(reason) if known else f"{source}: {type(reason).__name__}: {reason}",
+                    secrecy.hidden(str(reason) if known else f"{source}: {type(reason).__name__}: {reason}"),
                     allow_retries=not isinstance(reason, SettingsError) and getattr(reason, "may_pass", True),
-                ) from error
+                ) from None
 
         return load
 

@@ -1,6 +1,7 @@
 """The file that BI opens: the last asset, made only once gate 2 has let every mart pass."""
 
 import json
+from typing import Any
 
 from dagster import (
     AssetExecutionContext,
@@ -14,7 +15,7 @@ from dagster import (
     definitions,
 )
 
-from dagster_project import environment
+from dagster_project import environment, personal
 from dagster_project.resources import WRITER_POOL, ModelTranslator, Refresh, dbt_manifest
 from ingestion import config
 from serving.publish import SCHEMA, PublicationError, link_path, publish
@@ -32,14 +33,16 @@ def defs() -> Definitions:
         description="The versioned, read-only file behind the link that BI tools open.",
     )
     def published(context: AssetExecutionContext, refresh: Refresh) -> MaterializeResult:
-        folder = environment.serving_dir()
+        folder, settings = environment.serving_dir(), environment.settings()
         try:
             publication = publish(
                 config.warehouse_path(),
                 folder,
                 as_of=config.as_of(),
                 sources=[str(account) for account in config.enabled_accounts()],
-                keep=environment.settings().keep_versions,
+                keep=settings.keep_versions,
+                readers=settings.published_readers,
+                left_out=() if settings.publish_personal else _personal_marts(),
             )
         except PublicationError as error:
             raise Failure(str(error), allow_retries=False) from error
@@ -57,9 +60,16 @@ def defs() -> Definitions:
 def _marts() -> list[AssetKey]:
     """Asset keys of the models that are published."""
     translator = ModelTranslator()
+    return [translator.get_asset_key(node) for node in _nodes()]
+
+
+def _personal_marts() -> list[str]:
+    """The marts with a column that is tagged as personal."""
+    return [node["name"] for node in _nodes() if personal.tagged(node)]
+
+
+def _nodes() -> list[dict[str, Any]]:
     manifest = json.loads(dbt_manifest().read_text())
     return [
-        translator.get_asset_key(node)
-        for node in manifest["nodes"].values()
-        if node["resource_type"] == "model" and node["schema"] == SCHEMA
+        node for node in manifest["nodes"].values() if node["resource_type"] == "model" and node["schema"] == SCHEMA
     ]
