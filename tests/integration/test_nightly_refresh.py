@@ -88,7 +88,9 @@ def test_only_the_owner_may_read_what_was_written_and_the_group_what_is_publishe
     assert way.keys() <= modes.keys()
 
 
-def test_nobody_is_named_in_what_is_published(company: Company) -> None:
+def test_nobody_is_named_in_what_is_published_and_no_address_is_in_the_summary(
+    company: Company, first_refresh: subprocess.CompletedProcess[str]
+) -> None:
     """Names, addresses and numbers of all people and agents that the systems know, looked for in every text."""
     people = company.rows("select first_name, last_name, email, phone, display_name from marts.personal_details")
     named = {value for row in people for value in row if value and len(value) > 3}
@@ -120,6 +122,8 @@ def test_nobody_is_named_in_what_is_published(company: Company) -> None:
                     found.append(f"{table}.{column}: {value}")
     assert len(texts) > 100
     assert found == []
+    addresses = {value for value in named if "@" in value} | numbers
+    assert [address for address in addresses if address in first_refresh.stdout] == []
 
 
 def test_the_summary_answers_what_was_asked(company: Company, first_refresh: subprocess.CompletedProcess[str]) -> None:
@@ -410,7 +414,7 @@ def test_an_implausible_batch_stops_before_the_models_and_shows_its_rows(company
     with duckdb.connect(str(company.warehouse)) as connection:
         connection.execute(
             "insert into raw_shopify.orders by name select * replace "
-            "('planted' || row_number() over () as id, 5e9 as total_price, "
+            "('planted' || row_number() over () as id, 5e9 as total_price, 'planted.person@mail.example' as email, "
             "epoch(now())::varchar as _dlt_load_id, 'planted' as _dlt_id) from raw_shopify.orders limit 30"
         )
     try:
@@ -426,6 +430,10 @@ def test_an_implausible_batch_stops_before_the_models_and_shows_its_rows(company
         in done.stdout
     )
     assert "id=planted" in done.stdout
+    assert "email=p***@m***.example" in done.stdout
+    shown_in = (company.data / "dagster", company.data / "logs")
+    assert [place for folder in shown_in for place in places_of(folder, ["planted.person"])] == []
+    assert "planted.person" not in done.stdout
     assert "build_models" not in done.stdout
     assert "Published data left as it was" in done.stdout
 

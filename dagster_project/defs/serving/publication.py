@@ -42,7 +42,7 @@ def defs() -> Definitions:
                 sources=[str(account) for account in config.enabled_accounts()],
                 keep=settings.keep_versions,
                 readers=settings.published_readers,
-                left_out=() if settings.publish_personal else _personal_marts(),
+                left_out=left_out(),
             )
         except PublicationError as error:
             raise Failure(str(error), allow_retries=False) from error
@@ -63,8 +63,10 @@ def _marts() -> list[AssetKey]:
     return [translator.get_asset_key(node) for node in _nodes()]
 
 
-def _personal_marts() -> list[str]:
-    """The marts with a column that is tagged as personal."""
+def left_out() -> list[str]:
+    """The marts with a column that is tagged as personal, unless they are to be published too."""
+    if environment.settings().publish_personal:
+        return []
     return [node["name"] for node in _nodes() if personal.tagged(node)]
 
 
