@@ -22,8 +22,19 @@ from pydantic import AfterValidator
 from pydantic_settings import SettingsConfigDict
 
 from dagster_project.steps import dbt_target
-from ingestion import config
-from ingestion.config import PROJECT_ROOT, Account, Count, Settings, SettingsError, Write, known_accounts, of_text
+from ingestion import config, permissions
+from ingestion.config import (
+    PROJECT_ROOT,
+    Account,
+    Count,
+    Flag,
+    Settings,
+    SettingsError,
+    Write,
+    known_accounts,
+    of_text,
+)
+from serving.access import Readers
 
 
 def _zone(name: str) -> str:
@@ -48,14 +59,22 @@ def _enabled(accounts: tuple[Account, ...]) -> tuple[Account, ...]:
 
 
 def prepare() -> None:
-    """Set what the tools read from the environment, and create the folders that a run writes to.
+    """Set what the tools read from the environment, and create the folders that a run writes to, for the owner alone.
 
     A variable that is set wins over `.env`. Derived variables are always set: they follow `LIFECYCLE_DATA_DIR`.
+
+    Raises:
+        SettingsError: somebody else may change a file with secrets.
     """
+    try:
+        permissions.refuse_what_others_may_change(secret_files())
+    except permissions.UnsafeFileError as error:
+        raise SettingsError(str(error)) from None
     for name, value in dotenv_values(PROJECT_ROOT / ".env").items():
         if value and not os.environ.get(name):  # an empty line sets nothing
             os.environ[name] = value
     data = config.data_dir()
+    permissions.keep_to_owner(data)
     home = data / "dagster"
     for folder in (data / "logs", home):
         folder.mkdir(parents=True, exist_ok=True)
@@ -77,6 +96,11 @@ def prepare() -> None:
     shutil.copyfile(PROJECT_ROOT / "dagster_project" / "dagster.yaml", home / "dagster.yaml")
 
 
+def secret_files() -> tuple[Path, ...]:
+    """Files that may hold secrets; neither has to be there."""
+    return PROJECT_ROOT / ".env", PROJECT_ROOT / ".dlt" / "secrets.toml"
+
+
 class RefreshSettings(Settings):
     """How this installation refreshes.
 
@@ -86,6 +110,8 @@ class RefreshSettings(Settings):
         keep_versions: number of published versions that stay.
         required_sources: the enabled accounts without whose news nothing is published.
         time_limit_minutes: how long a run may go on, whoever started it.
+        published_readers: who may read what is published.
+        publish_personal: whether names and addresses are published too, in a mart of their own.
         subscription_cost_rate: share of subscription revenue that serving it costs, as the dbt macro of this name reads
             it; None: not known.
     """
@@ -99,6 +125,8 @@ class RefreshSettings(Settings):
     keep_versions: Count = 5
     required_sources: Annotated[tuple[Account, ...], of_text(known_accounts), AfterValidator(_enabled)] = ()
     time_limit_minutes: Count = 600
+    published_readers: Annotated[Readers, Write("choose one of owner, group, everyone")] = "group"
+    publish_personal: Flag = False
     subscription_cost_rate: Annotated[
         float | None,
         of_text(_share),
@@ -143,6 +171,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         prepare()
+        for sentence in permissions.readable_by_others(secret_files()):
+            print(f"warning: {sentence}", file=sys.stderr)
         command = list(options.command)
         if options.sandbox and settings().profile == "sandbox":
             command = [sys.executable, "-m", "sandbox", "run", "--", *command]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -44,7 +44,7 @@ class Result:
         expectation: what was expected, in one sentence; for a skipped suite, `all expectations`.
         status: `warned` is a failure that lets the refresh go on; so is a failed share of a small batch.
         observed: the value seen, or why the suite was skipped.
-        samples: at most five offending rows, as text.
+        samples: at most five offending rows, as text, as `show_row` has it.
     """
 
     suite: str
@@ -54,13 +54,24 @@ class Result:
     samples: tuple[str, ...] = ()
 
 
+def as_text(row: Mapping[Any, Any]) -> str:
+    """A row on one line."""
+    return ", ".join(f"{column}={str(value):.80}" for column, value in row.items())
+
+
 class Runner:
     """Judges tables of one warehouse. Use `open_runner`, which closes it."""
 
     def __init__(
-        self, engine: sqlalchemy.Engine, datasource: Any, as_of: datetime, since: datetime | None, published: bool
+        self,
+        engine: sqlalchemy.Engine,
+        datasource: Any,
+        as_of: datetime,
+        since: datetime | None,
+        published: bool,
+        show_row: Callable[[Mapping[Any, Any]], str],
     ) -> None:
-        self._engine, self._datasource = engine, datasource
+        self._engine, self._datasource, self._show_row = engine, datasource, show_row
         self._as_of, self._since, self._published = as_of, since, published
 
     def run(self, suite: Suite, account: str | None = None) -> list[Result]:
@@ -130,7 +141,9 @@ class Runner:
             statement = statement.bindparams(sqlalchemy.bindparam("values", list(values), expanding=True))
         with self._engine.connect() as connection:
             for row in connection.execute(statement).mappings():
-                yield _row_text(row)
+                yield self._show_row(
+                    {name: value for name, value in row.items() if value is not None and not name.startswith("_dlt_")}
+                )
 
     def _count(self, relation: str, condition: str = "true") -> int:
         statement = sqlalchemy.text(f"select count(*) from {relation} where {condition}".replace(":", r"\:"))
@@ -166,7 +179,12 @@ class Runner:
 
 @contextmanager
 def open_runner(
-    warehouse: Path, *, as_of: datetime, since: datetime | None = None, published: Path | None = None
+    warehouse: Path,
+    *,
+    as_of: datetime,
+    since: datetime | None = None,
+    published: Path | None = None,
+    show_row: Callable[[Mapping[Any, Any]], str] = as_text,
 ) -> Iterator[Runner]:
     """Open the warehouse for judging.
 
@@ -175,6 +193,7 @@ def open_runner(
         as_of: the instant that this refresh calls "now".
         since: instant of the previous publication; raw rows loaded after it are the batch. None: all rows.
         published: the previous publication's file, for the suites of the marts.
+        show_row: how an offending row is shown.
     """
     arguments = {
         "config": {"access_mode": "READ_ONLY"},
@@ -192,7 +211,12 @@ def open_runner(
     engine = datasource.get_engine()
     try:
         yield Runner(
-            engine, datasource, as_of.astimezone(UTC), since.astimezone(UTC) if since else None, published is not None
+            engine,
+            datasource,
+            as_of.astimezone(UTC),
+            since.astimezone(UTC) if since else None,
+            published is not None,
+            show_row,
         )
     finally:
         # Great Expectations keeps a connection in its execution engine, besides the pool's.
@@ -218,8 +242,3 @@ def _observed(result: Mapping[str, Any]) -> str:
         share = result.get("unexpected_percent_total", result.get("unexpected_percent")) or 0.0
         return f"{result['unexpected_count']} of {result['element_count']} rows ({share:.2f} %)"
     return ""
-
-
-def _row_text(row: Mapping[Any, Any]) -> str:
-    shown = {key: value for key, value in row.items() if value is not None and not str(key).startswith("_dlt_")}
-    return ", ".join(f"{key}={str(value):.80}" for key, value in shown.items())

@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUseDefault
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ingestion import secrecy
 from ingestion.sources import SOURCE_NAMES
 
 if TYPE_CHECKING:
@@ -63,9 +64,13 @@ class Settings(BaseSettings):
             SettingsError: naming a setting that is missing or cannot work. It never holds a secret.
         """
         try:
-            return cls()
+            settings = cls()
         except ValidationError as error:
             raise SettingsError(cls._refusal(error)) from None
+        for field in cls.model_fields:
+            if isinstance(secret := getattr(settings, field), SecretStr):
+                secrecy.remember(secret.get_secret_value())
+        return settings
 
     @classmethod
     def variable(cls, field: str) -> str:

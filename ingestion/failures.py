@@ -18,6 +18,7 @@ from ingestion import config
 from ingestion.accounting import UnaccountedError
 from ingestion.config import Account, SettingsError
 from ingestion.http import VendorError
+from ingestion.secrecy import hidden
 
 OF_THE_MACHINE = {
     errno.ENOSPC,
@@ -88,7 +89,7 @@ def told(error: BaseException, account: Account) -> str:
     """The error in one line, for who runs the refresh: it may quote what a vendor answered."""
     reason = cause(error)
     known = isinstance(reason, VendorError | SettingsError | UnaccountedError)
-    said = " ".join((str(reason) if known else f"{type(reason).__name__}: {reason}").split())
+    said = hidden(" ".join((str(reason) if known else f"{type(reason).__name__}: {reason}").split()))
     # What is known names the source by itself.
     return f"{account}: {said}" if account.name or not known else said
 

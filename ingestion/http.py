@@ -33,6 +33,7 @@ from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 from ingestion import config
 from ingestion.clock import Clock, http_date
 from ingestion.config import Count, Settings
+from ingestion.secrecy import hidden, hidden_in_bytes
 from ingestion.timed_transport import OUT_OF_TIME, TimedAdapter, ends_at
 from ingestion.wire import as_json, parsed
 
@@ -41,6 +42,7 @@ log = logging.getLogger(__name__)
 PAGES_RESTARTS = 3  # of one list: a cursor that expired, a page that came again; more often it is not about time
 EMPTY_PAGES = 500  # in a row, each with a cursor to the next: filters may leave nothing of many pages
 EXCERPT_CHARACTERS = 300
+EXCERPT_BYTES = 20 * EXCERPT_CHARACTERS
 READ_BYTES = 65536
 MEGABYTE = 1_000_000
 WRONG_ADDRESS = (MissingSchema, InvalidSchema, InvalidURL)  # asking again does not help
@@ -98,7 +100,7 @@ class VendorError(RuntimeError):
     def __init__(
         self, message: str, *, status: int | None = None, problem: Problem | None = None, in_short: str = ""
     ) -> None:
-        super().__init__(message)
+        super().__init__(hidden(message))
         self.in_short = in_short or _in_short(status)
         self.status = status
         self.problem = problem
@@ -144,6 +146,11 @@ class _Answer:
     content: bytes
     body: Any
     problem: Problem | None
+
+    @property
+    def text(self) -> str:
+        """What was said, as far as a person reads it; an answer may be of any size."""
+        return _text(self.response, self.content[:EXCERPT_BYTES], "replace")
 
 
 class Client:
@@ -224,7 +231,7 @@ class Client:
             raise VendorError(
                 f"{shown}: {answer.problem.reason} (status {answer.response.status_code}"
                 f"{', given up after several attempts' if answer.problem.retry else ''}): "
-                f"{self._excerpt(answer)} {answer.problem.advice}".rstrip(),
+                f"{_excerpt(answer.text)} {answer.problem.advice}".rstrip(),
                 status=answer.response.status_code,
                 problem=answer.problem,
             )
@@ -288,7 +295,7 @@ class Client:
         error = state.outcome.exception() if state.outcome else None
         if error is None and state.outcome:
             answer = state.outcome.result()
-            reason = f"{answer.problem.reason} (status {answer.response.status_code})"
+            reason = f"{hidden(answer.problem.reason)} (status {answer.response.status_code})"
         else:
             reason = _why(error)
         log.warning("%s: %s, asking again in %.0f s", self.vendor, reason, seconds)
@@ -306,11 +313,11 @@ class Client:
             in_short=f"its time limit of {self._time_limit_minutes} minutes was over",
         )
 
-    def _excerpt(self, answer: _Answer) -> str:
-        text = " ".join(_text(answer.response, answer.content[: EXCERPT_CHARACTERS * 20], "replace").split())
-        for secret in self._headers.values():
-            text = text.replace(secret.removeprefix("Bearer "), "***")
-        return text if len(text) <= EXCERPT_CHARACTERS else text[:EXCERPT_CHARACTERS] + " …"
+
+def _excerpt(text: str) -> str:
+    """The beginning of a text, without secrets: hidden first, because the end may cut one in two."""
+    shown = hidden(" ".join(text.split()))
+    return shown if len(shown) <= EXCERPT_CHARACTERS else shown[:EXCERPT_CHARACTERS] + " …"
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -343,10 +350,10 @@ def _retry_after(response: requests.Response) -> float | None:
 
 def _parsed(response: requests.Response, content: bytes) -> Any:
     try:
-        return parsed(content)
+        return parsed(hidden_in_bytes(content))
     except UnicodeDecodeError:
         # What is no character stays one that no table takes: its record alone is turned away.
-        return parsed(_text(response, content, "surrogateescape"))
+        return parsed(hidden(_text(response, content, "surrogateescape")))
 
 
 def _text(response: requests.Response, content: bytes, errors: str) -> str:
@@ -440,7 +447,7 @@ def expect_list(vendor: str, path: str, body: Any, value: Any) -> list[Any]:
         return value
     problem = Problem("the answer has no list of records", advice="The API may have changed: check its version.")
     raise VendorError(
-        f"{vendor}: {path}: {problem.reason}: {json.dumps(body)[:EXCERPT_CHARACTERS]} {problem.advice}",
+        f"{vendor}: {path}: {problem.reason}: {_excerpt(json.dumps(body))} {problem.advice}",
         problem=problem,
         in_short=problem.reason,
     )

@@ -23,7 +23,7 @@ import duckdb
 from dlt.common.destination import TLoaderFileFormat
 from dlt.extract import DltResource, DltSource
 
-from ingestion import accounting, config, failures, warehouse
+from ingestion import accounting, config, failures, permissions, secrecy, warehouse
 from ingestion.accounting import UnaccountedError
 from ingestion.clock import check_before_loading
 from ingestion.config import Account, SettingsError
@@ -79,6 +79,7 @@ def build_pipeline(name: str, account: str = "", progress: Any = None) -> dlt.Pi
     Each account has a pipeline of its own, and so cursors of its own; the raw tables are those of the source.
     """
     config.use_project_settings()
+    secrecy.keep_out_of_traces()
     return dlt.pipeline(
         pipeline_name=f"{name}__{account}" if account else name,
         pipelines_dir=str(config.working_dir()),
@@ -284,6 +285,7 @@ def main(name: str) -> int:
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("ingestion").setLevel(logging.INFO)
+    permissions.keep_to_owner(config.data_dir())
     has_failed = False
     try:
         check_before_loading()

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 
+from ingestion import config, permissions
 from ingestion.config import SettingsError
 from sandbox import settings
 from sandbox.files import Files
@@ -92,6 +93,7 @@ def main(arguments: list[str]) -> int:
     advance.add_argument("--days", type=int, default=1)
     commands.add_parser("reset", help="back to the first clock")
     asked = parser.parse_args(arguments)
+    permissions.keep_to_owner(config.data_dir())
     try:
         if asked.command == "run":
             child = asked.child[1:] if asked.child[:1] == ["--"] else asked.child

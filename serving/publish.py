@@ -15,6 +15,8 @@ from pathlib import Path
 
 import duckdb
 
+from serving.access import Readers, open_the_way
+
 LINK_NAME = "lifecycle.duckdb"
 SCHEMA = "marts"
 PUBLICATION_TABLE = "publication"
@@ -165,6 +167,8 @@ def publish(
     sources: Sequence[Source],
     required: Collection[str] = (),
     keep: int = 5,
+    readers: Readers = "group",
+    left_out: Collection[str] = (),
 ) -> Publication:
     """Copy every relation of the schema `marts` into a new version, as tables, and flip the link to it.
 
@@ -175,6 +179,8 @@ def publish(
         sources: the enabled sources, and how far the marts know each.
         required: names of those without whose news nothing is published.
         keep: number of versions to keep, the linked one included (at least 1).
+        readers: who may read the versions.
+        left_out: relations that are not published.
 
     Raises:
         PublicationError: too many sources are stale, there are no marts, one has a HUGEINT column, or the copy differs
@@ -189,7 +195,7 @@ def publish(
     version = f"lifecycle-{published_at:%Y%m%dT%H%M%S%f}Z"
     final, temporary = folder / f"{version}.duckdb", folder / f"{version}.duckdb.tmp"
     try:
-        rows = _write(warehouse, temporary)
+        rows = _write(warehouse, temporary, left_out)
         _write_publication(temporary, version, published_at, as_of, sources)
         _check(temporary, rows)
         _sync(temporary)
@@ -197,6 +203,7 @@ def publish(
         _sync(folder)
     finally:
         temporary.unlink(missing_ok=True)
+    open_the_way(serving_dir, readers)
     point_link_at(final, serving_dir)
     clean_up(serving_dir, keep)
     return read_publication(final)
@@ -238,7 +245,7 @@ def clean_up(serving_dir: Path, keep: int) -> list[Path]:
     return outdated
 
 
-def _write(warehouse: Path, target: Path) -> dict[str, int]:
+def _write(warehouse: Path, target: Path, left_out: Collection[str]) -> dict[str, int]:
     """Copy the marts and return their row counts in the build file."""
     with duckdb.connect() as connection:
         for statement in _attachments(warehouse, target):
@@ -251,6 +258,7 @@ def _write(warehouse: Path, target: Path) -> dict[str, int]:
                 [SCHEMA],
             ).fetchall()
         ]
+        relations = [name for name in relations if name not in left_out]
         if not relations:
             raise PublicationError(f"{warehouse} has no relation in the schema {SCHEMA}: build the models first.")
         for name in sorted({*WRITTEN_HERE} & {*relations}):

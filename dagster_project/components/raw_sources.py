@@ -38,7 +38,7 @@ from dlt.common.runtime.collector import Collector
 from dagster_project import environment
 from dagster_project.resources import WRITER_POOL, Refresh, raw_asset_key
 from dagster_project.steps import ACCOUNTED_CHECK, LOADED_CHECK
-from ingestion import config, failures, pipelines
+from ingestion import config, failures, pipelines, secrecy
 from ingestion.config import Account
 from ingestion.freshness import Freshness, freshness
 from ingestion.intake import Intake
@@ -162,7 +162,7 @@ def _load(
     try:
         load = pipelines.ready(account.source, account.name, ReportRows(context, account.source))
     except Exception as error:
-        raise _failure(error, account) from error
+        raise _failure(context, error, account) from None
     try:
         results = list(
             dlt_loader.run(
@@ -175,7 +175,8 @@ def _load(
         )
     except Exception as error:
         if failures.stops_the_run(error):
-            raise _failure(error, account) from error
+            raise _failure(context, error, account) from None
+        context.log.error(secrecy.told(error))
         load.fail(error)
         return Outcome(error=failures.told(error, account), may_pass=failures.may_pass(error))
     load.succeed()
@@ -187,8 +188,12 @@ def _load(
     )
 
 
-def _failure(error: Exception, account: Account) -> Failure:
-    """What ends the step. A request to end is never tried again."""
+def _failure(context: AssetExecutionContext, error: Exception, account: Account) -> Failure:
+    """What ends the step. A request to end is never tried again.
+
+    Dagster would store an error that stays attached word for word: it is logged instead, without secrets.
+    """
+    context.log.error(secrecy.told(error))
     if failures.is_interruption(error):
         return Failure("interrupted", allow_retries=False)
     return Failure(failures.told(error, account), allow_retries=failures.may_pass(error))

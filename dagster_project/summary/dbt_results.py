@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from dagster_project import personal
 from dagster_project.summary.run_log import Finding, Status
 
 STATUSES: dict[str, Status] = {
@@ -43,7 +44,9 @@ def _findings(results: list[dict[str, Any]], nodes: Mapping[str, Any], warehouse
             continue
         is_test = node["resource_type"] == "test"
         failures = result.get("failures")
-        observed = f"{failures} rows" if failures else " ".join((result.get("message") or "").split())
+        observed = (
+            f"{failures} rows" if failures else personal.masked_text(" ".join((result.get("message") or "").split()))
+        )
         samples: tuple[str, ...] = ()
         if is_test and failures and status in ("warned", "failed"):
             samples = tuple(_rows(result.get("compiled_code"), warehouse))
@@ -64,7 +67,7 @@ def _rows(query: str | None, warehouse: Path) -> Iterator[str]:
         found = connection.execute(f"select * from ({query}) limit {SAMPLE_ROWS}")
         names = [column[0] for column in found.description or ()]
         for row in found.fetchall():
-            yield ", ".join(f"{name}={value}" for name, value in zip(names, row, strict=True))
+            yield personal.shown_row(dict(zip(names, row, strict=True)))
 
 
 def mart_keys(target: Path) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dagster_project import personal
 from dagster_project.summary.run_log import Finding, RunLog
 from ingestion import config
 from ingestion.config import PROJECT_ROOT, SettingsError
@@ -178,7 +179,7 @@ def print_held_back(console: Console, warehouse: Path) -> None:
     table.columns[1].justify = "left"
     table.add_column("for example", justify="left", overflow="fold")
     for place, what, count, example in rows:
-        shown = " ".join(str(example).split())
+        shown = personal.masked_text(" ".join(str(example).split()))
         table.add_row(place, what, f"{count:,}", Text(shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"))
     console.print(table)
 
@@ -218,15 +219,22 @@ def print_why(console: Console, log: RunLog) -> None:
     """Why nothing was published, or what failed beside it."""
     failed = [step for step in log.steps.values() if step.has_failed]
     for step in failed:
-        console.print(f"Failed: {step.name}: {step.cause}", markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            f"Failed: {step.name}: {personal.masked_text(step.cause)}", markup=False, highlight=False, soft_wrap=True
+        )
     if failed:
         return
     if log.ended == "canceled" or any(step.seconds is None for step in log.steps.values()):
         console.print("Interrupted: the run was ended.", highlight=False)
     elif not log.steps:
-        console.print(f"Failed before the first step: {log.cause}", markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            f"Failed before the first step: {personal.masked_text(log.cause)}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
     elif log.ended == "failed":
-        console.print(f"Failed: {log.cause}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"Failed: {personal.masked_text(log.cause)}", markup=False, highlight=False, soft_wrap=True)
     else:
         console.print("Publishing was no part of this run.", highlight=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from great_expectations.expectations.expectation import Expectation
 
 from expectations.batch import Batch
-from expectations.plausibility import any_filled, equal_sums, rows_kept
+from expectations.plausibility import equal_sums, no_rows, rows_kept
 
 
 def expectations(batch: Batch) -> list[Expectation]:
@@ -16,5 +16,11 @@ def expectations(batch: Batch) -> list[Expectation]:
             f"select count(*) from {batch.relation}",
             "select count(*) from core.dim_persons",
         ),
-        any_filled(["email", "phone", "customer_number"], at_least=0.5, severity="warn"),
+        no_rows(
+            "e-mail, phone or customer number is known of at least 50% of people",
+            "select count(*) as person_count, count(coalesce(email, phone, customer_number)) as known_count "
+            "from core.dim_persons having count(coalesce(email, phone, customer_number)) < 0.5 * count(*)",
+            "warn",
+            is_share=True,
+        ),
     ]

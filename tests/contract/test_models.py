@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from dagster_project.personal import is_personal, tagged
+
 CLOCKS = re.compile(r"\b(now\s*\(|today\s*\(|current_date\b|current_timestamp\b|run_started_at\b)", re.IGNORECASE)
 NAMES = {
     "staging": re.compile(r"stg_[a-z_]+__[a-z_]+"),
@@ -185,3 +187,17 @@ def test_every_rate_of_people_has_its_interval(models: list[dict[str, Any]]) -> 
     assert {
         name for name in rates - RATES_OF_OTHER_THINGS.keys() if not {f"{name}_lower", f"{name}_upper"} <= columns
     } == set()
+
+
+def test_columns_are_tagged_as_personal_by_their_kind_and_no_others(models: list[dict[str, Any]]) -> None:
+    """So what a column is called decides, in one place, what is masked and what is published."""
+
+    def wrong(node: dict[str, Any]) -> list[str]:
+        return sorted({name for name in node["columns"] if is_personal(name)} ^ {*tagged(node)})
+
+    assert faults(models, wrong) == {}
+    assert any(tagged(node) for node in models)
+
+
+def test_one_mart_has_all_personal_data(models: list[dict[str, Any]]) -> None:
+    assert {node["name"] for node in models if layer(node) == "marts" and tagged(node)} == {"personal_details"}

@@ -15,6 +15,10 @@ from serving.publish import Publication, current_publication
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE, DAYS = "150", "120"
 MARTS = sorted(path.stem for path in (ROOT / "dbt_project/models/marts").rglob("*.sql"))
+# Without those that hold personal data.
+PUBLISHED = sorted(
+    path.stem for path in (ROOT / "dbt_project/models/marts").rglob("*.yml") if "personal: true" not in path.read_text()
+)
 
 
 class Company:

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -19,13 +20,15 @@ import duckdb
 import pytest
 
 from sandbox.company import Company as SimulatedCompany
+from sandbox.running import server_of
 from sandbox.servers import VENDORS
 from sandbox.settings import load_state
 from sandbox.truth import Truth
 from serving.compare import compare
 from serving.publish import link_path
-from tests.integration.refreshing import DAYS, MARTS, PEOPLE, ROOT, Company
+from tests.integration.refreshing import DAYS, MARTS, PEOPLE, PUBLISHED, ROOT, Company
 from tests.integration.truth import differences
+from tests.planting import places_of, spellings
 
 # The tests judge the same rows elsewhere.
 ONLY_TABLES = ["--full-refresh", "--resource-type", "model", "--resource-type", "seed"]
@@ -53,8 +56,74 @@ def after_the_first_refresh(first_refresh: subprocess.CompletedProcess[str]) -> 
 def test_publishes_every_mart_with_rows(company: Company) -> None:
     rows = company.published().rows
 
-    assert sorted(rows) == MARTS
+    assert sorted(rows) == PUBLISHED
     assert {mart for mart, count in rows.items() if not count} == EMPTY
+
+
+def test_no_token_is_in_anything_that_was_written_or_said(
+    company: Company, first_refresh: subprocess.CompletedProcess[str]
+) -> None:
+    tokens = {
+        spelling
+        for vendor in VENDORS
+        for spelling in spellings(getattr(server_of(vendor), "token", "sandbox-shopify-token"))
+    }
+    assert len(tokens) > len(VENDORS)
+    assert places_of(company.data, tokens) == []
+    assert [token for token in tokens if token in first_refresh.stdout + first_refresh.stderr] == []
+
+
+def test_only_the_owner_may_read_what_was_written_and_the_group_what_is_published(company: Company) -> None:
+    """The way to what is published is the group's to pass, and nothing beside it."""
+    way = {
+        company.data: 0o710,
+        company.serving: 0o750,
+        company.serving / "versions": 0o750,
+        company.published().path: 0o440,
+    }
+    found = {path: path.lstat() for path in [company.data, *company.data.rglob("*")]}
+    modes = {path: stat.S_IMODE(each.st_mode) for path, each in found.items() if not stat.S_ISLNK(each.st_mode)}
+
+    assert {path: oct(mode) for path, mode in modes.items() if mode != way.get(path, mode & 0o700)} == {}
+    assert way.keys() <= modes.keys()
+
+
+def test_nobody_is_named_in_what_is_published_and_no_address_is_in_the_summary(
+    company: Company, first_refresh: subprocess.CompletedProcess[str]
+) -> None:
+    """Names, addresses and numbers of all people and agents that the systems know, looked for in every text."""
+    people = company.rows("select first_name, last_name, email, phone, display_name from marts.personal_details")
+    named = {value for row in people for value in row if value and len(value) > 3}
+    raw = {
+        "raw_hubspot.contacts": ("firstname", "lastname", "email", "phone", "mobilephone"),
+        "raw_shopify.customers": ("first_name", "last_name", "email", "phone"),
+        "raw_respond_io.users": ("first_name", "last_name", "email"),
+    }
+    for table, columns in raw.items():
+        for column in columns:
+            named |= {value for (value,) in company.rows(f"select distinct {column} from {table}") if value}
+    assert {"@", "+"} <= {sign for value in named for sign in value}
+    words = {value for value in named if len(value) > 3}
+    numbers = {value for value in named if len(re.sub(r"\D", "", value)) > 6}
+
+    found = []
+    with duckdb.connect(str(link_path(company.serving)), read_only=True) as connection:
+        texts = connection.execute(
+            "select table_name, column_name from duckdb_columns() where schema_name = 'marts' and data_type = 'VARCHAR'"
+        ).fetchall()
+        for table, column in texts:
+            values = connection.execute(f'select distinct "{column}" from marts."{table}"').fetchall()
+            for (value,) in values:
+                if value and (
+                    "@" in value
+                    or words & {value, *re.findall(r"[^\W\d_]+", value)}
+                    or any(number in value for number in numbers)
+                ):
+                    found.append(f"{table}.{column}: {value}")
+    assert len(texts) > 100
+    assert found == []
+    addresses = {value for value in named if "@" in value} | numbers
+    assert [address for address in addresses if address in first_refresh.stdout] == []
 
 
 def test_the_summary_answers_what_was_asked(company: Company, first_refresh: subprocess.CompletedProcess[str]) -> None:
@@ -350,7 +419,7 @@ def test_an_implausible_batch_stops_before_the_models_and_shows_its_rows(company
     with duckdb.connect(str(company.warehouse)) as connection:
         connection.execute(
             "insert into raw_shopify.orders by name select * replace "
-            "('planted' || row_number() over () as id, 5e9 as total_price, "
+            "('planted' || row_number() over () as id, 5e9 as total_price, 'planted.person@mail.example' as email, "
             "epoch(now())::varchar as _dlt_load_id, 'planted' as _dlt_id) from raw_shopify.orders limit 30"
         )
     try:
@@ -366,6 +435,10 @@ def test_an_implausible_batch_stops_before_the_models_and_shows_its_rows(company
         in done.stdout
     )
     assert "id=planted" in done.stdout
+    assert "email=p***@m***.example" in done.stdout
+    shown_in = (company.data / "dagster", company.data / "logs")
+    assert [place for folder in shown_in for place in places_of(folder, ["planted.person"])] == []
+    assert "planted.person" not in done.stdout
     assert "build_models" not in done.stdout
     assert "Published data left as it was" in done.stdout
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.refreshing import MARTS, Company
+from tests.integration.refreshing import PUBLISHED, Company
 
 # Gives every vendor a second account, which reads what the first one reads, and runs the rest of the command line.
 TWICE = """
@@ -47,7 +47,7 @@ def test_any_subset_of_sources_makes_every_mart(shops: tuple[Company, str]) -> N
     assert re.search(r"^hubspot\s+disabled", said, re.MULTILINE)
     publication = company.published()
     assert publication.sources == ("files", "shopify", "shopify.outlet")
-    assert sorted(publication.rows) == sorted(MARTS)
+    assert sorted(publication.rows) == PUBLISHED
     assert publication.rows["customer_value"] > 0
     assert company.rows("select count(*) from raw_hubspot.contacts") == [(0,)]
 

@@ -14,7 +14,7 @@ from dagster import (
     multi_asset_check,
 )
 
-from dagster_project import environment
+from dagster_project import environment, personal
 from dagster_project.resources import WRITER_POOL, Refresh
 from expectations.suites import Suite, mart_suites, raw_suites
 from ingestion import config
@@ -65,6 +65,7 @@ def _judge(suites: Iterable[Suite], name: str) -> Iterator[AssetCheckResult]:
         as_of=config.as_of(),
         since=published.published_at if published else None,
         published=published.path if published else None,
+        show_row=personal.shown_row,
     ) as runner:
         for suite in suites:
             accounts = config.accounts_of(suite.source) if suite.source else ()
@@ -89,7 +90,7 @@ def _judge(suites: Iterable[Suite], name: str) -> Iterator[AssetCheckResult]:
                         {
                             "expectation": result.expectation,
                             "status": result.status,
-                            "observed": result.observed,
+                            "observed": personal.masked_text(result.observed),
                             "samples": list(result.samples),
                         }
                         for result in results

@@ -1,6 +1,7 @@
 """The file that BI opens: the last asset, made only once gate 2 has let every mart pass."""
 
 import json
+from typing import Any
 
 from dagster import (
     AssetExecutionContext,
@@ -14,7 +15,7 @@ from dagster import (
     definitions,
 )
 
-from dagster_project import environment
+from dagster_project import environment, personal
 from dagster_project.resources import WRITER_POOL, ModelTranslator, Refresh, dbt_manifest
 from ingestion import config
 from ingestion.freshness import freshness
@@ -46,6 +47,8 @@ def defs() -> Definitions:
                 sources=sources,
                 required=[str(account) for account in settings.required_sources],
                 keep=settings.keep_versions,
+                readers=settings.published_readers,
+                left_out=left_out(),
             )
         except PublicationError as error:
             raise Failure(str(error), allow_retries=False) from error
@@ -64,9 +67,18 @@ def defs() -> Definitions:
 def _marts() -> list[AssetKey]:
     """Asset keys of the models that are published."""
     translator = ModelTranslator()
+    return [translator.get_asset_key(node) for node in _nodes()]
+
+
+def left_out() -> list[str]:
+    """The marts with a column that is tagged as personal, unless they are to be published too."""
+    if environment.settings().publish_personal:
+        return []
+    return [node["name"] for node in _nodes() if personal.tagged(node)]
+
+
+def _nodes() -> list[dict[str, Any]]:
     manifest = json.loads(dbt_manifest().read_text())
     return [
-        translator.get_asset_key(node)
-        for node in manifest["nodes"].values()
-        if node["resource_type"] == "model" and node["schema"] == SCHEMA
+        node for node in manifest["nodes"].values() if node["resource_type"] == "model" and node["schema"] == SCHEMA
     ]

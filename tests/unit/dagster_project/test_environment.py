@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +17,12 @@ from ingestion.config import SettingsError
 @pytest.fixture(autouse=True)
 def restored_environment(data_dir: Path, monkeypatch: pytest.MonkeyPatch):
     """`prepare` writes to the environment: put it back."""
-    before = dict(os.environ)
+    before, mask = dict(os.environ), os.umask(0o022)
     for name in list(os.environ):
         if name.startswith(("LIFECYCLE_", "SOURCES__")) and name != "LIFECYCLE_DATA_DIR":
             monkeypatch.delenv(name)
     yield
+    os.umask(mask)
     os.environ.clear()
     os.environ.update(before)
 
@@ -159,3 +161,36 @@ def test_the_profile_production_starts_no_sandbox(monkeypatch: pytest.MonkeyPatc
     done = run("--sandbox", "--", "sh", "-c", 'echo "[${SOURCES__HUBSPOT__BASE_URL:-}]"')
 
     assert done.stdout.strip() == "[]"
+
+
+def test_a_dotenv_that_others_may_change_stops_every_command_with_what_to_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_dotenv(tmp_path, "SOURCES__STRIPE__API_KEY=x\n", monkeypatch)
+    (tmp_path / ".env").chmod(0o666)
+
+    assert environment.main(["--", "true"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("Not started: others may write to") and said.endswith(f"chmod 600 {tmp_path / '.env'}\n")
+    assert "SOURCES__STRIPE__API_KEY" not in os.environ
+
+
+def test_a_dotenv_that_others_may_read_is_said_and_the_command_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_dotenv(tmp_path, "", monkeypatch)
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execvp", lambda file, command: started.append(command))
+    for mode in (0o644, 0o600):
+        (tmp_path / ".env").chmod(mode)
+        environment.main(["--", "true"])
+
+    assert started == [["true"], ["true"]]
+    assert capsys.readouterr().err.count("warning: others may read") == 1
+
+
+def test_children_of_every_command_write_for_the_owner_alone(data_dir: Path) -> None:
+    code = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text('x')"
+    assert run("--", sys.executable, "-c", code, str(data_dir / "child")).returncode == 0
+
+    assert stat.S_IMODE((data_dir / "child").stat().st_mode) == 0o600

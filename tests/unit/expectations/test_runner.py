@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -29,7 +30,7 @@ from expectations.plausibility import (
     steady_mean,
     within,
 )
-from expectations.runner import Result, open_runner
+from expectations.runner import Result, as_text, open_runner
 from expectations.suites import Suite
 
 AS_OF = datetime(2026, 10, 31, 6, tzinfo=UTC)
@@ -66,7 +67,13 @@ def warehouse(tmp_path: Path) -> Path:
 def judge(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator:
     """Run expectations, given as a function of the batch, on a table."""
 
-    def run(build, table: str = "raw_shop.orders", since: datetime | None = None, published: Path | None = None):
+    def run(
+        build,
+        table: str = "raw_shop.orders",
+        since: datetime | None = None,
+        published: Path | None = None,
+        show_row: Callable = as_text,
+    ):
         module = ModuleType("planted_suite")
         seen: list[Batch] = []
 
@@ -79,7 +86,7 @@ def judge(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator:
         monkeypatch.setitem(sys.modules, "planted_suite", module)
         schema, name = table.split(".")
         suite = Suite(schema, name, "planted_suite", source="shop" if schema.startswith("raw_") else None)
-        with open_runner(warehouse, as_of=AS_OF, since=since, published=published) as runner:
+        with open_runner(warehouse, as_of=AS_OF, since=since, published=published, show_row=show_row) as runner:
             results = runner.run(suite)
         return results, (seen[0] if seen else None)
 
@@ -104,6 +111,12 @@ def test_a_failure_shows_whole_offending_rows_and_no_more_than_five(judge) -> No
     assert len(result.samples) == 5
     assert all(sample.startswith("id=") and "amount=10" in sample for sample in result.samples)
     assert "_dlt" not in result.samples[0]
+
+
+def test_an_offending_row_is_shown_as_asked_by_whoever_runs_the_suite(judge) -> None:
+    result = only(judge(lambda batch: between("amount", 0, 50), show_row=lambda row: f"order {row['id']}"))
+
+    assert len(result.samples) == 5 and all(re.fullmatch(r"order \d+", sample) for sample in result.samples)
 
 
 def test_rows_with_a_null_are_shown_as_samples_of_a_null_share(judge) -> None:

@@ -20,7 +20,7 @@ from dlt.common.configuration.providers.dictionary import DictionaryProvider
 from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
-from ingestion import config
+from ingestion import config, secrecy
 
 AS_OF = "2026-10-31T06:00:00Z"
 
@@ -31,6 +31,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in list(os.environ):
         if name.startswith(("SOURCES__", "LIFECYCLE_", "RUNTIME__")):
             monkeypatch.delenv(name)
+    monkeypatch.setattr(secrecy, "_known", set())
     monkeypatch.setenv("LIFECYCLE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("LIFECYCLE_AS_OF", AS_OF)
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")

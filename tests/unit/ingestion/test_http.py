@@ -6,6 +6,7 @@ import responses
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingestion import secrecy
 from ingestion.http import (
     PAGES_RESTARTS,
     Client,
@@ -23,6 +24,7 @@ TOKEN = "s3cret-t0ken"
 
 
 def client(judge=judge_status) -> Client:
+    secrecy.remember(TOKEN)  # as the settings do that it comes from
     return Client("vendor", BASE, {"Authorization": f"Bearer {TOKEN}"}, judge)
 
 

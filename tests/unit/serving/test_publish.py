@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 import sys
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import duckdb
 import pytest
 
 from serving import publish as publishing
+from serving.access import Readers
 from serving.publish import (
     PublicationError,
     Source,
@@ -225,8 +228,8 @@ def test_a_copy_that_differs_is_not_linked(warehouse: Path, serving_dir: Path, m
     before = publish_once(warehouse, serving_dir)
     write = publishing._write
 
-    def lose_rows(source: Path, target: Path) -> dict[str, int]:
-        counts = write(source, target)
+    def lose_rows(source: Path, target: Path, left_out: Collection[str]) -> dict[str, int]:
+        counts = write(source, target, left_out)
         build(target, "delete from marts.customer_value where person_id = 0")
         return counts
 
@@ -309,3 +312,31 @@ def test_a_link_to_a_missing_file_is_a_clear_error(warehouse: Path, serving_dir:
 
     with pytest.raises(PublicationError, match="does not exist"):
         current_version(serving_dir)
+
+
+def test_what_is_left_out_is_not_published(warehouse: Path, serving_dir: Path) -> None:
+    left_out = ["customer_360", "not_there"]
+    publication = publish(warehouse, serving_dir, as_of=AS_OF, sources=[], left_out=left_out)
+
+    assert publication.rows == {"customer_value": 3}
+    with pytest.raises(PublicationError, match="no relation"):
+        publish(warehouse, serving_dir, as_of=AS_OF, sources=[], left_out=["customer_360", "customer_value"])
+
+
+@pytest.mark.parametrize(
+    ("readers", "modes"),
+    [
+        ("owner", [0o700, 0o700, 0o700, 0o400]),
+        ("group", [0o710, 0o750, 0o750, 0o440]),
+        ("everyone", [0o711, 0o755, 0o755, 0o444]),
+    ],
+)
+def test_only_the_readers_reach_the_versions_also_those_from_before(
+    warehouse: Path, tmp_path: Path, readers: Readers, modes: list[int]
+) -> None:
+    serving_dir = tmp_path / "data" / "serving"
+    for before in ("everyone", readers):
+        publish(warehouse, serving_dir, as_of=AS_OF, sources=[], readers=before)
+
+    found = [serving_dir.parent, serving_dir, serving_dir / "versions", *versions(serving_dir)]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in found] == [*modes, modes[-1]]

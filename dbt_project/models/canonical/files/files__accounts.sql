@@ -27,7 +27,7 @@ with
             min(listed.domain) as domain,
             min(listed.industry) as industry,
             max(listed.employee_count) as employee_count,
-            min(listed.owner_name) as owner_name
+            min(nullif(trim(listed.owner_name), '')) as owner_user_id
         from listed
         inner join companies_above on companies_above.account_id = listed.account_id
         group by listed.named_account_id
@@ -84,7 +84,7 @@ with
             described.domain,
             described.industry,
             described.employee_count,
-            described.owner_name,
+            described.owner_user_id,
             merged.country,
             merged.created_at,
             merged.loaded_at

@@ -16,7 +16,7 @@ with
             }} as account_id,
             coalesce(deals.customer_id, deals.lead_id) as customer_id,
             case when deals.customer_id is null then 'lead' else 'customer' end as customer_record_type,
-            deals.owner_name,
+            nullif(trim(deals.owner_name), '') as owner_user_id,
             deals.deal_amount,
             deals.currency,
             deals.lost_reason,

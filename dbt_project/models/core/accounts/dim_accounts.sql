@@ -4,6 +4,7 @@ with
     ancestors as (select * from {{ ref("bridge_account_ancestors") }}),
     account_persons as (select * from {{ ref("bridge_account_persons") }}),
     persons as (select * from {{ ref("dim_persons") }}),
+    agents as (select * from {{ ref("int_agents__identified") }}),
 
     ultimate_parents as (select account_id, ancestor_account_id from ancestors where is_ultimate_parent),
 
@@ -29,7 +30,10 @@ with
             accounts.domain,
             accounts.industry,
             accounts.employee_count,
-            accounts.owner_name,
+            case
+                when accounts.owner_user_id is not null
+                then coalesce(agents.agent_id, {{ agent_key("accounts.source_system", "accounts.owner_user_id") }})
+            end as owner_id,
             accounts.country,
             first_persons.person_id as first_person_id,
             accounts.created_at
@@ -37,6 +41,7 @@ with
         inner join parents on parents.account_id = accounts.account_id
         inner join ultimate_parents on ultimate_parents.account_id = accounts.account_id
         left join first_persons on first_persons.account_id = accounts.account_id
+        left join agents on agents.source_system = accounts.source_system and agents.user_id = accounts.owner_user_id
     )
 
 select *

@@ -3,13 +3,13 @@ with
     agents as (select * from {{ ref("int_agents__identified") }}),
     person_records as (select * from {{ ref("bridge_person_records") }}),
 
-    -- An owner who is no longer listed keeps the id that the system gives.
+    -- An owner who is no longer listed is known by the id that the system gives.
     contact_agents as (
         select
             owners.record_key,
             owners.source_system,
             owners.is_for_the_moment,
-            coalesce(agents.agent_id, owners.source_system || ':' || owners.user_id) as agent_id
+            coalesce(agents.agent_id, {{ agent_key("owners.source_system", "owners.user_id") }}) as agent_id
         from owners
         left join agents on agents.source_system = owners.source_system and agents.user_id = owners.user_id
     ),

@@ -7,11 +7,11 @@ with
 
     hours_teams as (select distinct team_id from business_hours),
 
-    -- An owner who is no longer listed keeps the id that the system gives.
+    -- An owner who is no longer listed is known by the id that the system gives.
     contact_agents as (
         select
             owners.record_key,
-            coalesce(agents.agent_id, owners.source_system || ':' || owners.user_id) as agent_id,
+            coalesce(agents.agent_id, {{ agent_key("owners.source_system", "owners.user_id") }}) as agent_id,
             agents.team_id
         from owners
         left join agents on agents.source_system = owners.source_system and agents.user_id = owners.user_id
@@ -25,7 +25,7 @@ with
             coalesce(waits.ended_at, {{ as_of() }}) as measured_until_at,
             case
                 when waits.user_id is not null
-                then coalesce(agents.agent_id, waits.source_system || ':' || waits.user_id)
+                then coalesce(agents.agent_id, {{ agent_key("waits.source_system", "waits.user_id") }})
                 when waits.ended_at is null
                 then contact_agents.agent_id
             end as agent_id,

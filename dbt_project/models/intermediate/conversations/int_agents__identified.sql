@@ -5,7 +5,8 @@ with
         select
             source_system,
             user_id,
-            coalesce(lower(nullif(trim(email), '')), source_system || ':' || user_id) as agent_id,
+            {{ agent_key("source_system", "user_id", "email") }} as agent_id,
+            lower(nullif(trim(email), '')) as email,
             coalesce(nullif(agent_name, ''), email, source_system || ':' || user_id) as agent_name,
             team_id
         from agents

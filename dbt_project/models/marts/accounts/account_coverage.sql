@@ -155,7 +155,7 @@ with
             accounts.ultimate_parent_account_id = accounts.account_id as is_ultimate_parent,
             accounts.industry,
             accounts.employee_count,
-            accounts.owner_name,
+            accounts.owner_id,
             {% for scope in scopes %}
                 {{ scope }}_counts.stakeholder_count as {{ scope }}_stakeholder_count,
                 {{ scope }}_counts.engaged_stakeholder_count as {{ scope }}_engaged_stakeholder_count,

@@ -9,11 +9,10 @@ with
         select
             dated.deal_id,
             dated.source_system,
-            dated.deal_name,
             dated.account_id,
             accounts.account_name,
             dated.person_id,
-            dated.owner_name,
+            dated.owner_id,
             dated.stage_id as deal_stage,
             dated.meaning,
             case when dated.is_won then 'won' when dated.is_open then 'open' else 'lost' end as deal_status,

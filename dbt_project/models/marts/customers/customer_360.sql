@@ -49,10 +49,6 @@ with
     final as (
         select
             persons.person_id,
-            persons.first_name,
-            persons.last_name,
-            persons.email,
-            persons.phone,
             persons.customer_number,
             persons.country,
             main_accounts.account_id,

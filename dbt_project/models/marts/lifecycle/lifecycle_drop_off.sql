@@ -2,7 +2,6 @@ with
     episodes as (select * from {{ ref("fct_lifecycle_episodes") }}),
     stages as (select * from {{ ref("dim_lifecycle_stages") }}),
     causes as (select * from {{ ref("fct_lifecycle_episode_causes") }}),
-    agents as (select * from {{ ref("dim_agents") }}),
 
     -- Within a pass one stage follows the other without a gap.
     followed as (
@@ -83,7 +82,6 @@ with
             {{ first_response_bucket_order("counted.first_response_bucket") }} as first_response_bucket_order,
             counted.channel,
             counted.owner_id,
-            agents.agent_name as owner_name,
             counted.lost_count,
             counted.median_days_in_stage
         from counted
@@ -95,7 +93,6 @@ with
             stages as stages_left
             on stages_left.lifecycle_model = counted.lifecycle_model
             and stages_left.stage = counted.stage_left
-        left join agents on agents.agent_id = counted.owner_id
     )
 
 select *

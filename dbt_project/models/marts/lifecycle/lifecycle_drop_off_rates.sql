@@ -2,7 +2,6 @@ with
     episodes as (select * from {{ ref("fct_lifecycle_episodes") }}),
     stages as (select * from {{ ref("dim_lifecycle_stages") }}),
     causes as (select * from {{ ref("fct_lifecycle_episode_causes") }}),
-    agents as (select * from {{ ref("dim_agents") }}),
 
     followed as (
         select
@@ -65,7 +64,6 @@ with
             {{ first_response_bucket_order("counted.first_response_bucket") }} as first_response_bucket_order,
             counted.channel,
             counted.owner_id,
-            agents.agent_name as owner_name,
             counted.entered_count,
             counted.lost_count,
             counted.moved_count,
@@ -75,7 +73,6 @@ with
             {{ wilson_interval("counted.lost_count", "counted.entered_count", "loss_rate") }}
         from counted
         inner join stages on stages.lifecycle_model = counted.lifecycle_model and stages.stage = counted.stage
-        left join agents on agents.agent_id = counted.owner_id
     )
 
 select *

@@ -3,7 +3,6 @@ with
     episodes as (select * from {{ ref("fct_lifecycle_episodes") }}),
     stages as (select * from {{ ref("dim_lifecycle_stages") }}),
     account_persons as (select * from {{ ref("bridge_account_persons") }}),
-    agents as (select * from {{ ref("dim_agents") }}),
 
     summaries as ({{ response_time_summary("waits", "episodes", "account_persons") }}),
 
@@ -23,7 +22,6 @@ with
             case when summaries.breakdown = 'stage' then coalesce(stages.stage_order, 0) end as stage_order,
             summaries.channel,
             summaries.agent_id,
-            agents.agent_name,
             summaries.wait_count,
             summaries.answered_count,
             summaries.unanswered_count,
@@ -36,7 +34,6 @@ with
             summaries.p90_business_seconds
         from summaries
         left join stages on stages.lifecycle_model = summaries.lifecycle_model and stages.stage = summaries.stage
-        left join agents on agents.agent_id = summaries.agent_id
     )
 
 select *

@@ -75,3 +75,12 @@ def test_a_passed_test_asks_the_warehouse_nothing(target: Path, tmp_path: Path) 
 
 def test_keys_come_from_dbt_and_from_tests_of_several_columns(target: Path) -> None:
     assert mart_keys(target) == {"people": ["person_id"], "episodes": ["a", "b"]}
+
+
+def test_rows_that_offend_name_nobody(target: Path, warehouse: Path) -> None:
+    query = "select 7 as person_id, 'jo@x.fr' as email, 'write to jo@x.fr' as reason"
+    write_results(target, {"unique_id": "test.small", "status": "fail", "failures": 1, "compiled_code": query})
+
+    (finding,) = findings(target, warehouse)
+
+    assert finding.samples == ("person_id=7, email=j***@x***.fr, reason=write to j***@x***.fr",)
