@@ -22,6 +22,7 @@ from dlt.sources.filesystem import filesystem
 
 from ingestion.clock import Clock
 from ingestion.config import SettingsError
+from ingestion.intake import AHEAD_AT_MOST
 from ingestion.watermark import believable
 from ingestion.wire import Spool, at, parsed
 
@@ -70,7 +71,8 @@ class News:
 def read(path: str, position: str | None, clock: Clock) -> News:
     """Entries of the files that are new since `position`.
 
-    A file may be dated ahead, by a receiver whose clock is wrong. It does not make those of today old.
+    A file may be dated ahead, by a receiver whose clock is wrong, or where the load looks at an earlier instant. It
+    does not make those of today old, and is read again until its time has come: what it says may have been turned away.
 
     Raises:
         SettingsError: the folder does not exist.
@@ -95,7 +97,8 @@ def read(path: str, position: str | None, clock: Clock) -> News:
             contact_id = str(at(entry, "event", "contact", "id"))
             if contact_id.isdigit():  # anything else is not a contact: the row model judges its event
                 contact_ids.add(contact_id)
-        after.files[name] = seen_as
+        if modified <= clock.present + AHEAD_AT_MOST:
+            after.files[name] = seen_as
         after.newest = max(after.newest, min(modified, clock.present).isoformat())
     if after.newest:
         keep_from = (_time(after.newest) - LATE_FILES).isoformat()

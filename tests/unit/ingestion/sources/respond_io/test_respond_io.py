@@ -12,7 +12,7 @@ import responses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion import pipelines
+from ingestion import config, pipelines
 from ingestion.clock import Clock
 from ingestion.http import Client, VendorError
 from ingestion.intake import Intake
@@ -384,6 +384,31 @@ def test_the_position_in_the_inbox_remembers_only_recent_files(inbox):
     assert len(news.entries) == 3
     assert set(Position.from_json(news.position).files) == {"0.json", "1.json"}
     assert len(read(str(inbox.folder), news.position, Clock()).entries) == 0
+
+
+def test_a_file_that_is_dated_ahead_makes_no_other_old_and_is_read_again_until_then(inbox, monkeypatch):
+    monkeypatch.setenv("LIFECYCLE_AS_OF", "2026-10-31T06:00:00Z")
+    now = config.as_of().timestamp()
+
+    def drop(name: str, days: int) -> None:
+        inbox.drop(name, inbox.event(name, 1))
+        os.utime(inbox.folder / name, (now + days * 86_400, now + days * 86_400))
+
+    def new(position: str | None) -> tuple[list[str], str]:
+        news = read(str(inbox.folder), position, Clock())
+        return sorted(entry["where"] for entry in news.entries), news.position
+
+    drop("ahead.json", 365)
+    drop("today.json", 0)
+    found, position = new(None)
+    assert found == ["ahead.json", "today.json"]
+    drop("yesterday.json", -1)
+    found, position = new(position)
+    assert found == ["ahead.json", "yesterday.json"]
+    monkeypatch.setenv("LIFECYCLE_AS_OF", "2027-10-31T06:00:00Z")
+    found, position = new(position)
+    assert found == ["ahead.json"]
+    assert new(position)[0] == []
 
 
 def test_a_failed_run_reads_the_same_events_again(workspace, inbox, query):
