@@ -41,6 +41,7 @@ class Problem:
         cursor_expired: the page cursor is no longer known; the pages have to be started again.
         too_much: the same request for less (fewer days, smaller pages) can succeed.
         refused: what was asked about may not be read with this token; other accounts may.
+        lacks: the permissions that would let the token read it, in the vendor's words.
     """
 
     reason: str
@@ -51,6 +52,7 @@ class Problem:
     cursor_expired: bool = False
     too_much: bool = False
     refused: bool = False
+    lacks: tuple[str, ...] = ()
 
 
 Judge = Callable[[requests.Response, Any], Problem | None]
@@ -125,6 +127,11 @@ class Client:
     def post(self, path: str, *, params: Mapping[str, Any] | None = None, body: Any = None) -> Any:
         """As `get`, with `body` sent as JSON."""
         return self._request("POST", path, params=params, json=body)
+
+    @property
+    def latest_headers(self) -> Mapping[str, str]:
+        """Headers of the latest answer; none before the first."""
+        return self._latest[0].headers if self._latest else {}
 
     def _request(self, method: str, path: str, **kwargs: Any) -> Any:
         shown = f"{self.vendor}: {method} {urlsplit(self._base_url).path}{path}"

@@ -25,6 +25,12 @@ KINDS = {
     "expired_cursor": "the next request that carries a cursor is refused",
     "page_drift": "the next page begins with the last record of the page before",
 }
+# What does not pass by itself.
+REFUSALS = {
+    "token_refused": "the token is not accepted",
+    "scope_missing": "the token lacks the permission for what is asked; Shopify and Meta say so in what they grant",
+    "silent": "the connection is open, and no answer comes",
+}
 NEEDS_CURSOR = ("expired_cursor", "page_drift")
 _SCRIPT = re.compile(r"^(?P<vendor>\w+):(?P<kind>\w+)(?:\*(?P<times>\d+))?(?:@(?P<path>\S+))?$")
 
@@ -61,8 +67,9 @@ class Faults:
 
     def add(self, vendor: str, kind: str, *, times: int = 1, path: str = "") -> None:
         """Let the next `times` requests to `vendor` whose path contains `path` fail in the way of `kind`."""
-        if vendor not in VENDORS or kind not in KINDS or times < 1:
-            raise FaultError(f"{vendor}:{kind}*{times}: vendors are {', '.join(VENDORS)}; kinds {', '.join(KINDS)}")
+        kinds = (*KINDS, *REFUSALS)
+        if vendor not in VENDORS or kind not in kinds or times < 1:
+            raise FaultError(f"{vendor}:{kind}*{times}: vendors are {', '.join(VENDORS)}; kinds {', '.join(kinds)}")
         with self._lock:
             self._pending.append(_Fault(vendor, kind, times, path))
 

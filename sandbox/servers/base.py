@@ -5,6 +5,7 @@ Belongs here: the order in which these happen. Does not: any vendor's wording.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -23,6 +24,8 @@ from sandbox.company import Company
 from sandbox.faults import Faults
 from sandbox.settings import ServerSettings
 
+PLAYED_BY_THE_ENDPOINT = ("truncated_json", "page_drift", "token_refused", "scope_missing")
+
 
 @dataclass
 class Call:
@@ -36,6 +39,7 @@ class Call:
     body: Any
     path_params: dict[str, str] = field(default_factory=dict)
     drift: int = 0  # records by which the list has moved since the page before
+    lacks_scope: bool = False  # the token is known, and does not have the permission
 
 
 @dataclass
@@ -47,6 +51,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     text: str | None = None
     content_type: str = "application/json"
+    is_silent: bool = False  # it does not come while somebody waits for it
 
 
 Handler = Callable[[Call], Reply]
@@ -158,9 +163,12 @@ class VendorServer(ABC):
         """Faults first, as an outage asks nobody's name; then authentication, limit, the endpoint itself."""
         self.requests += 1
         kind = self.faults.take(self.vendor, call.path, has_cursor=self.has_cursor(call))
-        if kind is not None and kind not in ("truncated_json", "page_drift"):
+        if kind is not None and kind not in PLAYED_BY_THE_ENDPOINT:
             return _common_fault(kind) or self.fault(kind, call)
         call.drift = 1 if kind == "page_drift" else 0
+        call.lacks_scope = kind == "scope_missing"
+        if kind == "token_refused":
+            call.headers = {}
         try:
             self.authorise(call)
             headers = self.limit(call)
@@ -186,7 +194,10 @@ class VendorServer(ABC):
                 call = _read(request, await request.body())
             except ValueError as error:
                 return _send(self.bad_request(f"the body is no JSON: {error}"))
-            return _send(self.answer(call, handler))
+            reply = self.answer(call, handler)
+            while reply.is_silent and not await request.is_disconnected():
+                await asyncio.sleep(0.05)
+            return _send(reply)
 
         return endpoint
 
@@ -194,6 +205,8 @@ class VendorServer(ABC):
 def _common_fault(kind: str) -> Reply | None:
     if kind == "502":
         return Reply(None, 502, text="<html><body><h1>502 Bad Gateway</h1></body></html>", content_type="text/html")
+    if kind == "silent":
+        return Reply(is_silent=True)
     return None
 
 

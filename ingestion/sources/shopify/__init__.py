@@ -144,6 +144,17 @@ def _wait_seconds(body: Any) -> float | None:
     return max(0.0, (float(requested) - float(available)) / float(rate))
 
 
+def connect(settings: Settings) -> Client:
+    """A client that asks the shop of the settings."""
+    token = settings.access_token.get_secret_value()
+    return Client(SOURCE, settings.base_url, {"X-Shopify-Access-Token": token}, judge)
+
+
+def graphql_path(settings: Settings) -> str:
+    """Where queries of the version of the settings are sent to."""
+    return f"/admin/api/{settings.api_version}/graphql.json"
+
+
 def _shown(record: Any, path: tuple[str, ...], unit: Mapping[str, Any]) -> list[Any]:
     """The entries of a list; where the record does not show it, that its rows are absent."""
     found = told(record, *path)
@@ -419,10 +430,9 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     @cache
     def shop() -> Shop:
         settings = Settings.of(intake.account)
-        token = settings.access_token.get_secret_value()
-        client = Client(SOURCE, settings.base_url, {"X-Shopify-Access-Token": token}, judge)
-        path = f"/admin/api/{settings.api_version}/graphql.json"
-        return Shop(client, path, unit_costs=settings.unit_costs, disputes=settings.disputes)
+        return Shop(
+            connect(settings), graphql_path(settings), unit_costs=settings.unit_costs, disputes=settings.disputes
+        )
 
     # Tables made from the same list share one pass; one that is run alone makes the pass from its own position.
     @cache
