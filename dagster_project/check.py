@@ -49,7 +49,7 @@ def settings() -> Iterator[Finding]:
     refused = environment.refusals()[""]
     for refusal in refused:
         yield Finding("settings", f"{refusal.variable} cannot work", "failed", refusal.sentence)
-        os.environ.pop(refusal.variable)  # so that all else can be asked, as where it is not set
+        os.environ.pop(refusal.variable, None)  # so that all else can be asked, as where it is not set
     if not refused:
         found, profile = environment.settings(), "sandbox" if environment.is_sandbox() else "production"
         answer = f"{profile}, amounts in {found.reporting_currency}, nights of {found.schedule_timezone}"

@@ -155,9 +155,13 @@ def is_sandbox() -> bool:
     return Profile.read().profile == "sandbox"
 
 
+# Every class of settings that is not a source's: one that is added stands here, or the start of a refresh passes it by.
+OF_THE_INSTALLATION: tuple[type[Settings], ...] = (DataFolder, Scope, Present, Profile, RefreshSettings)
+
+
 def refusals() -> dict[str, list[Refusal]]:
     """The settings that are missing or cannot work: of the installation under an empty name, of each account."""
-    of_all = [each for one in (DataFolder, Scope, Present, Profile, RefreshSettings) for each in one.refusals()]
+    of_all = [each for one in OF_THE_INSTALLATION for each in one.refusals()]
     if Scope.refusals():
         return {"": of_all}  # whose settings there are is not known
     of_accounts = {str(account): config.settings_of(account).refusals() for account in config.enabled_accounts()}
