@@ -56,12 +56,15 @@ def _tried(mapping: FileMapping, settings: Settings) -> list[Path]:
     found = {source.name: find_files(mapping, source, settings.data_path) for source in mapping.inputs.values()}
     with tempfile.TemporaryDirectory(prefix="check-") as folder:
         inputs = {}
+        copies: dict[str, str] = {}
         for source in mapping.inputs.values():
             place = Path(folder, source.name)
             place.mkdir()
             for number, file in enumerate(found[source.name]):
+                copy = place / f"{number:06}_{file.name}"
+                copies[str(copy)] = str(file)
                 try:
-                    _copy_beginning(source, file, place / f"{number:06}_{file.name}")
+                    _copy_beginning(source, file, copy)
                 except (duckdb.Error, OSError, EOFError, zlib.error, csv.Error) as error:
                     raise MappingError(
                         f"{mapping.file}: inputs.{source.name}: cannot read {file}: {error}. Have the file written "
@@ -70,8 +73,14 @@ def _tried(mapping: FileMapping, settings: Settings) -> list[Path]:
             inputs[source.name] = replace(source, path=f"{source.name}/*")
         if not any(source.format in JSON for source in mapping.inputs.values()):
             is_accepted = mapping.name in settings.accept
-            copied = replace(mapping, inputs=inputs)
-            Evaluation(copied, Path(folder), config.as_of(), is_accepted=is_accepted).close()
+            try:
+                copied = replace(mapping, inputs=inputs)
+                Evaluation(copied, Path(folder), config.as_of(), is_accepted=is_accepted).close()
+            except MappingError as error:
+                said = str(error)
+                for copy_path, path in copies.items():
+                    said = said.replace(copy_path, path)
+                raise MappingError(said) from error
     return [file for files in found.values() for file in files]
 
 

@@ -38,10 +38,11 @@ def test_every_source_that_is_shipped_has_a_check(name: str) -> None:
 
 
 def test_a_silent_source_keeps_nobody_and_what_it_said_before_is_told(checks: dict[str, Any]) -> None:
-    ends = threading.Event()
+    ends, waiting = threading.Event(), list[threading.Thread]()
 
     def silent(settings: Any) -> Iterator[Finding]:
         yield Finding(check.TOKEN, "accepted")
+        waiting.append(threading.current_thread())
         ends.wait()
 
     checks["stripe"], checks["hubspot"] = silent, lambda settings: iter([Finding(check.REACHED, "yes")])
@@ -50,6 +51,7 @@ def test_a_silent_source_keeps_nobody_and_what_it_said_before_is_told(checks: di
     found = check.ask([STRIPE, Account("hubspot")], seconds=0.3)
 
     ends.set()
+    assert waiting[0].daemon  # the command ends without it
     assert datetime.now(UTC) - before < timedelta(seconds=5)
     assert [(each.asked, each.state) for each in found[STRIPE]] == [("token", "ok"), ("reached", "failed")]
     assert "stripe did not answer everything within 0 s" in found[STRIPE][1].advice

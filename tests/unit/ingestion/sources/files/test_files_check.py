@@ -89,16 +89,27 @@ def test_a_column_that_is_not_there_and_an_sql_that_cannot_run_are_named(
 
 
 def test_no_more_than_the_beginning_is_read_and_rows_stay_whole(folder: Path) -> None:
-    """A value of two lines at the end of the beginning is no quotation mark that is not closed."""
-    rows = "".join(f'"{n}\nb";2026-01-01;10.50\n' for n in range(ROWS + 10))
+    """A long value that begins like rows is, cut short, a quotation mark that is not closed."""
+    long = '"' + "a;pasted;table\n" * 30 + "and a lot of prose\n" * 100 + '";2026-01-01;10.50\n'
+    rows = long + ROW.format(2, 2) * (ROWS - 2)
     (folder / "sales1.csv").write_text(HEADER + rows + '"never closed;2026-01-01;1\n' * 3)
 
     assert failures() == []
 
 
+def test_a_fault_is_told_of_the_file_and_not_of_its_copy(folder: Path) -> None:
+    (folder / "sales1.csv").write_text(
+        HEADER + ROW.format(1, 1) + '"never closed;2026-01-01;1\n' + ROW.format(2, 2) * 20
+    )
+
+    (failure,) = failures()
+
+    assert str(folder / "sales1.csv") in failure and "check-" not in failure
+
+
 def test_a_file_that_names_its_delimiter_is_read_by_it(folder: Path) -> None:
-    rows = "".join(f'{n},"2026-01-01","1\n0"\n' for n in range(ROWS + 10))
-    (folder / "sales1.csv").write_text("sep=,\n" + HEADER.replace(";", ",") + rows)
+    long = '1,"' + "a,pasted,table\n" * 30 + "and a lot of prose\n" * 100 + '",10.50\n'
+    (folder / "sales1.csv").write_text("sep=,\n" + HEADER.replace(";", ",") + long)
 
     assert failures() == []
 
@@ -125,7 +136,7 @@ def test_a_file_that_cannot_be_read_is_named(folder: Path, name: str) -> None:
 
     (failure,) = failures()
 
-    assert name in failure and "have the file written again" in failure.lower()
+    assert str(folder / name) in failure and "have the file written again" in failure.lower()
 
 
 def test_a_key_that_only_later_json_has_is_no_fault(folder: Path) -> None:
