@@ -26,6 +26,10 @@ help:  ## Show this list
 refresh: .venv/installed  ## Run the nightly job once, to published marts and a summary
 	@$(IN_ENVIRONMENT) --sandbox -- .venv/bin/python -m dagster_project.refresh
 
+.PHONY: check
+check: .venv/installed  ## Ask sources, settings and machine whether a refresh can run; nothing is loaded
+	@$(IN_ENVIRONMENT) --sandbox --unchecked -- .venv/bin/python -m dagster_project.check
+
 .PHONY: dbt
 dbt: .venv/installed  ## Run dbt on a copy, as of the last refresh (ARGS="build -s customer_360")
 	@.venv/bin/python -m dagster_project.dbt_command $(ARGS)

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
@@ -27,14 +28,22 @@ from ingestion.config import (
     PROJECT_ROOT,
     Account,
     Count,
+    DataFolder,
     Flag,
+    Present,
+    Refusal,
+    RequestLimits,
+    Scope,
     Settings,
     SettingsError,
     Write,
     known_accounts,
     of_text,
 )
+from ingestion.currencies import CURRENCIES
 from serving.access import Readers
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def _zone(name: str) -> str:
@@ -43,6 +52,19 @@ def _zone(name: str) -> str:
     except (ZoneInfoNotFoundError, OSError) as error:
         raise ValueError(name) from error
     return name
+
+
+def _currency(code: str) -> str:
+    if code not in CURRENCIES:
+        raise ValueError(code)
+    return code
+
+
+def _bytes(size: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT])(i?)B", size, re.IGNORECASE)
+    if found is None or not float(found[1]):
+        raise ValueError(size)
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** ("KMGT".index(found[2].upper()) + 1))
 
 
 def _share(text: str) -> float:
@@ -76,8 +98,14 @@ def prepare() -> None:
     data = config.data_dir()
     permissions.keep_to_owner(data)
     home = data / "dagster"
-    for folder in (data / "logs", home):
-        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        for folder in (data / "logs", home):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"{DataFolder.variable('data_dir')}: {error.filename}: {error.strerror}. Choose a folder that may be "
+            "written to."
+        ) from None
     os.environ.update(
         LIFECYCLE_DATA_DIR=str(data),
         LIFECYCLE_WAREHOUSE_PATH=str(config.warehouse_path()),
@@ -101,12 +129,21 @@ def secret_files() -> tuple[Path, ...]:
     return PROJECT_ROOT / ".env", PROJECT_ROOT / ".dlt" / "secrets.toml"
 
 
+class Profile(Settings):
+    """Whom this installation reads: the simulated company and its servers, or real accounts."""
+
+    model_config = SettingsConfigDict(env_prefix="LIFECYCLE_")
+
+    profile: Annotated[Literal["sandbox", "production"], Write("choose one of sandbox, production")] = "sandbox"
+
+
 class RefreshSettings(Settings):
     """How this installation refreshes.
 
     Attributes:
-        profile: the simulated company and its servers, or real accounts.
         schedule_timezone: time zone of the nightly schedule.
+        reporting_currency: what amounts are converted to, as the dbt macro of this name reads it.
+        memory_limit: bytes that DuckDB may use while the models run, as dbt's profile reads it.
         keep_versions: number of published versions that stay.
         required_sources: the enabled accounts without whose news nothing is published.
         time_limit_minutes: how long a run may go on, whoever started it.
@@ -118,10 +155,13 @@ class RefreshSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="LIFECYCLE_")
 
-    profile: Annotated[Literal["sandbox", "production"], Write("choose one of sandbox, production")] = "sandbox"
     schedule_timezone: Annotated[
         str, AfterValidator(_zone), Write("write a time zone of the IANA list, such as Europe/Paris")
     ] = "UTC"
+    reporting_currency: Annotated[
+        str, AfterValidator(_currency), Write("no currency. Write its code of ISO 4217, such as EUR")
+    ] = "EUR"
+    memory_limit: Annotated[int, of_text(_bytes), Write("no size. Write it like 6GB")] = 6 * 1000**3
     keep_versions: Count = 5
     required_sources: Annotated[tuple[Account, ...], of_text(known_accounts), AfterValidator(_enabled)] = ()
     time_limit_minutes: Count = 600
@@ -141,6 +181,61 @@ def settings() -> RefreshSettings:
         SettingsError: naming the setting that cannot work, and what to write instead.
     """
     return RefreshSettings.read()
+
+
+def is_sandbox() -> bool:
+    """Whether the simulated company is read, not real accounts. Raises as `settings`."""
+    return Profile.read().profile == "sandbox"
+
+
+# Every class of settings that is not a source's: one that is added stands here, or the start of a refresh passes it by.
+OF_THE_INSTALLATION: tuple[type[Settings], ...] = (
+    DataFolder,
+    Scope,
+    Present,
+    Profile,
+    RefreshSettings,
+    RequestLimits,
+)
+
+
+def refusals() -> dict[str, list[Refusal]]:
+    """The settings that are missing or cannot work: of the installation under an empty name, of each account."""
+    of_all = [each for one in OF_THE_INSTALLATION for each in one.refusals()]
+    if Scope.refusals():
+        return {"": of_all}  # whose settings there are is not known
+    of_accounts = {str(account): config.settings_of(account).refusals() for account in config.enabled_accounts()}
+    return {"": of_all, **of_accounts}
+
+
+def refuse_wrong_settings() -> None:
+    """Stop where a setting has a value that cannot work, before anything is read.
+
+    What is missing concerns one source alone, and is said when its turn comes.
+
+    Raises:
+        SettingsError: naming each of them, and what to write instead.
+    """
+    wrong = [each.sentence for some in refusals().values() for each in some if not each.is_missing]
+    if wrong:
+        raise SettingsError(" ".join(dict.fromkeys(wrong)))
+
+
+def refuse_real_vendors_in_sandbox() -> None:
+    """The profile sandbox never reads a real account, whatever a `.env` says.
+
+    Raises:
+        SettingsError: naming the account and what to do.
+    """
+    if not is_sandbox():
+        return
+    for account in config.enabled_accounts():
+        url = config.source_setting(str(account), "base_url") or config.source_setting(account.source, "base_url")
+        if url and urlsplit(url).hostname not in LOOPBACK:
+            raise SettingsError(
+                f"the profile is sandbox and {account} points at {urlsplit(url).hostname}: use `make refresh` or "
+                "`make dev`, which start the sandbox, or set LIFECYCLE_PROFILE=production."
+            )
 
 
 def serving_dir() -> Path:
@@ -167,6 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Replace this process by a command in the project's environment; returns only when that cannot start."""
     parser = argparse.ArgumentParser(prog="python -m dagster_project.environment", description=__doc__)
     parser.add_argument("--sandbox", action="store_true", help="in the profile sandbox, run beside its vendor servers")
+    parser.add_argument("--unchecked", action="store_true", help="a setting that cannot work is for the command to say")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args(arguments)
     try:
@@ -174,7 +270,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for sentence in permissions.readable_by_others(secret_files()):
             print(f"warning: {sentence}", file=sys.stderr)
         command = list(options.command)
-        if options.sandbox and settings().profile == "sandbox":
+        if options.sandbox and not options.unchecked:
+            settings()
+        if options.sandbox and is_sandbox():
             command = [sys.executable, "-m", "sandbox", "run", "--", *command]
         os.execvp(command[0], command)
     except SettingsError as error:

@@ -15,7 +15,6 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from dagster import (
     ConfigurableResource,
@@ -40,7 +39,6 @@ from ingestion.warehouse import refuse_going_back
 from serving.publish import Publication, PublicationError, current_publication
 
 WRITER_POOL = "warehouse_writer"
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 
 
@@ -60,7 +58,8 @@ class Refresh(ConfigurableResource):
         before: Publication | None = None
         try:
             before = current_publication(environment.serving_dir())
-            _refuse_real_vendors_in_sandbox()
+            environment.refuse_wrong_settings()
+            environment.refuse_real_vendors_in_sandbox()
             with (
                 writer_lock(config.data_dir()),
                 environment.variables(**config.fixed_as_of(_created_at(context))),
@@ -104,19 +103,6 @@ def _close_runs_of_dead_processes(context: InitResourceContext) -> None:
     for run in instance.get_runs(filters=RunsFilter(statuses=UNFINISHED)):
         if run.run_id != context.run.run_id:
             instance.report_run_failed(run, "The process of this run ended without saying so.")
-
-
-def _refuse_real_vendors_in_sandbox() -> None:
-    """The profile sandbox never reads a real account, whatever a `.env` says."""
-    if environment.settings().profile != "sandbox":
-        return
-    for account in config.enabled_accounts():
-        url = config.source_setting(str(account), "base_url") or config.source_setting(account.source, "base_url")
-        if url and urlsplit(url).hostname not in LOOPBACK:
-            raise SettingsError(
-                f"the profile is sandbox and {account} points at {urlsplit(url).hostname}: use `make refresh` or "
-                "`make dev`, which start the sandbox, or set LIFECYCLE_PROFILE=production."
-            )
 
 
 def raw_asset_key(source: str, table: str) -> list[str]:

@@ -26,6 +26,10 @@ TOLERANCE = timedelta(minutes=10)
 SECONDS_TO_ANSWER = 5.0
 
 
+class WrongClockError(SettingsError):
+    """The clock of this machine is not what a vendor's says."""
+
+
 class Clock:
     """The time of one load of one source.
 
@@ -41,7 +45,7 @@ class Clock:
         """Take note of the `Date` header of an answer.
 
         Raises:
-            SettingsError: the clock of this machine is wrong.
+            WrongClockError: the clock of this machine is wrong.
         """
         told = http_date(date)
         if told is None:
@@ -73,7 +77,7 @@ def refuse_wrong_clock(vendor: str, told: datetime, as_of: datetime) -> None:
     """Stop where now is read from a clock that is not what the vendor's says. An instant that a person set is theirs.
 
     Raises:
-        SettingsError: saying what to do.
+        WrongClockError: saying what to do.
     """
     if not config.is_as_of_the_clock():
         return
@@ -81,7 +85,7 @@ def refuse_wrong_clock(vendor: str, told: datetime, as_of: datetime) -> None:
     if abs(here - told) <= TOLERANCE and as_of - told <= TOLERANCE:  # a run that goes on for hours began before
         return
     wrong = here if abs(here - told) > TOLERANCE else as_of
-    raise SettingsError(
+    raise WrongClockError(
         f"the clock of this machine is wrong: now would be {wrong:%Y-%m-%dT%H:%M:%SZ}, and {vendor} says that it is "
         f"{told:%Y-%m-%dT%H:%M:%SZ}. Nothing is loaded by a wrong clock. Set the clock (`timedatectl` shows whether it "
         "follows a time server), or LIFECYCLE_AS_OF to load as of an instant of your choice."
@@ -94,7 +98,7 @@ def check_before_loading() -> None:
     Where now was set by a person nobody is asked, and where no vendor answers nobody can tell.
 
     Raises:
-        SettingsError: the clock of this machine is wrong.
+        WrongClockError: the clock of this machine is wrong.
     """
     if not config.is_as_of_the_clock():
         return

@@ -12,12 +12,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUseDefault
+from pydantic_core import ErrorDetails, PydanticUseDefault
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ingestion import secrecy
@@ -46,6 +47,15 @@ class SettingsError(ValueError):
 # ---- how a setting is read
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A setting that is missing or cannot work; the sentence says what to do, and never holds a secret."""
+
+    variable: str
+    sentence: str
+    is_missing: bool = False
+
+
 class Settings(BaseSettings):
     """Settings read from environment variables: a field is the variable of its name, in capitals after the prefix.
 
@@ -66,11 +76,20 @@ class Settings(BaseSettings):
         try:
             settings = cls()
         except ValidationError as error:
-            raise SettingsError(cls._refusal(error)) from None
+            raise SettingsError(cls._refusals(error)[0].sentence) from None
         for field in cls.model_fields:
             if isinstance(secret := getattr(settings, field), SecretStr):
                 secrecy.remember(secret.get_secret_value())
         return settings
+
+    @classmethod
+    def refusals(cls) -> list[Refusal]:
+        """Every setting that is missing or cannot work; none: `read` gives the settings."""
+        try:
+            cls()
+        except ValidationError as error:
+            return cls._refusals(error)
+        return []
 
     @classmethod
     def variable(cls, field: str) -> str:
@@ -78,11 +97,19 @@ class Settings(BaseSettings):
         return f"{cls.model_config['env_prefix']}{field}".upper()
 
     @classmethod
-    def _refusal(cls, error: ValidationError) -> str:
-        problem = error.errors()[0]
-        name = str(problem["loc"][0])
-        if problem["type"] == "missing":
-            return cls._missing(name)
+    def _refusals(cls, error: ValidationError) -> list[Refusal]:
+        # Of the several kinds of value that a setting may have, the first says enough.
+        found = {str(problem["loc"][0]): problem for problem in reversed(error.errors())}
+        return [
+            Refusal(cls.variable(name), cls._missing(name), is_missing=True)
+            if found[name]["type"] == "missing"
+            else Refusal(cls.variable(name), cls._wrong(name, found[name]), found[name]["type"] == NOT_STATED)
+            for name in cls.model_fields
+            if name in found
+        ]
+
+    @classmethod
+    def _wrong(cls, name: str, problem: ErrorDetails) -> str:
         said = problem.get("ctx", {}).get("error", problem["msg"])
         advice = next((each.instead for each in cls.model_fields[name].metadata if isinstance(each, Write)), said)
         shown = "" if cls.is_secret(name) else f"={str(problem['input']).strip()!r}"
@@ -116,11 +143,14 @@ class SourceSettings(Settings):
 
         An account has secrets and what is marked `OWN` for itself. All else that it does not state is as the source's.
         """
+        return cls.class_of(account).read()
+
+    @classmethod
+    def class_of(cls, account: str) -> type[Self]:
+        """The same class under the account's name: names of variables and messages follow from it."""
         if not account:
-            return cls.read()
-        # the same class under the account's name: names of variables and messages follow from it
-        renamed: type[Self] = type(cls.__name__, (cls,), {"source": f"{cls.source}.{account}", "__module__": __name__})
-        return renamed.read()
+            return cls
+        return type(cls.__name__, (cls,), {"source": f"{cls.source}.{account}", "__module__": __name__})
 
     def check(self) -> None:
         """Stop where what the settings point at, on this machine, cannot work. Raises SettingsError."""
@@ -199,6 +229,8 @@ class Write:
 
 # Marks a setting that each account of a source states for itself.
 OWN = "own"
+# Type of the error of a value that only shows where to write one.
+NOT_STATED = "not_stated"
 
 
 def of_text(read: Callable[[str], Any]) -> BeforeValidator:
@@ -291,19 +323,43 @@ class DataFolder(Settings):
 
 
 class Scope(Settings):
-    """What is loaded, and as of when.
+    """What is loaded.
 
     Attributes:
         sources: the accounts that are loaded.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LIFECYCLE_")
+
+    sources: Annotated[tuple[Account, ...], of_text(known_accounts)] = tuple(map(Account, SOURCE_NAMES))
+
+
+class Present(Settings):
+    """As of when.
+
+    Attributes:
         as_of: the instant that counts as now; None: the clock.
         as_of_is_the_clock: whether the refresh read `as_of` from the clock, for all of its processes.
     """
 
     model_config = SettingsConfigDict(env_prefix="LIFECYCLE_")
 
-    sources: Annotated[tuple[Account, ...], of_text(known_accounts)] = tuple(map(Account, SOURCE_NAMES))
     as_of: Instant = None
     as_of_is_the_clock: Flag = False
+
+
+class RequestLimits(Settings):
+    """What one answer of a vendor may take; more than any page needs.
+
+    Attributes:
+        request_limit_seconds: until an attempt is given up, however slowly its bytes come.
+        answer_limit_megabytes: size of a body.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LIFECYCLE_")
+
+    request_limit_seconds: Count = 120
+    answer_limit_megabytes: Count = 100
 
 
 def data_dir() -> Path:
@@ -340,12 +396,18 @@ def accounts_of(source: str) -> tuple[Account, ...]:
     return tuple(account for account in enabled_accounts() if account.source == source)
 
 
+def settings_of(account: Account) -> type[SourceSettings]:
+    """The class that reads the settings of an account."""
+    settings: type[SourceSettings] = import_module(f"ingestion.sources.{account.source}.settings").Settings
+    return settings.class_of(account.name)
+
+
 def as_of() -> datetime:
     """The instant that counts as now (UTC): `LIFECYCLE_AS_OF`, or the clock.
 
     Raises: SettingsError: the value is not an ISO instant.
     """
-    return Scope.read().as_of or machine_time()
+    return Present.read().as_of or machine_time()
 
 
 def machine_time() -> datetime:
@@ -355,8 +417,8 @@ def machine_time() -> datetime:
 
 def is_as_of_the_clock() -> bool:
     """Whether now is what the clock says, and no instant that a person set."""
-    scope = Scope.read()
-    return scope.as_of is None or scope.as_of_is_the_clock
+    present = Present.read()
+    return present.as_of is None or present.as_of_is_the_clock
 
 
 def fixed_as_of(instant: datetime | None = None) -> dict[str, str]:
@@ -366,9 +428,9 @@ def fixed_as_of(instant: datetime | None = None) -> dict[str, str]:
         instant: what the clock said when the run began; None: what it says.
     """
     if not is_as_of_the_clock():
-        return {Scope.variable("as_of"): as_of().isoformat(), Scope.variable("as_of_is_the_clock"): "false"}
-    fixed = Scope.read().as_of or instant or machine_time()
-    return {Scope.variable("as_of"): fixed.isoformat(), Scope.variable("as_of_is_the_clock"): "true"}
+        return {Present.variable("as_of"): as_of().isoformat(), Present.variable("as_of_is_the_clock"): "false"}
+    fixed = Present.read().as_of or instant or machine_time()
+    return {Present.variable("as_of"): fixed.isoformat(), Present.variable("as_of_is_the_clock"): "true"}
 
 
 def dataset_name(source: str) -> str:

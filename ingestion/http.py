@@ -27,12 +27,11 @@ import requests
 import tenacity
 from dlt.common.configuration.resolve import resolve_configuration
 from dlt.common.configuration.specs import RuntimeConfiguration
-from pydantic_settings import SettingsConfigDict
 from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 from ingestion import config
 from ingestion.clock import Clock, http_date
-from ingestion.config import Count, Settings
+from ingestion.config import RequestLimits
 from ingestion.secrecy import hidden, hidden_in_bytes
 from ingestion.timed_transport import OUT_OF_TIME, TimedAdapter, ends_at
 from ingestion.wire import as_json, parsed
@@ -48,20 +47,6 @@ MEGABYTE = 1_000_000
 WRONG_ADDRESS = (MissingSchema, InvalidSchema, InvalidURL)  # asking again does not help
 
 
-class RequestLimits(Settings):
-    """What one answer of a vendor may take; more than any page needs.
-
-    Attributes:
-        request_limit_seconds: until an attempt is given up, however slowly its bytes come.
-        answer_limit_megabytes: size of a body.
-    """
-
-    model_config = SettingsConfigDict(env_prefix="LIFECYCLE_")
-
-    request_limit_seconds: Count = 120
-    answer_limit_megabytes: Count = 100
-
-
 @dataclass(frozen=True)
 class Problem:
     """Why an answer is not a success.
@@ -75,6 +60,7 @@ class Problem:
         cursor_expired: the page cursor is no longer known; the pages have to be started again.
         too_much: the same request for less (fewer days, smaller pages) can succeed.
         refused: what was asked about may not be read with this token; other accounts may.
+        lacks: the permissions that would let the token read it, in the vendor's words.
     """
 
     reason: str
@@ -85,6 +71,7 @@ class Problem:
     cursor_expired: bool = False
     too_much: bool = False
     refused: bool = False
+    lacks: tuple[str, ...] = ()
 
 
 Judge = Callable[[requests.Response, Any], Problem | None]
@@ -157,6 +144,10 @@ class Client:
     """JSON requests to one vendor, for one load.
 
     Attempts and pauses are dlt's `[runtime] request_*` settings; a `Retry-After` header is obeyed.
+
+    Attributes:
+        clock: what the load takes for the present.
+        latest_headers: of the latest answer; none before the first.
     """
 
     def __init__(
@@ -177,6 +168,7 @@ class Client:
         """
         self.vendor = vendor
         self.clock = clock or Clock()
+        self.latest_headers: Mapping[str, str] = {}
         self._base_url = base_url.rstrip("/")
         self._headers = dict(headers)
         self._judge = judge
@@ -251,6 +243,7 @@ class Client:
                 **kwargs,
             ) as response,
         ):
+            self.latest_headers = response.headers
             self.clock.hear(self.vendor, response.headers.get("Date"))
             content = self._content(response, shown)
         try:

@@ -47,6 +47,12 @@ KINDS = {
     "huge_header": "a header of 100 kB",
     "many_headers": "a thousand headers",
 }
+# What does not pass by itself.
+REFUSALS = {
+    "token_refused": "the token is not accepted",
+    "scope_missing": "the token lacks the permission for what is asked; Shopify and Meta say so in what they grant",
+    "silent": "the connection is open, and no answer comes",
+}
 NEEDS_CURSOR = ("expired_cursor", "page_drift", "first_page_again")
 SLOW = ("slow_headers", "slow_body")  # each takes as long as its reader waits
 LASTING = ("redirect",)  # asking again does not help
@@ -90,8 +96,9 @@ class Faults:
         Args:
             after: how many of such requests are spared before.
         """
-        if vendor not in VENDORS or kind not in KINDS or times < 1:
-            raise FaultError(f"{vendor}:{kind}*{times}: vendors are {', '.join(VENDORS)}; kinds {', '.join(KINDS)}")
+        kinds = (*KINDS, *REFUSALS)
+        if vendor not in VENDORS or kind not in kinds or times < 1:
+            raise FaultError(f"{vendor}:{kind}*{times}: vendors are {', '.join(VENDORS)}; kinds {', '.join(kinds)}")
         with self._lock:
             self._pending.append(_Fault(vendor, kind, times, path, after))
 

@@ -43,7 +43,7 @@ class ScheduledJob(Component, Model, Resolvable):
             cron_schedule=self.cron,
             execution_timezone=settings.schedule_timezone,
             default_status=(
-                DefaultScheduleStatus.RUNNING if settings.profile == "production" else DefaultScheduleStatus.STOPPED
+                DefaultScheduleStatus.RUNNING if not environment.is_sandbox() else DefaultScheduleStatus.STOPPED
             ),
             tags={"dagster/max_retries": str(self.run_retries)},
         )

@@ -72,8 +72,8 @@ def main() -> int:
 def _fix_environment() -> None:
     """One instant counts as now for every step, process and model of this refresh."""
     environment.prepare()
+    environment.refuse_wrong_settings()
     os.environ.update(config.fixed_as_of())
-    environment.settings()
 
 
 def _create_dagster_storage() -> None:

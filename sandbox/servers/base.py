@@ -5,6 +5,7 @@ Belongs here: the order in which these happen. Does not: any vendor's wording.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -38,6 +39,7 @@ class Call:
     body: Any
     path_params: dict[str, str] = field(default_factory=dict)
     drift: int = 0  # records by which the list has moved since the page before
+    lacks_scope: bool = False  # the token is known, and does not have the permission
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Reply:
     text: str | None = None
     content_type: str = "application/json"
     broken: str = ""  # the kind of fault that it breaks by on its way
+    is_silent: bool = False  # it does not come while somebody waits for it
 
 
 Handler = Callable[[Call], Reply]
@@ -161,9 +164,12 @@ class VendorServer(ABC):
         """Faults first, as an outage asks nobody's name; then authentication, limit, the endpoint itself."""
         self.requests += 1
         kind = self.faults.take(self.vendor, call.path, has_cursor=self.has_cursor(call))
-        if kind is not None and kind not in OF_ANSWERS and kind not in DRIFTS:
+        if kind is not None and kind not in PLAYED_BY_THE_ENDPOINT:
             return _common_fault(kind) or self.fault(kind, call)
         call.drift = DRIFTS.get(kind or "", 0)
+        call.lacks_scope = kind == "scope_missing"
+        if kind == "token_refused":
+            call.headers = {}
         try:
             self.authorise(call)
             headers = self.limit(call)
@@ -171,7 +177,7 @@ class VendorServer(ABC):
         except Refused as refused:
             return refused.reply
         reply.headers = {**headers, **reply.headers}
-        return reply if kind is None or kind in DRIFTS else _spoilt(kind, reply)
+        return _spoilt(kind, reply) if kind in OF_ANSWERS else reply
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -186,7 +192,10 @@ class VendorServer(ABC):
                 call = _read(request, await request.body())
             except ValueError as error:
                 return _send(self.bad_request(f"the body is no JSON: {error}"), self.clock)
-            return _send(self.answer(call, handler), self.clock)
+            reply = self.answer(call, handler)
+            while reply.is_silent and not await request.is_disconnected():
+                await asyncio.sleep(0.05)
+            return _send(reply, self.clock)
 
         return endpoint
 
@@ -206,6 +215,8 @@ COMMON_FAULTS: dict[str, Callable[[], Reply]] = {
 
 
 def _common_fault(kind: str) -> Reply | None:
+    if kind == "silent":
+        return Reply(None, is_silent=True)
     return COMMON_FAULTS[kind]() if kind in COMMON_FAULTS else None
 
 
@@ -217,6 +228,7 @@ SPOILT: dict[str, Callable[[str], str]] = {
     "byte_order_mark": lambda text: "\ufeff" + text,
 }
 OF_ANSWERS = {*SPOILT, *BROKEN, "wrong_charset"}
+PLAYED_BY_THE_ENDPOINT = {*OF_ANSWERS, *DRIFTS, "token_refused", "scope_missing"}
 
 
 def _spoilt(kind: str, reply: Reply) -> Reply:

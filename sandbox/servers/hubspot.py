@@ -61,6 +61,12 @@ KNOWN = {
         "hs_is_closed", "hs_is_closed_won", "hubspot_owner_id", "hs_merged_object_ids",
     },
 }  # fmt: skip
+SCOPES = {
+    "contacts": "crm.objects.contacts.read",
+    "companies": "crm.objects.companies.read",
+    "deals": "crm.objects.deals.read",
+    "owners": "crm.objects.owners.read",
+}
 TIMES = {"createdate", "lastmodifieddate", "hs_lastmodifieddate", "closedate"}
 PLAIN_TIES = {"contacts": 3, "companies": 341}
 LABELS = {PRIMARY: ("HUBSPOT_DEFINED", 5)} | {
@@ -133,6 +139,13 @@ class HubSpot(VendorServer):
         if bearer(call) != self.token:
             message = "Authentication credentials not found or expired."
             raise Refused(error(message, "INVALID_AUTHENTICATION", 401))
+
+        if call.lacks_scope:
+            needed = next((scope for part, scope in SCOPES.items() if f"/{part}" in call.path), "oauth")
+            context = {"requiredGranularScopes": [needed]}
+            one_of = {"message": "One or more of the following scopes are required.", "context": context}
+            message = "This app hasn't been granted all required scopes to make this call."
+            raise Refused(error(message, "MISSING_SCOPES", 403, errors=[one_of]))
 
     def limit(self, call: Call) -> dict[str, str]:
         if call.path.endswith("/search"):  # limited by the second, without headers
@@ -239,8 +252,10 @@ class HubSpot(VendorServer):
         name, backwards = sort["propertyName"], sort.get("direction") == "DESCENDING"
 
         def rank(key: str) -> tuple[bool, Any, int]:
-            value = live[key].get(name)
-            return (value is None, 0 if value is None else _comparable(name, value), int(key))
+            try:
+                return (False, _comparable(name, live[key][name]), int(key))
+            except (KeyError, ValueError, TypeError):  # absent, or malformed on purpose: at the end
+                return (True, 0, int(key))
 
         return sorted(found, key=rank, reverse=backwards)
 

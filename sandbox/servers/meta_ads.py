@@ -1,7 +1,7 @@
 """Meta Marketing API: ad account, campaigns, ad sets, ads, daily insights (also as asynchronous reports).
 
 Endpoints: GET /{version}/act_{id}, /act_{id}/{campaigns|adsets|ads|insights}; POST /act_{id}/insights;
-GET /{report}, /{report}/insights. Insights are by ad and day (level=ad, time_increment=1) only.
+GET /{report}, /{report}/insights, /me/permissions. Insights are by ad and day (level=ad, time_increment=1) only.
 
 As documented: lists leave out archived and deleted objects, and insights those of deleted ads, unless the status is
 asked for; a report may not begin more than 37 months ago.
@@ -46,6 +46,7 @@ Record = dict[str, Any]
 
 SCORE, SCORE_SECONDS = 9000, 300  # standard access: points in a window
 VERSION = re.compile(r"^v\d+\.\d+$")
+SERVED = ("v24.0", "v25.0", "v26.0")  # a call of an earlier version is answered in the first of them, and told so
 OBJECT_FIELDS = {
     "campaigns": {"id", "account_id", "name", "objective", "status", "effective_status", "created_time",
                   "updated_time"},
@@ -106,6 +107,7 @@ class MetaAds(VendorServer):
         self._days = lru_cache(maxsize=256)(self._insights_between)
 
     def routes(self) -> Iterable[tuple[str, str, Handler]]:
+        yield "GET", "/{version}/me/permissions", self.permissions
         yield "GET", "/{version}/act_{account}", self.account
         for edge in OBJECT_FIELDS:
             yield "GET", f"/{{version}}/act_{{account}}/{edge}", self.objects
@@ -123,7 +125,7 @@ class MetaAds(VendorServer):
     def limit(self, call: Call) -> dict[str, str]:
         if not self._bucket.take():
             raise Refused(self._throttled(self._bucket.seconds_until()))
-        return self._usage(0)
+        return {**self._usage(0), **self._version(call)}
 
     def _usage(self, minutes: int) -> dict[str, str]:
         used = int(100 * (1 - self._bucket.left / self._bucket.capacity))
@@ -193,7 +195,20 @@ class MetaAds(VendorServer):
                 body["paging"]["next"] = f"{call.base_url}{call.path}?{pairs}"
         return Reply(body)
 
+    def _version(self, call: Call) -> dict[str, str]:
+        """Headers that tell the version that answers."""
+        asked = call.path.split("/")[1]
+        if asked in SERVED or not VERSION.match(asked):
+            return {"facebook-api-version": asked}
+        warning = f"The call has been auto-upgraded to {SERVED[0]} as {asked} has been deprecated."
+        return {"facebook-api-version": SERVED[0], "X-Ad-Api-Version-Warning": warning}
+
     # ---- objects
+
+    def permissions(self, call: Call) -> Reply:
+        """What the token was granted."""
+        status = "declined" if call.lacks_scope else "granted"
+        return Reply({"data": [{"permission": "ads_read", "status": status}]})
 
     def account(self, call: Call) -> Reply:
         self._account(call)

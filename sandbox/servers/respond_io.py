@@ -113,6 +113,8 @@ class RespondIo(VendorServer):
     def authorise(self, call: Call) -> None:
         if bearer(call) != self.token:
             raise Refused(error("Unauthorized", 401))
+        if call.lacks_scope:
+            raise Refused(error("Forbidden", 403))
 
     def limit(self, call: Call) -> dict[str, str]:
         bucket = self._buckets["POST" if call.method == "POST" else "GET"]

@@ -15,7 +15,7 @@ import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cached_property, lru_cache
@@ -51,6 +51,11 @@ SHOP_CURRENCY = "EUR"
 CARD_FEE_SHARE = Decimal("0.02")
 BALANCE_DELAY = 3600  # seconds from a dispute to what it moves on the balance
 VERSION = re.compile(r"^20\d\d-(01|04|07|10)$")
+SERVED = ("2025-10", "2026-01", "2026-04", "2026-07", "2026-10")  # who asks in an earlier version gets the first
+SCOPES = (
+    *("read_orders", "read_all_orders", "read_customers", "read_products"),
+    *("read_shopify_payments_disputes", "read_shopify_payments_payouts"),
+)
 
 SCHEMA = """
 scalar BigInt
@@ -96,7 +101,14 @@ type QueryRoot {
   events(after: String, first: Int, query: String, reverse: Boolean = false,
          sortKey: EventSortKeys = ID): EventConnection
   shopifyPaymentsAccount: ShopifyPaymentsAccount
+  shop: Shop!
+  currentAppInstallation: AppInstallation!
+  publicApiVersions: [ApiVersion!]!
 }
+type Shop { id: ID! name: String! myshopifyDomain: String! currencyCode: CurrencyCode! ianaTimezone: String! }
+type AccessScope { handle: String! }
+type AppInstallation { id: ID! accessScopes: [AccessScope!]! }
+type ApiVersion { handle: String! supported: Boolean! }
 type PageInfo { hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String endCursor: String }
 type MoneyV2 { amount: Decimal! currencyCode: CurrencyCode! }
 type MoneyBag { presentmentMoney: MoneyV2! shopMoney: MoneyV2! }
@@ -268,8 +280,9 @@ def failure(message: str, code: str, status: int = 200, **extensions: Any) -> Re
 
 class Shopify(VendorServer):
     vendor = "shopify"
+    token = "sandbox-shopify-token"
 
-    def __init__(self, *what: Any, token: str = "sandbox-shopify-token") -> None:
+    def __init__(self, *what: Any, token: str = token) -> None:
         self.token = token
         super().__init__(*what)
 
@@ -377,15 +390,39 @@ class Shopify(VendorServer):
             return failure(message, "MAX_COST_EXCEEDED", cost=requested, maxCost=QUERY_MOST)
         if not self._bucket.take(requested):
             return self._throttled(requested)
-        answered = {selection.key: self._root(selection, call.drift) for selection in selections}
+        answered = {selection.key: self._root(selection, call) for selection in selections}
         cost = {
             "requestedQueryCost": requested,
             "actualQueryCost": requested,
             "throttleStatus": self._throttle_status(),
         }
-        return Reply({"data": answered, "extensions": {"cost": cost}})
+        asked = call.path_params["version"]
+        headers = {"X-Shopify-API-Version": max(asked, SERVED[0])}
+        return Reply({"data": answered, "extensions": {"cost": cost}}, headers=headers)
 
-    def _root(self, selection: Selection, drift: int) -> Any:
+    def _account(self, call: Call) -> Wire:
+        """What tells of the shop itself, of the app and of the API."""
+        scopes = [scope for scope in SCOPES if not (call.lacks_scope and scope == "read_all_orders")]
+        domain = f"{'sandbox' if self.token == type(self).token else 'outlet'}.myshopify.com"
+        return {
+            "shop": {
+                "id": "gid://shopify/Shop/1",
+                "name": domain.split(".")[0].capitalize(),
+                "myshopifyDomain": domain,
+                "currencyCode": SHOP_CURRENCY,
+                "ianaTimezone": "Europe/Madrid",
+            },
+            "currentAppInstallation": {
+                "id": "gid://shopify/AppInstallation/1",
+                "accessScopes": [{"handle": scope} for scope in scopes],
+            },
+            "publicApiVersions": [{"handle": version, "supported": True} for version in SERVED],
+        }
+
+    def _root(self, selection: Selection, call: Call) -> Any:
+        drift, account = call.drift, self._account(call)
+        if selection.name in account:
+            return self._project({"found": account[selection.name]}, [replace(selection, name="found")])[selection.key]
         singles = {
             "order": self._orders,
             "customer": self._customers,

@@ -1,10 +1,10 @@
 """Stripe API: customers, prices, subscriptions and their items, invoices and their lines, money in and out, events.
 
 Endpoints: GET /v1/{customers, products, prices, subscriptions, subscription_items, invoices, invoice_payments, charges,
-refunds, disputes, credit_notes, events}, each of those objects by its id, GET /v1/invoices/{id}/lines. Shapes as in
-version 2025-03-31.basil: periods on items, an invoice's subscription under `parent`, payments of an invoice as objects
-of their own. What is expanded is shown where `expand[]` asks for it: else discounts are ids, and tiers and currency
-options absent.
+refunds, disputes, credit_notes, events}, each of those objects by its id, GET /v1/invoices/{id}/lines, GET /v1/account.
+Shapes as in version 2025-03-31.basil: periods on items, an invoice's subscription under `parent`, payments of an
+invoice as objects of their own. What is expanded is shown where `expand[]` asks for it: else discounts are ids, and
+tiers and currency options absent.
 
 Not confirmed against the real API: the order of events within one second (newest first here); `Retry-After` (given
 only by the fault of that name); whether an embedded list stops at ten entries; the quantity of
@@ -52,6 +52,13 @@ KINDS = {
     "refund": "refunds",
     "dispute": "disputes",
     "credit_note": "credit_notes",
+}
+# What a restricted key needs, by the first step of the path.
+PERMISSIONS = {
+    **{path: kind for kind, path in KINDS.items()},
+    "subscription_items": "subscription",
+    "events": "event",
+    "account": "connected_account",
 }
 FILTERS = {
     "customers": {"email"},
@@ -107,6 +114,7 @@ class Stripe(VendorServer):
         yield "GET", "/v1/subscription_items", self._for("subscription_items", self.subscription_items)
         yield "GET", "/v1/invoices/{identifier}/lines", self.invoice_lines
         yield "GET", "/v1/events", self.events
+        yield "GET", "/v1/account", self.account
 
     @staticmethod
     def _for(path: str, handler: Callable[[str, Call], Reply]) -> Handler:
@@ -120,6 +128,15 @@ class Stripe(VendorServer):
         version = call.headers.get("stripe-version", VERSION)
         if version != VERSION:
             raise Refused(error(f"Invalid Stripe API version: {version}", 400, code="invalid_api_version"))
+        if call.lacks_scope:
+            permission = f"rak_{PERMISSIONS[call.path.split('/')[2]]}_read"
+            raise Refused(
+                error(
+                    "The provided key does not have the required permissions for this endpoint. Having the "
+                    f"'{permission}' permission would allow this request to continue.",
+                    403,
+                )
+            )
 
     def limit(self, call: Call) -> dict[str, str]:
         if not self._bucket.take():
@@ -148,6 +165,18 @@ class Stripe(VendorServer):
 
     def bad_request(self, message: str) -> Reply:
         return error(message)
+
+    def account(self, call: Call) -> Reply:
+        """Whose the key is."""
+        return Reply(
+            {
+                "id": "acct_sandbox",
+                "object": "account",
+                "country": "ES",
+                "default_currency": "eur",
+                "settings": {"dashboard": {"display_name": "Sandbox", "timezone": "Europe/Madrid"}},
+            }
+        )
 
     # ---- lists
 

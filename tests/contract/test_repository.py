@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from dagster_project.environment import OF_THE_INSTALLATION
 from ingestion.config import Settings, SourceSettings
 from ingestion.sources import SOURCE_NAMES
 
@@ -120,6 +121,13 @@ def test_each_source_that_is_loaded_has_its_settings(root: Path) -> None:
     assert sorted(each.source for each in classes) == sorted(SOURCE_NAMES)
     for settings in classes:
         assert settings.__module__ == f"ingestion.sources.{settings.source}.settings"
+
+
+def test_every_class_of_settings_is_read_before_a_refresh_begins(root: Path) -> None:
+    of_rooms = [each for each in settings_classes(root) if not issubclass(each, SourceSettings)]
+    of_production = {each for each in of_rooms if not each.__module__.startswith("sandbox.")}
+
+    assert of_production == {*OF_THE_INSTALLATION}
 
 
 def test_every_documented_variable_is_read(root: Path) -> None:

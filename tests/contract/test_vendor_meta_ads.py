@@ -16,11 +16,14 @@ from facebook_business.adobjects.adreportrun import AdReportRun
 from facebook_business.adobjects.adset import AdSet
 from facebook_business.adobjects.adsinsights import AdsInsights
 from facebook_business.adobjects.campaign import Campaign
+from facebook_business.adobjects.permission import Permission
+from facebook_business.adobjects.user import User
 from facebook_business.exceptions import FacebookRequestError
 
 from ingestion.intake import Intake
 from ingestion.sources import meta_ads
 from ingestion.sources.meta_ads import ACCOUNT_FIELDS, EFFECTIVE_STATUSES, INSIGHT_FIELDS, OBJECTS, account_row, judge
+from ingestion.sources.meta_ads import check as meta_ads_check
 from tests.contract.wire import WIRE, Recorded, left_out, payload, untold
 
 VENDOR = "meta_ads"
@@ -96,6 +99,27 @@ def test_every_parameter_and_what_is_read_of_a_report_is_published() -> None:
     assert client.parameters["insights"] - parameters(AdAccount.get_insights) == set()
     assert client.parameters["report"] - parameters(AdAccount.get_insights_async) == set()
     assert "ad" in values(AdsInsights.Level)
+
+
+def test_every_endpoint_and_field_of_a_check_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = json.loads((WIRE / "checks" / f"{VENDOR}.json").read_text())
+    read: dict[str, set[str]] = {}
+    fields: set[str] = set()
+
+    class Answers:
+        vendor, latest_headers = VENDOR, {}
+
+        def get(self, path: str, params: Any = None) -> Any:
+            fields.update((params or {}).get("fields", "").split(","))
+            return Recorded(told[f"GET /v25.0{path}"]["body"], read.setdefault(path, set()))
+
+    monkeypatch.setattr(meta_ads_check, "connect", lambda settings: Answers())
+    settings = SimpleNamespace(account_ids=("7",), api_version="v25.0")
+    assert [found.state for found in meta_ads_check.check(settings)] == ["ok"] * 9  # type: ignore[arg-type]
+    assert "endpoint='/permissions'" in inspect.getsource(User.get_permissions)
+    permission = {*values(Permission.Field), "data", *(f"data.{name}" for name in values(Permission.Field))}
+    assert read["/me/permissions"] <= permission and "granted" in values(Permission.Status)
+    assert read["/act_7"] <= values(AdAccount.Field) and fields - {""} <= values(AdAccount.Field)
 
 
 @pytest.mark.parametrize("name", TABLES)

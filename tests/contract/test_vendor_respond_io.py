@@ -10,12 +10,14 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ingestion.intake import Intake
-from ingestion.sources.respond_io import contact_row, event_row, message_row, models, told_message, user_row
+from ingestion.sources.respond_io import Workspace, contact_row, event_row, message_row, models, told_message, user_row
+from ingestion.sources.respond_io import check as respond_io_check
 from ingestion.tables import AccountRow, RawTable, Row
 
 WIRE = Path(__file__).resolve().parents[1] / "wire" / "respond_io"
@@ -157,6 +159,32 @@ def published_paths(kind: str) -> set[str]:
 @pytest.mark.parametrize("kind", [*RECORDS, "event"])
 def test_every_path_that_is_read_is_documented_or_listed_as_unconfirmed(kind: str) -> None:
     assert read_paths(kind) - published_paths(kind) == {*UNCONFIRMED.get(kind, {})}
+
+
+def test_a_check_asks_for_nothing_but_what_a_load_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: set[tuple[str, str]] = set()
+
+    class Asked:
+        vendor, latest_headers = "respond_io", {}
+
+        def get(self, path: str, params: Any = None) -> Any:
+            asked.add(("GET", path))
+            return {"items": []}
+
+        def post(self, path: str, *, params: Any = None, body: Any = None) -> Any:
+            asked.add(("POST", path))
+            return {"items": []}
+
+    workspace = Workspace(Asked())  # type: ignore[arg-type]
+    workspace.contacts(None)
+    for name in ("user", "channel"):
+        list(workspace.listed(f"/space/{name}"))
+    of_loads = {*asked}
+    asked.clear()
+    monkeypatch.setattr(respond_io_check, "connect", lambda settings: Asked())
+    settings = SimpleNamespace(inbox_path=None, variable=str)
+    assert len(list(respond_io_check.check(settings))) == 10  # type: ignore[arg-type]
+    assert asked == of_loads
 
 
 def test_the_readme_names_what_is_unconfirmed() -> None:

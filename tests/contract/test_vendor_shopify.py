@@ -133,6 +133,9 @@ def test_the_sandboxes_answers_hold_to_the_published_schema(schema: GraphQLSchem
         assert found.data == answer["data"]
         return answer["data"]
 
+    told = ask(queries.SHOP, {})
+    assert told["publicApiVersions"] and told["currentAppInstallation"]["accessScopes"]
+    assert ask(queries.OLDEST_ORDER, {})["orders"]["nodes"]
     orders = ask(queries.ORDERS, {"first": 50, "after": None, "filter": None})["orders"]["nodes"]
     for query in (queries.CUSTOMERS, queries.ABANDONED_CHECKOUTS):
         (found,) = ask(query, {"first": 50, "after": None, "filter": None}).values()

@@ -13,6 +13,7 @@ import re
 import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ import requests
 import stripe as published
 
 from ingestion.sources import stripe as connector
+from ingestion.sources.stripe import check as stripe_check
 from ingestion.sources.stripe.models import TABLES
 from ingestion.wire import missing
 from sandbox.running import running_sandbox
@@ -185,6 +187,35 @@ def test_the_vendors_own_examples_have_what_numbers_depend_on(kind: connector.Ki
 MOVED = {("customer", ("discount", "coupon")): "in discount.source since 2025-09-30.clover"}
 
 
+def test_every_endpoint_and_field_of_a_check_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    paths: set[tuple[str, ...]] = set()
+    asked: list[str] = []
+
+    class Answers:
+        vendor, latest_headers = "stripe", {}
+
+        def get(self, path: str, params: Any = None) -> Any:
+            asked.append(path)
+            return Noted(paths) if path == stripe_check.ACCOUNT_PATH else {"data": []}
+
+    monkeypatch.setattr(stripe_check, "connect", lambda settings: Answers())
+    settings = SimpleNamespace(api_version="2025-03-31.basil")
+    assert {found.state for found in stripe_check.check(settings)} == {"ok"}  # type: ignore[arg-type]
+    assert asked == [stripe_check.ACCOUNT_PATH, *(kind.path for kind in connector.KINDS), "/events"]
+    source = inspect.getsource(published.Account)
+    assert f'return "/v1{stripe_check.ACCOUNT_PATH}"' in source
+    assert paths == {("id",), ("default_currency",), *(("settings", "dashboard", each) for each in DASHBOARD)}
+    for path in paths:
+        found = [published.Account]
+        for step in path:
+            found = [inner for annotation in found for inner in step_into(annotation, step)]
+        assert found[:1] == [str], path
+    assert published.PermissionError is not None  # what the package makes of the status 403
+
+
+DASHBOARD = ("display_name", "timezone")
+
+
 # ---- words
 
 # Words that Stripe publishes and no model compares with, and what becomes of them.
@@ -304,5 +335,7 @@ def test_the_sandbox_answers_as_stripe_publishes() -> None:
         for event in events:
             record = event["data"]["object"]
             wrong |= set(differing(record, [TYPES[record["object"]]], f"event.{record['object']}"))
+        account = requests.get(base + "/account", headers=headers, timeout=20).json()
+        wrong |= set(differing(account, [published.Account], "account"))
     assert wrong == set()
     assert seen == {kind.object for kind in connector.KINDS}

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
+from ingestion.currencies import CURRENCIES
 from ingestion.sources.files.canonical import ENTITIES, columns
 from ingestion.sources.files.folder import LeftOut, Table
 from ingestion.sources.files.inputs import literal, quoted
@@ -32,7 +33,6 @@ from ingestion.sources.files.recognition import (
 )
 from ingestion.sources.files.vocabulary import (
     COUNTRY_NAMES,
-    CURRENCIES,
     CURRENCY_WORDS,
     DIRECTIONS,
     PLACES,

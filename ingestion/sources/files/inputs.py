@@ -41,7 +41,7 @@ _TURNED_AWAY = 2_000_001  # one more than DuckDB takes of a line
 _SHOWN_OF_A_LINE = 10_000  # how much of a faulty line DuckDB shows
 _ROWS_LIKE = 2  # lines within one value that have a row's delimiters, from which on they are taken for rows
 PARENT = "_parent"  # what stands around the records of a JSON value: its other keys
-_SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)  # Excel's first line that names the delimiter
+SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)  # Excel's first line that names the delimiter
 _HELP = {
     "csv": "; the keys encoding, delimiter, quote, header and skip of the input say how a CSV file is written",
     "jsonl": "; the keys encoding and records of the input say how a JSON file is written",
@@ -139,7 +139,7 @@ def _copies(source: Input, files: list[Path]) -> Iterator[list[Path]]:
             copy.parent.mkdir()
             with (
                 gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as binary,
-                io.TextIOWrapper(binary, encoding=_codec(source.encoding), errors=_NO_TEXT, newline=None) as text,
+                io.TextIOWrapper(binary, encoding=codec(source.encoding), errors=_NO_TEXT, newline=None) as text,
                 copy.open("w", encoding="utf-8", errors="surrogateescape", newline="") as target,
             ):
                 if file.suffix == ".gz" and not file.stat().st_size:
@@ -176,7 +176,7 @@ def _line(parts: list[str], size: int) -> str:
     return "".join(parts) if size <= _LONGEST_LINE else "x" * _TURNED_AWAY
 
 
-def _codec(encoding: str) -> str:
+def codec(encoding: str) -> str:
     """The Python codec of an encoding. What is called Latin-1 is Windows-1252 in practice, as every browser knows."""
     name = codecs.lookup(encoding).name
     return {"utf-8": "utf-8-sig", "iso8859-1": "cp1252"}.get(name, name)
@@ -205,7 +205,7 @@ class _Head:
 def _head(source: Input, file: Path) -> _Head:
     """Columns at the end that have no name become `_nameless_<n>`: they may be empty, as after a last delimiter."""
     with file.open(encoding="utf-8-sig", errors="replace", newline="\n") as text:
-        stated = _SEPARATOR_LINE.fullmatch(text.readline().rstrip("\n"))
+        stated = SEPARATOR_LINE.fullmatch(text.readline().rstrip("\n"))
         delimiter = stated[1] if stated else source.delimiter
         before = source.skip + (1 if stated else 0)
         text.seek(0)

@@ -12,8 +12,9 @@ from itertools import permutations, product
 
 import duckdb
 
+from ingestion.currencies import CURRENCIES
 from ingestion.sources.files.inputs import column_names, literal, quoted
-from ingestion.sources.files.vocabulary import COUNTRY_CODES, COUNTRY_NAMES, CURRENCIES, DIRECTIONS, plain
+from ingestion.sources.files.vocabulary import COUNTRY_CODES, COUNTRY_NAMES, DIRECTIONS, plain
 
 SAMPLE_ROWS = 200_000  # shapes of values are counted over at most about this many rows, keys over all
 _FACTORS = 12  # numbers of a table that are set against each other, in at most this many rows:

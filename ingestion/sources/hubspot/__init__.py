@@ -22,7 +22,7 @@ import requests
 from dlt.extract import DltResource
 
 from ingestion import config, warehouse
-from ingestion.clock import TOLERANCE
+from ingestion.clock import TOLERANCE, Clock
 from ingestion.http import Client, PagingError, Problem, Trail, VendorError, expect_list, judge_status, pages
 from ingestion.intake import Intake
 from ingestion.sources.hubspot.models import (
@@ -55,6 +55,7 @@ LIST_PAGE = 100
 BATCH_INPUTS = 100
 BATCH_INPUTS_WITH_HISTORY = 50
 NO_ASSOCIATIONS = "NO_ASSOCIATIONS_FOUND"
+ACCOUNT_PATH = "/account-info/v3/details"
 OBJECT_FIELDS = ("id", "properties", "propertiesWithHistory", "createdAt", "updatedAt", "archived", "archivedAt")
 
 
@@ -105,6 +106,8 @@ def judge(response: requests.Response, body: Any) -> Problem | None:
         return Problem(said, retry=True, advice="The rate limit stayed exceeded: run again later.", code=kind)
     if kind == "INTERNAL_ERROR" or response.status_code >= 500:
         return Problem(said, retry=True, advice="Run again later.", code=kind)
+    if lacks := _missing_scopes(body):
+        return Problem(said, advice=f"Give the private app the scope {' or '.join(lacks)}.", code=kind, lacks=lacks)
     if response.status_code in (401, 403) or kind in ("INVALID_AUTHENTICATION", "MISSING_SCOPES"):
         advice = f"Check {config.variable_name(SOURCE, 'access_token')} and the private app's scopes."
         return Problem(said, advice=advice, code=kind)
@@ -115,6 +118,19 @@ def judge(response: requests.Response, body: Any) -> Problem | None:
         code=kind,
         cursor_expired=response.status_code in (200, 400) and ("cursor" in message or "paging" in message),
     )
+
+
+def _missing_scopes(body: Any) -> tuple[str, ...]:
+    """The scopes of which any one would do, as a refusal names them."""
+    contexts = [at(error, "context") for error in at(body, "errors") or []]
+    return tuple(str(name) for context in contexts for name in at(context, "requiredGranularScopes") or [])
+
+
+def connect(settings: Settings, clock: Clock | None = None) -> Client:
+    """A client that asks the portal of the settings."""
+    headers = {"Authorization": f"Bearer {settings.access_token.get_secret_value()}"}
+    limit = settings.time_limit_minutes
+    return Client(SOURCE, settings.base_url, headers, judge, clock=clock, time_limit_minutes=limit)
 
 
 def object_row(record: Any) -> Any:
@@ -332,7 +348,7 @@ class Crm:
 
     def currency(self) -> str | None:
         """The currency of the portal."""
-        found = at(self._client.get("/account-info/v3/details"), "companyCurrency")
+        found = at(self._client.get(ACCOUNT_PATH), "companyCurrency")
         return str(found) if found else None
 
     def pipelines(self) -> list[Any]:
@@ -396,17 +412,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
     @cache
     def crm() -> Crm:
-        token = settings().access_token.get_secret_value()
-        return Crm(
-            Client(
-                SOURCE,
-                settings().base_url,
-                {"Authorization": f"Bearer {token}"},
-                judge,
-                clock=intake.clock,
-                time_limit_minutes=settings().time_limit_minutes,
-            )
-        )
+        return Crm(connect(settings(), intake.clock))
 
     # Tables made from the same objects share one pass; one that is run alone makes the pass from its own position.
     @cache

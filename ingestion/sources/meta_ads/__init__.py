@@ -21,6 +21,7 @@ import requests
 from dlt.extract import DltResource
 
 from ingestion import config
+from ingestion.clock import Clock
 from ingestion.http import Client, Problem, VendorError, expect_list, judge_status, pages
 from ingestion.intake import Intake
 from ingestion.sources.meta_ads.models import AD_ACCOUNTS, AD_INSIGHTS, AD_SETS, ADS, CAMPAIGNS, TABLES
@@ -38,6 +39,7 @@ THROTTLED = frozenset({4, 17, 32, 341, 613, *range(80000, 80015)})
 TRANSIENT = frozenset({1, 2, 2601})  # 2601: the report is complete, its rows cannot be read yet
 TOKEN_INVALID = frozenset({102, 190})
 PERMISSION_MISSING = frozenset({3, 10, *range(200, 300)})
+PERMISSION = "ads_read"
 NOT_FOUND = frozenset({"100/33", "803"})  # also said of what the token may not see
 BEFORE_RETENTION = 3018
 TOO_MUCH_DATA = frozenset({"100/1487534", "1/1504018", "2/1504018"})
@@ -109,7 +111,9 @@ def judge(response: requests.Response, body: Any) -> Problem | None:
             "The token lacks the permission ads_read on this account, or there is no such account: let its owner grant "
             f"it, or take the account out of {config.variable_name(SOURCE, 'account_ids')}."
         )
-        return Problem(said, advice=advice, code=full_code, refused=True)
+        # of what is not found the token may have every permission
+        lacks = (PERMISSION,) if code in PERMISSION_MISSING else ()
+        return Problem(said, advice=advice, code=full_code, refused=True, lacks=lacks)
     if code == BEFORE_RETENTION:
         advice = f"Set {config.variable_name(SOURCE, 'initial_date')} to a later day."
         return Problem(said, advice=advice, code=full_code)
@@ -129,6 +133,18 @@ def _wait_seconds(response: requests.Response) -> float | None:
     except (ValueError, KeyError, TypeError, AttributeError):
         return None  # a header without that estimate: pauses double instead
     return max(minutes, default=0) * 60 or None
+
+
+def connect(settings: Settings, clock: Clock | None = None) -> Client:
+    """A client that asks in the version of the settings."""
+    return Client(
+        SOURCE,
+        f"{settings.base_url.rstrip('/')}/{settings.api_version}",
+        {"Authorization": f"Bearer {settings.access_token.get_secret_value()}"},
+        judge,
+        clock=clock,
+        time_limit_minutes=settings.time_limit_minutes,
+    )
 
 
 def account_row(record: Any) -> Any:
@@ -293,16 +309,8 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
     @cache
     def accounts() -> dict[str, Account]:
-        found = settings()
-        client = Client(
-            SOURCE,
-            f"{found.base_url.rstrip('/')}/{found.api_version}",
-            {"Authorization": f"Bearer {found.access_token.get_secret_value()}"},
-            judge,
-            clock=intake.clock,
-            time_limit_minutes=found.time_limit_minutes,
-        )
-        return {account_id: Account(client, account_id) for account_id in found.account_ids}
+        client = connect(settings(), intake.clock)
+        return {account_id: Account(client, account_id) for account_id in settings().account_ids}
 
     @cache
     def info(account_id: str) -> Any:

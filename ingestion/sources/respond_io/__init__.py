@@ -66,6 +66,7 @@ OWN_INSTANTS = {
     "contact.created": ("contact", "created_at"),
 }
 INSTANT = TypeAdapter(datetime)
+ALL_CONTACTS: Mapping[str, Any] = {"search": "", "timezone": "UTC", "filter": {"$and": []}}
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,13 @@ def judge(response: requests.Response, body: Any) -> Problem | None:
         expired = status == 400 and "cursor" in said.lower()
         return Problem(said, advice="The API may have changed.", code=str(status), cursor_expired=expired)
     return judge_status(response, body)
+
+
+def connect(settings: Settings, clock: Clock | None = None) -> Client:
+    """A client that asks the workspace of the settings."""
+    headers = {"Authorization": f"Bearer {settings.access_token.get_secret_value()}"}
+    limit = settings.time_limit_minutes
+    return Client(SOURCE, settings.base_url, headers, judge, clock=clock, time_limit_minutes=limit)
 
 
 def _custom_field(record: Any, name: str) -> Any:
@@ -310,7 +318,7 @@ class Workspace:
                 {"category": "contactField", "field": "created_at", "operator": "isTimestampAfter", "value": after}
             )
         found = Spool()
-        for page in self._list("/contact/list", {"search": "", "timezone": "UTC", "filter": {"$and": conditions}}):
+        for page in self._list("/contact/list", {**ALL_CONTACTS, "filter": {"$and": conditions}}):
             for record in page:
                 found.add(at(record, "id"), record)
             log.info("respond_io: %s contacts read", len(found))
@@ -396,17 +404,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
     @cache
     def workspace() -> Workspace:
-        token = settings().access_token.get_secret_value()
-        return Workspace(
-            Client(
-                SOURCE,
-                settings().base_url,
-                {"Authorization": f"Bearer {token}"},
-                judge,
-                clock=intake.clock,
-                time_limit_minutes=settings().time_limit_minutes,
-            )
-        )
+        return Workspace(connect(settings(), intake.clock))
 
     # Tables that need the same pass share it; one that is run alone makes it from its own position.
     @cache

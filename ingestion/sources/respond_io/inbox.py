@@ -77,10 +77,7 @@ def read(path: str, position: str | None, clock: Clock) -> News:
     Raises:
         SettingsError: the folder does not exist.
     """
-    if "://" not in path and not Path(path).is_dir():
-        raise SettingsError(
-            f"respond_io: the inbox {path!r} is no folder. Create it, or correct SOURCES__RESPOND_IO__INBOX_PATH."
-        )
+    _refuse_no_folder(path)
     before = Position.from_json(position)
     newest = believable(before.newest, clock)
     oldest = newest - LATE_FILES if newest else None
@@ -106,6 +103,20 @@ def read(path: str, position: str | None, clock: Clock) -> News:
     log.info("respond_io: %s new webhook events in the inbox", len(entries))
     latest_at = _time(after.newest) if after.newest else None
     return News(entries, frozenset(contact_ids), after.to_json(), latest_at)
+
+
+def latest_at(path: str) -> datetime | None:
+    """When the newest file was written; None where there is none. Raises as `read`."""
+    _refuse_no_folder(path)
+    files = _files(path)
+    return files[-1]["modification_date"].astimezone(UTC) if files else None
+
+
+def _refuse_no_folder(path: str) -> None:
+    if "://" not in path and not Path(path).is_dir():
+        raise SettingsError(
+            f"respond_io: the inbox {path!r} is no folder. Create it, or correct SOURCES__RESPOND_IO__INBOX_PATH."
+        )
 
 
 def _time(text: str) -> datetime:

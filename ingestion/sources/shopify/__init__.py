@@ -20,6 +20,7 @@ import requests
 from dlt.extract import DltResource
 
 from ingestion import config
+from ingestion.clock import Clock
 from ingestion.http import Client, Problem, VendorError, expect_list, judge_status, pages
 from ingestion.intake import Intake
 from ingestion.sources.shopify import queries
@@ -142,6 +143,18 @@ def _wait_seconds(body: Any) -> float | None:
     if requested is None or available is None or not rate:
         return None
     return max(0.0, (float(requested) - float(available)) / float(rate))
+
+
+def connect(settings: Settings, clock: Clock | None = None) -> Client:
+    """A client that asks the shop of the settings."""
+    headers = {"X-Shopify-Access-Token": settings.access_token.get_secret_value()}
+    limit = settings.time_limit_minutes
+    return Client(SOURCE, settings.base_url, headers, judge, clock=clock, time_limit_minutes=limit)
+
+
+def graphql_path(settings: Settings) -> str:
+    """Where queries of the version of the settings are sent to."""
+    return f"/admin/api/{settings.api_version}/graphql.json"
 
 
 def _shown(record: Any, path: tuple[str, ...], unit: Mapping[str, Any]) -> list[Any]:
@@ -419,17 +432,8 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     @cache
     def shop() -> Shop:
         settings = Settings.of(intake.account)
-        token = settings.access_token.get_secret_value()
-        client = Client(
-            SOURCE,
-            settings.base_url,
-            {"X-Shopify-Access-Token": token},
-            judge,
-            clock=intake.clock,
-            time_limit_minutes=settings.time_limit_minutes,
-        )
-        path = f"/admin/api/{settings.api_version}/graphql.json"
-        return Shop(client, path, unit_costs=settings.unit_costs, disputes=settings.disputes)
+        client = connect(settings, intake.clock)
+        return Shop(client, graphql_path(settings), unit_costs=settings.unit_costs, disputes=settings.disputes)
 
     # Tables made from the same list share one pass; one that is run alone makes the pass from its own position.
     @cache

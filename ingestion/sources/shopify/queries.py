@@ -45,6 +45,20 @@ REFUND = f"""
 # Needs an access of its own: `without_disputes` leaves it out.
 DISPUTES = "disputes { id initiatedAs status }"
 
+# What a check asks.
+SHOP = """
+query {
+  shop { name myshopifyDomain currencyCode ianaTimezone }
+  currentAppInstallation { accessScopes { handle } }
+  publicApiVersions { handle supported }
+}
+"""
+OLDEST_ORDER = """
+query {
+  orders(first: 1, sortKey: CREATED_AT) { nodes { createdAt } }
+}
+"""
+
 ORDERS = f"""
 query ($first: Int!, $after: String, $filter: String) {{
   orders(first: $first, after: $after, query: $filter, sortKey: UPDATED_AT) {{

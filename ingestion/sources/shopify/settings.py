@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, SecretStr
+from pydantic_core import PydanticCustomError
 
-from ingestion.config import OWN, TIME_LIMIT_MINUTES, Count, Flag, SourceSettings
+from ingestion.config import NOT_STATED, OWN, TIME_LIMIT_MINUTES, Count, Flag, SourceSettings
 
 SOURCE = "shopify"
 
 
 def _written(base_url: str) -> str:
     if "{" in base_url:
-        raise ValueError("write the shop's address, like https://my-shop.myshopify.com")
+        raise PydanticCustomError(NOT_STATED, "write the shop's address, like https://my-shop.myshopify.com")
     return base_url
 
 

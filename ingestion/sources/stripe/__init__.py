@@ -15,6 +15,7 @@ id. A field that is absent is not null: an object without a field that numbers d
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,7 @@ import requests
 from dlt.extract import DltResource
 
 from ingestion import config
-from ingestion.clock import TOLERANCE
+from ingestion.clock import TOLERANCE, Clock
 from ingestion.http import Client, Problem, VendorError, expect_list, judge_status, pages
 from ingestion.intake import Intake
 from ingestion.sources.stripe.models import (
@@ -58,6 +59,7 @@ __all__ = ["TABLES", "resources"]
 log = logging.getLogger(__name__)
 
 PAGE = 100
+PERMISSION = re.compile(r"'rak_(\w+)'")  # as a refusal names it, without the prefix that the dashboard does not show
 TOLD_AT = "_told_at"  # when an event reported an object
 EVENTS_KEPT = timedelta(days=30)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -187,6 +189,9 @@ def judge(response: requests.Response, body: Any) -> Problem | None:
         return Problem(said, retry=True, advice="The limit stayed exceeded: run again later.", code=code)
     if kind == "api_error" or response.status_code >= 500:
         return Problem(said, retry=True, advice="Run again later.", code=code)
+    if response.status_code == 403 and (lacks := tuple(PERMISSION.findall(said))):
+        advice = f"Give the restricted key the permission {' or '.join(lacks)}."
+        return Problem(said, advice=advice, code=code, lacks=lacks)
     if response.status_code in (401, 403):
         advice = f"Check {config.variable_name(SOURCE, 'api_key')}: a restricted key needs read access to billing."
         return Problem(said, advice=advice, code=code)
@@ -196,6 +201,14 @@ def judge(response: requests.Response, body: Any) -> Problem | None:
         code=code,
         cursor_expired=code == "resource_missing" and at(body, "error", "param") == "starting_after",
     )
+
+
+def connect(settings: Settings, clock: Clock | None = None) -> Client:
+    """A client that asks in the version of the settings."""
+    key, version = settings.api_key.get_secret_value(), settings.api_version
+    headers = {"Authorization": f"Bearer {key}", "Stripe-Version": version}
+    limit = settings.time_limit_minutes
+    return Client(SOURCE, settings.base_url, headers, judge, clock=clock, time_limit_minutes=limit)
 
 
 class Billing:
@@ -640,11 +653,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     @cache
     def billing() -> Billing:
         settings = Settings.of(intake.account)
-        key, version = settings.api_key.get_secret_value(), settings.api_version
-        headers = {"Authorization": f"Bearer {key}", "Stripe-Version": version}
-        limit = settings.time_limit_minutes
-        client = Client(SOURCE, settings.base_url, headers, judge, clock=intake.clock, time_limit_minutes=limit)
-        return Billing(client, version)
+        return Billing(connect(settings, intake.clock), settings.api_version)
 
     # A run has read up to its own beginning, by Stripe's clock, however long it takes.
     began_at = cache(lambda: billing().present())

@@ -92,7 +92,7 @@ def test_a_setting_that_cannot_work_is_named_with_its_value_and_what_to_write(
     monkeypatch.setenv(name, value)
 
     with pytest.raises(SettingsError, match=f"^{name}='{value}': {instead}"):
-        environment.settings()
+        environment.refuse_wrong_settings()
 
 
 def test_a_setting_that_is_empty_is_not_set(monkeypatch) -> None:

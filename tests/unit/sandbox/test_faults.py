@@ -145,6 +145,53 @@ def test_a_fault_may_spare_the_first_requests() -> None:
     assert [faults.take("stripe", "/x", has_cursor=False) for _ in range(4)] == [None, None, "500", None]
 
 
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_token_can_be_refused_and_is_accepted_again(faulty_api: Callable[[str], Any], vendor: str) -> None:
+    api = faulty_api(vendor)
+    api.sandbox.faults.add(vendor, "token_refused")
+    assert ask(api).status_code == 401
+    assert ask(api).status_code == 200
+
+
+def test_a_scope_can_be_missing_and_is_named_as_the_vendor_names_it(faulty_api: Callable[[str], Any]) -> None:
+    for vendor in VENDORS:
+        faulty_api(vendor).sandbox.faults.add(vendor, "scope_missing")
+
+    refused = ask(faulty_api("hubspot"))
+    (missing,) = refused.json()["errors"]
+    assert refused.status_code == 403 and missing["context"]["requiredGranularScopes"] == ["crm.objects.contacts.read"]
+    refused = ask(faulty_api("stripe"))
+    assert refused.status_code == 403 and "'rak_invoice_read' permission" in refused.json()["error"]["message"]
+    assert ask(faulty_api("respond_io")).status_code == 403
+    (granted,) = faulty_api("meta_ads").get("/v25.0/me/permissions").json()["data"]
+    assert granted == {"permission": "ads_read", "status": "declined"}
+    told = faulty_api("shopify").graphql("query { currentAppInstallation { accessScopes { handle } } }")
+    handles = {scope["handle"] for scope in told["data"]["currentAppInstallation"]["accessScopes"]}
+    assert "read_orders" in handles and "read_all_orders" not in handles
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_an_answer_can_stay_away(faulty_api: Callable[[str], Any], vendor: str) -> None:
+    api = faulty_api(vendor)
+    api.sandbox.faults.add(vendor, "silent")
+    with pytest.raises(requests.ReadTimeout):
+        requests.get(api.url, timeout=0.2)
+    assert ask(api).status_code == 200
+
+
+def test_a_version_that_is_retired_is_answered_in_another_and_said(faulty_api: Callable[[str], Any]) -> None:
+    body = {"query": "query { publicApiVersions { handle supported } }"}
+    for asked, served in (("2024-01", "2025-10"), ("2026-07", "2026-07")):
+        answer = faulty_api("shopify").post(f"/admin/api/{asked}/graphql.json", body)
+        assert answer.headers["X-Shopify-API-Version"] == served
+        handles = {version["handle"] for version in answer.json()["data"]["publicApiVersions"]}
+        assert served in handles and (asked in handles) == (asked == served)
+    for asked, served in (("v19.0", "v24.0"), ("v25.0", "v25.0")):
+        answer = faulty_api("meta_ads").get(f"/{asked}/me/permissions")
+        assert answer.headers["facebook-api-version"] == served
+        assert ("X-Ad-Api-Version-Warning" in answer.headers) == (asked != served)
+
+
 def test_a_fault_can_be_for_one_path(faulty_api: Callable[[str], Any]) -> None:
     api = faulty_api("hubspot")
     api.sandbox.faults.add("hubspot", "500", path="/owners")

@@ -1,0 +1,46 @@
+"""What the portal is asked before anything is loaded: whose it is, and one record of each kind that a load reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from ingestion import check as checks
+from ingestion.check import Finding
+from ingestion.http import Client
+from ingestion.sources.hubspot import ACCOUNT_PATH, COMPANY, CONTACT, DEAL, Kind, connect
+from ingestion.sources.hubspot.settings import Settings
+from ingestion.wire import at
+
+CREATED = "createdate"
+
+
+def check(settings: Settings) -> Iterator[Finding]:
+    """Ask the portal of the settings."""
+    client = connect(settings)
+    details = client.get(ACCOUNT_PATH)
+    yield from checks.answered(client)
+    yield checks.told(checks.ACCOUNT, at(details, "portalId") and f"portal {at(details, 'portalId')}")
+    yield checks.told(checks.CURRENCY, at(details, "companyCurrency"))
+    yield checks.told(checks.TIME_ZONE, at(details, "timeZone"))
+    created: list[str] = []
+    questions = {kind.path: partial(_oldest, client, kind, created) for kind in (CONTACT, COMPANY, DEAL)}
+    questions["owners"] = partial(client.get, "/crm/v3/owners", {"limit": 1})
+    questions["pipelines"] = partial(client.get, "/crm/v3/pipelines/deals")
+    missing = [name for name, _ in checks.lacking(questions)]
+    yield checks.scopes(missing, "Add it in the private app, under Scopes.")
+    yield checks.told(checks.OLDEST, min(created, default="")[:10] or "no record")
+    yield Finding(checks.VERSION, "v3")
+
+
+def _oldest(client: Client, kind: Kind, created: list[str]) -> None:
+    """Note when the first object of a kind was made: a search as a load makes it, with one result."""
+    body: dict[str, Any] = {
+        "filterGroups": [],
+        "sorts": [{"propertyName": CREATED, "direction": "ASCENDING"}],
+        "properties": [CREATED],
+        "limit": 1,
+    }
+    answer = client.post(f"/crm/v3/objects/{kind.path}/search", body=body)
+    created.extend(str(at(found, "properties", CREATED)) for found in at(answer, "results") or [])

@@ -1,0 +1,242 @@
+"""What is asked of the installation before a refresh: settings, now, disk, memory, what is published."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import namedtuple
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dagster_project import check, environment
+from dagster_project.lock import writer_lock
+from ingestion.check import Finding
+from ingestion.config import Account
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture(autouse=True)
+def installation(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    before = dict(os.environ)
+    for name in list(os.environ):
+        if name.startswith(("LIFECYCLE_", "SOURCES__")) and name != "LIFECYCLE_DATA_DIR":
+            del os.environ[name]
+    os.environ["LIFECYCLE_PROFILE"] = "production"
+    os.environ["LIFECYCLE_SOURCES"] = "stripe"
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def sources(monkeypatch: pytest.MonkeyPatch) -> dict[Account, list[Finding]]:
+    """What the sources would answer."""
+    found: dict[Account, list[Finding]] = {Account("stripe"): [Finding("reached", "yes")]}
+    monkeypatch.setattr(check.check, "ask", lambda accounts: {account: found[account] for account in accounts})
+    return found
+
+
+def state_of(findings: Iterator[Finding]) -> str:
+    (found,) = findings
+    return found.state
+
+
+def test_every_setting_that_cannot_work_is_named_and_all_else_is_still_asked(sources, capsys, data_dir) -> None:
+    os.environ |= {
+        "LIFECYCLE_REPORTING_CURRENCY": "eur",
+        "LIFECYCLE_AS_OF": "yesterday",
+        "LIFECYCLE_SCHEDULE_TIMEZONE": "Mars/Base",
+        "LIFECYCLE_MEMORY_LIMIT": "much",
+        "COLUMNS": "200",
+    }
+
+    assert check.main() == 1
+
+    said = capsys.readouterr().out
+    assert "LIFECYCLE_REPORTING_CURRENCY='eur': no currency. Write its code of ISO 4217, such as EUR." in said
+    assert "LIFECYCLE_AS_OF='yesterday': no instant." in said
+    assert "LIFECYCLE_SCHEDULE_TIMEZONE='Mars/Base': write a time zone" in said
+    assert "LIFECYCLE_MEMORY_LIMIT='much': no size. Write it like 6GB." in said
+    assert "stripe" in said and "nothing published yet" in said
+    assert "4 failed, 0 to look at. Nothing was loaded." in said
+    assert list(data_dir.iterdir()) == []
+
+
+def test_where_all_is_well_the_exit_code_says_so_and_a_warning_does_not_change_it(sources, capsys) -> None:
+    assert check.main() == 0
+    assert "All is well. Nothing was loaded." in capsys.readouterr().out
+
+    sources[Account("stripe")].append(Finding("account", "not told", "warning", "Look at it."))
+    assert check.main() == 0
+    said = capsys.readouterr().out
+    assert "! stripe, account: Look at it.\n" in said and "0 failed, 1 to look at" in said
+
+    sources[Account("stripe")].append(Finding("token", "refused", "failed", "Set\nanother."))
+    assert check.main() == 1
+    assert "✗ stripe, token: Set another.\n" in capsys.readouterr().out
+
+
+def test_a_source_that_does_not_exist_is_named_and_none_is_asked(monkeypatch, capsys) -> None:
+    os.environ["LIFECYCLE_SOURCES"] = "stripe,stirpe"
+    monkeypatch.setattr(check.check, "ask", lambda accounts: pytest.fail("asked"))
+
+    assert check.main() == 1
+    assert "stirpe is not a source" in capsys.readouterr().out
+
+
+def test_the_sandbox_profile_asks_no_real_vendor(monkeypatch, capsys) -> None:
+    os.environ |= {"LIFECYCLE_PROFILE": "sandbox", "SOURCES__STRIPE__BASE_URL": "https://api.stripe.com/v1"}
+    monkeypatch.setattr(check.check, "ask", lambda accounts: pytest.fail("asked"))
+
+    assert check.main() == 1
+    assert "stripe points at api.stripe.com" in capsys.readouterr().out
+
+
+def test_a_stage_model_without_a_file_is_named(monkeypatch, tmp_path) -> None:
+    project = tmp_path / "dbt_project"
+    project.mkdir()
+    (project / "dbt_project.yml").write_text("vars: {lifecycle_models: [retail], lifecycle_proposals: []}\n")
+    monkeypatch.setattr(check, "PROJECT_ROOT", tmp_path)
+
+    found = [finding for finding in check.settings() if finding.state == "failed"]
+
+    assert [finding.asked for finding in found] == ["stage models"]
+    assert "'retail'" in found[0].advice
+
+
+# ---- now
+
+
+def loaded_as_of(folder: Path, instant: str) -> None:
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
+        connection.execute("create schema raw_stripe")
+        connection.execute(f"create table raw_stripe.load_audit as select timestamptz '{instant}' as loaded_as_of")
+
+
+def test_now_may_not_lie_before_what_is_loaded(data_dir) -> None:
+    loaded_as_of(data_dir, "2026-10-31T06:00:00Z")
+    os.environ["LIFECYCLE_AS_OF"] = "2026-10-30T06:00:00Z"
+
+    (found,) = check.now()
+
+    assert found.state == "failed" and "was loaded as of 2026-10-31T06:00:00Z" in found.advice
+
+
+def test_a_now_that_a_person_set_is_to_look_at_in_production(data_dir) -> None:
+    assert state_of(check.now()) == "ok"
+    os.environ["LIFECYCLE_AS_OF"] = "2026-10-30T06:00:00Z"
+    assert state_of(check.now()) == "warning"
+    os.environ["LIFECYCLE_PROFILE"] = "sandbox"
+    assert state_of(check.now()) == "ok"
+
+
+def test_the_build_file_is_left_alone_while_a_refresh_runs(data_dir, monkeypatch) -> None:
+    monkeypatch.setattr(check, "refuse_going_back", lambda: pytest.fail("the build file was opened"))
+    # another process holds the lock
+    monkeypatch.setattr(check, "is_writing", lambda folder: True)
+
+    (found,) = check.now()
+
+    assert found.answer.endswith("a refresh is running")
+
+
+def test_a_check_lets_a_refresh_begin(data_dir, sources) -> None:
+    assert check.main() == 0
+    with writer_lock(data_dir):
+        pass
+
+
+# ---- disk and memory
+
+
+def test_a_first_refresh_needs_a_stated_room_and_a_later_one_what_its_files_say(data_dir, monkeypatch) -> None:
+    def state_with(free: int) -> str:
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**13, 0, free))
+        return state_of(check.disk())
+
+    assert (state_with(check.LEAST_FREE - 1), state_with(check.LEAST_FREE)) == ("failed", "ok")
+    with (data_dir / "warehouse.duckdb").open("wb") as build:
+        build.truncate(1000**3)
+    version = data_dir / "serving" / "versions" / "lifecycle-20261031T060000000000Z.duckdb"
+    version.parent.mkdir(parents=True)
+    with version.open("wb") as file:
+        file.truncate(500 * 1000**2)
+    (data_dir / "serving" / "lifecycle.duckdb").symlink_to(Path("versions", version.name))
+    needed = check.COPIES * 1000**3 + 500 * 1000**2
+    assert (state_with(needed - 1), state_with(needed)) == ("failed", "ok")
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    os.environ["LIFECYCLE_DATA_DIR"] = str(tmp_path / "file")
+
+    (disk,), (publication,) = check.disk(), check.publication()
+
+    assert disk.state == publication.state == "failed"
+    assert str(tmp_path / "file") in disk.advice and "LIFECYCLE_DATA_DIR" in disk.advice
+
+
+def test_a_data_folder_that_is_not_there_yet_is_where_it_would_be_made(tmp_path) -> None:
+    os.environ["LIFECYCLE_DATA_DIR"] = str(tmp_path / "not" / "yet")
+
+    assert state_of(check.disk()) == state_of(check.publication()) == "ok"
+    assert not (tmp_path / "not").exists()
+
+
+def test_more_memory_than_there_is_is_named_with_what_would_fit(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(check.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 1000, "SC_PHYS_PAGES": 8 * 10**6}[name])
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(check, "CGROUP_LIMIT", limit)
+    for stated, state in (("7.2GB", "ok"), ("7.3GB", "failed")):
+        os.environ["LIFECYCLE_MEMORY_LIMIT"] = stated
+        assert state_of(check.memory()) == state
+    (found,) = check.memory()
+    assert "Set it to 7.2 GB or less" in found.advice
+    os.environ["LIFECYCLE_MEMORY_LIMIT"] = "7GB"
+    for text, state in (("max", "ok"), (str(4 * 10**9), "failed")):
+        limit.write_text(f"{text}\n")
+        assert state_of(check.memory()) == state
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("6GB", 6 * 10**9),
+        ("6 gb", 6 * 10**9),
+        ("1.5TB", 1_500_000_000_000),
+        ("512MiB", 512 * 2**20),
+        ("20000KB", 20_000_000),
+    ],
+)
+def test_a_memory_limit_is_as_many_bytes_as_duckdb_takes_it_for(text, size) -> None:
+    os.environ["LIFECYCLE_MEMORY_LIMIT"] = text
+
+    assert environment.settings().memory_limit == size
+    with duckdb.connect(config={"memory_limit": text}) as connection:
+        shown = connection.execute("select current_setting('memory_limit')").fetchall()[0][0]
+    assert shown == shown_by_duckdb(size)
+
+
+def shown_by_duckdb(size: int) -> str:
+    with duckdb.connect(config={"memory_limit": f"{size}B"}) as connection:
+        return connection.execute("select current_setting('memory_limit')").fetchall()[0][0]
+
+
+# ---- what is published
+
+
+def test_a_published_version_that_is_gone_or_damaged_is_named(data_dir) -> None:
+    serving = data_dir / "serving"
+    (serving / "versions").mkdir(parents=True)
+    version = serving / "versions" / "lifecycle-20261031T060000000000Z.duckdb"
+    (serving / "lifecycle.duckdb").symlink_to(Path("versions", version.name))
+    (gone,) = check.publication()
+    assert gone.state == "failed" and "does not exist" in gone.advice
+
+    version.write_bytes(b"no database" * 1000)
+    (damaged,) = check.publication()
+    assert damaged.state == "failed" and "make rollback" in damaged.advice
