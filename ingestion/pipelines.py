@@ -5,15 +5,18 @@ vendor's paging or fields.
 
 A source package `ingestion.sources.<name>` offers two things: `TABLES`, its `RawTable` declarations, and
 `resources(intake)`, its dlt resources in the order in which they run. Settings are resolved inside the resources,
-so that building a source needs neither network nor secret.
+so that building a source needs neither network nor secret. It may offer a third, `ROWS_OF`: of tables whose rows it
+makes of a vendor's record (`wire.mapped`, `wire.unfolded`), how. What is rejected there is kept as the vendor sent it.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -21,31 +24,50 @@ import dlt
 from dlt.common.destination import TLoaderFileFormat
 from dlt.extract import DltResource, DltSource
 
-from ingestion import accounting, config, warehouse
+from ingestion import accounting, config, replay, warehouse
 from ingestion.accounting import UnaccountedError
 from ingestion.config import Account, SettingsError
 from ingestion.http import VendorError
 from ingestion.intake import Intake
-from ingestion.tables import LOAD_AUDIT, REJECTED_RECORDS, RawTable
+from ingestion.tables import LOAD_AUDIT, OF_EVERY_SOURCE, REJECTED_RECORDS, REJECTION_STATES, RawTable
+
+log = logging.getLogger(__name__)
 
 LOADER_FILE_FORMAT: TLoaderFileFormat = "parquet"  # nine times faster into DuckDB than dlt's default
 
 
 def tables(name: str) -> tuple[RawTable, ...]:
-    """The raw tables of a source, with the two that every source has."""
-    return (*import_module(f"ingestion.sources.{name}").TABLES, REJECTED_RECORDS, LOAD_AUDIT)
+    """The raw tables of a source, with those that every source has."""
+    return (*import_module(f"ingestion.sources.{name}").TABLES, *OF_EVERY_SOURCE)
+
+
+def _rows_of(name: str) -> replay.RowsOf:
+    found: replay.RowsOf = getattr(import_module(f"ingestion.sources.{name}"), "ROWS_OF", {})
+    return found
 
 
 def new_intake(name: str, account: str = "", pipeline: dlt.Pipeline | None = None) -> Intake:
     """The intake of one run of the source `name`, or of an account, into the warehouse that `pipeline` knows."""
+    return Intake(
+        name,
+        import_module(f"ingestion.sources.{name}").TABLES,
+        warehouse.current_versions,
+        account,
+        _typed_columns(pipeline),
+        made_again=_rows_of(name),
+        open_rejections=warehouse.open_rejections(account) if pipeline else (),
+        closed_rejections=warehouse.closed_rejections,
+    )
+
+
+def _typed_columns(pipeline: dlt.Pipeline | None) -> dict[str, list[str]]:
     stored: Mapping[str, Any] = pipeline.default_schema.tables if pipeline and pipeline.default_schema_name else {}
-    typed = {
+    return {
         table: [
             column for column, hints in stored[table]["columns"].items() if hints.get("data_type", "text") != "text"
         ]
         for table in stored
     }
-    return Intake(name, import_module(f"ingestion.sources.{name}").TABLES, warehouse.current_versions, account, typed)
 
 
 def build_source(name: str, intake: Intake | None = None) -> DltSource:
@@ -58,6 +80,7 @@ def build_source(name: str, intake: Intake | None = None) -> DltSource:
     def source() -> Iterator[DltResource]:
         yield from module.resources(door)
         yield dlt.resource(door.rejections(), **REJECTED_RECORDS.hints())
+        yield dlt.resource(door.states(), **REJECTION_STATES.hints())
         yield dlt.resource(door.audit(), **LOAD_AUDIT.hints())
 
     return _without_guesses(source())
@@ -177,19 +200,72 @@ class Load:
 def ready(name: str, account: str = "", progress: Any = None) -> Load:
     """Make one load of a source, or of an account of it, ready.
 
-    Whoever runs it passes `LOADER_FILE_FORMAT`, and asks for its problems then.
+    Whoever runs it passes `LOADER_FILE_FORMAT`, and asks for its problems then. What was rejected before and fits by
+    now is loaded already, so that a newer version that the vendor sends in this load comes after it.
 
     Raises:
         SettingsError: now lies before what is loaded already.
+        UnaccountedError: a record that was replayed is not accounted for.
     """
     warehouse.refuse_going_back()
     pipeline = build_pipeline(name, progress=None if account else progress)
     prepare(name, pipeline)
+    _replay(name, account, pipeline)
     intake = new_intake(name, account, pipeline)
     if account:  # has cursors of its own, and the raw tables that were prepared for all
         pipeline = build_pipeline(name, account, progress)
         _take_cursors(pipeline)
     return Load(pipeline, build_source(name, intake), intake)
+
+
+def replay_rejections(name: str, account: str = "") -> Intake:
+    """Load what of a source, or of an account of it, was rejected before and fits by now. The vendor is not asked.
+
+    Raises:
+        SettingsError: now lies before what is loaded already.
+        UnaccountedError: a record is not accounted for.
+    """
+    warehouse.refuse_going_back()
+    pipeline = build_pipeline(name)
+    prepare(name, pipeline)
+    return _replay(name, account, pipeline)
+
+
+def _replay(name: str, account: str, pipeline: dlt.Pipeline) -> Intake:
+    """Judge the open rejections again; where there is news of one, it is a load of its own."""
+    rows_of, rejections = _rows_of(name), warehouse.open_rejections(account)
+    intake = Intake(name, (), warehouse.current_versions, account, _typed_columns(pipeline), made_again=rows_of)
+    of_source = import_module(f"ingestion.sources.{name}").TABLES
+    with_news = [
+        table for table in of_source if next(replay.replayed(intake, table, rows_of, rejections), None) is not None
+    ]
+    if not with_news:
+        return intake
+    states: list[dict[str, Any]] = []
+
+    def rows(table: RawTable) -> Iterator[Any]:
+        for each in replay.replayed(intake, table, rows_of, rejections):
+            found = [row for row in each.rows if table.history == "versions" or intake.is_first(table, row)]
+            intake.replayed[table.name] += len(each.rejections) if each.state == "loaded" else 0
+            intake.replayed_rows[table.name] += len(found)
+            states.extend(
+                intake.state(of.rejection_id, table.name, each.state, of.number + 1) for of in each.rejections
+            )
+            yield found
+
+    @dlt.source(name=name)
+    def source() -> Iterator[DltResource]:
+        for table in with_news:
+            yield dlt.resource(rows(table), **table.hints())
+        yield dlt.resource(lambda: iter(states), **REJECTION_STATES.hints())
+        yield dlt.resource(intake.audit(), **LOAD_AUDIT.hints())
+
+    pipeline.run(_without_guesses(source()), loader_file_format=LOADER_FILE_FORMAT)
+    problems = [*accounting.unaccounted(intake, tables(name), accounting.handed_on(pipeline))]
+    if problems:
+        raise UnaccountedError(f"{Account(name, account)}: {'; '.join(problems)}")
+    log.info("%s: %s records that were rejected before are loaded now", Account(name, account), intake.replayed.total())
+    return intake
 
 
 def run(name: str, account: str = "", progress: Any = None) -> Intake:
@@ -222,16 +298,48 @@ def cause(error: BaseException) -> BaseException:
 def main(name: str) -> int:
     """The command line of one source: load each enabled account of it and print what was counted.
 
-    Where none is enabled, the account without a name is loaded. Returns the exit code; 1: failed, with a line why.
+    Where none is enabled, the account without a name is loaded. Returns the exit code; 1: failed, also in part, with a
+    line why.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("ingestion").setLevel(logging.INFO)
-    try:
+    failures: list[str] = []
+
+    def load() -> None:
         for account in config.accounts_of(name) or (Account(name),):
             intake = run(name, account.name)
             print(counts(intake))
             for sentence in intake.warnings:
-                print(f"warning: {account}: {sentence}", file=sys.stderr)
+                kind = "failed in part" if sentence in intake.failures else "warning"
+                print(f"{kind}: {account}: {sentence}", file=sys.stderr)
+            failures.extend(intake.failures)
+
+    return _exit_code(name, load) or int(bool(failures))
+
+
+def main_replay(names: Iterable[str]) -> int:
+    """The command line of the replay: of each source, what was rejected before and fits by now is loaded.
+
+    Returns the exit code; 1: a source failed, with a line why, and the others were tried.
+    """
+
+    def replay_all(name: str) -> None:
+        for account in config.accounts_of(name) or (Account(name),):
+            intake = replay_rejections(name, account.name)
+            left = Counter(each.resource for each in warehouse.open_rejections(account.name))
+            for resource in sorted({*intake.replayed, *left}):
+                print(f"{f'{account}.{resource}':<44}{intake.replayed[resource]:>10}{left[resource]:>12}")
+
+    print(f"{'resource':<44}{'loaded now':>10}{'still open':>12}")
+    codes = [_exit_code(name, partial(replay_all, name)) for name in names]
+    print("The marts have what is loaded now after the next refresh: make refresh")
+    return max(codes, default=0)
+
+
+def _exit_code(name: str, command: Callable[[], None]) -> int:
+    """0, or 1 where the command fails, with a line why."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("ingestion").setLevel(logging.INFO)
+    try:
+        command()
     except Exception as error:
         reason = cause(error)
         known = isinstance(reason, VendorError | SettingsError | UnaccountedError)

@@ -39,9 +39,9 @@ from ingestion.sources.shopify.models import (
 from ingestion.sources.shopify.settings import SOURCE, Settings
 from ingestion.tables import RawTable
 from ingestion.watermark import Watermark, instant
-from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, entries, mapped, told, unfolded
+from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, entries, mapped, one, told, unfolded
 
-__all__ = ["TABLES", "resources"]
+__all__ = ["ROWS_OF", "TABLES", "resources"]
 
 log = logging.getLogger(__name__)
 
@@ -219,7 +219,7 @@ def dispute_rows(order: Any) -> Iterator[Any]:
 
 
 def _one(table: RawTable) -> Callable[[Any], Iterable[Any]]:
-    return lambda record: [table.row.from_wire(record)]
+    return one(table.row.from_wire)
 
 
 def _nested(table: RawTable, *path: str) -> Callable[[Any], Iterator[Any]]:
@@ -244,6 +244,9 @@ ROWS: tuple[tuple[Connection, RawTable, Callable[[Any], Iterable[Any]]], ...] = 
     (ORDER_LIST, ORDER_DISPUTES, dispute_rows),
     (CHECKOUT_LIST, ABANDONED_CHECKOUTS, _one(ABANDONED_CHECKOUTS)),
 )
+ROWS_OF = {table.name: to_rows for _, table, to_rows in ROWS} | {
+    table.name: _one(table) for table in (DISPUTE_TRANSACTIONS, DELETIONS)
+}
 
 
 class Shop:

@@ -184,7 +184,7 @@ def test_a_selected_table_does_not_keep_the_others_from_loading_later(folder: Pa
     assert query("SELECT lead_id FROM raw_files.leads") == ["2025-03-01"]
 
 
-def test_a_mapping_that_cannot_work_loads_nothing_and_says_so_in_words(
+def test_a_mapping_that_cannot_work_loads_nothing_and_says_so_in_words_and_the_others_are_loaded(
     folder: Path, query: Query, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mapping(folder, "ecb", "2025-03-01,EUR,USD,1.1")
@@ -195,7 +195,11 @@ def test_a_mapping_that_cannot_work_loads_nothing_and_says_so_in_words(
     error = capsys.readouterr().err
     assert "wrong.yml: entities.exchange_rates.columns.rate: 'ratio': the input rates has no column 'ratio'" in error
     assert "did you mean 'rate'?" in error and "Traceback" not in error
-    assert query(CURRENT) == []
+    assert query(CURRENT) == ["ecb 1 1.1"]
+    (folder / "mappings" / "ecb.yml").unlink()  # nothing is left that could be loaded
+    with pytest.raises(Exception, match="did you mean 'rate'"):
+        load()
+    assert query(CURRENT) == ["ecb 1 1.1"]
 
 
 def test_a_warehouse_from_before_companies_goes_on(folder: Path, query: Query, monkeypatch: pytest.MonkeyPatch) -> None:
