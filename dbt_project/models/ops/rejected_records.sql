@@ -23,8 +23,9 @@ with
                 {{ load_instant("rejected._dlt_load_id") }} as rejected_at,
                 rejected._dlt_load_id as load_id
             from from_{{ system }} as rejected
-            left join states_of_{{ system }} as states on states.rejection_id = rejected.rejection_id
-            {{ "union all" if not loop.last }}
+            left join
+                states_of_{{ system }} as states on states.rejection_id = rejected.rejection_id
+                {{ "union all" if not loop.last }}
         {% endfor %}
     )
 
