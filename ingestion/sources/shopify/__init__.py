@@ -39,7 +39,7 @@ from ingestion.sources.shopify.models import (
 from ingestion.sources.shopify.settings import SOURCE, Settings
 from ingestion.tables import RawTable
 from ingestion.watermark import Watermark, instant
-from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, entries, mapped, one, told, unfolded
+from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, entries, one, told, unfolded
 
 __all__ = ["ROWS_OF", "TABLES", "resources"]
 
@@ -432,11 +432,11 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     def changes(connection: Connection, updated_until: str | None) -> Changes:
         return shop().changes(connection, updated_until, intake)
 
-    def from_changes(connection: Connection, table: RawTable, to_rows: Callable[[Any], Iterable[Any]]) -> DltResource:
+    def from_changes(connection: Connection, table: RawTable) -> DltResource:
         def rows() -> Iterator[Any]:
             state = dlt.current.resource_state()
             found = changes(connection, state.get("updated_until"))
-            for batch in batches(unfolded(to_rows, found.records)):
+            for batch in batches(unfolded(ROWS_OF[table.name], found.records)):
                 yield list(intake.accept(table, batch))
             state["updated_until"] = found.updated_until
 
@@ -451,19 +451,19 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         if since is None or not Settings.of(intake.account).disputes:
             return
         found = shop().dispute_transactions(since, intake)
-        for batch in batches(mapped(DISPUTE_TRANSACTIONS.row.from_wire, found.records)):
+        for batch in batches(unfolded(ROWS_OF[DISPUTE_TRANSACTIONS.name], found.records)):
             yield list(intake.accept(DISPUTE_TRANSACTIONS, batch))
         state["processed_until"] = found.updated_until
 
     def deletions() -> Iterator[Any]:
         state = dlt.current.resource_state()
         found = shop().deletions(state.get("created_until"))
-        for batch in batches(mapped(DELETIONS.row.from_wire, found.records)):
+        for batch in batches(unfolded(ROWS_OF[DELETIONS.name], found.records)):
             yield list(intake.accept(DELETIONS, batch))
         state["created_until"] = found.updated_until
 
-    for connection, table, to_rows in ROWS:
-        yield from_changes(connection, table, to_rows)
+    for connection, table, _ in ROWS:
+        yield from_changes(connection, table)
         if table is ORDER_DISPUTES:
             yield dlt.resource(dispute_transactions, **DISPUTE_TRANSACTIONS.hints())
             yield dlt.resource(deletions, **DELETIONS.hints())
