@@ -3,7 +3,7 @@
 Belongs here: which open rejections are loaded, and which of them came too late. Does not: judging a record (`intake`),
 running a pipeline (`pipelines`).
 
-All of them are tried before each load: that takes a second for ten thousand, and is right whatever has changed since: a
+All of them are tried before each load: that takes seconds for ten thousand, and is right whatever has changed since: a
 row model, a source's mapping, a setting, a clock. A record is made and judged anew from what the vendor sent, with all
 rows of its unit, so that loading it retires none of them.
 
@@ -24,7 +24,7 @@ from ingestion.tables import RawTable
 from ingestion.warehouse import OpenRejection
 from ingestion.wire import batches, parsed, unfolded
 
-ARRIVALS_AT_ONCE = 500
+ARRIVALS_AT_ONCE = 2000
 
 # Of a table, the rows that its source makes of a record.
 RowsOf = Mapping[str, Callable[[Any], Iterable[Any]]]
@@ -115,9 +115,9 @@ def _judged_again(
 
 def _newer_units(intake: Intake, table: RawTable, arrivals: list[_Arrival]) -> dict[int, set[str | None]]:
     """Units that the table has a newer version of than an arrival that named none, by the place of the arrival."""
-    if table.history != "versions":
-        return {}
     unnamed = {number: arrival for number, arrival in enumerate(arrivals) if not arrival.is_named}
+    if table.history != "versions" or not unnamed:
+        return {}
     units = {number: {verdict.unit(table) for verdict in arrival.verdicts} for number, arrival in unnamed.items()}
     named = sorted({unit for each in units.values() for unit in each if unit})
     loads = warehouse.latest_loads(table, named, intake.account)
