@@ -30,6 +30,10 @@ refresh: .venv/installed  ## Run the nightly job once, to published marts and a 
 check: .venv/installed  ## Ask sources, settings and machine whether a refresh can run; nothing is loaded
 	@$(IN_ENVIRONMENT) --sandbox --unchecked -- .venv/bin/python -m dagster_project.check
 
+.PHONY: replay
+replay: .venv/installed  ## Load what was rejected before and fits by now, without asking a vendor (SOURCE=shopify)
+	@$(IN_ENVIRONMENT) --sandbox -- .venv/bin/python -m ingestion --replay $(SOURCE)
+
 .PHONY: dbt
 dbt: .venv/installed  ## Run dbt on a copy, as of the last refresh (ARGS="build -s customer_360")
 	@.venv/bin/python -m dagster_project.dbt_command $(ARGS)

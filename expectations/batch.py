@@ -11,7 +11,8 @@ class Batch:
     """The rows under judgement.
 
     In gate 1 they are the rows loaded since the last publication: a batch that failed once is judged again, together
-    with what came after it, until it is published. In gate 2 they are the whole mart.
+    with what came after it, until it is published. Of a table that keeps versions they are those that still hold: what
+    a newer version has corrected since is read by no model any more. In gate 2 they are the whole mart.
 
     Attributes:
         schema, table: where the rows are.
@@ -21,6 +22,7 @@ class Batch:
         since: instant of the previous publication, UTC; None before the first.
         published: catalog under which the previous publication is attached; None before the first, or when it does
             not have this mart.
+        keeps_versions: gate 1: whether versions that a newer one has replaced are not under judgement.
         account: gate 1: short name of the account whose rows are judged, empty for the one without a name; None where
             the source has one account only.
     """
@@ -33,6 +35,7 @@ class Batch:
     since: datetime | None = None
     published: str | None = None
     account: str | None = None
+    keeps_versions: bool = False
 
     @property
     def relation(self) -> str:
@@ -48,7 +51,12 @@ class Batch:
 
     @property
     def is_new_sql(self) -> str:
-        """Condition that holds for the rows under judgement of a raw table."""
+        """Condition that holds for the rows of a raw table that were loaded since the last publication."""
         if self.since is None:
             return "true"
         return f"to_timestamp(_dlt_load_id::double) > timestamptz '{self.since.isoformat()}'"
+
+    @property
+    def is_judged_sql(self) -> str:
+        """Condition that holds for the rows under judgement of a raw table."""
+        return f"{self.is_new_sql} and _dlt_valid_to is null" if self.keeps_versions else self.is_new_sql

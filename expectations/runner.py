@@ -85,7 +85,7 @@ class Runner:
         module = import_module(suite.module)
         if not batch.rows and not batch.earlier_rows and not getattr(module, "JUDGES_EMPTY", False):
             return [Result(suite.name, "all expectations", "skipped", "no rows: nothing has fed this table yet")]
-        condition = batch.is_new_sql if suite.source else "true"
+        condition = batch.is_judged_sql if suite.source else "true"
         name = f"{suite.name} of {account}" if account else suite.name
         asset = self._datasource.add_query_asset(name, query=f"select * from {batch.relation} where {condition}")
         # It prints advice on queries without `{batch}`; those look at earlier loads or at the previous publication.
@@ -151,11 +151,24 @@ class Runner:
             return int(connection.execute(statement).scalar_one())
 
     def _raw_batch(self, suite: Suite, account: str | None) -> Batch:
-        batch = Batch(
-            suite.schema, suite.table, self._as_of, rows=0, earlier_rows=0, since=self._since, account=account
+        keeps_versions = not getattr(import_module(suite.module), "READS_EVERY_VERSION", False) and bool(
+            self._count(
+                "duckdb_columns()",
+                f"schema_name = '{suite.schema}' and table_name = '{suite.table}' and column_name = '_dlt_valid_to'",
+            )
         )
-        rows = self._count(batch.relation, batch.is_new_sql)
-        earlier = self._count(batch.relation) - rows
+        batch = Batch(
+            suite.schema,
+            suite.table,
+            self._as_of,
+            rows=0,
+            earlier_rows=0,
+            since=self._since,
+            account=account,
+            keeps_versions=keeps_versions,
+        )
+        rows = self._count(batch.relation, batch.is_judged_sql)
+        earlier = self._count(batch.relation, f"not ({batch.is_new_sql})")
         return replace(batch, rows=rows, earlier_rows=earlier)
 
     def _mart_batch(self, suite: Suite) -> Batch:

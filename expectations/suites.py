@@ -1,7 +1,8 @@
 """Which suites there are, without importing Great Expectations: its import alone takes seconds.
 
 A suite is a module with one function, `expectations(batch)`; it is skipped for a table that nothing ever fed, unless it
-says `JUDGES_EMPTY = True`. Its place in the folders says what it judges:
+says `JUDGES_EMPTY = True`. Of a raw table that keeps versions it judges those that hold, unless it says
+`READS_EVERY_VERSION = True`, because models read the others too. Its place in the folders says what it judges:
 `raw/<source>/<table>.py` (`every_source`: the same table of each source) and `marts/<mart>.py`.
 """
 

@@ -41,7 +41,7 @@ def unaccounted(intake: Intake, tables: Iterable[RawTable], rows_of: Mapping[str
             yield f"{name}: {received} received, but {loaded} loaded and {rejected} rejected"
         if name not in history:
             continue
-        rows = rows_of.get(name, 0)
+        rows, loaded = rows_of.get(name, 0), loaded + intake.replayed_rows[name]
         # An event that arrived twice in a run is one row; a version whose successor was rejected comes once more.
         is_lost = (
             rows != loaded + intake.kept[name]

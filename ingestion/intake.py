@@ -10,14 +10,19 @@ dlt finds it unchanged.
 
 Absent is not null. A record that lacks a value that the version before it had is rejected: it does not say that the
 value is gone, and loading it would undo whatever depends on it.
+
+A rejection is kept as the vendor sent it, to be judged again (`replay`), until the same unit arrives once more: what
+arrives last counts, and a rejection from before it is superseded.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -28,7 +33,8 @@ from pydantic import TypeAdapter, ValidationError
 from ingestion.clock import Clock
 from ingestion.tables import RawTable
 from ingestion.unknown_fields import UnknownFields
-from ingestion.wire import ABSENT, AbsentRows, Unreadable, as_json
+from ingestion.warehouse import OpenRejection
+from ingestion.wire import ABSENT, AbsentRows, Made, Unreadable, as_json
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +43,42 @@ IS_AHEAD = "is more than a day ahead of the load: correct the record, or the clo
 
 # The current versions of a table that agree with one of the given keys (column to text) in each column that it names.
 CurrentVersions = Callable[[RawTable, Sequence[Mapping[str, str]]], Iterable[dict[str, Any]]]
+# Of some rejections, by their ids, those that are not open any more, with the number of their state.
+ClosedRejections = Callable[[Collection[str]], Mapping[str, int]]
 
 
 def _no_versions(table: RawTable, keys: Sequence[Mapping[str, str]]) -> Iterable[dict[str, Any]]:
     return ()
+
+
+def _none_closed(rejection_ids: Collection[str]) -> Mapping[str, int]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the door found of one record.
+
+    Attributes:
+        record: as it was judged.
+        arrived: what the vendor sent, of which the record was made.
+        key: columns of the row's identity that the record names in a readable way, as texts.
+        row: the typed row; empty where there is a problem.
+        problem: why the record is rejected; None where it is accepted.
+    """
+
+    record: Any
+    arrived: Any
+    key: Mapping[str, str]
+    row: dict[str, Any]
+    problem: str | None = None
+
+    def unit(self, table: RawTable) -> str | None:
+        """The table's key as a JSON list; None where the record does not say."""
+        named = self.row or self.key
+        if not table.key or not named.keys() >= {*table.key}:
+            return None
+        return json.dumps([str(named[column]) for column in table.key])
 
 
 def _readable(error: ValidationError) -> str:
@@ -58,8 +96,9 @@ def _shown(value: Any) -> str:
         return "lists or objects, nested too deeply"
 
 
-def _as_text(record: Any) -> str:
-    return record if isinstance(record, str) else as_json(record, default=str, sort_keys=True)
+def text_of(record: Any) -> str:
+    """The text of a record in `rejected_records`."""
+    return _writable(record if isinstance(record, str) else as_json(record, default=str, sort_keys=True))
 
 
 def _writable(text: str) -> str:
@@ -136,6 +175,9 @@ class Intake:
 
     Args:
         typed_columns: columns of the warehouse that are no text, by table: no unknown field goes into them.
+        made_again: tables whose rows can be made again of what the vendor sent; of others the row is kept.
+        open_rejections: of earlier loads.
+        closed_rejections: finds those that are not open any more.
     """
 
     def __init__(
@@ -145,20 +187,33 @@ class Intake:
         current_versions: CurrentVersions = _no_versions,
         account: str = "",
         typed_columns: Mapping[str, Iterable[str]] | None = None,
+        made_again: Collection[str] = (),
+        open_rejections: Iterable[OpenRejection] = (),
+        closed_rejections: ClosedRejections = _none_closed,
     ) -> None:
         self.source, self.account = source, account
         self.received: Counter[str] = Counter()
         self.loaded: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self.kept: Counter[str] = Counter()  # versions handed on again because a newer one was rejected
+        self.replayed: Counter[str] = Counter()  # rejections of earlier loads that are loaded now
+        self.replayed_rows: Counter[str] = Counter()  # rows handed on for them
         self.warnings: list[str] = []
+        self.failures: list[str] = []  # of the warnings those of a part that a person has to mend
         self._current_versions = current_versions
         self._rejections: dict[str, dict[str, Any]] = {}
         self._keys: dict[str, set[bytes]] = {}
-        self._resources = [table.name for table in tables]
+        self._tables = {table.name: table for table in tables}
+        self._made_again = frozenset(made_again)
+        self._closed_rejections = closed_rejections
+        self._open: dict[str, dict[str | None, dict[str, int]]] = {}  # resource, unit, id: number of the state
+        for each in open_rejections:
+            self._open.setdefault(each.resource, {}).setdefault(each.unit, {})[each.rejection_id] = each.number
+        self._superseded: dict[str, tuple[str, int]] = {}  # id: resource, number of the state before
         self._kinds: dict[str, Counter[tuple[str, bool]]] = {}
         self._unknown_fields: dict[str, UnknownFields] = {}
         self._typed_columns = typed_columns or {}
+        self._last_arrived: tuple[Any, str] = (None, "")
         self.clock = Clock()
 
     def accept(self, table: RawTable, records: Iterable[Any], origin: str = "") -> Iterator[dict[str, Any]]:
@@ -172,31 +227,40 @@ class Intake:
             records: mappings of field to value; anything else is rejected, `Unreadable` with its own reason.
             origin: where the records are from (a file and line), for the reason of a rejection.
         """
-        rejected_keys: list[dict[str, str]] = []
-        lists: list[AbsentRows] = []
-        silent: list[tuple[Any, dict[str, Any], frozenset[str]]] = []
-        arrived: list[dict[str, Any]] = []
-
-        def reject(record: Any, problem: str) -> None:
-            self._count_kind(table, record, is_loaded=False)
-            self._keep(table.name, record, f"{origin}: {problem}" if origin else problem)
-            if table.unit_has_rows:
-                rejected_keys.append(_key_of(table, record))
-
-        def load(record: Any, row: dict[str, Any]) -> bool:
-            self._count_kind(table, record, is_loaded=True)
+        rejected_keys: list[Mapping[str, str]] = []
+        for verdict in self.judged(table, records):
+            self.received[table.name] += 1
+            self._count_kind(table, verdict.record, is_loaded=verdict.problem is None)
+            unit = verdict.unit(table) if table.name in self._open or verdict.problem is not None else None
+            if unit is not None:
+                self._supersede(table.name, unit)
+            if verdict.problem is not None:
+                reason = f"{origin}: {verdict.problem}" if origin else verdict.problem
+                self._keep(table.name, verdict.record, reason, unit, verdict.arrived)
+                rejected_keys.append(verdict.key)
+                continue
             self.loaded[table.name] += 1
-            return table.history == "versions" or self._is_first(table, row)
+            if table.history == "versions" or self.is_first(table, verdict.row):
+                yield verdict.row
+        for version in self.kept_for(table, rejected_keys):
+            self.kept[table.name] += 1
+            yield version
 
+    def judged(self, table: RawTable, records: Iterable[Any]) -> Iterator[Verdict]:
+        """What is found of each of some records. Nothing is counted."""
+        lists: list[AbsentRows] = []
+        silent: list[tuple[Verdict, frozenset[str]]] = []
+        accepted: list[dict[str, Any]] = []
         for each in records:
             if isinstance(each, AbsentRows):
                 lists.append(each)
                 continue
-            self.received[table.name] += 1
             if isinstance(each, Unreadable):
-                reject(each.record, each.reason)
+                arrived = each.record if each.arrived is ABSENT else each.arrived
+                yield Verdict(each.record, arrived, _key_of(table, each.record), {}, each.reason)
                 continue
             record, absent = _told(table, each)
+            arrived = each.arrived if isinstance(each, Made) and table.name in self._made_again else record
             try:
                 row = self._row(table, record)
                 problem = _nameless(table, row) or self._ahead(table, row)
@@ -205,32 +269,34 @@ class Intake:
             except ValueError as error:
                 row, problem = {}, str(error)
             if problem is not None:
-                reject(record, problem)
+                yield Verdict(record, arrived, _key_of(table, record), {}, problem)
             elif absent:
-                silent.append((record, row, absent))
-            elif load(record, row):
-                arrived.append(row)
-                yield row
-        before = self._before(table, [*(row for _, row, _ in silent), *(each.unit for each in lists)])
-        for record, row, absent in silent:
-            undone = _undone(table, row, absent, before)
+                silent.append((Verdict(record, arrived, {}, row), absent))
+            else:
+                accepted.append(row)
+                yield Verdict(record, arrived, {}, row)
+        before = self._before(table, [*(verdict.row for verdict, _ in silent), *(each.unit for each in lists)])
+        for verdict, absent in silent:
+            undone = _undone(table, verdict.row, absent, before)
             if undone:
-                reject(record, f"{', '.join(undone)}: absent, but the version before has it. {_ABSENT}")
-            elif load(record, row):
-                arrived.append(row)
-                yield row
-        identities = {_identity(table, row) for row in arrived} if lists else set()
+                problem = f"{', '.join(undone)}: absent, but the version before has it. {_ABSENT}"
+                yield Verdict(verdict.record, verdict.arrived, _key_of(table, verdict.record), {}, problem)
+            else:
+                accepted.append(verdict.row)
+                yield verdict
+        identities = {_identity(table, row) for row in accepted} if lists else set()
         for each in lists:
             if any(_agrees(row, each.unit) and _identity(table, row) not in identities for row in before):
-                self.received[table.name] += 1
-                self._keep(table.name, each.record, f"{each.path}: absent, but rows of it are known. {_ABSENT}")
-                rejected_keys.append({column: str(value) for column, value in each.unit.items()})
+                key = {column: str(value) for column, value in each.unit.items()}
+                problem = f"{each.path}: absent, but rows of it are known. {_ABSENT}"
+                yield Verdict(each.record, None if each.arrived is ABSENT else each.arrived, key, {}, problem)
+
+    def kept_for(self, table: RawTable, rejected_keys: Iterable[Mapping[str, str]]) -> Iterator[dict[str, Any]]:
+        """The accepted versions that records with these keys would retire, because they are rejected."""
         # Without its unit a record cannot be one of those that are replaced.
-        known = [key for key in rejected_keys if key.keys() >= {*table.key}]
+        known = [key for key in rejected_keys if key.keys() >= {*table.key}] if table.unit_has_rows else []
         if known:
-            for version in self._known(table, known):
-                self.kept[table.name] += 1
-                yield version
+            yield from self._known(table, known)
 
     def _row(self, table: RawTable, record: Any) -> dict[str, Any]:
         """The row of a record: the columns of the row model, those of unknown fields, the account.
@@ -277,7 +343,8 @@ class Intake:
         counted = self._kinds.get(resource, Counter())
         return sorted({kind for kind, is_loaded in counted if not is_loaded and not counted[kind, True]})
 
-    def _is_first(self, table: RawTable, row: Mapping[str, Any]) -> bool:
+    def is_first(self, table: RawTable, row: Mapping[str, Any]) -> bool:
+        """Whether an event arrives for the first time in this run."""
         # dlt's insert-only compares with what is in the table, not within the load: twins would both be inserted
         keys = self._keys.setdefault(table.name, set())
         text = "\x1f".join(str(row[column]) for column in table.key)
@@ -292,24 +359,54 @@ class Intake:
         log.warning("%s: %s", self.source, sentence)
         self.warnings.append(sentence)
 
-    def reject(self, resource: str, record: Any, reason: str) -> None:
-        """Count a record as received and reject it: for what never takes the shape of a record (bad JSON)."""
-        self.received[resource] += 1
-        self._keep(resource, record, reason)
+    def fail(self, sentence: str) -> None:
+        """Say that a part of this load failed, which keeps what it has, though the others are loaded."""
+        self.warn(sentence)
+        self.failures.append(sentence)
 
-    def count_set(self, resource: str, *, loaded: int, rejections: Iterable[Mapping[str, Any]] = ()) -> None:
-        """Count rows that were judged as a set outside (Arrow, SQL). `rejections`: mappings of record and reason."""
+    def reject(self, resource: str, record: Any, reason: str) -> None:
+        """Count a record as received and reject it: for what never takes the shape of a record (bad JSON).
+
+        It is not judged again: what is rejected so stands for a record that is not there.
+        """
+        self.received[resource] += 1
+        table = self._tables.get(resource)
+        unit = Verdict(record, None, _key_of(table, record), {}).unit(table) if table else None
+        self._keep(resource, record, reason, unit)
+
+    def count_set(self, resource: str, of: str, *, loaded: int, rejections: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Count rows that were judged as a set outside (Arrow, SQL), and that replace what there was of it.
+
+        Args:
+            of: name of the set. Its rejections of earlier loads are superseded.
+            rejections: mappings of record and reason.
+        """
+        self._supersede(resource, of)
+        self._supersede(resource, None)  # rejected before sets had names
         self.received[resource] += loaded
         self.loaded[resource] += loaded
         for rejection in rejections:
-            self.reject(resource, rejection["record"], str(rejection["reason"]))
+            self.received[resource] += 1
+            self._keep(resource, rejection["record"], str(rejection["reason"]), of)
 
-    def _keep(self, resource: str, record: Any, reason: str) -> None:
+    def supersede_set(self, resource: str, of: str) -> None:
+        """What was rejected of a set is open no longer: the set is gone."""
+        self._supersede(resource, of)
+
+    def _supersede(self, resource: str, unit: str | None) -> None:
+        """A unit arrives: what is open of it from earlier loads is not, unless it is rejected again."""
+        for rejection_id, number in self._open.get(resource, {}).pop(unit, {}).items():
+            self._superseded[rejection_id] = (resource, number)
+
+    def _keep(self, resource: str, record: Any, reason: str, unit: str | None = None, arrived: Any = None) -> None:
         self.rejected[resource] += 1
-        text, reason = _writable(_as_text(record)), _writable(reason)
+        text, reason = text_of(record), _writable(reason)
+        arrived_text = None if arrived is None else self._arrived_text(arrived)
         # an account without a name keeps the ids that its rejections had before there were others
         named = (self.source, self.account) if self.account else (self.source,)
-        identity = "\x1f".join((*named, resource, text, reason))
+        # a row that is as it was in another record is another rejection: the rest of the record is not as it was
+        made_of = () if arrived_text is None or arrived is record else (arrived_text,)
+        identity = "\x1f".join((*named, resource, text, reason, *made_of))
         rejection_id = hashlib.sha256(identity.encode()).hexdigest()[:32]
         self._rejections[rejection_id] = {
             "rejection_id": rejection_id,
@@ -318,7 +415,17 @@ class Intake:
             "resource": resource,
             "record": text,
             "reason": reason,
+            "unit": unit,
+            "arrived": arrived_text,
         }
+
+    def _arrived_text(self, arrived: Any) -> str:
+        """The JSON text of what a vendor sent; of many rows of one record it is one text."""
+        before, text = self._last_arrived
+        if before is not arrived:
+            text = as_json(arrived, default=str)
+            self._last_arrived = (arrived, text)
+        return text
 
     @property
     def as_of(self) -> datetime:
@@ -328,11 +435,31 @@ class Intake:
     @property
     def resources(self) -> list[str]:
         """Names of the resources counted, also of those where nothing arrived."""
-        return sorted({*self._resources, *self.received})
+        return sorted({*self._tables, *self.received, *self.replayed})
 
     def rejections(self) -> Iterator[dict[str, Any]]:
         """Rows of `rejected_records`; a record rejected again for the same reason has the same id and is one row."""
         yield from self._rejections.values()
+
+    def states(self) -> Iterator[dict[str, Any]]:
+        """Rows of `rejection_states`: what of earlier rejections is superseded, and what is open once more."""
+        for rejection_id in self._superseded.keys() - self._rejections.keys():
+            resource, number = self._superseded[rejection_id]
+            yield self.state(rejection_id, resource, "superseded", number + 1)
+        for rejection_id, number in self._closed_rejections([*self._rejections]).items():
+            yield self.state(rejection_id, self._rejections[rejection_id]["resource"], "open", number + 1)
+
+    def state(self, rejection_id: str, resource: str, state: str, number: int) -> dict[str, Any]:
+        """A row of `rejection_states`."""
+        return {
+            "state_key": uuid4().hex,
+            "rejection_id": rejection_id,
+            "source": self.source,
+            "source_account": self.account,
+            "resource": resource,
+            "state": state,
+            "number": number,
+        }
 
     def audit(self) -> Iterator[dict[str, Any]]:
         """Rows of `load_audit`, one a resource, also where nothing arrived."""
@@ -346,6 +473,7 @@ class Intake:
                 "received": self.received[resource],
                 "loaded": self.loaded[resource],
                 "rejected": self.rejected[resource],
+                "replayed": self.replayed.get(resource),
                 "rejected_kinds": ", ".join(self.rejected_kinds(resource)) or None,
                 "finished_at": finished_at,
                 "loaded_as_of": self.as_of,

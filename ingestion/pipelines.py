@@ -5,14 +5,16 @@ vendor's paging or fields.
 
 A source package `ingestion.sources.<name>` offers two things: `TABLES`, its `RawTable` declarations, and
 `resources(intake)`, its dlt resources in the order in which they run. Settings are resolved inside the resources,
-so that building a source needs neither network nor secret.
+so that building a source needs neither network nor secret. It may offer a third, `ROWS_OF`: of tables whose rows it
+makes of a vendor's record (`wire.mapped`, `wire.unfolded`), how. What is rejected there is kept as the vendor sent it.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -23,33 +25,53 @@ import duckdb
 from dlt.common.destination import TLoaderFileFormat
 from dlt.extract import DltResource, DltSource
 
-from ingestion import accounting, config, failures, permissions, secrecy, warehouse
+from ingestion import accounting, config, failures, permissions, replay, secrecy, warehouse
 from ingestion.accounting import UnaccountedError
 from ingestion.clock import check_before_loading
 from ingestion.config import Account, SettingsError
 from ingestion.failures import cause as cause
 from ingestion.freshness import note_failure, note_success
 from ingestion.intake import Intake
-from ingestion.tables import LOAD_AUDIT, REJECTED_RECORDS, RawTable
+from ingestion.tables import LOAD_AUDIT, OF_EVERY_SOURCE, REJECTED_RECORDS, REJECTION_STATES, RawTable
 
+log = logging.getLogger(__name__)
+
+IN_PART = "a part of it could not be loaded"
 LOADER_FILE_FORMAT: TLoaderFileFormat = "parquet"  # nine times faster into DuckDB than dlt's default
 
 
 def tables(name: str) -> tuple[RawTable, ...]:
-    """The raw tables of a source, with the two that every source has."""
-    return (*import_module(f"ingestion.sources.{name}").TABLES, REJECTED_RECORDS, LOAD_AUDIT)
+    """The raw tables of a source, with those that every source has."""
+    return (*import_module(f"ingestion.sources.{name}").TABLES, *OF_EVERY_SOURCE)
+
+
+def _rows_of(name: str) -> replay.RowsOf:
+    found: replay.RowsOf = getattr(import_module(f"ingestion.sources.{name}"), "ROWS_OF", {})
+    return found
 
 
 def new_intake(name: str, account: str = "", pipeline: dlt.Pipeline | None = None) -> Intake:
     """The intake of one run of the source `name`, or of an account, into the warehouse that `pipeline` knows."""
+    return Intake(
+        name,
+        import_module(f"ingestion.sources.{name}").TABLES,
+        warehouse.current_versions,
+        account,
+        _typed_columns(pipeline),
+        made_again=_rows_of(name),
+        open_rejections=warehouse.open_rejections(account) if pipeline else (),
+        closed_rejections=warehouse.closed_rejections,
+    )
+
+
+def _typed_columns(pipeline: dlt.Pipeline | None) -> dict[str, list[str]]:
     stored: Mapping[str, Any] = pipeline.default_schema.tables if pipeline and pipeline.default_schema_name else {}
-    typed = {
+    return {
         table: [
             column for column, hints in stored[table]["columns"].items() if hints.get("data_type", "text") != "text"
         ]
         for table in stored
     }
-    return Intake(name, import_module(f"ingestion.sources.{name}").TABLES, warehouse.current_versions, account, typed)
 
 
 def build_source(name: str, intake: Intake | None = None) -> DltSource:
@@ -62,6 +84,7 @@ def build_source(name: str, intake: Intake | None = None) -> DltSource:
     def source() -> Iterator[DltResource]:
         yield from module.resources(door)
         yield dlt.resource(door.rejections(), **REJECTED_RECORDS.hints())
+        yield dlt.resource(door.states(), **REJECTION_STATES.hints())
         yield dlt.resource(door.audit(), **LOAD_AUDIT.hints())
 
     return _without_guesses(source())
@@ -208,8 +231,11 @@ class Load:
         return Account(self.intake.source, self.intake.account)
 
     def succeed(self) -> None:
-        """After a run that ended: the account is up to date."""
-        note_success(self.account)
+        """After a run that ended: the account is up to date, but for the parts of it that failed."""
+        if self.intake.failures:
+            note_failure(self.account, IN_PART)
+        else:
+            note_success(self.account)
 
     def fail(self, error: BaseException) -> None:
         """After a run that did not: leave the raw tables as they were, and note why there is no news."""
@@ -241,19 +267,76 @@ def check_settings() -> None:
 def ready(name: str, account: str = "", progress: Any = None) -> Load:
     """Make one load of a source, or of an account of it, ready.
 
-    Whoever runs it passes `LOADER_FILE_FORMAT`, says how it ended, and asks for its problems then.
+    Whoever runs it passes `LOADER_FILE_FORMAT`, says how it ended, and asks for its problems then. What was rejected
+    before and fits by now is loaded already, so that a newer version that the vendor sends in this load comes after it.
 
     Raises:
         SettingsError: now lies before what is loaded already.
+        UnaccountedError: a record that was replayed is not accounted for.
     """
     warehouse.refuse_going_back()
     pipeline = build_pipeline(name, progress=None if account else progress)
     prepare(name, pipeline)
+    _replay(name, account, pipeline)
     intake = new_intake(name, account, pipeline)
     if account:  # has cursors of its own, and the raw tables that were prepared for all
         pipeline = build_pipeline(name, account, progress)
         _take_cursors(name, pipeline)
     return Load(pipeline, build_source(name, intake), intake)
+
+
+def replay_rejections(name: str, account: str = "") -> Intake:
+    """Load what of a source, or of an account of it, was rejected before and fits by now. The vendor is not asked.
+
+    Raises:
+        SettingsError: now lies before what is loaded already.
+        UnaccountedError: a record is not accounted for.
+    """
+    warehouse.refuse_going_back()
+    pipeline = build_pipeline(name)
+    prepare(name, pipeline)
+    return _replay(name, account, pipeline)
+
+
+def _replay(name: str, account: str, pipeline: dlt.Pipeline) -> Intake:
+    """Judge the open rejections again; where there is news of one, it is a load of its own."""
+    rows_of, rejections = _rows_of(name), warehouse.open_rejections(account)
+    intake = Intake(name, (), warehouse.current_versions, account, _typed_columns(pipeline), made_again=rows_of)
+    of_source = import_module(f"ingestion.sources.{name}").TABLES
+    with_news = [
+        table for table in of_source if next(replay.replayed(intake, table, rows_of, rejections), None) is not None
+    ]
+    if not with_news:
+        return intake
+    states: list[dict[str, Any]] = []
+
+    def rows(table: RawTable) -> Iterator[Any]:
+        for each in replay.replayed(intake, table, rows_of, rejections):
+            found = [row for row in each.rows if table.history == "versions" or intake.is_first(table, row)]
+            intake.replayed[table.name] += len(each.rejections) if each.state == "loaded" else 0
+            intake.replayed_rows[table.name] += len(found)
+            states.extend(
+                intake.state(of.rejection_id, table.name, each.state, of.number + 1) for of in each.rejections
+            )
+            yield found
+
+    @dlt.source(name=name)
+    def source() -> Iterator[DltResource]:
+        for table in with_news:
+            yield dlt.resource(rows(table), **table.hints())
+        yield dlt.resource(lambda: iter(states), **REJECTION_STATES.hints())
+        yield dlt.resource(intake.audit(), **LOAD_AUDIT.hints())
+
+    try:
+        pipeline.run(_without_guesses(source()), loader_file_format=LOADER_FILE_FORMAT)
+    except Exception:
+        _take_back(name, pipeline)
+        raise
+    problems = [*accounting.unaccounted(intake, tables(name), accounting.handed_on(pipeline))]
+    if problems:
+        raise UnaccountedError(f"{Account(name, account)}: {'; '.join(problems)}")
+    log.info("%s: %s records that were rejected before are loaded now", Account(name, account), intake.replayed.total())
+    return intake
 
 
 def run(name: str, account: str = "", progress: Any = None) -> Intake:
@@ -280,32 +363,61 @@ def run(name: str, account: str = "", progress: Any = None) -> Intake:
 def main(name: str) -> int:
     """The command line of one source: load each enabled account of it and print what was counted.
 
-    Where none is enabled, the account without a name is loaded. Returns the exit code; 1: at least one failed, with a
-    line why; the others were loaded all the same.
+    Where none is enabled, the account without a name is loaded. Returns the exit code; 1: at least one failed, also in
+    part, with a line why; the others were loaded all the same.
     """
+
+    def load(account: Account) -> bool:
+        intake = run(account.source, account.name)
+        print(counts(intake))
+        for sentence in intake.warnings:
+            kind = "failed in part" if sentence in intake.failures else "warning"
+            print(f"{kind}: {account}: {sentence}", file=sys.stderr)
+        return not intake.failures
+
+    return _of_each_account([name], load)
+
+
+def main_replay(names: Sequence[str]) -> int:
+    """The command line of the replay: of each source, what was rejected before and fits by now is loaded.
+
+    Returns the exit code; 1: an account failed, with a line why, and the others were tried.
+    """
+
+    def load(account: Account) -> bool:
+        intake = replay_rejections(account.source, account.name)
+        left = Counter(each.resource for each in warehouse.open_rejections(account.name))
+        for resource in sorted({*intake.replayed, *left}):
+            print(f"{f'{account}.{resource}':<44}{intake.replayed[resource]:>10}{left[resource]:>12}")
+        return True
+
+    print(f"{'resource':<44}{'loaded now':>10}{'still open':>12}")
+    code = _of_each_account(names, load)
+    print("The marts have what is loaded now after the next refresh: make refresh")
+    return code
+
+
+def _of_each_account(names: Sequence[str], load: Callable[[Account], bool]) -> int:
+    """0, or 1 where an account failed: with a line why, and after the others were loaded, if that is possible."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("ingestion").setLevel(logging.INFO)
     permissions.keep_to_owner(config.data_dir())
     has_failed = False
     try:
         check_before_loading()
-        accounts = config.accounts_of(name) or (Account(name),)
+        accounts = [account for name in names for account in config.accounts_of(name) or (Account(name),)]
     except SettingsError as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1
     for account in accounts:
         try:
-            intake = run(name, account.name)
+            has_failed |= not load(account)
         except Exception as error:
             has_failed = True
             print(f"failed: {failures.told(error, account)}", file=sys.stderr)
             if failures.stops_the_run(error):
                 break
-            continue
-        print(counts(intake))
-        for sentence in intake.warnings:
-            print(f"warning: {account}: {sentence}", file=sys.stderr)
-    return 1 if has_failed else 0
+    return int(has_failed)
 
 
 def counts(intake: Intake) -> str:

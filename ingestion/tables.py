@@ -1,6 +1,6 @@
 """What a raw table is: its name, its row model, and how its past is kept.
 
-Belongs here: the declaration types and the two tables every source has. Does not: a vendor's own row models
+Belongs here: the declaration types and the three tables every source has. Does not: a vendor's own row models
 (`sources/<system>/models.py`).
 
 Raw tables only ever grow. A record that can change keeps every version that was seen (`versions`); a fact that
@@ -217,17 +217,39 @@ class RawTable:
 
 
 class RejectedRecord(AccountRow):
-    """A record that arrived and was not loaded. The load id and instant are dlt's `_dlt_load_id`."""
+    """A record that arrived and was not loaded. The load id and instant are dlt's `_dlt_load_id`.
+
+    It never changes: what became of it stands in `rejection_states`.
+    """
 
     rejection_id: str
     source: str
     resource: str
     record: str
     reason: str
+    unit: str | None = None  # JSON list: the table's key, where the record says it; of files the mapping
+    arrived: str | None = None  # JSON of what the vendor sent, to be judged again; None of what never was a record
+
+
+class RejectionState(AccountRow):
+    """What became of a rejection in a later load: `loaded`, `superseded` by a later arrival, or `open` once more.
+
+    The state with the highest number holds; a rejection that has none is open.
+    """
+
+    state_key: str
+    rejection_id: str
+    source: str
+    resource: str
+    state: str
+    number: int
 
 
 class LoadAudit(AccountRow):
-    """Counts of one resource in one load: received = loaded + rejected."""
+    """Counts of one resource in one load: received = loaded + rejected.
+
+    A replay is a load of its own, in which nothing is received.
+    """
 
     load_key: str
     source: str
@@ -235,10 +257,13 @@ class LoadAudit(AccountRow):
     received: int
     loaded: int
     rejected: int
+    replayed: int | None = None  # rejections of earlier loads that a replay loaded; None where a vendor was asked
     rejected_kinds: str | None = None  # kinds of which rows arrived and none was loaded, comma separated
     finished_at: datetime
     loaded_as_of: datetime | None = None  # the instant that the load called now
 
 
 REJECTED_RECORDS = RawTable("rejected_records", RejectedRecord, "events", ("rejection_id",))
+REJECTION_STATES = RawTable("rejection_states", RejectionState, "events", ("state_key",))
 LOAD_AUDIT = RawTable("load_audit", LoadAudit, "events", ("load_key",))
+OF_EVERY_SOURCE = (REJECTED_RECORDS, REJECTION_STATES, LOAD_AUDIT)

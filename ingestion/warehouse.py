@@ -6,22 +6,46 @@ rows mean.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dlt
 import duckdb
+from dlt.common.schema.typing import LOADS_TABLE_NAME
 from dlt.destinations.sql_client import SqlClientBase
 
 from ingestion import config
 from ingestion.config import SettingsError
-from ingestion.tables import LOAD_AUDIT, RawTable
+from ingestion.tables import LOAD_AUDIT, REJECTED_RECORDS, REJECTION_STATES, RawTable
 from ingestion.wire import batches
 
 # dlt sets them on every row that is loaded; `_dlt_id`, the hash of a version, stays with the row.
 SET_BY_DLT = frozenset({"_dlt_load_id", "_dlt_valid_from", "_dlt_valid_to"})
+
+
+@dataclass(frozen=True)
+class OpenRejection:
+    """A rejection that is neither loaded nor superseded.
+
+    Attributes:
+        rejection_id: its id.
+        resource: whose record it is.
+        unit: JSON list of the table's key; None where the record does not say.
+        arrival: what tells the record of the vendor from others; None where it cannot be judged again.
+        opened: dlt's id of the load in which it was rejected last.
+        number: of its state; 0 where it never had another.
+    """
+
+    rejection_id: str
+    resource: str
+    unit: str | None
+    arrival: str | None
+    opened: str
+    number: int
 
 
 def latest_as_of(path: Path | None = None) -> datetime | None:
@@ -110,3 +134,78 @@ def current_values(table: RawTable, column: str, where: str, account: str) -> li
         )
         with client.execute_query(query, account) as cursor:
             return [row[0] for row in cursor.fetchall()]
+
+
+def _states(client: SqlClientBase[Any]) -> str:
+    """SQL of the state of each rejection that ever had one. What a load that broke off says of it is not so."""
+    states = client.make_qualified_table_name(REJECTION_STATES.name)
+    loads = client.make_qualified_table_name(LOADS_TABLE_NAME)
+    return (
+        f"select rejection_id, state, number, _dlt_load_id from {states} "
+        f"where _dlt_load_id in (select load_id from {loads} where status = 0) "
+        "qualify row_number() over (partition by rejection_id order by number desc) = 1"
+    )
+
+
+def open_rejections(account: str) -> list[OpenRejection]:
+    """The open rejections of an account, those of the latest load first."""
+    with dlt.current.pipeline().sql_client() as client:
+        if not client.has_dataset():
+            return []
+        query = f"""
+            with states as ({_states(client)})
+            select rejection_id, resource, unit, md5(arrived),
+                coalesce(states._dlt_load_id, rejected._dlt_load_id), coalesce(states.number, 0)
+            from {client.make_qualified_table_name(REJECTED_RECORDS.name)} as rejected
+            left join states using (rejection_id)
+            where coalesce(rejected.source_account, '') = %s and coalesce(states.state, 'open') = 'open'
+            order by cast(coalesce(states._dlt_load_id, rejected._dlt_load_id) as double) desc, rejection_id
+        """
+        with client.execute_query(query, account) as cursor:
+            return [OpenRejection(*row) for row in cursor.fetchall()]
+
+
+def closed_rejections(rejection_ids: Collection[str]) -> dict[str, int]:
+    """Of some rejections those that are not open any more, with the number of their state."""
+    found: dict[str, int] = {}
+    if not rejection_ids:
+        return found
+    with dlt.current.pipeline().sql_client() as client:
+        for some in batches(rejection_ids):
+            query = (
+                f"with states as ({_states(client)}) select rejection_id, number from states "
+                f"where state <> 'open' and rejection_id in ({', '.join(['%s'] * len(some))})"
+            )
+            with client.execute_query(query, *some) as cursor:
+                found.update(cursor.fetchall())
+    return found
+
+
+def rejected_texts(rejection_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The record as it was judged, and as it arrived, of some rejections."""
+    with dlt.current.pipeline().sql_client() as client:
+        name = client.make_qualified_table_name(REJECTED_RECORDS.name)
+        query = (
+            f"select rejection_id, record, arrived from {name} "
+            f"where rejection_id in ({', '.join(['%s'] * len(rejection_ids))})"
+        )
+        with client.execute_query(query, *rejection_ids) as cursor:
+            return {rejection_id: (record, arrived) for rejection_id, record, arrived in cursor.fetchall()}
+
+
+def latest_loads(table: RawTable, units: Collection[str], account: str) -> dict[str, float]:
+    """When the newest version of each unit (JSON list of the key) was loaded, by dlt's number of the load."""
+    keys = [dict(zip(table.key, json.loads(unit), strict=True)) for unit in units]
+    of_account = {"source_account": account} if table.is_of_accounts else {}
+    found: dict[str, float] = {}
+    with dlt.current.pipeline().sql_client() as client:
+        name = client.make_qualified_table_name(table.name)
+        columns = [f"cast({client.escape_column_name(column)} as varchar)" for column in table.key]
+        for some in batches([{**key, **of_account} for key in keys]):
+            query = (
+                f"select {', '.join(columns)}, max(cast(_dlt_load_id as double)) from {name} "
+                f"where {_condition(client, some)} group by all"
+            )
+            with client.execute_query(query, *(value for key in some for value in key.values())) as cursor:
+                found.update({json.dumps(key): loaded for *key, loaded in cursor.fetchall()})
+    return found

@@ -12,7 +12,7 @@ import re
 import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -42,11 +42,13 @@ class AbsentRows:
         unit: columns of those rows, by which they are known.
         path: of the list.
         record: what was to show it.
+        arrived: the record of the vendor in which that lies.
     """
 
     unit: Mapping[str, Any]
     path: str
     record: Any
+    arrived: Any = field(default=ABSENT, compare=False)
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,26 @@ class Unreadable:
     Attributes:
         record: as it came.
         reason: why.
+        arrived: the record of the vendor in which it lies; by default it is one itself.
     """
 
     record: Any
     reason: str
+    arrived: Any = field(default=ABSENT, compare=False)
+
+
+class Made(dict[str, Any]):
+    """A row that was made of a vendor's record, with that record: of it the row can be made again.
+
+    Attributes:
+        arrived: the record.
+    """
+
+    __slots__ = ("arrived",)
+
+    def __init__(self, row: Mapping[str, Any], arrived: Any) -> None:
+        super().__init__(row)
+        self.arrived = arrived
 
 
 # ---- JSON
@@ -184,20 +202,33 @@ def check_json(value: Any) -> None:
 # ---- records
 
 
+def one(to_row: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
+    """What makes the rows of a record that is one row."""
+    return lambda record: [to_row(record)]
+
+
 def mapped(to_row: Callable[[Any], Any], records: Iterable[Any]) -> Iterator[Any]:
-    """The row of each record; `Unreadable` where none can be made of it."""
-    return unfolded(lambda record: [to_row(record)], records)
+    """The row of each record, `Made` of it; `Unreadable` where none can be made."""
+    return unfolded(one(to_row), records)
 
 
 def unfolded(to_rows: Callable[[Any], Iterable[Any]], records: Iterable[Any]) -> Iterator[Any]:
-    """The rows of each record, of which there are all or none: then `Unreadable`."""
+    """The rows of each record, `Made` of it, of which there are all or none: then `Unreadable`."""
     for record in records:
         try:
-            rows = [*to_rows(record)]
+            rows = [_made(row, record) for row in to_rows(record)]
         except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
             yield Unreadable(record, f"not in the documented shape: {type(error).__name__}: {error}")
         else:
             yield from rows
+
+
+def _made(row: Any, record: Any) -> Any:
+    if isinstance(row, Mapping):
+        return Made(row, record)
+    if isinstance(row, AbsentRows | Unreadable):
+        return replace(row, arrived=record)
+    return row if row is record else Unreadable(row, f"an object is expected (got {row!r:.80})", record)
 
 
 def entries(record: Any, *path: str) -> list[Any]:

@@ -39,8 +39,9 @@ from dagster_project import environment
 from dagster_project.resources import WRITER_POOL, Refresh, raw_asset_key
 from dagster_project.steps import ACCOUNTED_CHECK, LOADED_CHECK
 from ingestion import config, failures, pipelines, secrecy
+from ingestion.accounting import UnaccountedError
 from ingestion.config import Account
-from ingestion.freshness import Freshness, freshness
+from ingestion.freshness import Freshness, freshness, note_failure
 from ingestion.intake import Intake
 from ingestion.sources import SOURCE_NAMES
 from ingestion.tables import LOAD_AUDIT
@@ -139,7 +140,7 @@ class Outcome:
         metadata: of each raw table, once it is loaded.
         counts: received, loaded and rejected of each resource.
         problems, warnings: sentences on records that are not accounted for, and on what the load could not do.
-        error: why it was not loaded, in one line.
+        error: why it was not loaded, or not as a whole, in one line.
         may_pass: whether it was not loaded, and another try may help.
     """
 
@@ -162,7 +163,11 @@ def _load(
     try:
         load = pipelines.ready(account.source, account.name, ReportRows(context, account.source))
     except Exception as error:
-        raise _failure(context, error, account) from None
+        if failures.stops_the_run(error) or isinstance(error, UnaccountedError):
+            raise _failure(context, error, account) from None
+        context.log.error(secrecy.told(error))
+        note_failure(account, failures.in_short(error))
+        return Outcome(error=failures.told(error, account), may_pass=failures.may_pass(error))
     try:
         results = list(
             dlt_loader.run(
@@ -184,7 +189,8 @@ def _load(
         metadata={result.asset_key: dict(result.metadata or {}) for result in results if result.asset_key is not None},
         counts=_counts(load.intake),
         problems=load.problems(),
-        warnings=load.intake.warnings,
+        warnings=[sentence for sentence in load.intake.warnings if sentence not in load.intake.failures],
+        error="; ".join(load.intake.failures) or None,
     )
 
 

@@ -146,7 +146,7 @@ def print_held_back(console: Console, warehouse: Path) -> None:
         held_back = connection.execute(
             """
             select 'ops.rejected_records', source_system || '.' || resource, count(*), min(reason)
-            from ops.rejected_records group by all
+            from ops.rejected_records where state = 'open' group by all
             union all
             select 'ops.identity_review', 'records not joined', sum(record_count), min(reason || ': ' || cluster_key)
             from ops.identity_review

@@ -137,9 +137,14 @@ def test_every_mart_has_a_suite(manifest: dict[str, Any]) -> None:
     assert {suite.table for suite in mart_suites()} == marts
 
 
-@pytest.mark.parametrize("table", ["load_audit", "rejected_records"])
-def test_what_ops_unites_comes_from_every_source(manifest: dict[str, Any], table: str) -> None:
+@pytest.mark.parametrize(
+    ("table", "reads"),
+    [("load_audit", ["load_audit"]), ("rejected_records", ["rejected_records", "rejection_states"])],
+)
+def test_what_ops_unites_comes_from_every_source(manifest: dict[str, Any], table: str, reads: list[str]) -> None:
     """A source that is missing there would be rejected and counted in silence: `sources` in dbt_project.yml."""
     model = manifest["nodes"][f"model.lifecycle.{table}"]
 
-    assert model["depends_on"]["nodes"] == [f"source.lifecycle.raw_{source}.{table}" for source in SOURCE_NAMES]
+    assert model["depends_on"]["nodes"] == [
+        f"source.lifecycle.raw_{source}.{name}" for source in SOURCE_NAMES for name in reads
+    ]

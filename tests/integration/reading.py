@@ -63,7 +63,7 @@ class Reader:
         found = {}
         with duckdb.connect(str(path), read_only=True) as connection:
             for table in pipelines.tables(source):
-                if table.name == "load_audit":
+                if table.name in ("load_audit", "rejection_states"):
                     continue
                 current = "where _dlt_valid_to is null" if table.history == "versions" else ""
                 query = f"select columns(c -> not starts_with(c, '_dlt')) from raw_{source}.{table.name} {current}"

@@ -14,6 +14,7 @@ with
                 received as received_count,
                 loaded as loaded_count,
                 rejected as rejected_count,
+                replayed as replayed_count,
                 rejected_kinds,
                 {{ utc_timestamp("finished_at") }} as finished_at,
                 _dlt_load_id as load_id

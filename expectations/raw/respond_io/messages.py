@@ -7,6 +7,8 @@ from great_expectations.expectations.expectation import Expectation
 from expectations.batch import Batch
 from expectations.plausibility import filled, fresh, known, no_rows
 
+READS_EVERY_VERSION = True  # staging takes what any sight of a message told
+
 
 def expectations(batch: Batch) -> list[Expectation]:
     return [

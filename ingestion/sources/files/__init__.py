@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +21,10 @@ import pyarrow as pa
 from dlt.common.schema.typing import TScd2StrategyDict
 from dlt.extract import DltResource
 
-from ingestion import warehouse
+from ingestion import limits, warehouse
 from ingestion.intake import AHEAD_AT_MOST, Intake
 from ingestion.sources.files.canonical import columns, entity_row
-from ingestion.sources.files.evaluation import Evaluation, no_rows
+from ingestion.sources.files.evaluation import EntityRows, Evaluation, no_rows
 from ingestion.sources.files.inputs import find_files
 from ingestion.sources.files.mapping import FileMapping, MappingError, read_mappings
 from ingestion.sources.files.models import TABLES
@@ -41,16 +44,20 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
 
 class _Load:
-    """What the resources of one run share: the mappings, and the open evaluation of each changed one."""
+    """What the resources of one run share: the mappings, and what the changed ones hold now.
+
+    A mapping is loaded whole or not at all: of one that fails, in a file or an entity, each entity keeps its rows, and
+    it is read again at the next load. The other mappings are loaded.
+    """
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
         self._settings: Settings | None = None
-        self._data_path = Path()
         self._mappings: list[FileMapping] | None = None
         self._files: dict[str, str] = {}
-        self._evaluations: dict[str, Evaluation] = {}
-        self._waiting: dict[str, set[str]] = {}
+        self._results: dict[str, dict[str, EntityRows]] = {}
+        self._failed: dict[str, str] = {}
+        self._folder = tempfile.TemporaryDirectory(prefix="files-")
 
     def rows_of(self, table: RawTable) -> Callable[[], Iterator[Any]]:
         def rows() -> Iterator[Any]:
@@ -66,30 +73,23 @@ class _Load:
         lay ahead happens: from then on the files are read again, though nobody changed them.
         """
         mappings = {mapping.name: mapping for mapping in self._all() if table.name in mapping.entities}
-        state = dlt.current.resource_state(table.name).setdefault("mappings", {})
-        next_at = dlt.current.resource_state(table.name).setdefault("next_at", {})
-        prints = {name: self._fingerprint(table, mapping) for name, mapping in mappings.items()}
-        changed = [
-            name
-            for name, fingerprint in prints.items()
-            if state.get(name) != fingerprint or (name in next_at and self._has_come(next_at[name]))
-        ]
+        state, next_at = _read(table), _next_at(table)
         gone = sorted(state.keys() - mappings.keys())
-        tables = []
-        for name in changed:
-            result = self._evaluation(mappings[name]).entity(table.name)
-            self._hold_what_shrinks(table, mappings[name], result.rows.num_rows)
-            self._intake.count_set(table.name, loaded=result.rows.num_rows, rejections=result.rejections)
+        tables, changed = [], []
+        for name, mapping in mappings.items():
+            result = self._result(mapping).pop(table.name, None)
+            if result is None:
+                continue
+            changed.append(name)
+            self._intake.count_set(table.name, name, loaded=result.rows.num_rows, rejections=result.rejections)
             tables.append(result.rows)
-            self._done(name, table)
-            state[name] = prints[name]
+            state[name] = self._fingerprint(table, mapping)
             next_at.pop(name, None)
             if result.next_at:
                 next_at[name] = result.next_at.isoformat()
-        for name in (name for name in prints if name not in changed):
-            self._done(name, table)
         for name in gone:
             logger.warning("files: no mapping named %s fills %s any more; its rows are retired", name, table.name)
+            self._intake.supersede_set(table.name, name)
             del state[name]
             next_at.pop(name, None)
         if changed or gone:
@@ -103,6 +103,58 @@ class _Load:
             }
             rows = pa.concat_tables(tables) if tables else no_rows(table.name)  # the merge runs, and retires
             yield dlt.mark.with_hints(rows, dlt.mark.make_hints(write_disposition=disposition))
+
+    def _result(self, mapping: FileMapping) -> dict[str, EntityRows]:
+        """The rows of the entities of a mapping that have to be read, each on disk; none where the mapping fails.
+
+        Raises:
+            MappingError: every mapping fails.
+        """
+        if mapping.name in self._failed:
+            return {}
+        if mapping.name not in self._results:
+            try:
+                self._results[mapping.name] = self._evaluated(mapping)
+            except (MappingError, OSError) as error:
+                self._fail(mapping, error)
+        return self._results.get(mapping.name, {})
+
+    def _evaluated(self, mapping: FileMapping) -> dict[str, EntityRows]:
+        changed = [table for table in TABLES if table.name in mapping.entities and self._has_to_be_read(table, mapping)]
+        if not changed:
+            return {}
+        settings = self._settings or Settings.read()
+        is_accepted = mapping.name in settings.accept
+        evaluation = Evaluation(mapping, settings.data_path, self._intake.as_of, is_accepted=is_accepted)
+        try:
+            found = {table.name: self._entity(evaluation, table, mapping) for table in changed}
+        finally:
+            evaluation.close()
+        for rows in evaluation.inputs:
+            resource = f"inputs.{mapping.name}.{rows.name}"
+            self._intake.count_set(resource, mapping.name, loaded=rows.taken, rejections=rows.rejections)
+        return found
+
+    def _entity(self, evaluation: Evaluation, table: RawTable, mapping: FileMapping) -> EntityRows:
+        result = evaluation.entity(table.name)
+        self._hold_what_shrinks(table, mapping, result.rows.num_rows)
+        # until the whole mapping is known to be good its rows wait on disk, not in memory
+        path = Path(self._folder.name) / f"{mapping.name}.{table.name}.arrow"
+        with pa.ipc.new_file(path, result.rows.schema) as file:
+            file.write_table(result.rows)
+        return replace(result, rows=pa.ipc.open_file(pa.memory_map(str(path))).read_all())
+
+    def _fail(self, mapping: FileMapping, error: MappingError | OSError) -> None:
+        self._failed[mapping.name] = str(error)
+        if len(self._failed) == len(self._mappings or ()):
+            raise MappingError("\n".join(self._failed.values())) from error
+        self._intake.fail(f"mapping {mapping.name} is not loaded, and keeps the rows it has: {error}")
+
+    def _has_to_be_read(self, table: RawTable, mapping: FileMapping) -> bool:
+        happens = _next_at(table).get(mapping.name)
+        return _read(table).get(mapping.name) != self._fingerprint(table, mapping) or (
+            happens is not None and self._has_come(happens)
+        )
 
     def _hold_what_shrinks(self, table: RawTable, mapping: FileMapping, rows: int) -> None:
         """Stop where the files of a mapping have lost more rows than a night takes: what is missing would be retired.
@@ -128,43 +180,46 @@ class _Load:
     def _all(self) -> list[FileMapping]:
         if self._mappings is None:
             settings = self._settings = Settings.read()
-            self._data_path = settings.data_path
             self._mappings = read_mappings(settings.mappings_path)
-            self._files = {mapping.name: self._files_of(mapping) for mapping in self._mappings}
+            for mapping in self._mappings:
+                try:
+                    self._files[mapping.name] = _files_of(mapping, settings.data_path)
+                except (MappingError, OSError) as error:
+                    self._fail(mapping, error)
         return self._mappings
 
-    def _files_of(self, mapping: FileMapping) -> str:
-        """What distinguishes one state of a mapping and its files from another: text, names, sizes, times of change."""
-        parts = [mapping.text]
-        for source in mapping.inputs.values():
-            for file in find_files(mapping, source, self._data_path):
-                stat = file.stat()
-                parts.append(f"{source.name} {file} {stat.st_size} {stat.st_mtime_ns}")
-        return "\n".join(parts)
-
     def _fingerprint(self, table: RawTable, mapping: FileMapping) -> str:
-        # with the canonical columns and the rules of the row, which decide too
+        # with the canonical columns, the rules of the row and the code, which decide too
         row = entity_row(table)
-        text = f"{self._files[mapping.name]}\n{mapping.company}\n{columns(row)!r}\n{row.row_rules!r}"
+        text = f"{self._files[mapping.name]}\n{mapping.company}\n{columns(row)!r}\n{row.row_rules!r}\n{_code()}"
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def _evaluation(self, mapping: FileMapping) -> Evaluation:
-        if mapping.name not in self._evaluations:
-            evaluation = self._evaluations[mapping.name] = Evaluation(
-                mapping,
-                self._data_path,
-                self._intake.as_of,
-                is_accepted=mapping.name in (self._settings or Settings.read()).accept,
-            )
-            for rows in evaluation.inputs:
-                resource = f"inputs.{mapping.name}.{rows.name}"
-                self._intake.count_set(resource, loaded=rows.taken, rejections=rows.rejections)
-        return self._evaluations[mapping.name]
 
-    def _done(self, name: str, table: RawTable) -> None:
-        """Let go of a mapping's data once each of its entities had its turn."""
-        mapping = next(mapping for mapping in self._all() if mapping.name == name)
-        waiting = self._waiting.setdefault(name, set(mapping.entities))
-        waiting.discard(table.name)
-        if not waiting and name in self._evaluations:
-            self._evaluations.pop(name).close()
+def _read(table: RawTable) -> dict[str, str]:
+    """What was read last of an entity, by mapping."""
+    found: dict[str, str] = dlt.current.resource_state(table.name).setdefault("mappings", {})
+    return found
+
+
+def _next_at(table: RawTable) -> dict[str, str]:
+    """When the first fact that was turned away because it lay ahead happens, by mapping."""
+    found: dict[str, str] = dlt.current.resource_state(table.name).setdefault("next_at", {})
+    return found
+
+
+def _files_of(mapping: FileMapping, data_path: Path) -> str:
+    """What distinguishes one state of a mapping and its files from another: text, names, sizes, times of change."""
+    parts = [mapping.text]
+    for source in mapping.inputs.values():
+        for file in find_files(mapping, source, data_path):
+            stat = file.stat()
+            parts.append(f"{source.name} {file} {stat.st_size} {stat.st_mtime_ns}")
+    return "\n".join(parts)
+
+
+@cache
+def _code() -> str:
+    """What distinguishes one state of the code that reads files from another: a newer one may accept more."""
+    folder = Path(__file__).parent
+    files = [*sorted(folder.glob("*.py")), Path(limits.__file__)]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -40,9 +40,9 @@ from ingestion.sources.hubspot.models import (
 from ingestion.sources.hubspot.settings import SOURCE, Settings
 from ingestion.tables import AccountRow, RawTable
 from ingestion.watermark import Watermark, instant
-from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, mapped, told, unfolded, unknown
+from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, mapped, one, told, unfolded, unknown
 
-__all__ = ["TABLES", "resources"]
+__all__ = ["ROWS_OF", "TABLES", "resources"]
 
 log = logging.getLogger(__name__)
 
@@ -221,6 +221,16 @@ def stage_rows(pipeline: Any) -> Iterator[dict[str, Any]]:
             "is_closed": told(stage, "metadata", "isClosed"),
             "probability": told(stage, "metadata", "probability"),
         }
+
+
+ROWS_OF: dict[str, Callable[[Any], Iterable[Any]]] = {
+    OWNERS.name: one(owner_row),
+    DEAL_STAGES.name: stage_rows,
+    **{table.name: one(object_row) for table in (COMPANIES, CONTACTS, DEALS)},
+    **{table.name: history_rows for table in (CONTACT_PROPERTY_HISTORY, DEAL_PROPERTY_HISTORY)},
+    DEAL_CONTACTS.name: lambda of: association_rows(of[0], of[1], "contact_id"),
+    DEAL_COMPANIES.name: lambda of: association_rows(of[0], of[1], "company_id"),
+}
 
 
 def milliseconds(moment: datetime) -> int:
@@ -465,18 +475,21 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     def history(found: Changes) -> Iterator[Any]:
         return unfolded(history_rows, found.objects)
 
-    def deals(found: Changes) -> Iterator[Any]:
-        for row in objects(found):
-            if isinstance(row, dict):
-                is_unnamed = bool(row.get("amount")) and not row.get("deal_currency_code")
-                row["portal_currency"] = portal_currency() if is_unnamed else None
-            yield row
+    def with_currency(deal: Any) -> Any:
+        """A deal beside the portal's currency, where it has an amount and names no currency of its own."""
+        if not isinstance(deal, Mapping):
+            return deal
+        is_unnamed = at(deal, "properties", "amount") and not at(deal, "properties", "deal_currency_code")
+        return {**deal, "portal_currency": portal_currency() if is_unnamed else None}
 
-    def associations(target: str, column: str) -> Callable[[Changes], Iterator[Any]]:
+    def deals(found: Changes) -> Iterator[Any]:
+        return mapped(object_row, map(with_currency, found.all))
+
+    def associations(target: str, table: RawTable) -> Callable[[Changes], Iterator[Any]]:
         def rows(found: Changes) -> Iterator[Any]:
             known = warehouse.current_values(DEALS, "id", "not archived", intake.account)
             ids = dict.fromkeys([*found.objects.keys(), *(id_ for id_ in known if id_ not in found.archived)])
-            yield from unfolded(lambda of: association_rows(of[0], of[1], column), crm().associations(ids, target))
+            yield from unfolded(ROWS_OF[table.name], crm().associations(ids, target))
 
         return rows
 
@@ -494,8 +507,8 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     yield from_changes(CONTACT, CONTACT_PROPERTY_HISTORY, history)
     yield from_changes(DEAL, DEALS, deals)
     yield from_changes(DEAL, DEAL_PROPERTY_HISTORY, history)
-    yield from_changes(DEAL, DEAL_CONTACTS, associations("contacts", "contact_id"))
-    yield from_changes(DEAL, DEAL_COMPANIES, associations("companies", "company_id"))
+    yield from_changes(DEAL, DEAL_CONTACTS, associations("contacts", DEAL_CONTACTS))
+    yield from_changes(DEAL, DEAL_COMPANIES, associations("companies", DEAL_COMPANIES))
 
 
 def _first_millisecond(settings: Settings) -> int:

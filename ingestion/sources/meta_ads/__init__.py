@@ -28,9 +28,9 @@ from ingestion.sources.meta_ads.models import AD_ACCOUNTS, AD_INSIGHTS, AD_SETS,
 from ingestion.sources.meta_ads.settings import SOURCE, Settings
 from ingestion.tables import RawTable
 from ingestion.watermark import Watermark
-from ingestion.wire import Spool, at, batches, mapped
+from ingestion.wire import Spool, at, batches, mapped, one
 
-__all__ = ["TABLES", "resources"]
+__all__ = ["ROWS_OF", "TABLES", "resources"]
 
 log = logging.getLogger(__name__)
 
@@ -301,6 +301,9 @@ def insights_range(info: Any, loaded_until: str | None, settings: Settings, pres
     else:
         first = settings.initial_date or date.min
     return max(first, earliest_day(today)), today
+
+
+ROWS_OF = {AD_ACCOUNTS.name: one(account_row)}
 
 
 def resources(intake: Intake) -> Iterable[DltResource]:

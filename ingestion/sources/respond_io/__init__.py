@@ -41,9 +41,9 @@ from ingestion.sources.respond_io.models import (
 )
 from ingestion.sources.respond_io.settings import SOURCE, Settings
 from ingestion.watermark import Watermark, believable
-from ingestion.wire import ABSENT, Spool, at, batches, mapped, told, unknown
+from ingestion.wire import ABSENT, Spool, at, batches, mapped, one, told, unknown
 
-__all__ = ["TABLES", "resources"]
+__all__ = ["ROWS_OF", "TABLES", "resources"]
 
 log = logging.getLogger(__name__)
 
@@ -387,6 +387,19 @@ def find_contacts(workspace: Workspace, position: Position, news: inbox.News | N
     return Contacts(found, with_news, tuple(gone), after)
 
 
+def entry_row(entry: Any) -> Any:
+    """Entry of the inbox -> row of `webhook_events`."""
+    return event_row(entry["event"], entry["received_at"])
+
+
+ROWS_OF = {
+    USERS.name: one(user_row),
+    CONTACTS.name: one(contact_row),
+    MESSAGES.name: one(message_row),
+    WEBHOOK_EVENTS.name: one(entry_row),
+}
+
+
 def has_receipts_to_come(row: Mapping[str, Any], now: datetime) -> bool:
     """Whether a message of ours may still be delivered or fail. Days after it was sent nothing is expected."""
     return (
@@ -438,7 +451,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
                 if "unreadable" in entry:
                     intake.reject(WEBHOOK_EVENTS.name, entry["text"], f"{entry['where']}: {entry['unreadable']}")
                 else:
-                    arrived = mapped(lambda each: event_row(each["event"], each["received_at"]), [entry])
+                    arrived = mapped(entry_row, [entry])
                     rows.extend(intake.accept(WEBHOOK_EVENTS, arrived, origin=entry["where"]))
             yield rows
         state["inbox"] = found.position

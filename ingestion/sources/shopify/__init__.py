@@ -40,9 +40,9 @@ from ingestion.sources.shopify.models import (
 from ingestion.sources.shopify.settings import SOURCE, Settings
 from ingestion.tables import RawTable
 from ingestion.watermark import Watermark, instant
-from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, entries, mapped, told, unfolded
+from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, entries, one, told, unfolded
 
-__all__ = ["TABLES", "resources"]
+__all__ = ["ROWS_OF", "TABLES", "resources"]
 
 log = logging.getLogger(__name__)
 
@@ -232,7 +232,7 @@ def dispute_rows(order: Any) -> Iterator[Any]:
 
 
 def _one(table: RawTable) -> Callable[[Any], Iterable[Any]]:
-    return lambda record: [table.row.from_wire(record)]
+    return one(table.row.from_wire)
 
 
 def _nested(table: RawTable, *path: str) -> Callable[[Any], Iterator[Any]]:
@@ -257,6 +257,9 @@ ROWS: tuple[tuple[Connection, RawTable, Callable[[Any], Iterable[Any]]], ...] = 
     (ORDER_LIST, ORDER_DISPUTES, dispute_rows),
     (CHECKOUT_LIST, ABANDONED_CHECKOUTS, _one(ABANDONED_CHECKOUTS)),
 )
+ROWS_OF = {table.name: to_rows for _, table, to_rows in ROWS} | {
+    table.name: _one(table) for table in (DISPUTE_TRANSACTIONS, DELETIONS)
+}
 
 
 class Shop:
@@ -440,11 +443,11 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     def changes(connection: Connection, updated_until: str | None) -> Changes:
         return shop().changes(connection, updated_until, intake)
 
-    def from_changes(connection: Connection, table: RawTable, to_rows: Callable[[Any], Iterable[Any]]) -> DltResource:
+    def from_changes(connection: Connection, table: RawTable) -> DltResource:
         def rows() -> Iterator[Any]:
             state = dlt.current.resource_state()
             found = changes(connection, state.get("updated_until"))
-            for batch in batches(unfolded(to_rows, found.records)):
+            for batch in batches(unfolded(ROWS_OF[table.name], found.records)):
                 yield list(intake.accept(table, batch))
             state["updated_until"] = found.updated_until
 
@@ -459,19 +462,19 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         if since is None or not Settings.of(intake.account).disputes:
             return
         found = shop().dispute_transactions(since, intake)
-        for batch in batches(mapped(DISPUTE_TRANSACTIONS.row.from_wire, found.records)):
+        for batch in batches(unfolded(ROWS_OF[DISPUTE_TRANSACTIONS.name], found.records)):
             yield list(intake.accept(DISPUTE_TRANSACTIONS, batch))
         state["processed_until"] = found.updated_until
 
     def deletions() -> Iterator[Any]:
         state = dlt.current.resource_state()
         found = shop().deletions(state.get("created_until"))
-        for batch in batches(mapped(DELETIONS.row.from_wire, found.records)):
+        for batch in batches(unfolded(ROWS_OF[DELETIONS.name], found.records)):
             yield list(intake.accept(DELETIONS, batch))
         state["created_until"] = found.updated_until
 
-    for connection, table, to_rows in ROWS:
-        yield from_changes(connection, table, to_rows)
+    for connection, table, _ in ROWS:
+        yield from_changes(connection, table)
         if table is ORDER_DISPUTES:
             yield dlt.resource(dispute_transactions, **DISPUTE_TRANSACTIONS.hints())
             yield dlt.resource(deletions, **DELETIONS.hints())

@@ -52,9 +52,9 @@ from ingestion.sources.stripe.models import (
 from ingestion.sources.stripe.settings import SOURCE, Settings
 from ingestion.tables import RawTable
 from ingestion.watermark import Watermark, believable, instant
-from ingestion.wire import ABSENT, AbsentRows, Spool, at, batches, entries, mapped, missing, told, unfolded
+from ingestion.wire import ABSENT, AbsentRows, Spool, Unreadable, at, batches, entries, missing, one, told, unfolded
 
-__all__ = ["TABLES", "resources"]
+__all__ = ["ROWS_OF", "TABLES", "resources"]
 
 log = logging.getLogger(__name__)
 
@@ -630,6 +630,43 @@ def credit_note_row(record: Any) -> dict[str, Any]:
     }
 
 
+def read(kind: Kind, to_rows: Callable[[Any], Iterable[Any]]) -> Callable[[Any], Iterable[Any]]:
+    """What makes the rows of an object, but for one that lacks what numbers depend on."""
+
+    def rows(record: Any) -> Iterable[Any]:
+        lacking = kind.lacking(record)
+        if not lacking:
+            return to_rows(record) if isinstance(record, Mapping) else [record]
+        named = ", ".join(".".join(path) for path in lacking)
+        reason = (
+            f"{named}: absent, so that this is no {kind.object} of the version that is asked for: check "
+            f"{config.variable_name(SOURCE, 'api_version')}. What was loaded of it before stays."
+        )
+        return [Unreadable(record, reason)]
+
+    return rows
+
+
+ROWS_OF = {
+    PRODUCTS.name: read(PRODUCT, one(product_row)),
+    PRICES.name: read(PRICE, one(price_row)),
+    PRICE_TIERS.name: read(PRICE, tier_rows),
+    CUSTOMERS.name: read(CUSTOMER, one(customer_row)),
+    SUBSCRIPTIONS.name: read(SUBSCRIPTION, one(subscription_row)),
+    SUBSCRIPTION_ITEMS.name: read(SUBSCRIPTION, item_rows),
+    SUBSCRIPTION_DISCOUNTS.name: read(SUBSCRIPTION, discount_rows),
+    SUBSCRIPTION_EVENTS.name: one(subscription_event_row),
+    SUBSCRIPTION_EVENT_ITEMS.name: subscription_event_item_rows,
+    INVOICES.name: read(INVOICE, one(invoice_row)),
+    INVOICE_LINES.name: read(INVOICE, line_rows),
+    INVOICE_PAYMENTS.name: read(INVOICE_PAYMENT, one(invoice_payment_row)),
+    CHARGES.name: read(CHARGE, one(charge_row)),
+    REFUNDS.name: read(REFUND, one(refund_row)),
+    DISPUTE_TRANSACTIONS.name: read(DISPUTE, dispute_rows),
+    CREDIT_NOTES.name: read(CREDIT_NOTE, one(credit_note_row)),
+}
+
+
 def first_instant(read_until: str | None, present: datetime) -> datetime | None:
     """From when on events tell all that changed since `read_until`; None: everything has to be read."""
     position = instant(read_until) if read_until else None
@@ -679,27 +716,12 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
         return dlt.resource(rows, **table.hints())
 
-    def shaped(kind: Kind, table: RawTable, read_until: str | None) -> Iterator[Any]:
-        """What changed of a kind, but for objects that lack what numbers depend on."""
-        for record in changes(kind, read_until):
-            lacking = kind.lacking(record)
-            if not lacking:
-                yield record
-                continue
-            named = ", ".join(".".join(path) for path in lacking)
-            reason = (
-                f"{named}: absent, so that this is no {kind.object} of the version that is asked for: check "
-                f"{config.variable_name(SOURCE, 'api_version')}. What was loaded of it before stays."
-            )
-            intake.reject(table.name, record, reason)
-
-    def objects(kind: Kind, table: RawTable, to_row: Callable[[Any], dict[str, Any]]) -> DltResource:
-        return several(kind, table, lambda record: [to_row(record)])
-
-    def several(kind: Kind, table: RawTable, to_rows: Callable[[Any], Iterable[Any]]) -> DltResource:
+    def objects(kind: Kind, table: RawTable, whole: Callable[[Any], Any] = lambda record: record) -> DltResource:
         def rows(read_until: str | None) -> Iterator[Any]:
-            records = shaped(kind, table, read_until)
-            return unfolded(lambda record: to_rows(record) if isinstance(record, Mapping) else [record], records)
+            records = changes(kind, read_until)
+            return unfolded(
+                ROWS_OF[table.name], (record if kind.lacking(record) else whole(record) for record in records)
+            )
 
         return resource(table, rows)
 
@@ -716,24 +738,22 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     def with_lines(record: Any) -> Any:
         return billing().whole(record, "lines", f"/invoices/{at(record, 'id')}/lines", {})
 
-    yield objects(PRODUCT, PRODUCTS, product_row)
-    yield objects(PRICE, PRICES, price_row)
-    yield several(PRICE, PRICE_TIERS, tier_rows)
-    yield objects(CUSTOMER, CUSTOMERS, customer_row)
-    yield objects(SUBSCRIPTION, SUBSCRIPTIONS, subscription_row)
-    yield several(SUBSCRIPTION, SUBSCRIPTION_ITEMS, lambda record: item_rows(with_items(record)))
-    yield several(SUBSCRIPTION, SUBSCRIPTION_DISCOUNTS, lambda record: discount_rows(with_items(record)))
-    yield resource(
-        SUBSCRIPTION_EVENTS, lambda read_until: mapped(subscription_event_row, subscription_events(read_until))
-    )
-    yield resource(
-        SUBSCRIPTION_EVENT_ITEMS,
-        lambda read_until: unfolded(subscription_event_item_rows, subscription_events(read_until)),
-    )
-    yield objects(INVOICE, INVOICES, invoice_row)
-    yield several(INVOICE, INVOICE_LINES, lambda record: line_rows(with_lines(record)))
-    yield objects(INVOICE_PAYMENT, INVOICE_PAYMENTS, invoice_payment_row)
-    yield objects(CHARGE, CHARGES, charge_row)
-    yield objects(REFUND, REFUNDS, refund_row)
-    yield several(DISPUTE, DISPUTE_TRANSACTIONS, dispute_rows)
-    yield objects(CREDIT_NOTE, CREDIT_NOTES, credit_note_row)
+    def events_of(table: RawTable) -> DltResource:
+        return resource(table, lambda read_until: unfolded(ROWS_OF[table.name], subscription_events(read_until)))
+
+    yield objects(PRODUCT, PRODUCTS)
+    yield objects(PRICE, PRICES)
+    yield objects(PRICE, PRICE_TIERS)
+    yield objects(CUSTOMER, CUSTOMERS)
+    yield objects(SUBSCRIPTION, SUBSCRIPTIONS)
+    yield objects(SUBSCRIPTION, SUBSCRIPTION_ITEMS, with_items)
+    yield objects(SUBSCRIPTION, SUBSCRIPTION_DISCOUNTS, with_items)
+    yield events_of(SUBSCRIPTION_EVENTS)
+    yield events_of(SUBSCRIPTION_EVENT_ITEMS)
+    yield objects(INVOICE, INVOICES)
+    yield objects(INVOICE, INVOICE_LINES, with_lines)
+    yield objects(INVOICE_PAYMENT, INVOICE_PAYMENTS)
+    yield objects(CHARGE, CHARGES)
+    yield objects(REFUND, REFUNDS)
+    yield objects(DISPUTE, DISPUTE_TRANSACTIONS)
+    yield objects(CREDIT_NOTE, CREDIT_NOTES)

@@ -73,8 +73,10 @@ def judge(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator:
         since: datetime | None = None,
         published: Path | None = None,
         show_row: Callable = as_text,
+        every_version: bool = False,
     ):
         module = ModuleType("planted_suite")
+        module.READS_EVERY_VERSION = every_version  # type: ignore[attr-defined]
         seen: list[Batch] = []
 
         def expectations(batch: Batch) -> list[Expectation]:
@@ -347,3 +349,23 @@ def test_orders_that_all_belong_to_nobody_are_said(warehouse: Path, persons: str
 
     assert [result.status for result in results] == statuses
     assert "belongs to somebody" in results[0].expectation
+
+
+def test_a_version_that_was_corrected_since_is_not_judged_unless_models_read_it(judge, warehouse: Path) -> None:
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("alter table raw_shop.orders add column _dlt_valid_to timestamptz")
+
+    def price(batch: Batch) -> Expectation:
+        return between("amount", 0, 50)
+
+    def retire(condition: str) -> None:
+        with duckdb.connect(str(warehouse)) as connection:
+            connection.execute(f"update raw_shop.orders set _dlt_valid_to = now() where {condition}")
+
+    assert only(judge(price, since=BETWEEN_LOADS)).status == "failed"
+    retire("id between 40 and 78")
+    result, batch = judge(price, since=BETWEEN_LOADS)
+    assert (result[0].status, batch.rows, batch.earlier_rows) == ("warned", 1, 40)  # one row is left that is as bad
+    retire("id = 79")
+    assert only(judge(price, since=BETWEEN_LOADS)).status == "passed"
+    assert only(judge(price, since=BETWEEN_LOADS, every_version=True)).status == "failed"

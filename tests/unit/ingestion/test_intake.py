@@ -117,7 +117,7 @@ def test_text_that_no_encoding_takes_is_rejected_not_raised():
 
 def test_sets_judged_elsewhere_are_counted_too():
     intake = Intake("vendor")
-    intake.count_set("orders", loaded=5, rejections=[{"record": "x", "reason": "no date"}])
+    intake.count_set("orders", "book", loaded=5, rejections=[{"record": "x", "reason": "no date"}])
     assert (intake.received["orders"], intake.loaded["orders"], intake.rejected["orders"]) == (6, 5, 1)
 
 

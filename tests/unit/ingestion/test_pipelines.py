@@ -244,7 +244,11 @@ def test_a_source_can_be_built_and_prepared_without_any_setting(source, query):
 
 
 def test_the_audit_runs_after_everything_it_counts(vendor):
-    assert list(pipelines.build_source("vendor").resources)[-2:] == ["rejected_records", "load_audit"]
+    assert list(pipelines.build_source("vendor").resources)[-3:] == [
+        "rejected_records",
+        "rejection_states",
+        "load_audit",
+    ]
 
 
 def test_a_run_that_fails_while_reading_loads_nothing_and_moves_no_cursor(vendor, query):

@@ -11,6 +11,8 @@ from ingestion import limits, wire
 from ingestion.wire import (
     ABSENT,
     TOO_DEEP,
+    AbsentRows,
+    Made,
     Spool,
     Unreadable,
     as_json,
@@ -150,11 +152,20 @@ def test_json_is_read_as_python_reads_it(value, is_cut):
     assert not is_cut or json.loads(wire._without_depths(text)) == value
 
 
+def test_what_is_made_of_a_record_says_of_which_also_where_it_is_no_row():
+    record = {"lines": [{"id": "1"}, "2", Unreadable(3, "no line"), AbsentRows({"id": "4"}, "taxes", 4)]}
+    row, *others = unfolded(lambda each: each["lines"], [record])
+    assert isinstance(row, Made) and row == {"id": "1"}
+    assert others[0] == Unreadable("2", "an object is expected (got '2')")
+    assert [each.arrived is record for each in (row, *others)] == [True] * 4
+    assert [*unfolded(lambda each: [each], ["no record"])] == ["no record"]  # which the door says of it
+
+
 def test_a_record_of_which_no_row_can_be_made_costs_all_of_its_rows_and_no_others():
-    rows = [*unfolded(lambda record: (1 / each for each in record), [[1, 0], [2], 7])]
-    assert [row for row in rows if not isinstance(row, Unreadable)] == [0.5]
+    rows = [*unfolded(lambda record: ({"part": 1 / each} for each in record), [[1, 0], [2], 7])]
+    assert [row for row in rows if not isinstance(row, Unreadable)] == [{"part": 0.5}]
     assert [row.record for row in rows if isinstance(row, Unreadable)] == [[1, 0], 7]
-    assert [*mapped(int, ["1", "x"])] == [
-        1,
+    assert [*mapped(lambda text: {"number": int(text)}, ["1", "x"])] == [
+        {"number": 1},
         Unreadable("x", "not in the documented shape: ValueError: invalid literal for int() with base 10: 'x'"),
     ]

@@ -18,10 +18,11 @@ from ingestion.sources.loyalty_app.models import MEMBERS, POINTS_EVENTS, TABLES
 from ingestion.sources.loyalty_app.settings import SOURCE, Settings
 from ingestion.tables import RawTable
 from ingestion.watermark import Watermark
-from ingestion.wire import Spool, at, batches
+from ingestion.wire import Spool, at, batches, one, unfolded
 
-__all__ = ["TABLES", "resources"]
+__all__ = ["ROWS_OF", "TABLES", "resources"]
 
+ROWS_OF = {table.name: one(table.row.from_wire) for table in TABLES}
 LISTS = ((MEMBERS, "/members", "updated_at"), (POINTS_EVENTS, "/points", "happened_at"))
 
 
@@ -58,7 +59,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
             state = dlt.current.resource_state()
             watermark = Watermark(state.get("read_until"), intake.clock)
             for batch in batches(listed(client(), path, watermark.stored)):
-                yield list(intake.accept(table, [table.row.from_wire(record) for record in batch]))
+                yield list(intake.accept(table, unfolded(ROWS_OF[table.name], batch)))
                 for record in batch:
                     watermark.see(at(record, changed_at))
             state["read_until"] = watermark.stored

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -27,6 +28,12 @@ entities:
   exchange_rates:
     from: rates
     columns: {{rate_date: day, base_currency: base, quote_currency: quote, rate: rate}}
+"""
+SPEND_BESIDE = """
+  ad_spend:
+    from: rates
+    where: rate::DOUBLE > 0
+    columns: {spent_on: day, spend_amount: rate, currency: base, campaign_id: quote, platform: base, account_id: base}
 """
 
 
@@ -63,6 +70,11 @@ def counts(intake: Intake, resource: str) -> tuple[int, int, int]:
 CURRENT = """
     SELECT mapping || ' ' || day(rate_date) || ' ' || rate::DOUBLE FROM raw_files.exchange_rates
     WHERE _dlt_valid_to IS NULL ORDER BY 1
+"""
+OPEN = """
+    SELECT reason FROM raw_files.rejected_records AS rejected
+    LEFT JOIN (SELECT rejection_id, arg_max(state, number) AS state FROM raw_files.rejection_states GROUP BY 1)
+    USING (rejection_id) WHERE coalesce(state, 'open') = 'open' ORDER BY 1
 """
 EVERY = "SELECT * FROM raw_files.exchange_rates ORDER BY _dlt_id, _dlt_valid_from"
 
@@ -184,7 +196,7 @@ def test_a_selected_table_does_not_keep_the_others_from_loading_later(folder: Pa
     assert query("SELECT lead_id FROM raw_files.leads") == ["2025-03-01"]
 
 
-def test_a_mapping_that_cannot_work_loads_nothing_and_says_so_in_words(
+def test_a_mapping_that_cannot_work_loads_nothing_and_says_so_in_words_and_the_others_are_loaded(
     folder: Path, query: Query, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mapping(folder, "ecb", "2025-03-01,EUR,USD,1.1")
@@ -195,7 +207,11 @@ def test_a_mapping_that_cannot_work_loads_nothing_and_says_so_in_words(
     error = capsys.readouterr().err
     assert "wrong.yml: entities.exchange_rates.columns.rate: 'ratio': the input rates has no column 'ratio'" in error
     assert "did you mean 'rate'?" in error and "Traceback" not in error
-    assert query(CURRENT) == []
+    assert query(CURRENT) == ["ecb 1 1.1"]
+    (folder / "mappings" / "ecb.yml").unlink()  # nothing is left that could be loaded
+    with pytest.raises(Exception, match="did you mean 'rate'"):
+        load()
+    assert query(CURRENT) == ["ecb 1 1.1"]
 
 
 def test_a_warehouse_from_before_companies_goes_on(folder: Path, query: Query, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,6 +295,59 @@ def test_a_load_that_retires_most_of_a_mapping_is_held_until_a_person_accepts_it
     monkeypatch.setenv("SOURCES__FILES__ACCEPT", "bank, ecb")
     load()
     assert query("SELECT count(*) FROM raw_files.exchange_rates WHERE _dlt_valid_to IS NULL") == [3]
+
+
+def test_a_mapping_that_fails_keeps_its_rows_and_is_read_again_beside_the_others(
+    folder: Path, query: Query, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mapping(folder, "ecb", "2025-03-01,EUR,USD,1.1", "soon,EUR,USD,1")
+    mapping(folder, "bank", "2025-03-01,EUR,GBP,0.8")
+    load()
+    whole = folder / "files" / "ecb.csv"
+    (folder / "mappings" / "ecb.yml").write_text(RATES.format(name="ecb").replace("ecb.csv", "ecb.csv.gz"))
+    packed = gzip.compress(b"day,base,quote,rate\n2025-03-02,EUR,USD,1.2\n")
+    (folder / "files" / "ecb.csv.gz").write_bytes(packed[:-6])
+    data(folder, "bank", "2025-03-01,EUR,GBP,0.9")
+    for _ in range(2):  # it is said at every load
+        assert pipelines.main("files") == 1
+        error = capsys.readouterr().err
+        assert "failed in part: files: mapping ecb is not loaded, and keeps the rows it has" in error
+        assert "ecb.csv.gz is damaged or cut short" in error
+    assert query(CURRENT) == ["bank 1 0.9", "ecb 1 1.1"]
+    assert query(OPEN) == ["rate_date: 'soon' is not a date"]
+    (folder / "files" / "ecb.csv.gz").write_bytes(packed)
+    assert pipelines.main("files") == 0
+    assert query(CURRENT) == ["bank 1 0.9", "ecb 2 1.2"]
+    assert whole.exists() and query(OPEN) == []  # what the file had that is read no more is open no more
+
+
+def test_no_entity_of_a_mapping_is_loaded_if_one_of_them_fails(folder: Path, query: Query) -> None:
+    both = RATES.format(name="ecb") + SPEND_BESIDE
+    mapping(folder, "bank", "2025-03-01,EUR,GBP,0.8")
+    mapping(folder, "ecb", *days(200))
+    (folder / "mappings" / "ecb.yml").write_text(both)
+    load()
+    found = """
+        SELECT (SELECT count(*) FROM raw_files.exchange_rates WHERE _dlt_valid_to IS NULL AND rate::DOUBLE = 1.1),
+            (SELECT count(*) FROM raw_files.ad_spend WHERE _dlt_valid_to IS NULL)
+    """
+    assert query(found) == [(200, 200)]
+    data(folder, "ecb", *(line.replace("1.1", "1.2") for line in days(200)))
+    none_of_spend = both.replace("rate::DOUBLE > 0", "rate::DOUBLE > 9")
+    none_of_rates = both.replace("from: rates", "from: rates\n    where: rate::DOUBLE > 9", 1)
+    for changed, entity in ((none_of_spend, "ad_spend"), (none_of_rates, "exchange_rates")):
+        (folder / "mappings" / "ecb.yml").write_text(changed)
+        (failure,) = load().failures
+        assert f"{entity}: 200 rows are known" in failure
+        assert query(found) == [(200, 200)]
+
+
+def test_newer_code_reads_files_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mapping(folder, "ecb", "2025-03-01,EUR,USD,1.1")
+    load()
+    assert counts(load(), "exchange_rates") == (0, 0, 0)
+    monkeypatch.setattr("ingestion.sources.files._code", lambda: "of the next version")
+    assert counts(load(), "exchange_rates") == (1, 1, 0)
 
 
 README = (Path(pipelines.__file__).parent / "sources" / "files" / "README.md").read_text()
