@@ -10,11 +10,14 @@ so that building a source needs neither network nor secret.
 
 from __future__ import annotations
 
+import json
 import logging
+import shutil
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import dlt
@@ -26,7 +29,11 @@ from ingestion.accounting import UnaccountedError
 from ingestion.config import Account, SettingsError
 from ingestion.http import VendorError
 from ingestion.intake import Intake
+from ingestion.lock import RefreshInProgressError, writer_lock
+from ingestion.obstacles import HeldFileError, explained, refuse_held_file
 from ingestion.tables import LOAD_AUDIT, REJECTED_RECORDS, RawTable
+
+logger = logging.getLogger(__name__)
 
 LOADER_FILE_FORMAT: TLoaderFileFormat = "parquet"  # nine times faster into DuckDB than dlt's default
 
@@ -75,13 +82,26 @@ def build_pipeline(name: str, account: str = "", progress: Any = None) -> dlt.Pi
     Each account has a pipeline of its own, and so cursors of its own; the raw tables are those of the source.
     """
     config.use_project_settings()
+    pipeline_name, folder = f"{name}__{account}" if account else name, config.data_dir() / "dlt"
+    _discard_unreadable(folder / pipeline_name)
     return dlt.pipeline(
-        pipeline_name=f"{name}__{account}" if account else name,
-        pipelines_dir=str(config.data_dir() / "dlt"),
+        pipeline_name=pipeline_name,
+        pipelines_dir=str(folder),
         destination=config.destination(),
         dataset_name=config.dataset_name(name),
         progress=progress,
     )
+
+
+def _discard_unreadable(working_folder: Path) -> None:
+    """Delete a working folder that a crash left with half a file: it holds nothing that is not in the warehouse."""
+    for file in (*working_folder.glob("*.json"), *working_folder.glob("schemas/*.json")):
+        try:
+            json.loads(file.read_bytes())
+        except ValueError:
+            logger.warning("%s cannot be read: what dlt keeps there is made anew from the warehouse.", file)
+            shutil.rmtree(working_folder)
+            return
 
 
 def _take_cursors(pipeline: dlt.Pipeline) -> None:
@@ -227,15 +247,23 @@ def main(name: str) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("ingestion").setLevel(logging.INFO)
     try:
-        for account in config.accounts_of(name) or (Account(name),):
-            intake = run(name, account.name)
-            print(counts(intake))
-            for sentence in intake.warnings:
-                print(f"warning: {account}: {sentence}", file=sys.stderr)
-    except Exception as error:
+        with writer_lock(config.data_dir()):
+            refuse_held_file(config.warehouse_path())
+            for account in config.accounts_of(name) or (Account(name),):
+                intake = run(name, account.name)
+                print(counts(intake))
+                for sentence in intake.warnings:
+                    print(f"warning: {account}: {sentence}", file=sys.stderr)
+    except (Exception, KeyboardInterrupt) as error:
         reason = cause(error)
-        known = isinstance(reason, VendorError | SettingsError | UnaccountedError)
-        print(f"failed: {reason if known else f'{name}: {type(reason).__name__}: {reason}'}", file=sys.stderr)
+        if isinstance(reason, KeyboardInterrupt):  # also where dlt has wrapped it in a failure of its own
+            print("interrupted: what was under way is not loaded. Load again.", file=sys.stderr)
+            return 1
+        known = isinstance(
+            reason, VendorError | SettingsError | UnaccountedError | RefreshInProgressError | HeldFileError
+        )
+        said = str(reason) if known else explained(f"{name}: {type(reason).__name__}: {reason}")
+        print(f"failed: {said}", file=sys.stderr)
         return 1
     return 0
 

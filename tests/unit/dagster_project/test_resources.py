@@ -12,10 +12,10 @@ import pytest
 from dagster import DagsterInstance, DagsterRunStatus, asset, in_process_executor, materialize
 
 from dagster_project import resources
-from dagster_project.lock import writer_lock
 from dagster_project.refresh import command
 from dagster_project.resources import Refresh
 from ingestion import config
+from ingestion.lock import writer_lock
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +67,7 @@ def test_a_run_beside_another_writer_fails_with_a_clear_line(data_dir: Path) -> 
 
     assert not success
     assert instants == []
-    assert any("another refresh is writing" in cause for cause in causes)
+    assert any("another process is writing" in cause for cause in causes)
 
 
 def test_a_run_before_what_is_loaded_fails_before_its_first_step(

@@ -19,7 +19,7 @@ from dagster_project.summary.run_log import RunLog
 def restored_environment(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = dict(os.environ)
     monkeypatch.setenv("LIFECYCLE_PROFILE", "production")
-    monkeypatch.setattr(command, "_create_dagster_storage", lambda: None)
+    monkeypatch.setattr(command, "_prepare_dagster_storage", lambda console: None)
     yield
     os.environ.clear()
     os.environ.update(before)
