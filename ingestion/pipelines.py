@@ -239,6 +239,14 @@ def cause(error: BaseException) -> BaseException:
         deepest = below
 
 
+def interruption(error: BaseException) -> BaseException | None:
+    """The interruption that an error came from: dlt wraps it in a failure of its own, which looks as if it may pass."""
+    below: BaseException | None = error
+    while below is not None and isinstance(below, Exception):
+        below = below.__cause__ or below.__context__
+    return below
+
+
 def main(name: str) -> int:
     """The command line of one source: load each enabled account of it and print what was counted.
 
@@ -256,7 +264,7 @@ def main(name: str) -> int:
                     print(f"warning: {account}: {sentence}", file=sys.stderr)
     except (Exception, KeyboardInterrupt) as error:
         reason = cause(error)
-        if isinstance(reason, KeyboardInterrupt):  # also where dlt has wrapped it in a failure of its own
+        if interruption(error):
             print("interrupted: what was under way is not loaded. Load again.", file=sys.stderr)
             return 1
         known = isinstance(

@@ -104,6 +104,8 @@ class RawSources(Component, Model, Resolvable):
             try:
                 yield from _load(context, source, translator, dlt_loader)
             except Exception as error:
+                if interrupted := pipelines.interruption(error):
+                    raise interrupted from None
                 reason = pipelines.cause(error)
                 known = isinstance(reason, VendorError | SettingsError)
                 raise Failure(
