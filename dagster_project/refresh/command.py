@@ -33,6 +33,17 @@ LOGS_KEPT = 30
 def main() -> int:
     """Refresh once. 0: published; 1: failed or interrupted, published data is as it was."""
     console = Console(soft_wrap=False, width=None if sys.stdout.isatty() else 160)
+    try:
+        return _refresh(console)
+    except Exception as error:  # a full disk is met first by whoever writes first, which may be this command itself
+        said = explained(str(error))
+        if said == str(error):
+            raise
+        console.print(f"Failed: {said}", markup=False, highlight=False, soft_wrap=True)
+        return 1
+
+
+def _refresh(console: Console) -> int:
     started_at = time.time()
     watch_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
     try:

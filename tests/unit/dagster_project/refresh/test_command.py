@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 from dagster_project.refresh import command
 from dagster_project.summary import path_of
@@ -69,3 +72,44 @@ def test_the_summary_that_the_run_left_is_printed_as_it_is(monkeypatch, capsys, 
     said = capsys.readouterr().out
     assert "\nRun some-run: [all] is well\n" in said
     assert ("\nLog: " in said) == (exit_code == 1)
+
+
+@pytest.mark.parametrize("step", ["_fix_environment", "_new_log", "dagster_job"])
+def test_a_disk_that_is_full_is_called_that_wherever_the_command_meets_it(monkeypatch, capsys, step) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(command, step, full)
+
+    assert command.main() == 1
+    said = capsys.readouterr().out
+    assert "Failed: the disk is full: " in said and "Traceback" not in said
+
+
+def test_any_other_error_of_the_command_itself_is_not_hidden(monkeypatch) -> None:
+    def broken() -> None:
+        raise OSError("something else")
+
+    monkeypatch.setattr(command, "_new_log", broken)
+    with pytest.raises(OSError, match="something else"):
+        command.main()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_database_of_dagster_that_was_cut_short_is_made_anew(monkeypatch, capsys, tmp_path, share) -> None:
+    whole, cut = tmp_path / "history" / "runs.db", tmp_path / "schedules" / "schedules.db"
+    for path in (whole, cut):
+        path.parent.mkdir()
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(
+                "create table t as with recursive n(i) as (select 1 union all select i + 1 from n "
+                "limit 9999) select i from n"
+            )
+    os.truncate(cut, int(cut.stat().st_size * share))
+    monkeypatch.undo()
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setattr("dagster.DagsterInstance.get", nullcontext)
+    command._prepare_dagster_storage(Console(soft_wrap=True))
+
+    assert (whole.exists(), cut.exists()) == (True, False)
+    assert f"{cut} could not be read and is made anew." in capsys.readouterr().out
