@@ -29,7 +29,7 @@ JOB = "nightly_refresh"
 SECONDS_BETWEEN_POLLS = 0.25
 # After an interruption, for the run to say so and for dbt to stop. Then it is killed, which it survives at any point:
 # nobody waits for what does not heed an exception, such as a query or a request that hangs.
-SECONDS_TO_END = 5.0
+SECONDS_TO_END = 3.0
 
 
 @dataclass
