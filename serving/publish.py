@@ -145,7 +145,13 @@ def read_publication(path: Path) -> Publication:
 
 
 def publish(
-    warehouse: Path, serving_dir: Path, *, as_of: datetime, sources: Sequence[str], keep: int = 5
+    warehouse: Path,
+    serving_dir: Path,
+    *,
+    as_of: datetime,
+    sources: Sequence[str],
+    keep: int = 5,
+    mode: int = PUBLISHED_MODE,
 ) -> Publication:
     """Copy every relation of the schema `marts` into a new version, as tables, and flip the link to it.
 
@@ -155,6 +161,7 @@ def publish(
         as_of: instant of the refresh, with a time zone.
         sources: names of the enabled sources.
         keep: number of versions to keep, the linked one included (at least 1).
+        mode: of the versioned file: who may read it.
 
     Raises:
         PublicationError: there are no marts, one has a HUGEINT column, or the copy differs from the build file.
@@ -170,7 +177,7 @@ def publish(
         rows = _write(warehouse, temporary)
         _write_publication(temporary, version, published_at, as_of, sources)
         _check(temporary, rows)
-        temporary.chmod(PUBLISHED_MODE)
+        temporary.chmod(mode)
         _sync(temporary)
         os.replace(temporary, final)
         _sync(folder)

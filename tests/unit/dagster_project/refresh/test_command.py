@@ -113,3 +113,16 @@ def test_a_database_of_dagster_that_was_cut_short_is_made_anew(monkeypatch, caps
 
     assert (whole.exists(), cut.exists()) == (True, False)
     assert f"{cut} could not be read and is made anew." in capsys.readouterr().out
+
+
+def test_what_is_published_and_cannot_be_read_is_told_and_stops_nobody(monkeypatch, capsys, data_dir) -> None:
+    folder = data_dir / "serving" / "versions"
+    folder.mkdir(parents=True)
+    (folder / "lifecycle-000007-20261031T060000000000Z.duckdb").write_bytes(b"half")
+    (data_dir / "serving" / "lifecycle.duckdb").symlink_to("versions/lifecycle-000007-20261031T060000000000Z.duckdb")
+
+    assert end_of(monkeypatch, None, RunLog(), code=1) == 1
+    said = capsys.readouterr().out
+    assert "Look: the published version" in said and "the next refresh publishes a new one" in said
+    assert "Published data left as it was, and the published version" in said
+    assert "Failed before the first step: no such folder" in said, "the job was started all the same"
