@@ -38,6 +38,10 @@ replay: .venv/installed  ## Load what was rejected before and fits by now, witho
 dbt: .venv/installed  ## Run dbt on a copy, as of the last refresh (ARGS="build -s customer_360")
 	@.venv/bin/python -m dagster_project.dbt_command $(ARGS)
 
+.PHONY: shell
+shell: .venv/installed  ## Open DuckDB's shell, read-only, on a copy of the last build
+	@.venv/bin/python -m dagster_project.shell_command $(ARGS)
+
 .PHONY: dev
 dev: .venv/installed  ## Open Dagster's web UI on 127.0.0.1:3000 (PORT=3000)
 	@$(IN_ENVIRONMENT) --sandbox -- .venv/bin/dg dev --host 127.0.0.1 --port $(or $(PORT),3000)

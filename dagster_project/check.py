@@ -23,11 +23,11 @@ from rich.table import Table
 from rich.text import Text
 
 from dagster_project import environment
-from dagster_project.lock import is_writing
 from dagster_project.stage_models import refuse_unknown_stage_models
 from ingestion import check, config
 from ingestion.check import QUESTIONS, Finding, State
 from ingestion.config import PROJECT_ROOT, Present, Scope, SettingsError
+from ingestion.lock import is_writing
 from ingestion.warehouse import refuse_going_back
 from serving.publish import PublicationError, current_publication, current_version
 

@@ -3,14 +3,13 @@
 The copy `dev/warehouse.duckdb` is in the data folder and is made again when the build file has changed. So unfinished
 models never reach what a refresh publishes, and no refresh waits for somebody who is working on one.
 
-Belongs here: the copy, and the settings that dbt gets. Does not: what a refresh runs (`defs/`).
+Belongs here: the settings that dbt gets. Does not: what a refresh runs (`defs/`), how the file is copied (`copies`).
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,21 +19,19 @@ from pathlib import Path
 import duckdb
 
 from dagster_project import environment
-from dagster_project.lock import is_writing
+from dagster_project.copies import copy_if_newer, say
 from dagster_project.stage_models import refuse_unknown_stage_models
 from ingestion import config
 from ingestion.config import PROJECT_ROOT, SettingsError
 from ingestion.warehouse import latest_as_of
 
 DBT = PROJECT_ROOT / "dbt_project"
-# Shares the blocks of a file with its copy where the file system can (btrfs, XFS): linux/fs.h.
-FICLONE = 0x40049409
 
 
 def main(arguments: Sequence[str]) -> int:
     """Replace this process by dbt; returns only when that cannot start."""
     if not arguments:
-        _say('Give what dbt is to do: make dbt ARGS="build -s customer_360"')
+        say('Give what dbt is to do: make dbt ARGS="build -s customer_360"')
         return 1
     stated = dict(os.environ)
     try:
@@ -42,10 +39,11 @@ def main(arguments: Sequence[str]) -> int:
         folder = config.data_dir() / "dev"
         refuse_unknown_stage_models(DBT)
         _claim(folder)
-        _copy_if_newer(config.warehouse_path(), folder)
+        if copy_if_newer(config.warehouse_path(), folder):
+            say(f"Copied {config.warehouse_path()}: what was built in the copy before has to be built again.")
         settings = _last_refresh(folder / "warehouse.duckdb")
     except SettingsError as error:
-        _say(f"dbt not started: {error}")
+        say(f"dbt not started: {error}")
         return 1
     chosen = {name: stated.get(name) or value for name, value in settings.items()}
     os.environ.update(chosen)
@@ -58,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
         DBT_LOG_PATH=str(folder / "logs"),
     )
     del os.environ["LIFECYCLE_WAREHOUSE_PATH"]  # another target finds no build file
-    _say(
+    say(
         f"dbt as of {chosen['LIFECYCLE_AS_OF']} in {chosen['LIFECYCLE_REPORTING_CURRENCY']}, "
         f"on {folder / 'warehouse.duckdb'}"
     )
@@ -75,62 +73,6 @@ def _claim(folder: Path) -> None:
         os.close(file)
         raise SettingsError(f"another dbt is working on {folder}: wait until it has finished.") from None
     os.set_inheritable(file, True)
-
-
-def _copy_if_newer(warehouse: Path, folder: Path) -> None:
-    """Copy the build file where it is another than the one that the copy was made of.
-
-    It is neither opened nor locked: a refresh that begins in the meantime must find it free. A copy made while the file
-    changed is discarded, and a file that a refresh is working on is incomplete.
-
-    Raises:
-        SettingsError: there is none, and nothing to copy either.
-    """
-    # DuckDB names a database after its file, and views hold that name: the copy bears it too.
-    copy, note = folder / warehouse.name, folder / "copied_from"
-    if not warehouse.exists():
-        raise SettingsError(f"nothing was refreshed in {config.data_dir()} yet: run `make refresh` first.")
-    state = _state(warehouse)
-    if copy.exists() and note.exists() and note.read_text() == state:
-        return
-    fresh = folder / "fresh.duckdb"
-    if not is_writing(config.data_dir()):
-        _clone(warehouse, fresh)
-        has_log = _log_of(warehouse).exists()
-        if has_log:
-            _clone(_log_of(warehouse), _log_of(fresh))
-        if not is_writing(config.data_dir()) and _state(warehouse) == state:
-            note.unlink(missing_ok=True)
-            _log_of(copy).unlink(missing_ok=True)
-            if has_log:
-                os.replace(_log_of(fresh), _log_of(copy))
-            os.replace(fresh, copy)
-            note.write_text(state)
-            _say(f"Copied {warehouse}: what was built in the copy before has to be built again.")
-            return
-    for unfinished in (fresh, _log_of(fresh)):
-        unfinished.unlink(missing_ok=True)
-    if not copy.exists() or not note.exists():
-        raise SettingsError(f"{warehouse} is being written: try again when that has finished.")
-    _say(f"{warehouse} is being written: dbt goes on with the copy of what was there before.")
-
-
-def _state(warehouse: Path) -> str:
-    """What differs when anything was written since: of the file, and of the log of what is not in it yet."""
-    files = [file.stat() for file in (warehouse, _log_of(warehouse)) if file.exists()]
-    return " ".join(f"{file.st_ino} {file.st_mtime_ns} {file.st_size}" for file in files)
-
-
-def _log_of(database: Path) -> Path:
-    return database.with_name(f"{database.name}.wal")
-
-
-def _clone(source: Path, target: Path) -> None:
-    with source.open("rb") as file, target.open("wb") as clone:
-        try:
-            fcntl.ioctl(clone, FICLONE, file.fileno())
-        except OSError:
-            shutil.copyfile(source, target)
 
 
 def _last_refresh(copy: Path) -> dict[str, str]:
@@ -154,7 +96,7 @@ def _last_refresh(copy: Path) -> dict[str, str]:
         raise SettingsError(f"{str(error).splitlines()[0]}") from None
     built, loaded = as_of.replace(tzinfo=UTC), latest_as_of(copy)
     if loaded and loaded > built:
-        _say(f"Data were loaded as of {_text(loaded)} and the models built as of {_text(built)}: build what you read.")
+        say(f"Data were loaded as of {_text(loaded)} and the models built as of {_text(built)}: build what you read.")
     return {
         "LIFECYCLE_AS_OF": _text(max(built, loaded or built)),
         "LIFECYCLE_REPORTING_CURRENCY": currency,
@@ -164,10 +106,6 @@ def _last_refresh(copy: Path) -> dict[str, str]:
 
 def _text(instant: datetime) -> str:
     return instant.isoformat().replace("+00:00", "Z")
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

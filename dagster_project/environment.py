@@ -121,7 +121,10 @@ def prepare() -> None:
         RUNTIME__DLTHUB_TELEMETRY="false",
         GX_ANALYTICS_ENABLED="false",
     )
-    shutil.copyfile(PROJECT_ROOT / "dagster_project" / "dagster.yaml", home / "dagster.yaml")
+    # Written beside and renamed: another command may be reading it.
+    draft = home / f"dagster.yaml.{os.getpid()}"
+    shutil.copyfile(PROJECT_ROOT / "dagster_project" / "dagster.yaml", draft)
+    draft.replace(home / "dagster.yaml")
 
 
 def secret_files() -> tuple[Path, ...]:

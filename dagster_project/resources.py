@@ -6,7 +6,9 @@ Belongs here: what more than one folder of `defs/` needs. Does not: assets and c
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,15 +30,16 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from packaging.version import Version
 
 from dagster_project import environment, summary
-from dagster_project.lock import RefreshInProgressError, writer_lock
 from dagster_project.stage_models import refuse_unknown_stage_models
 from dagster_project.steps import dbt_target
 from ingestion import config
 from ingestion.clock import check_before_loading
 from ingestion.config import PROJECT_ROOT, SettingsError
+from ingestion.lock import RefreshInProgressError, writer_lock
+from ingestion.obstacles import HeldFileError, refuse_held_file
 from ingestion.pipelines import check_settings
 from ingestion.warehouse import refuse_going_back
-from serving.publish import Publication, PublicationError, current_publication
+from serving.publish import Publication, latest_readable
 
 WRITER_POOL = "warehouse_writer"
 UNFINISHED = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
@@ -57,20 +60,21 @@ class Refresh(ConfigurableResource):
             return
         before: Publication | None = None
         try:
-            before = current_publication(environment.serving_dir())
+            before = latest_readable(environment.serving_dir())
             environment.refuse_wrong_settings()
             environment.refuse_real_vendors_in_sandbox()
             with (
                 writer_lock(config.data_dir()),
                 environment.variables(**config.fixed_as_of(_created_at(context))),
             ):
+                refuse_held_file(config.warehouse_path())
                 refuse_going_back()
                 check_settings()
                 check_before_loading()
                 _close_runs_of_dead_processes(context)
                 yield self
                 _leave_summary(context, before)
-        except (RefreshInProgressError, SettingsError, PublicationError) as error:
+        except (RefreshInProgressError, HeldFileError, SettingsError) as error:
             _leave_summary(context, before, reason=str(error))
             raise Failure(str(error), allow_retries=False) from None
 
@@ -151,20 +155,34 @@ def dbt_cli() -> Dbt:
 
 def dbt_manifest() -> Path:
     """dbt's manifest; parsed first when it is missing or was made from other files than those of the project."""
-    project = dbt_project()
-    refuse_unknown_stage_models(Path(project.project_dir))
-    _parse_if_changed(project.manifest_path, _content(project.project_dir))
-    return project.manifest_path
+    project = Path(dbt_project().project_dir)
+    refuse_unknown_stage_models(project)
+    return _parse_if_changed(dbt_target(), _content(project))
 
 
 @cache
-def _parse_if_changed(manifest: Path, content: str) -> None:
+def _parse_if_changed(target: Path, content: str) -> Path:
     # By content, not by time: a data folder may have been filled by another checkout, or restored.
-    parsed_from = manifest.with_name("parsed_from.sha256")
-    if manifest.exists() and parsed_from.exists() and parsed_from.read_text() == content:
-        return
-    dbt_cli().cli(["parse"], target_path=manifest.parent).wait()
+    # A manifest of our own, because dbt writes the one in its target anew in every command, and may be killed there.
+    parsed, parsed_from = target / "parsed" / "manifest.json", target / "parsed" / "parsed_from.sha256"
+    if _is_json(parsed) and parsed_from.exists() and parsed_from.read_text() == content:
+        return parsed
+    dbt_cli().cli(["parse"], target_path=target).wait()
+    parsed.parent.mkdir(exist_ok=True)
+    draft = parsed.with_name(f"manifest.json.{os.getpid()}")
+    shutil.copyfile(target / "manifest.json", draft)
+    draft.replace(parsed)
     parsed_from.write_text(content)
+    return parsed
+
+
+def _is_json(path: Path) -> bool:
+    """Whether a file is whole: one that was cut short, or never reached the disk, does not read as JSON."""
+    try:
+        json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
 
 
 def _content(folder: Path) -> str:

@@ -440,8 +440,8 @@ def dataset_name(source: str) -> str:
 
 def destination() -> Destination:
     """The warehouse as a dlt destination."""
-    import dlt
+    from ingestion.destination import Warehouse
 
     path = warehouse_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    return dlt.destinations.duckdb(str(path))
+    return Warehouse(str(path))

@@ -18,6 +18,7 @@ from ingestion import config
 from ingestion.accounting import UnaccountedError
 from ingestion.config import Account, SettingsError
 from ingestion.http import VendorError
+from ingestion.obstacles import explained
 from ingestion.secrecy import hidden
 
 OF_THE_MACHINE = {
@@ -52,15 +53,15 @@ def cause(error: BaseException) -> BaseException:
     return deepest
 
 
-def is_interruption(error: BaseException) -> bool:
-    """Whether a load ended because it was asked to: dlt wraps that as if the load had failed."""
+def interruption(error: BaseException) -> BaseException | None:
+    """The request to end that an error came from, if it did: dlt wraps it as if the load had failed."""
     # A generator that is closed while an error passes is part of the chain, too.
-    return any(not isinstance(each, Exception | GeneratorExit) for each in _chain(error))
+    return next((each for each in _chain(error) if not isinstance(each, Exception | GeneratorExit)), None)
 
 
 def stops_the_run(error: BaseException) -> bool:
     """Whether an error of one load concerns every other: a setting, the disk, the warehouse, a request to end."""
-    return is_interruption(error) or any(_is_of_the_run(each) for each in _chain(error))
+    return interruption(error) is not None or any(_is_of_the_run(each) for each in _chain(error))
 
 
 def _is_of_the_run(error: BaseException) -> bool:
@@ -89,7 +90,7 @@ def told(error: BaseException, account: Account) -> str:
     """The error in one line, for who runs the refresh: it may quote what a vendor answered."""
     reason = cause(error)
     known = isinstance(reason, VendorError | SettingsError | UnaccountedError)
-    said = hidden(" ".join((str(reason) if known else f"{type(reason).__name__}: {reason}").split()))
+    said = hidden(" ".join((str(reason) if known else explained(f"{type(reason).__name__}: {reason}")).split()))
     # What is known names the source by itself.
     return f"{account}: {said}" if account.name or not known else said
 

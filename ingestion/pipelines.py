@@ -11,13 +11,16 @@ makes of a vendor's record (`wire.mapped`, `wire.unfolded`), how. What is reject
 
 from __future__ import annotations
 
+import json
 import logging
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import dlt
@@ -32,6 +35,8 @@ from ingestion.config import Account, SettingsError
 from ingestion.failures import cause as cause
 from ingestion.freshness import note_failure, note_success
 from ingestion.intake import Intake
+from ingestion.lock import RefreshInProgressError, writer_lock
+from ingestion.obstacles import HeldFileError, refuse_held_file
 from ingestion.tables import LOAD_AUDIT, OF_EVERY_SOURCE, REJECTED_RECORDS, REJECTION_STATES, RawTable
 
 log = logging.getLogger(__name__)
@@ -103,13 +108,26 @@ def build_pipeline(name: str, account: str = "", progress: Any = None) -> dlt.Pi
     """
     config.use_project_settings()
     secrecy.keep_out_of_traces()
+    pipeline_name, folder = f"{name}__{account}" if account else name, config.working_dir()
+    _discard_unreadable(folder / pipeline_name)
     return dlt.pipeline(
-        pipeline_name=f"{name}__{account}" if account else name,
-        pipelines_dir=str(config.working_dir()),
+        pipeline_name=pipeline_name,
+        pipelines_dir=str(folder),
         destination=config.destination(),
         dataset_name=config.dataset_name(name),
         progress=progress,
     )
+
+
+def _discard_unreadable(working_folder: Path) -> None:
+    """Delete a working folder that a crash left with half a file: it holds nothing that is not in the warehouse."""
+    for file in (*working_folder.glob("*.json"), *working_folder.glob("schemas/*.json")):
+        try:
+            json.loads(file.read_bytes())
+        except ValueError:
+            log.warning("%s cannot be read: what dlt keeps there is made anew from the warehouse.", file)
+            shutil.rmtree(working_folder)
+            return
 
 
 def _take_cursors(name: str, pipeline: dlt.Pipeline) -> None:
@@ -404,19 +422,24 @@ def _of_each_account(names: Sequence[str], load: Callable[[Account], bool]) -> i
     permissions.keep_to_owner(config.data_dir())
     has_failed = False
     try:
-        check_before_loading()
-        accounts = [account for name in names for account in config.accounts_of(name) or (Account(name),)]
-    except SettingsError as error:
+        with writer_lock(config.data_dir()):
+            refuse_held_file(config.warehouse_path())
+            check_before_loading()
+            accounts = [account for name in names for account in config.accounts_of(name) or (Account(name),)]
+            for account in accounts:
+                try:
+                    has_failed |= not load(account)
+                except Exception as error:
+                    has_failed = True
+                    print(f"failed: {failures.told(error, account)}", file=sys.stderr)
+                    if failures.stops_the_run(error):
+                        break
+    except (SettingsError, RefreshInProgressError, HeldFileError) as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1
-    for account in accounts:
-        try:
-            has_failed |= not load(account)
-        except Exception as error:
-            has_failed = True
-            print(f"failed: {failures.told(error, account)}", file=sys.stderr)
-            if failures.stops_the_run(error):
-                break
+    except KeyboardInterrupt:
+        print("interrupted: what was under way is not loaded. Load again.", file=sys.stderr)
+        return 1
     return int(has_failed)
 
 

@@ -18,6 +18,7 @@ import threading
 
 from ingestion import config, permissions
 from ingestion.config import SettingsError
+from ingestion.lifeline import VARIABLE, lifeline
 from sandbox import settings
 from sandbox.files import Files
 from sandbox.running import Sandbox
@@ -37,19 +38,21 @@ def _run(command: list[str]) -> int:
     """Run `command` with the sandbox's environment. Variables that the caller set to steer the run stay."""
     with _sandbox() as sandbox:
         environment = {**COMPANY, "LIFECYCLE_SOURCES": sandbox.sources, **os.environ, **sandbox.environment}
-        try:
-            child = subprocess.Popen(command, env=environment)
-        except OSError as error:
-            print(f"{command[0]}: {error.strerror}", file=sys.stderr)
-            return 127
-        # Ctrl-C reaches the child too: let it end in its own way, then stop the servers.
-        previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        forwarded = signal.signal(signal.SIGTERM, lambda number, frame: child.send_signal(number))
-        try:
-            code = child.wait()
-        finally:
-            signal.signal(signal.SIGINT, previous)
-            signal.signal(signal.SIGTERM, forwarded)
+        with lifeline() as descriptor:  # a refresh does not go on alone, without the servers that it reads
+            environment[VARIABLE] = str(descriptor)
+            try:
+                child = subprocess.Popen(command, env=environment, pass_fds=[descriptor])
+            except OSError as error:
+                print(f"{command[0]}: {error.strerror}", file=sys.stderr)
+                return 127
+            # Ctrl-C reaches the child too: let it end in its own way, then stop the servers.
+            previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+            forwarded = signal.signal(signal.SIGTERM, lambda number, frame: child.send_signal(number))
+            try:
+                code = child.wait()
+            finally:
+                signal.signal(signal.SIGINT, previous)
+                signal.signal(signal.SIGTERM, forwarded)
     return code if code >= 0 else 128 - code
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
-from serving.access import Readers, open_the_way
+from serving.access import MODES, Readers, open_the_way
 
 LINK_NAME = "lifecycle.duckdb"
 SCHEMA = "marts"
@@ -24,11 +25,16 @@ SOURCES_TABLE = "publication_sources"
 WRITTEN_HERE = (PUBLICATION_TABLE, SOURCES_TABLE)
 # Readable by every DuckDB client from 1.2 on; the build file's own format is not.
 STORAGE_VERSION = "v1.2.0"
-VERSION_PATTERN = re.compile(r"lifecycle-\d{8}T\d{12}Z\.duckdb")
+# Without a number: of a version of the project that ordered by the clock. They count as older than all that have one.
+VERSION_PATTERN = re.compile(r"lifecycle-(?:(?P<number>\d{6,})-)?\d{8}T\d{12}Z\.duckdb")
 
 
 class PublicationError(RuntimeError):
     """Nothing was published; the message says why and what to do. The link is as it was."""
+
+
+class UnreadableVersionError(PublicationError):
+    """A published version is gone, damaged or held by somebody who writes it; the message says which and why."""
 
 
 @dataclass(frozen=True)
@@ -98,43 +104,79 @@ def link_path(serving_dir: Path) -> Path:
     return serving_dir / LINK_NAME
 
 
+def number_of(version: Path) -> int:
+    """The place of a version in the sequence of all. The clock does not say it: it may have been wrong for a night."""
+    found = VERSION_PATTERN.fullmatch(version.name)
+    return int(found["number"] or 0) if found else 0
+
+
 def versions(serving_dir: Path) -> list[Path]:
-    """Every published version, oldest first."""
+    """Every published version, in the order of publication."""
     folder = serving_dir / "versions"
-    return sorted(path for path in folder.glob("*.duckdb") if VERSION_PATTERN.fullmatch(path.name))
+    found = (path for path in folder.glob("*.duckdb") if VERSION_PATTERN.fullmatch(path.name))
+    return sorted(found, key=lambda path: (number_of(path), path.name))
 
 
 def current_version(serving_dir: Path) -> Path | None:
-    """The version that the link points at, or None before the first publication.
-
-    Raises:
-        PublicationError: the link points at a file that is gone.
-    """
+    """The version that the link points at, also where that is gone, or None before the first publication."""
     link = link_path(serving_dir)
-    if not link.is_symlink():
-        return None
-    target = serving_dir / os.readlink(link)
-    if not target.exists():
-        raise PublicationError(
-            f"{link} points at {target}, which does not exist: restore that file, or remove the link and refresh."
-        )
-    return target
+    return serving_dir / os.readlink(link) if link.is_symlink() else None
+
+
+def versions_before(version: Path, serving_dir: Path) -> list[Path]:
+    """The versions published before one that may be gone itself, the latest first."""
+    place = (number_of(version), version.name)
+    return [path for path in reversed(versions(serving_dir)) if (number_of(path), path.name) < place]
 
 
 def current_publication(serving_dir: Path) -> Publication | None:
-    """What is published now, read from the file itself, or None before the first publication."""
+    """What is published now, read from the file itself, or None before the first publication.
+
+    Raises:
+        UnreadableVersionError: it cannot be read.
+    """
     path = current_version(serving_dir)
     return read_publication(path) if path else None
 
 
+def latest_readable(serving_dir: Path) -> Publication | None:
+    """What is published now, or what was published last before it where that cannot be read: to compare with."""
+    current = current_version(serving_dir)
+    for path in [current, *versions_before(current, serving_dir)] if current else []:
+        with suppress(UnreadableVersionError):
+            return read_publication(path)
+    return None
+
+
+def damage(serving_dir: Path) -> str:
+    """Why what is published now cannot be read, in a sentence; empty where it can be, or nothing is published."""
+    try:
+        current_publication(serving_dir)
+    except UnreadableVersionError as error:
+        return str(error)
+    return ""
+
+
 def read_publication(path: Path) -> Publication:
-    """The publication that a versioned file holds."""
-    with duckdb.connect(str(path), read_only=True) as connection:
-        version, published_at, as_of, sources = connection.execute(
-            f"select version, published_at, as_of, sources from {SCHEMA}.{PUBLICATION_TABLE}"
-        ).fetchall()[0]
-        rows = _row_counts(connection)
-        states = _states(connection) if SOURCES_TABLE in rows else ()
+    """The publication that a versioned file holds.
+
+    Raises:
+        UnreadableVersionError: naming the file and the reason.
+    """
+    if not path.exists():
+        raise UnreadableVersionError(f"the published version {path} is gone: the next refresh publishes a new one.")
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            version, published_at, as_of, sources = connection.execute(
+                f"select version, published_at, as_of, sources from {SCHEMA}.{PUBLICATION_TABLE}"
+            ).fetchall()[0]
+            rows = _row_counts(connection)
+            states = _states(connection) if SOURCES_TABLE in rows else ()
+    except (duckdb.Error, IndexError) as error:
+        raise UnreadableVersionError(
+            f"the published version {path} cannot be read ({str(error).splitlines()[0]}): the next refresh publishes "
+            "a new one."
+        ) from error
     return Publication(
         version=version,
         path=path,
@@ -192,12 +234,14 @@ def publish(
     folder = serving_dir / "versions"
     folder.mkdir(parents=True, exist_ok=True)
     published_at = datetime.now(UTC)
-    version = f"lifecycle-{published_at:%Y%m%dT%H%M%S%f}Z"
+    version = f"lifecycle-{_next_number(serving_dir):06}-{published_at:%Y%m%dT%H%M%S%f}Z"
     final, temporary = folder / f"{version}.duckdb", folder / f"{version}.duckdb.tmp"
     try:
         rows = _write(warehouse, temporary, left_out)
         _write_publication(temporary, version, published_at, as_of, sources)
         _check(temporary, rows)
+        # Nobody writes a version that is published, not even who made it: opened to be written, it is refused.
+        temporary.chmod(MODES[readers][0])
         _sync(temporary)
         os.replace(temporary, final)
         _sync(folder)
@@ -220,6 +264,12 @@ def _refuse_what_is_too_stale(sources: Sequence[Source], required: Collection[st
         raise PublicationError(f"there would be a version{news_missing(sources)}: no source has brought any.")
 
 
+def _next_number(serving_dir: Path) -> int:
+    """One more than any version has, also the linked one where that is gone."""
+    current = current_version(serving_dir)
+    return max(map(number_of, [*versions(serving_dir), *([current] if current else [])]), default=0) + 1
+
+
 def point_link_at(version: Path, serving_dir: Path) -> None:
     """Replace the link in one step: a reader finds the old target or the new one, never none."""
     link = link_path(serving_dir)
@@ -240,7 +290,7 @@ def clean_up(serving_dir: Path, keep: int) -> list[Path]:
     outdated = [path for path in versions(serving_dir)[:-keep] if path != linked]
     for path in outdated:
         path.unlink()
-    for leftover in (serving_dir / "versions").glob("*.tmp*"):
+    for leftover in (*(serving_dir / "versions").glob("*.tmp*"), *serving_dir.glob(f".{LINK_NAME}.*")):
         leftover.unlink()
     return outdated
 

@@ -1,4 +1,7 @@
-"""Point the link back at the version before the current one: `python -m serving.rollback <serving folder>`."""
+"""Point the link back at the version before the current one: `python -m serving.rollback <serving folder>`.
+
+A version that cannot be read is passed over, and named: nobody is served by it.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +11,39 @@ from pathlib import Path
 
 from serving.publish import (
     PublicationError,
+    UnreadableVersionError,
     current_version,
     news_missing,
     point_link_at,
     read_publication,
-    versions,
+    versions_before,
 )
 
 
 def rollback(serving_dir: Path) -> tuple[Path, Path]:
-    """Flip the link to the version before the current one.
+    """Flip the link to the version before the current one that can be read.
 
     Returns:
         The version left and the version now published.
 
     Raises:
-        PublicationError: nothing is published, or no earlier version is kept.
+        PublicationError: nothing is published, or no earlier version is kept, or none of them can be read.
     """
     current = current_version(serving_dir)
     if current is None:
         raise PublicationError(f"nothing is published in {serving_dir}: refresh first.")
-    earlier = [path for path in versions(serving_dir) if path.name < current.name]
-    if not earlier:
-        raise PublicationError(f"{current.stem} is the oldest version kept: there is none before it to go back to.")
-    point_link_at(earlier[-1], serving_dir)
-    return current, earlier[-1]
+    earlier = versions_before(current, serving_dir)
+    for path in earlier:
+        try:
+            read_publication(path)
+        except UnreadableVersionError as error:
+            print(f"Passed over: {error}", file=sys.stderr)
+            continue
+        point_link_at(path, serving_dir)
+        return current, path
+    if earlier:
+        raise PublicationError(f"no version before {current.stem} can be read: refresh.")
+    raise PublicationError(f"{current.stem} is the oldest version kept: there is none before it to go back to.")
 
 
 def main(arguments: list[str] | None = None) -> int:

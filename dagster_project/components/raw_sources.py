@@ -194,14 +194,14 @@ def _load(
     )
 
 
-def _failure(context: AssetExecutionContext, error: Exception, account: Account) -> Failure:
-    """What ends the step. A request to end is never tried again.
+def _failure(context: AssetExecutionContext, error: Exception, account: Account) -> BaseException:
+    """What ends the step. A request to end ends the run, and is never tried again.
 
     Dagster would store an error that stays attached word for word: it is logged instead, without secrets.
     """
+    if interrupted := failures.interruption(error):
+        return interrupted
     context.log.error(secrecy.told(error))
-    if failures.is_interruption(error):
-        return Failure("interrupted", allow_retries=False)
     return Failure(failures.told(error, account), allow_retries=failures.may_pass(error))
 
 

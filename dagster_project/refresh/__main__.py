@@ -4,6 +4,15 @@ Exit code 0: published from all sources; 2: published, but without news of at le
 1: the published data is unchanged, and a line says why.
 """
 
-from dagster_project.refresh.command import main
+import signal
+import sys
 
-raise SystemExit(main())
+try:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    from dagster_project.refresh.command import main
+
+    code = main()
+except KeyboardInterrupt:  # before Dagster's command was started or after it ended: nothing is under way
+    print("Interrupted: nothing is running any more.", file=sys.stderr)
+    code = 1
+raise SystemExit(code)

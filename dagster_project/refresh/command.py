@@ -7,21 +7,26 @@ Belongs here: the beginning and the end of the process. Does not: the run while 
 from __future__ import annotations
 
 import os
+import signal
+import sqlite3
 import sys
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
 from dagster_project import environment
-from dagster_project.lock import RefreshInProgressError, writer_lock
 from dagster_project.refresh.following import dagster_job, follow
 from ingestion import config
 from ingestion.clock import check_before_loading
 from ingestion.config import SettingsError
+from ingestion.lifeline import watch_parent
+from ingestion.lock import RefreshInProgressError, writer_lock
+from ingestion.obstacles import HeldFileError, explained, refuse_held_file
 from ingestion.warehouse import refuse_going_back
-from serving.publish import Publication, PublicationError, current_publication
+from serving.publish import Publication, damage, latest_readable
 
 LOGS_KEPT = 30
 
@@ -29,18 +34,33 @@ LOGS_KEPT = 30
 def main() -> int:
     """Refresh once. 0: published; 2: published, without news of some source; 1: published data is as it was."""
     console = Console(soft_wrap=False, width=None if sys.stdout.isatty() else 160)
+    try:
+        return _refresh(console)
+    except Exception as error:  # a full disk is met first by whoever writes first, which may be this command itself
+        said = explained(str(error))
+        if said == str(error):
+            raise
+        console.print(f"Failed: {said}", markup=False, highlight=False, soft_wrap=True)
+        return 1
+
+
+def _refresh(console: Console) -> int:
     started_at = time.time()
+    watch_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
     try:
         _fix_environment()
         with writer_lock(config.data_dir()):
             # Held by the run itself, and asked there too; asked here to fail before anything starts.
+            refuse_held_file(config.warehouse_path())
             refuse_going_back()
             check_before_loading()
-        before = current_publication(environment.serving_dir())
-    except (RefreshInProgressError, SettingsError, PublicationError) as error:
+        before = latest_readable(environment.serving_dir())
+        if damaged := damage(environment.serving_dir()):
+            console.print(f"Look: {damaged}", markup=False, highlight=False, soft_wrap=True)
+    except (RefreshInProgressError, HeldFileError, SettingsError) as error:
         console.print(f"Not refreshed: {error}", markup=False, highlight=False, soft_wrap=True)
         return 1
-    _create_dagster_storage()
+    _prepare_dagster_storage(console)
     log_path = _new_log()
     console.print(
         f"Refreshing {', '.join(map(str, config.enabled_accounts()))} as of {config.as_of():%Y-%m-%d %H:%M %Z} "
@@ -56,7 +76,7 @@ def main() -> int:
     if run_id is None:
         _say_that_no_run_began(console, before, "interrupted" if job.asked_at else _last_line(log_path))
     else:
-        summary = _summary(run_id, before, _last_line(log_path))
+        summary = _summary(run_id, before, _last_line(log_path), was_interrupted=job.asked_at is not None)
         console.print(summary, end="", markup=False, highlight=False, soft_wrap=True)
     if job.is_out_of_time:
         limit = environment.RefreshSettings.variable("time_limit_minutes")
@@ -76,13 +96,30 @@ def _fix_environment() -> None:
     os.environ.update(config.fixed_as_of())
 
 
-def _create_dagster_storage() -> None:
-    """Create the instance's databases before two processes, the command and this one, would do so at once."""
+def _prepare_dagster_storage(console: Console) -> None:
+    """Create the instance's databases before two processes, the command and this one, would do so at once.
+
+    What cannot be read of them is thrown away: they hold how earlier runs went, and nothing that the next one needs.
+    """
+    for database in Path(os.environ["DAGSTER_HOME"]).rglob("*.db"):
+        if not _reads(database):
+            for file in (database, *(database.with_name(f"{database.name}{suffix}") for suffix in ("-wal", "-shm"))):
+                file.unlink(missing_ok=True)
+            console.print(f"{database} could not be read and is made anew.", highlight=False, soft_wrap=True)
     if not any(Path(os.environ["DAGSTER_HOME"]).glob("schedules/*.db")):
         from dagster import DagsterInstance
 
         with DagsterInstance.get():
             pass
+
+
+def _reads(database: Path) -> bool:
+    """Whether a database of SQLite is whole. One without any page was cut off at its beginning."""
+    try:
+        with closing(sqlite3.connect(database)) as connection:
+            return database.stat().st_size > 0 and connection.execute("pragma quick_check(1)").fetchall() == [("ok",)]
+    except sqlite3.DatabaseError:
+        return False
 
 
 def _new_log() -> Path:
@@ -92,29 +129,33 @@ def _new_log() -> Path:
     return folder / f"dagster-{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z.log"
 
 
-def _summary(run_id: str, before: Publication | None, last_line: str) -> str:
+def _summary(run_id: str, before: Publication | None, last_line: str, *, was_interrupted: bool) -> str:
     """What the run left; where its process died before it could, the same from what it logged."""
     from dagster import DagsterInstance
 
     from dagster_project.summary import leave, path_of
 
-    left = path_of(run_id)
-    if left.exists():
-        return left.read_text()
     with DagsterInstance.get() as instance:
-        return leave(instance, run_id, before=before, reason=last_line)
+        run = instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:  # its process is gone
+            if was_interrupted:
+                instance.report_run_canceled(run, "The run was interrupted, and its process ended.")
+            else:
+                instance.report_run_failed(run, "The process of this run ended without saying so.")
+        left = path_of(run_id)
+        return left.read_text() if left.exists() else leave(instance, run_id, before=before, reason=last_line)
 
 
 def _say_that_no_run_began(console: Console, before: Publication | None, reason: str) -> None:
     from dagster_project.summary.text import print_left
 
     console.print(f"Failed before the first step: {reason}", markup=False, highlight=False, soft_wrap=True)
-    print_left(console, before)
+    print_left(console, before, damage(environment.serving_dir()))
 
 
 def _last_line(log_path: Path) -> str:
     lines = [line.strip() for line in log_path.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1] if lines else "the log is empty"
+    return explained(lines[-1]) if lines else "the log is empty"
 
 
 def _shown(path: Path) -> Path:

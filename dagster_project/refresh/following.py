@@ -9,10 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ingestion.config import PROJECT_ROOT
+from ingestion.lifeline import VARIABLE, lifeline
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 JOB = "nightly_refresh"
 MARKS = {"started": "…", "finished": "✓", "failed": "✗", "lacks": "!", "retried": "↻", "rows": " "}
 SECONDS_BETWEEN_POLLS = 0.25
-# After an interruption, for the run to say so and for dbt to stop: dagster-dbt gives it 25 seconds.
-SECONDS_TO_END = 40.0
+# After an interruption, for the run to say so and for dbt to stop. Then it is killed, which it survives at any point:
+# nobody waits for what does not heed an exception, such as a query or a request that hangs.
+SECONDS_TO_END = 3.0
 
 
 @dataclass
 class InterruptibleJob:
-    """A command under way.
+    """A command under way in a process group of its own.
 
     Attributes:
         ends_at: when its time limit is over (monotonic).
@@ -49,8 +50,8 @@ class InterruptibleJob:
     is_out_of_time: bool = False
 
     def interrupt(self) -> None:
-        """Ask the command to end, as Ctrl-C would."""
-        if self.process.poll() is None:
+        """Ask the command to end, as Ctrl-C would: once, however often this is called."""
+        if self.asked_at is None and self.process.poll() is None:
             self.asked_at = time.monotonic()
             self.process.send_signal(signal.SIGINT)
 
@@ -61,39 +62,58 @@ class InterruptibleJob:
             self.interrupt()
 
     def insist(self) -> None:
-        """Ask again when it goes on: an interruption is an exception somewhere in its code, and code may swallow it."""
+        """Kill what still goes on some time after it was asked to end."""
         if self.asked_at is not None and time.monotonic() - self.asked_at >= SECONDS_TO_END:
-            self.interrupt()
+            self.kill()
+
+    def kill(self) -> None:
+        """End the command and all that it started, such as dbt, also where the command itself is gone already."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
 
 @contextmanager
 def dagster_job(log_file: object, limit_seconds: float) -> Iterator[InterruptibleJob]:
-    """Dagster's command in a process group of its own: an interruption reaches it once, from here."""
-    # Not in the project's folder: `dg` would let a `.env` there win over the variables that are set.
-    child = subprocess.Popen(
-        [Path(sys.executable).with_name("dg"), "launch", "--job", JOB, "--target-path", PROJECT_ROOT],
-        stdout=log_file,  # type: ignore[call-overload]
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        cwd=os.environ["DAGSTER_HOME"],
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
-        start_new_session=True,
-    )
+    """Dagster's command in a process group of its own: an interruption reaches it once, from here.
 
-    job = InterruptibleJob(child, time.monotonic() + limit_seconds)
+    It ends with this process, however this one ends, and leaves nothing behind that goes on.
+    """
+    asked: list[int] = []
+    job: InterruptibleJob | None = None
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        job.interrupt()
+        asked.append(number)
+        if job is not None:
+            job.interrupt()
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield job
+        with lifeline() as descriptor:
+            # Not in the project's folder: `dg` would let a `.env` there win over the variables that are set.
+            child = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "dagster_project.refresh.dg"),
+                    *("launch", "--job", JOB, "--target-path", str(PROJECT_ROOT)),
+                ],
+                stdout=log_file,  # type: ignore[call-overload]
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                cwd=os.environ["DAGSTER_HOME"],
+                env={**os.environ, "PYTHONWARNINGS": "ignore", VARIABLE: str(descriptor)},
+                pass_fds=[descriptor],
+                start_new_session=True,
+            )
+            job = InterruptibleJob(child, time.monotonic() + limit_seconds)
+            try:
+                if asked:
+                    job.interrupt()
+                yield job
+            finally:
+                job.kill()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if child.poll() is None:
-            child.kill()
-            child.wait()
 
 
 def follow(job: InterruptibleJob, console: Console, started_at: float) -> tuple[str | None, RunLog]:

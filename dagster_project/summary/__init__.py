@@ -20,7 +20,7 @@ from dagster_project.summary import dbt_results, text
 from dagster_project.summary.run_log import Finding, RunLog
 from ingestion import config
 from serving.compare import compare
-from serving.publish import Publication, current_publication, link_path
+from serving.publish import Publication, damage, latest_readable, link_path
 
 SUMMARIES_KEPT = 30
 WIDTH = 160
@@ -70,7 +70,7 @@ def leave(
 
 def _print(console: Console, log: RunLog, before: Publication | None, holds_lock: bool) -> None:
     folder, warehouse = environment.serving_dir(), config.warehouse_path()
-    now = current_publication(folder)
+    now = latest_readable(folder)
     console.print()
     text.print_sources(console, log.counts, log.failed_accounts)
     console.print()
@@ -91,7 +91,7 @@ def _print(console: Console, log: RunLog, before: Publication | None, holds_lock
     if log.published is None or log.has_failed:
         text.print_why(console, log)
     if log.published is None:
-        text.print_left(console, before)
+        text.print_left(console, before, damage(folder))
 
 
 def _found_by_dbt(log: RunLog) -> list[Finding]:

@@ -16,6 +16,7 @@ from dagster import (
 )
 
 from dagster_project.steps import ACCOUNTED_CHECK, BUILD_STEPS, LOADED_CHECK
+from ingestion.obstacles import explained
 from ingestion.sources import SOURCE_NAMES
 
 Status = Literal["passed", "warned", "failed", "skipped"]
@@ -195,7 +196,7 @@ def _cause(event: DagsterEvent) -> str:
     data: Any = event.event_specific_data
     failure = getattr(data, "user_failure_data", None)
     if failure is not None and failure.description:
-        return " ".join(failure.description.split())
+        return explained(" ".join(failure.description.split()))
     error = getattr(data, "error", None)
     while error is not None and error.cause is not None:
         error = error.cause
@@ -204,4 +205,4 @@ def _cause(event: DagsterEvent) -> str:
     if error.cls_name == DagsterExecutionInterruptedError.__name__:
         return "interrupted"
     # Where an exception's class lives says nothing to who reads the line.
-    return CLASS_PATH.sub("", " ".join(error.message.split()))[:500]
+    return CLASS_PATH.sub("", explained(" ".join(error.message.split())))[:500]

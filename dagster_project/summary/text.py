@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 
 import duckdb
 from rich.console import Console
@@ -211,7 +212,7 @@ def print_published(console: Console, link: Path, publication: Publication) -> N
         highlight=False,
         soft_wrap=True,
     )
-    line = f'  {shell} -readonly {file} "from marts.customer_360 limit 5"'
+    line = f'  {quote(str(shell))} -readonly {quote(str(file))} "from marts.customer_360 limit 5"'
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -239,8 +240,11 @@ def print_why(console: Console, log: RunLog) -> None:
         console.print("Publishing was no part of this run.", highlight=False)
 
 
-def print_left(console: Console, before: Publication | None) -> None:
-    """What BI reads after a run that published nothing."""
+def print_left(console: Console, before: Publication | None, damaged: str = "") -> None:
+    """What BI reads after a run that published nothing: `before`, unless that cannot be read."""
+    if damaged:
+        console.print(f"Published data left as it was, and {damaged}", markup=False, highlight=False, soft_wrap=True)
+        return
     left = f"left as it was (version {before.version})" if before else "not there yet: nothing was published before"
     console.print(f"Published data {left}.", highlight=False, soft_wrap=True)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dagster_project.lock import writer_lock
+from ingestion.lock import writer_lock
 from sandbox.servers import VENDORS
 from tests.integration.refreshing import ROOT, Company
 

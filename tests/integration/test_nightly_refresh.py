@@ -444,7 +444,7 @@ def test_an_implausible_batch_stops_before_the_models_and_shows_its_rows(company
 
 
 def test_a_refresh_beside_another_writer_fails_at_once(company: Company) -> None:
-    from dagster_project.lock import writer_lock
+    from ingestion.lock import writer_lock
 
     with writer_lock(company.data):
         started_at = time.monotonic()
@@ -452,7 +452,7 @@ def test_a_refresh_beside_another_writer_fails_at_once(company: Company) -> None
         seconds = time.monotonic() - started_at
 
     assert done.returncode == 1
-    assert f"Not refreshed: another refresh is writing {company.data} (process {os.getpid()})" in done.stdout
+    assert f"Not refreshed: another process is writing {company.data} (process {os.getpid()}: " in done.stdout
     assert seconds < 10
 
 

@@ -19,7 +19,7 @@ from dagster_project.resources import WRITER_POOL, Refresh
 from expectations.suites import Suite, mart_suites, raw_suites
 from ingestion import config
 from ingestion.sources import SOURCE_NAMES
-from serving.publish import current_publication
+from serving.publish import latest_readable
 
 RAW_CHECK, MART_CHECK = "is_plausible", "may_be_published"
 
@@ -59,7 +59,7 @@ def _judge(suites: Iterable[Suite], name: str) -> Iterator[AssetCheckResult]:
     from expectations.runner import Result, open_runner  # Great Expectations takes seconds to import
 
     enabled = config.enabled_sources()
-    published = current_publication(environment.serving_dir())
+    published = latest_readable(environment.serving_dir())
     with open_runner(
         config.warehouse_path(),
         as_of=config.as_of(),

@@ -11,7 +11,7 @@ from dagster import (
 )
 
 from dagster_project import environment, summary
-from serving.publish import current_publication
+from serving.publish import latest_readable
 
 
 @definitions
@@ -26,7 +26,7 @@ def defs() -> Definitions:
         if summary.path_of(run_id).exists():
             return SkipReason("The run left its summary itself.")
         # Another run may be writing by now: what is said comes from the log of the run alone.
-        published = current_publication(environment.serving_dir())
+        published = latest_readable(environment.serving_dir())
         context.log.info(summary.leave(context.instance, run_id, before=published, holds_lock=False))
         return None
 

@@ -12,9 +12,9 @@ import duckdb
 import pytest
 
 from dagster_project import check, environment
-from dagster_project.lock import writer_lock
 from ingestion.check import Finding
 from ingestion.config import Account
+from ingestion.lock import writer_lock
 
 Usage = namedtuple("Usage", "total used free")
 

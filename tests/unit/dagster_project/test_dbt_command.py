@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dagster_project import dbt_command, environment
-from dagster_project.lock import writer_lock
+from dagster_project import copies, dbt_command, environment
+from ingestion.lock import writer_lock
 
 AS_OF = "2026-10-31 06:00:00"
 
@@ -189,7 +189,7 @@ def test_a_refresh_under_way_is_not_copied(data_dir: Path, capsys: pytest.Captur
     with writer_lock(data_dir):
         run("build")
 
-    assert "dbt goes on with the copy of what was there before" in capsys.readouterr().err
+    assert "this is the copy of what was there before" in capsys.readouterr().err
     assert os.environ["LIFECYCLE_AS_OF"] == "2026-10-31T06:00:00Z"
 
 
@@ -197,14 +197,14 @@ def test_what_changes_while_it_is_copied_is_not_taken(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     refresh(data_dir)
-    clone = dbt_command._clone
+    clone = copies._clone
 
     def disturbed(source: Path, target: Path) -> None:
         clone(source, target)
         with duckdb.connect(str(source)) as connection:
             connection.execute("insert into core.orders values (2)")
 
-    monkeypatch.setattr(dbt_command, "_clone", disturbed)
+    monkeypatch.setattr(copies, "_clone", disturbed)
 
     assert dbt_command.main(["build"]) == 1
     assert "is being written" in capsys.readouterr().err

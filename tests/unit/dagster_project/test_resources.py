@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import datetime
 from pathlib import Path
@@ -12,10 +13,10 @@ import pytest
 from dagster import DagsterInstance, DagsterRunStatus, asset, in_process_executor, materialize
 
 from dagster_project import resources
-from dagster_project.lock import writer_lock
 from dagster_project.refresh import command
 from dagster_project.resources import Refresh
 from ingestion import config
+from ingestion.lock import writer_lock
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +71,7 @@ def test_a_run_beside_another_writer_fails_with_a_clear_line(data_dir: Path) -> 
 
     assert not success
     assert instants == []
-    assert any("another refresh is writing" in cause for cause in causes)
+    assert any("another process is writing" in cause for cause in causes)
 
 
 def test_a_run_before_what_is_loaded_fails_before_its_first_step(
@@ -156,3 +157,38 @@ def test_the_project_is_parsed_anew_when_its_content_is_another_whatever_the_tim
     edited = resources._content(tmp_path)
     model.rename(model.with_name("two.sql"))
     assert len({before, edited, resources._content(tmp_path)}) == 3
+
+
+@pytest.mark.parametrize("left", ["", '{"nodes": {', None])
+def test_a_parsed_project_that_was_cut_short_is_made_anew(
+    left: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where dbt was killed while it wrote its own manifest, which every command of dbt writes."""
+    parsed: list[Path] = []
+
+    class Parsing:
+        def cli(self, arguments: list[str], target_path: Path) -> Parsing:
+            self.target = target_path
+            return self
+
+        def wait(self) -> None:
+            self.target.mkdir(exist_ok=True)
+            (self.target / "manifest.json").write_text('{"nodes": {}}')
+            parsed.append(self.target)
+
+    monkeypatch.setattr(resources, "dbt_cli", Parsing)
+    parse = resources._parse_if_changed.__wrapped__  # as another process would: it remembers nothing
+    target = tmp_path / "dbt"
+    manifest = parse(target, "content")
+    (target / "manifest.json").write_text('{"nodes"')  # dbt's own does not matter
+    assert (parse(target, "content"), len(parsed)) == (manifest, 1)
+
+    if left is None:
+        manifest.unlink()
+    else:
+        manifest.write_text(left)
+    assert json.loads(parse(target, "content").read_text()) == {"nodes": {}}
+    assert len(parsed) == 2
+    assert [
+        path.name for path in manifest.parent.iterdir() if path.name not in ("manifest.json", "parsed_from.sha256")
+    ] == []

@@ -473,3 +473,20 @@ def test_the_command_line_fails_with_one_line_why(vendor, capsys, error, said):
     printed = capsys.readouterr()
     assert printed.err.strip().splitlines()[-1] == said
     assert printed.out == ""
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_an_interruption_is_found_below_what_a_library_makes_of_it(kind: type[BaseException]) -> None:
+    def wrapped() -> None:
+        try:
+            try:
+                raise ConnectionError("reset")
+            except ConnectionError:
+                raise kind from None  # while a failure is handled
+        except BaseException as error:
+            raise RuntimeError("pipeline step failed") from error
+
+    with pytest.raises(RuntimeError) as failed:
+        wrapped()
+    assert isinstance(pipelines.interruption(failed.value), kind)
+    assert pipelines.interruption(RuntimeError("no interruption")) is None

@@ -7,9 +7,10 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
@@ -19,10 +20,14 @@ from serving.access import Readers
 from serving.publish import (
     PublicationError,
     Source,
+    UnreadableVersionError,
     clean_up,
     current_publication,
     current_version,
+    damage,
+    latest_readable,
     link_path,
+    number_of,
     publish,
     versions,
 )
@@ -307,11 +312,107 @@ def test_rolling_back_before_the_first_publication_is_a_clear_error(
     assert "nothing is published" in capsys.readouterr().err
 
 
-def test_a_link_to_a_missing_file_is_a_clear_error(warehouse: Path, serving_dir: Path) -> None:
-    publish_once(warehouse, serving_dir).path.unlink()
+def cut_in_half(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
 
-    with pytest.raises(PublicationError, match="does not exist"):
-        current_version(serving_dir)
+
+def fill_with_zeros(path: Path) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, cut_in_half, fill_with_zeros, empty])
+def test_a_current_version_that_cannot_be_read_is_replaced_by_the_next(
+    harm: Callable[[Path], None], warehouse: Path, serving_dir: Path
+) -> None:
+    first, second = publish_once(warehouse, serving_dir), publish_once(warehouse, serving_dir)
+    harm(second.path)
+
+    with pytest.raises(UnreadableVersionError, match=second.version):
+        current_publication(serving_dir)
+    assert second.version in damage(serving_dir)
+    assert latest_readable(serving_dir) == first, "what was published before is there to compare with"
+    third = publish_once(warehouse, serving_dir)
+    assert number_of(third.path) == 3
+    assert current_publication(serving_dir) == third
+    assert damage(serving_dir) == ""
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, cut_in_half])
+def test_rolling_back_passes_over_what_cannot_be_read(
+    harm: Callable[[Path], None], warehouse: Path, serving_dir: Path, capsys: pytest.CaptureFixture
+) -> None:
+    first, second, third, fourth = (publish_once(warehouse, serving_dir) for _ in range(4))
+    harm(second.path)
+    harm(fourth.path)
+
+    assert main([str(serving_dir)]) == 0
+    assert current_publication(serving_dir) == third
+    assert main([str(serving_dir)]) == 0
+    assert current_publication(serving_dir) == first
+    assert (f"Passed over: the published version {second.path}" in capsys.readouterr().err) == second.path.exists()
+    cut_in_half(first.path)
+    assert main([str(serving_dir)]) == 1
+
+
+def test_a_clock_that_is_wrong_for_a_night_undoes_no_publication(
+    warehouse: Path, serving_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither are versions from the future kept for ever, nor does anyone delete its predecessor."""
+
+    def at(year: int) -> Path:
+        clock = SimpleNamespace(now=lambda zone: datetime(year, 1, 1, tzinfo=zone))
+        monkeypatch.setattr(publishing, "datetime", clock)
+        return publish_once(warehouse, serving_dir, keep=3).path
+
+    before, wrong, after, later = at(2026), at(2062), at(2026), at(2027)
+
+    assert versions(serving_dir) == [wrong, after, later]
+    assert not before.exists()
+    assert rollback(serving_dir) == (later, after)
+    assert rollback(serving_dir) == (after, wrong)
+    assert [versions(serving_dir)[-1], at(2026)] == [later, current_version(serving_dir)]
+    assert number_of(versions(serving_dir)[-1]) == 5
+
+
+def test_versions_of_an_older_installation_count_as_older_and_are_read(warehouse: Path, serving_dir: Path) -> None:
+    """They bear the clock alone in their names."""
+    named = [publish_once(warehouse, serving_dir).path for _ in range(2)]
+    old = [
+        path.rename(path.with_name(f"lifecycle-2099010{day}T000000000000Z.duckdb")) for day, path in enumerate(named)
+    ]
+    publishing.point_link_at(old[1], serving_dir)
+
+    assert versions(serving_dir) == old
+    assert rollback(serving_dir) == (old[1], old[0])
+    new = publish_once(warehouse, serving_dir, keep=2).path
+    assert versions(serving_dir) == [old[1], new]
+
+
+def test_nobody_writes_what_is_published(warehouse: Path, serving_dir: Path) -> None:
+    published = publish_once(warehouse, serving_dir)
+
+    assert stat.S_IMODE(published.path.stat().st_mode) == 0o440
+    before = published.path.read_bytes()
+    done = opened_to_be_written_by_its_owner(link_path(serving_dir))
+    assert done.returncode == 1 and "Permission denied" in done.stderr, done.stderr
+    assert published.path.read_bytes() == before
+
+
+def opened_to_be_written_by_its_owner(path: Path) -> subprocess.CompletedProcess[str]:
+    """The mode binds the owner; root, who runs some tests, it does not."""
+    become = ""
+    if os.geteuid() == 0:
+        nobody = 65534
+        for folder in {path.parent, path.resolve().parent, *path.parents}:
+            folder.chmod(folder.stat().st_mode | 0o011)
+        os.chown(path, nobody, nobody)
+        become = f"import os; os.seteuid({nobody}); "
+    code = f"import duckdb, sys; {become}duckdb.connect(sys.argv[1]).execute('create table marts.mine as select 1')"
+    return subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
 
 
 def test_what_is_left_out_is_not_published(warehouse: Path, serving_dir: Path) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
 import duckdb
 import pytest
+from rich.console import Console
 
 from dagster_project.refresh import command
 from dagster_project.summary import path_of
@@ -21,7 +24,7 @@ from ingestion import config
 def restored_environment(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = dict(os.environ)
     monkeypatch.setenv("LIFECYCLE_PROFILE", "production")
-    monkeypatch.setattr(command, "_create_dagster_storage", lambda: None)
+    monkeypatch.setattr(command, "_prepare_dagster_storage", lambda console: None)
     yield
     os.environ.clear()
     os.environ.update(before)
@@ -109,3 +112,57 @@ def test_an_instant_before_the_last_refresh_is_refused_in_words_and_by_the_exit_
     (said,) = capsys.readouterr().out.splitlines()
     assert said.startswith("Not refreshed: now is 2026-10-30T06:00:00Z, and ")
     assert "was loaded as of 2026-10-31T06:00:00Z" in said and "Set LIFECYCLE_DATA_DIR" in said
+
+
+@pytest.mark.parametrize("step", ["_fix_environment", "_new_log", "dagster_job"])
+def test_a_disk_that_is_full_is_called_that_wherever_the_command_meets_it(monkeypatch, capsys, step) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(command, step, full)
+
+    assert command.main() == 1
+    said = capsys.readouterr().out
+    assert "Failed: the disk is full: " in said and "Traceback" not in said
+
+
+def test_any_other_error_of_the_command_itself_is_not_hidden(monkeypatch) -> None:
+    def broken() -> None:
+        raise OSError("something else")
+
+    monkeypatch.setattr(command, "_new_log", broken)
+    with pytest.raises(OSError, match="something else"):
+        command.main()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_database_of_dagster_that_was_cut_short_is_made_anew(monkeypatch, capsys, tmp_path, share) -> None:
+    whole, cut = tmp_path / "history" / "runs.db", tmp_path / "schedules" / "schedules.db"
+    for path in (whole, cut):
+        path.parent.mkdir()
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(
+                "create table t as with recursive n(i) as (select 1 union all select i + 1 from n "
+                "limit 9999) select i from n"
+            )
+    os.truncate(cut, int(cut.stat().st_size * share))
+    monkeypatch.undo()
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setattr("dagster.DagsterInstance.get", nullcontext)
+    command._prepare_dagster_storage(Console(soft_wrap=True))
+
+    assert (whole.exists(), cut.exists()) == (True, False)
+    assert f"{cut} could not be read and is made anew." in capsys.readouterr().out
+
+
+def test_what_is_published_and_cannot_be_read_is_told_and_stops_nobody(monkeypatch, capsys, data_dir) -> None:
+    folder = data_dir / "serving" / "versions"
+    folder.mkdir(parents=True)
+    (folder / "lifecycle-000007-20261031T060000000000Z.duckdb").write_bytes(b"half")
+    (data_dir / "serving" / "lifecycle.duckdb").symlink_to("versions/lifecycle-000007-20261031T060000000000Z.duckdb")
+
+    assert end_of(monkeypatch, None, RunLog(), code=1) == 1
+    said = capsys.readouterr().out
+    assert "Look: the published version" in said and "the next refresh publishes a new one" in said
+    assert "Published data left as it was, and the published version" in said
+    assert "Failed before the first step: no such folder" in said, "the job was started all the same"

@@ -11,9 +11,9 @@ import pytest
 from dagster import DagsterInstance, Failure, asset, build_run_status_sensor_context, materialize
 
 from dagster_project import environment, summary
-from dagster_project.lock import writer_lock
 from dagster_project.resources import Refresh
 from ingestion import config
+from ingestion.lock import writer_lock
 from serving.publish import SCHEMA, Source, publish
 
 
@@ -88,7 +88,7 @@ def test_a_run_that_may_not_begin_says_why(instance: DagsterInstance, data_dir: 
         run_id = run(instance)
 
     text = summary.path_of(run_id).read_text()
-    assert "Failed before the first step: another refresh is writing" in text
+    assert "Failed before the first step: another process is writing" in text
 
 
 def test_a_run_with_a_wrong_setting_says_which(instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:

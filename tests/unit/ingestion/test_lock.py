@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.lock import RefreshInProgressError, writer_lock
+from ingestion.lock import RefreshInProgressError, writer_lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from dagster_project.lock import writer_lock
+from ingestion.lock import writer_lock
 with writer_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -27,7 +27,7 @@ def test_a_second_writer_fails_at_once_and_says_who_holds_it(tmp_path: Path) -> 
         assert holder.stdout.readline() == "held\n"
         started_at = time.monotonic()
 
-        held = rf"another refresh is writing .* \(process {holder.pid}\)"
+        held = rf"another process is writing .* \(process {holder.pid}: .*python.*\)"
         with pytest.raises(RefreshInProgressError, match=held), writer_lock(tmp_path):
             pytest.fail("two writers at once")
 

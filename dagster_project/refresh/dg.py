@@ -1,0 +1,24 @@
+"""Dagster's command `dg`, in a process that ends with the one that started it: `python -m dagster_project.refresh.dg`.
+
+The thread that watches is there before the libraries are, which take seconds to import.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from ingestion.lifeline import watch_parent
+
+
+def _end_all() -> None:
+    """End this process and those that it started, such as dbt. The next run mends what they leave half-way."""
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    watch_parent(_end_all)
+
+    from dagster_dg_cli.cli import main
+
+    main()

@@ -1,0 +1,39 @@
+"""The warehouse as a dlt destination: DuckDB as dlt knows it, in a folder of any name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dlt
+from dlt.common.destination.client import LoadJob, PreparedTableSchema
+from dlt.destinations.impl.duckdb.duck import DuckDbClient, DuckDbCopyJob
+
+
+class CopyJob(DuckDbCopyJob):
+    """Copies a file whose path may hold a quote, which dlt writes into its statement as it is."""
+
+    def run(self) -> None:
+        path = self._file_path
+        self._file_path = path.replace("'", "''")
+        try:
+            super().run()
+        finally:
+            self._file_path = path
+
+
+class Client(DuckDbClient):
+    def create_load_job(
+        self, table: PreparedTableSchema, file_path: str, load_id: str, restore: bool = False
+    ) -> LoadJob:
+        job = super().create_load_job(table, file_path, load_id, restore)
+        return CopyJob(file_path) if type(job) is DuckDbCopyJob else job
+
+
+class Warehouse(dlt.destinations.duckdb):
+    @property
+    def destination_type(self) -> str:
+        return "dlt.destinations.duckdb"  # the state in the warehouse tells of it, and knows no other
+
+    @property
+    def client_class(self) -> type[Any]:
+        return Client

@@ -1,0 +1,119 @@
+"""The real command on a small company, followed closely enough to break it at a chosen place.
+
+Belongs here: starting it, seeing where it stands, ending its processes, comparing marts. Does not: what is broken.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from serving.compare import compare
+from tests.integration.refreshing import ROOT, Company
+
+PEOPLE, DAYS = "60", "60"
+SECONDS_TO_WAIT = 240.0
+
+
+class SmallCompany(Company):
+    """As few people as have rows in every source: a refresh is mostly what the tools take for themselves."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.environment |= {"SANDBOX_PEOPLE": PEOPLE, "SANDBOX_DAYS": DAYS}
+
+
+class Night:
+    """One refresh under way, in a process group of its own; nothing of it is left at the end."""
+
+    def __init__(self, company: Company, **variables: str) -> None:
+        self._company = company
+        self._environment = {**company.environment, **variables}
+        self.began_at = time.time()
+
+    def __enter__(self) -> Self:
+        command = self._company.command(sys.executable, "-u", "-m", "dagster_project.refresh", sandbox=True)
+        self._output = (self._company.data.parent / "said.txt").open("w+")
+        self.wrapper = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=self._environment,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        self._output.close()
+
+    @property
+    def said(self) -> str:
+        """What the command printed so far."""
+        return Path(self._output.name).read_text()
+
+    def processes(self) -> dict[str, int]:
+        """The processes of this night by what they are: sandbox, command, dagster, dbt."""
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                line = (folder / "cmdline").read_bytes().decode().split("\0")
+                data = f"LIFECYCLE_DATA_DIR={self._company.data}\0".encode()
+                if data not in (folder / "environ").read_bytes():
+                    continue
+            except (OSError, UnicodeDecodeError):
+                continue  # it has ended, or is not ours
+            for name, part in (
+                ("sandbox", "sandbox"),
+                ("dagster", "dagster_project.refresh.dg"),
+                ("command", "dagster_project.refresh"),
+            ):
+                if part in line:
+                    found[name] = int(folder.name)
+                    break
+            else:
+                if line and any(Path(each).name == "dbt" for each in line[:2]):
+                    found["dbt"] = int(folder.name)
+        return found
+
+    def kill(self) -> None:
+        """End all of them by SIGKILL, as a machine that stops does."""
+        while running := self.processes():
+            for process in running.values():
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            time.sleep(0.05)
+        self.wrapper.wait()
+
+    def wait_until(self, holds: Callable[[], object], what: str) -> None:
+        """Wait for something that comes with the run.
+
+        Raises:
+            AssertionError: it ended before, or takes too long.
+        """
+        deadline = time.monotonic() + SECONDS_TO_WAIT
+        while not holds():
+            assert self.wrapper.poll() is None, f"ended before {what}: {self.said}"
+            assert time.monotonic() < deadline, f"{what} never came: {self.said}"
+            time.sleep(0.02)
+
+    def wait_for_end(self) -> int:
+        return self.wrapper.wait(SECONDS_TO_WAIT)
+
+
+def changed_marts(one: Company, other: Company) -> list[str]:
+    """The marts of which one publication has a row that the other does not have."""
+    changes = compare(one.published().path, other.published().path)
+    assert changes
+    return [change.mart for change in changes if not change.is_unchanged]

@@ -1,0 +1,120 @@
+"""SIGKILL, wherever it strikes, costs the night under way and nothing else: a plain re-run publishes the same rows."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from itertools import cycle, islice
+from pathlib import Path
+
+import pytest
+
+from tests.resilience import times
+from tests.resilience.running import Night, SmallCompany, changed_marts
+
+# What a refresh writes that the next one can do without: all but the warehouse, what is published, and the simulated
+# company, which stands for vendors.
+KEPT = ("warehouse.duckdb", "warehouse.duckdb.wal", "serving", "sandbox")
+STEPS = (
+    *("load_files", "load_hubspot", "load_meta_ads", "load_respond_io", "load_shopify", "load_stripe"),
+    *("gate_raw", "build_models", "predict_customers", "build_marts", "gate_marts", "serving__lifecycle"),
+)
+
+
+def begun(step: str) -> Callable[[Night, Path], bool]:
+    return lambda night, data: f"… {step}" in night.said
+
+
+def written(pattern: str) -> Callable[[Night, Path], bool]:
+    """A file of the pattern was written since the night began."""
+
+    def holds(night: Night, data: Path) -> bool:
+        return any(changed_at(path) >= night.began_at for path in data.glob(pattern))
+
+    return holds
+
+
+def changed_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+# The first three come early in a night, and cost little.
+POINTS: dict[str, Callable[[Night, Path], bool]] = {
+    "while dbt writes the parsed project": written("dbt/manifest.json"),
+    "in the middle of a load": written("dlt/shopify/load/normalized/**/*.parquet"),
+    "while Dagster starts": lambda night, data: "dagster" in night.processes(),
+    "while a new version is written": written("serving/versions/*.tmp"),
+    "while dbt writes the manifest of a build": lambda night, data: (
+        begun("build_models")(night, data) and written("dbt/run_results.json")(night, data)
+    ),
+    "while dbt parses for the marts": lambda night, data: (
+        begun("build_marts")(night, data) and written("dbt/build_marts/*")(night, data)
+    ),
+    "while the new version is linked and old ones are deleted": written("serving/versions/lifecycle-*.duckdb"),
+    **{f"at the beginning of {step}": begun(step) for step in STEPS},
+    "while the summary is written": written("logs/summary-*"),
+}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> SmallCompany:
+    company = SmallCompany(tmp_path_factory.mktemp("undisturbed"))
+    done = company.refresh()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return company
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> SmallCompany:
+    return SmallCompany(tmp_path_factory.mktemp("killed"))
+
+
+def kills(count: int) -> Iterator[list[str]]:
+    """Three kills in a row, then a night that must publish: each point in turn."""
+    points = cycle(POINTS)
+    for done in range(0, count, 3):
+        yield list(islice(points, min(3, count - done)))
+
+
+@pytest.mark.parametrize("points", kills(times(3, 42)), ids=" and ".join)
+def test_a_plain_run_after_kills_publishes_the_same_rows(
+    undisturbed: SmallCompany, killed: SmallCompany, points: list[str]
+) -> None:
+    for point in points:
+        with Night(killed) as night:
+            night.wait_until(lambda: POINTS[point](night, killed.data), point)  # noqa: B023  # asked at once
+            night.kill()
+    halve_what_is_generated(killed.data)
+
+    done = killed.refresh()
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert changed_marts(undisturbed, killed) == []
+    assert not [*killed.data.glob("serving/versions/*.tmp*"), *killed.data.glob("serving/.lifecycle*")]
+
+
+def halve_what_is_generated(data: Path) -> None:
+    """A machine that lost power leaves what was not forced to disk cut off."""
+    halved = 0
+    for path in data.rglob("*"):
+        if path.is_file() and path.relative_to(data).parts[0] not in KEPT:
+            os.truncate(path, path.stat().st_size // 2)
+            halved += 1
+    assert halved > 20
+
+
+@pytest.mark.parametrize("who", ["sandbox", "command", "dagster"])
+def test_whoever_of_the_chain_is_killed_the_run_ends_with_it(killed: SmallCompany, who: str) -> None:
+    with Night(killed) as night:
+        night.wait_until(lambda: {"sandbox", "command", "dagster"} <= night.processes().keys(), "the chain")
+        os.kill(night.processes()[who], signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while night.processes() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+        assert night.processes() == {}
