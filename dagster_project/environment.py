@@ -77,6 +77,7 @@ class RefreshSettings(Settings):
         profile: the simulated company and its servers, or real accounts.
         schedule_timezone: time zone of the nightly schedule.
         keep_versions: number of published versions that stay.
+        keep_runs: number of runs that stay in Dagster's storage, with their logs and summaries.
         subscription_cost_rate: share of subscription revenue that serving it costs, as the dbt macro of this name reads
             it; None: not known.
     """
@@ -88,6 +89,7 @@ class RefreshSettings(Settings):
         str, AfterValidator(_zone), Write("write a time zone of the IANA list, such as Europe/Paris")
     ] = "UTC"
     keep_versions: Count = 5
+    keep_runs: Count = 7
     subscription_cost_rate: Annotated[
         float | None,
         of_text(_share),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,8 +22,6 @@ from ingestion import config
 from ingestion.config import SettingsError
 from ingestion.warehouse import refuse_going_back
 from serving.publish import Publication, PublicationError, current_publication
-
-LOGS_KEPT = 30
 
 
 def main() -> int:
@@ -37,6 +36,7 @@ def main() -> int:
         before = current_publication(environment.serving_dir())
     except (RefreshInProgressError, SettingsError, PublicationError) as error:
         console.print(f"Not refreshed: {error}", markup=False, highlight=False, soft_wrap=True)
+        _alert(console, [str(error)])
         return 1
     _create_dagster_storage()
     log_path = _new_log()
@@ -80,7 +80,7 @@ def _create_dagster_storage() -> None:
 
 def _new_log() -> Path:
     folder = config.data_dir() / "logs"
-    for outdated in sorted(folder.glob("dagster-*.log"))[: -LOGS_KEPT + 1]:
+    for outdated in sorted(folder.glob("dagster-*.log"))[: 1 - environment.settings().keep_runs or None]:
         outdated.unlink()
     return folder / f"dagster-{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z.log"
 
@@ -99,10 +99,27 @@ def _summary(run_id: str, before: Publication | None, last_line: str) -> str:
 
 
 def _say_that_no_run_began(console: Console, before: Publication | None, reason: str) -> None:
-    from dagster_project.summary.text import print_left
+    from dagster_project.summary.run_log import RunLog
+    from dagster_project.summary.text import left, print_left, print_why, reasons
 
-    console.print(f"Failed before the first step: {reason}", markup=False, highlight=False, soft_wrap=True)
-    print_left(console, before)
+    log = RunLog(cause=reason)
+    print_why(console, log)
+    print_left(console, log, before)
+    _alert(console, [*reasons(log), *left(log, before)])
+
+
+def _alert(console: Console, lines: Sequence[str]) -> None:
+    """Send what is due where no run began, unless somebody sits in front of the terminal and reads it there."""
+    from dagster_project import alerts
+
+    if console.is_terminal:
+        return
+    try:
+        sentences = alerts.tell("failed", "Refresh not started", lines)
+    except SettingsError as error:
+        sentences = [f"No alert was sent: {error}"]
+    for sentence in sentences:
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 def _last_line(log_path: Path) -> str:

@@ -15,6 +15,7 @@ from dagster import (
     DagsterInstance,
 )
 
+from dagster_project.alerts import Outcome
 from dagster_project.steps import ACCOUNTED_CHECK, BUILD_STEPS
 from ingestion.sources import SOURCE_NAMES
 
@@ -87,6 +88,13 @@ class RunLog:
     def has_failed(self) -> bool:
         """Whether a step failed for good, or the run did."""
         return self.ended in ("failed", "canceled") or any(step.has_failed for step in self.steps.values())
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the run ended for those who read the marts; None where it was not meant to publish and did its work."""
+        if self.published is not None:
+            return "partly" if self.has_failed else "published"
+        return "failed" if self.has_failed or self.cause or not self.steps else None
 
     def read(self, instance: DagsterInstance, run_id: str) -> Iterator[Happening]:
         """Take in what was logged since the last call."""
