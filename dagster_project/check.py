@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dagster_project import environment
+from dagster_project import alerts, environment
 from dagster_project.stage_models import refuse_unknown_stage_models
 from ingestion import check, config
 from ingestion.check import QUESTIONS, Finding, State
@@ -134,8 +135,37 @@ def publication() -> Iterator[Finding]:
     yield Finding("publication", f"{len(current.rows)} marts as of {current.as_of:%Y-%m-%d %H:%M} UTC")
 
 
-# What is asked of this installation beside its settings, in the order of the table: targets of alerts are one more.
-CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (now, disk, memory, publication)
+def alert_targets() -> Iterator[Finding]:
+    """Whether anybody hears of a night that failed. Nothing is sent: a server of one's own is only connected to."""
+    found = alerts.targets()
+    if not found:
+        if not environment.is_sandbox():
+            advice = "Nobody hears of a night that failed: set LIFECYCLE_ALERT_URLS to a webhook or a mailbox."
+            yield Finding("alerts", "to nobody", "warning", advice)
+        return
+    silent = {
+        f"{target.service} at {target.host}:{target.port}": reason
+        for target in found
+        if target.host and (reason := _why_not_reached(target.host, target.port))
+    }
+    answer = f"to {', '.join(target.service for target in found)}"
+    if not silent:
+        yield Finding("alerts", answer)
+    for target, reason in silent.items():
+        advice = f"LIFECYCLE_ALERT_URLS: {target}: {reason}. Correct the URL, or see whether that server runs."
+        yield Finding("alerts", f"{answer}; one is not reached", "failed", advice)
+
+
+def _why_not_reached(host: str, port: int | None) -> str:
+    try:
+        with socket.create_connection((host, port), timeout=5):
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+# What is asked of this installation beside its settings, in the order of the table.
+CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (now, disk, memory, publication, alert_targets)
 
 
 def _why_not_writable(folder: Path) -> str:

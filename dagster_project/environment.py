@@ -22,6 +22,7 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator
 from pydantic_settings import SettingsConfigDict
 
+from dagster_project.alerts import AlertSettings
 from dagster_project.steps import dbt_target
 from ingestion import config, permissions
 from ingestion.config import (
@@ -152,6 +153,7 @@ class RefreshSettings(Settings):
         time_limit_minutes: how long a run may go on, whoever started it.
         published_readers: who may read what is published.
         publish_personal: whether names and addresses are published too, in a mart of their own.
+        keep_runs: number of runs that stay in Dagster's storage, with their logs and summaries.
         subscription_cost_rate: share of subscription revenue that serving it costs, as the dbt macro of this name reads
             it; None: not known.
     """
@@ -170,6 +172,7 @@ class RefreshSettings(Settings):
     time_limit_minutes: Count = 600
     published_readers: Annotated[Readers, Write("choose one of owner, group, everyone")] = "group"
     publish_personal: Flag = False
+    keep_runs: Count = 7
     subscription_cost_rate: Annotated[
         float | None,
         of_text(_share),
@@ -199,6 +202,7 @@ OF_THE_INSTALLATION: tuple[type[Settings], ...] = (
     Profile,
     RefreshSettings,
     RequestLimits,
+    AlertSettings,
 )
 
 

@@ -30,6 +30,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from packaging.version import Version
 
 from dagster_project import environment, summary
+from dagster_project.retention import forget_old_runs
 from dagster_project.stage_models import refuse_unknown_stage_models
 from dagster_project.steps import dbt_target
 from ingestion import config
@@ -91,6 +92,8 @@ def _leave_summary(context: InitResourceContext, before: Publication | None, rea
     run_id = context.run.run_id
     text = summary.leave(context.instance, run_id, before=before, reason=reason, holds_lock=not reason)
     context.log.info(f"Summary ({summary.path_of(run_id)}):\n{text}")
+    if not reason:
+        forget_old_runs(context.instance, environment.settings().keep_runs)
 
 
 def _created_at(context: InitResourceContext) -> datetime | None:
@@ -124,7 +127,9 @@ class ModelTranslator(DagsterDbtTranslator):
         return str(dbt_resource_props["schema"])
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str] | None:
-        return None  # the e-mail address of a dbt group need not be one that Dagster accepts
+        # The team by name: the e-mail address of a dbt group need not be one that Dagster accepts.
+        group = dbt_resource_props.get("config", {}).get("group")
+        return [f"team:{group}"] if group else None
 
 
 def dbt_project() -> DbtProject:

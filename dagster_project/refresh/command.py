@@ -11,6 +11,7 @@ import signal
 import sqlite3
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,8 +28,6 @@ from ingestion.lock import RefreshInProgressError, writer_lock
 from ingestion.obstacles import HeldFileError, explained, refuse_held_file
 from ingestion.warehouse import refuse_going_back
 from serving.publish import Publication, damage, latest_readable
-
-LOGS_KEPT = 30
 
 
 def main() -> int:
@@ -59,6 +58,7 @@ def _refresh(console: Console) -> int:
             console.print(f"Look: {damaged}", markup=False, highlight=False, soft_wrap=True)
     except (RefreshInProgressError, HeldFileError, SettingsError) as error:
         console.print(f"Not refreshed: {error}", markup=False, highlight=False, soft_wrap=True)
+        _alert(console, [str(error)])
         return 1
     _prepare_dagster_storage(console)
     log_path = _new_log()
@@ -124,7 +124,7 @@ def _reads(database: Path) -> bool:
 
 def _new_log() -> Path:
     folder = config.data_dir() / "logs"
-    for outdated in sorted(folder.glob("dagster-*.log"))[: -LOGS_KEPT + 1]:
+    for outdated in sorted(folder.glob("dagster-*.log"))[: 1 - environment.settings().keep_runs or None]:
         outdated.unlink()
     return folder / f"dagster-{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z.log"
 
@@ -147,10 +147,28 @@ def _summary(run_id: str, before: Publication | None, last_line: str, *, was_int
 
 
 def _say_that_no_run_began(console: Console, before: Publication | None, reason: str) -> None:
-    from dagster_project.summary.text import print_left
+    from dagster_project.summary.run_log import RunLog
+    from dagster_project.summary.text import left, print_left, print_why, reasons
 
-    console.print(f"Failed before the first step: {reason}", markup=False, highlight=False, soft_wrap=True)
-    print_left(console, before, damage(environment.serving_dir()))
+    log = RunLog(cause=reason)
+    damaged = damage(environment.serving_dir())
+    print_why(console, log)
+    print_left(console, log, before, damaged)
+    _alert(console, [*reasons(log), *left(log, before, damaged)])
+
+
+def _alert(console: Console, lines: Sequence[str]) -> None:
+    """Send what is due where no run began, unless somebody sits in front of the terminal and reads it there."""
+    from dagster_project import alerts
+
+    if console.is_terminal:
+        return
+    try:
+        sentences = alerts.tell("failed", "Refresh not started", lines)
+    except SettingsError as error:
+        sentences = [f"No alert was sent: {error}"]
+    for sentence in sentences:
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 def _last_line(log_path: Path) -> str:

@@ -9,21 +9,28 @@ results, from which the text is made.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 from dagster import DagsterInstance
 from rich.console import Console
 
-from dagster_project import environment
+from dagster_project import alerts, environment
 from dagster_project.steps import BUILD_STEPS, build_target, dbt_target
-from dagster_project.summary import dbt_results, text
+from dagster_project.summary import dbt_results, run_table, text
 from dagster_project.summary.run_log import Finding, RunLog
 from ingestion import config
+from ingestion.config import SettingsError
 from serving.compare import compare
 from serving.publish import Publication, damage, latest_readable, link_path
 
-SUMMARIES_KEPT = 30
 WIDTH = 160
+TITLES: dict[alerts.Outcome, str] = {
+    "published": "published again",
+    "partly": "published, but not from all sources",
+    "failed": "failed",
+}
 
 
 def path_of(run_id: str) -> Path:
@@ -48,33 +55,81 @@ def leave(
         reason: why no step began, where that is known and not yet logged.
         holds_lock: whether nobody else can be writing; only then are the build file and dbt's results read.
     """
-    log = RunLog()
-    for _ in log.read(instance, run_id):
+    run = RunLog()
+    for _ in run.read(instance, run_id):
         pass
-    log.cause = reason or log.cause
+    run.cause = reason or run.cause
     path = path_of(run_id)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".new")
     with draft.open("w") as file:
         console = Console(file=file, width=WIDTH, color_system=None)
         text.print_title(console, run_id)
+        findings: list[Finding] = []
         try:
-            _print(console, log, before, holds_lock)
+            findings = [*run.findings, *(_found_by_dbt(run) if holds_lock else ())]
+            _print(console, run, findings, before, holds_lock)
         except Exception as error:
             # Never a reason to fail a run that has done its work, and never silent.
             console.print(f"The summary ends here: {type(error).__name__}: {error}", markup=False, soft_wrap=True)
+        file.flush()
+        for sentence in _pass_on(run, run_id, findings, draft.read_text(), before, holds_lock):
+            console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     draft.replace(path)
     _forget_the_oldest(path.parent)
     return path.read_text()
 
 
-def _print(console: Console, log: RunLog, before: Publication | None, holds_lock: bool) -> None:
+def _pass_on(
+    run: RunLog, run_id: str, findings: list[Finding], summary: str, before: Publication | None, holds_lock: bool
+) -> Iterator[str]:
+    """Write the run's row in the warehouse, and alert who asked for it; yields what went wrong and what was sent."""
+    outcome = run.outcome
+    if outcome is None:  # neither failed nor meant to publish: somebody tried one step
+        return
+    reasons = text.reasons(run)
+    try:
+        if holds_lock:
+            run_table.write(
+                config.warehouse_path(),
+                run,
+                findings,
+                run_id=run_id,
+                is_sandbox=environment.is_sandbox(),
+                as_of=config.as_of(),
+                sources=",".join(map(str, config.enabled_accounts())),
+                outcome=outcome,
+                reason=" ".join(reasons),
+                summary=summary,
+            )
+    except (duckdb.Error, SettingsError) as error:
+        yield f"This run has no row in {run_table.TABLE}: {' '.join(str(error).split())}"
+    try:
+        yield from alerts.tell(
+            outcome,
+            f"{_whose()}refresh {TITLES[outcome]}",
+            [*reasons, *text.left(run, before, damage(environment.serving_dir())), f"Summary: {path_of(run_id)}"],
+        )
+    except SettingsError as error:
+        yield f"No alert was sent: {error}"
+
+
+def _whose() -> str:
+    try:
+        return "Sandbox: " if environment.is_sandbox() else ""
+    except SettingsError:  # the reason of the failure says which
+        return ""
+
+
+def _print(
+    console: Console, log: RunLog, findings: list[Finding], before: Publication | None, holds_lock: bool
+) -> None:
     folder, warehouse = environment.serving_dir(), config.warehouse_path()
     now = latest_readable(folder)
     console.print()
     text.print_sources(console, log.counts, log.failed_accounts)
     console.print()
-    text.print_checks(console, [*log.findings, *(_found_by_dbt(log) if holds_lock else ())])
+    text.print_checks(console, findings)
     console.print()
     if log.published is not None and now is not None and holds_lock:
         text.print_figures(console, now, warehouse)
@@ -90,8 +145,7 @@ def _print(console: Console, log: RunLog, before: Publication | None, holds_lock
         text.print_published(console, link_path(folder), now)
     if log.published is None or log.has_failed:
         text.print_why(console, log)
-    if log.published is None:
-        text.print_left(console, before, damage(folder))
+    text.print_left(console, log, before, damage(folder))
 
 
 def _found_by_dbt(log: RunLog) -> list[Finding]:
@@ -104,6 +158,10 @@ def _found_by_dbt(log: RunLog) -> list[Finding]:
 
 
 def _forget_the_oldest(folder: Path) -> None:
+    try:
+        keep = environment.settings().keep_runs
+    except SettingsError:  # the reason of the failure says which; the next run forgets more
+        return
     written = sorted(folder.glob("summary-*.txt"), key=lambda path: path.stat().st_mtime)
-    for path in written[:-SUMMARIES_KEPT]:
+    for path in written[:-keep]:
         path.unlink()

@@ -15,6 +15,7 @@ from dagster import (
     DagsterInstance,
 )
 
+from dagster_project.alerts import Outcome
 from dagster_project.steps import ACCOUNTED_CHECK, BUILD_STEPS, LOADED_CHECK
 from ingestion.obstacles import explained
 from ingestion.sources import SOURCE_NAMES
@@ -95,6 +96,13 @@ class RunLog:
     def stale_sources(self) -> list[str]:
         """The sources without whose news was published, each with since when and why."""
         return list(self.published.get("stale_sources", ())) if self.published else []
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the run ended for those who read the marts; None where it was not meant to publish and did its work."""
+        if self.published is not None:
+            return "partly" if self.has_failed or self.stale_sources else "published"
+        return "failed" if self.has_failed or self.cause or not self.steps else None
 
     def read(self, instance: DagsterInstance, run_id: str) -> Iterator[Happening]:
         """Take in what was logged since the last call."""

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dagster_project import personal
+from dagster_project import environment, personal
 from dagster_project.summary.run_log import Finding, RunLog
 from ingestion import config
 from ingestion.config import PROJECT_ROOT, SettingsError
@@ -30,6 +30,8 @@ def print_title(console: Console, run_id: str) -> None:
     """Which run this is, and, where its settings can be read, of what and as of when."""
     title = f"Run {run_id}"
     with suppress(SettingsError):  # the reason of the failure says which
+        is_sandbox = environment.is_sandbox()
+        title += " of the simulated company" if is_sandbox else ""
         title += f": {', '.join(map(str, config.enabled_accounts()))} as of {config.as_of():%Y-%m-%d %H:%M %Z}"
     console.print(title, highlight=False, soft_wrap=True)
 
@@ -216,37 +218,42 @@ def print_published(console: Console, link: Path, publication: Publication) -> N
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
+def reasons(log: RunLog) -> list[str]:
+    """Why nothing was published, or not all, a sentence each; nothing where all is well. Nobody is named."""
+    failed = [step for step in log.steps.values() if step.has_failed]
+    if failed:
+        found = [f"Failed: {step.name}: {step.cause}" for step in failed]
+    elif log.published is not None:
+        found = [f"No news of {source}." for source in log.stale_sources]
+    elif log.ended == "canceled" or any(step.seconds is None for step in log.steps.values()):
+        found = ["Interrupted: the run was ended."]
+    elif not log.steps:
+        found = [f"Failed before the first step: {log.cause}"]
+    else:
+        found = [f"Failed: {log.cause}"] if log.ended == "failed" else []
+    return [personal.masked_text(sentence) for sentence in found]
+
+
+def left(log: RunLog, before: Publication | None, damaged: str) -> list[str]:
+    """What BI reads after a run that published nothing: `before`, unless that cannot be read."""
+    if log.published is not None:
+        return []
+    if damaged:
+        return [f"Published data left as it was, and {damaged}"]
+    state = f"left as it was (version {before.version})" if before else "not there yet: nothing was published before"
+    return [f"Published data {state}."]
+
+
 def print_why(console: Console, log: RunLog) -> None:
     """Why nothing was published, or what failed beside it."""
-    failed = [step for step in log.steps.values() if step.has_failed]
-    for step in failed:
-        console.print(
-            f"Failed: {step.name}: {personal.masked_text(step.cause)}", markup=False, highlight=False, soft_wrap=True
-        )
-    if failed:
-        return
-    if log.ended == "canceled" or any(step.seconds is None for step in log.steps.values()):
-        console.print("Interrupted: the run was ended.", highlight=False)
-    elif not log.steps:
-        console.print(
-            f"Failed before the first step: {personal.masked_text(log.cause)}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-    elif log.ended == "failed":
-        console.print(f"Failed: {personal.masked_text(log.cause)}", markup=False, highlight=False, soft_wrap=True)
-    else:
-        console.print("Publishing was no part of this run.", highlight=False)
+    for sentence in reasons(log) or ["Publishing was no part of this run."]:
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
-def print_left(console: Console, before: Publication | None, damaged: str = "") -> None:
-    """What BI reads after a run that published nothing: `before`, unless that cannot be read."""
-    if damaged:
-        console.print(f"Published data left as it was, and {damaged}", markup=False, highlight=False, soft_wrap=True)
-        return
-    left = f"left as it was (version {before.version})" if before else "not there yet: nothing was published before"
-    console.print(f"Published data {left}.", highlight=False, soft_wrap=True)
+def print_left(console: Console, log: RunLog, before: Publication | None, damaged: str) -> None:
+    """What BI reads after a run that published nothing."""
+    for sentence in left(log, before, damaged):
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 def shown(path: Path) -> Path:

@@ -1,5 +1,5 @@
 -- One id in two mappings of a company is one record. Where its first instant differs, they may be two that clash.
-{{ config(severity="warn") }}
+-- depends_on: {{ ref("stg_files__orders") }}
 {%- set entities = {
     "orders": ("order_id", "ordered_at"),
     "conversations": ("conversation_id", "opened_at"),

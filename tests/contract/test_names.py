@@ -65,6 +65,25 @@ def test_every_prediction_table_is_a_dbt_source_table_an_asset_and_the_reverse(
     assert {key for key in keys if key[0] == "predictions"} == prediction_tables()
 
 
+def test_every_dbt_test_is_seen_as_a_check(definitions: Definitions, manifest: dict[str, Any]) -> None:
+    """Also those that read several models, which have to say of which one they are shown as a check."""
+    tests = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
+    checks = {key.name for key in definitions.get_repository_def().asset_graph.asset_check_keys}
+
+    assert tests - checks == set()
+
+
+def test_every_model_has_an_owner(definitions: Definitions, manifest: dict[str, Any]) -> None:
+    nodes = definitions.get_repository_def().asset_graph
+    models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+    shown = [node for node in models if node["config"]["materialized"] != "ephemeral"]
+
+    assert {tuple(nodes.get(AssetKey([node["schema"], node["name"]])).owners) for node in shown} == {
+        ("team:warehouse",),
+        ("team:reports",),
+    }
+
+
 def test_every_dbt_source_reads_the_table_of_its_name(manifest: dict[str, Any]) -> None:
     for source in manifest["sources"].values():
         assert (source["schema"], source["identifier"]) == (source["source_name"], source["name"])

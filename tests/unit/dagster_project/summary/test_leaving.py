@@ -115,10 +115,34 @@ def test_a_figure_that_cannot_be_shown_fails_no_run_and_is_said(
 
 
 def test_only_the_latest_summaries_stay(instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(summary, "SUMMARIES_KEPT", 2)
+    monkeypatch.setenv("LIFECYCLE_KEEP_RUNS", "2")
     run_ids = [run(instance) for _ in range(3)]
 
     assert [summary.path_of(run_id).exists() for run_id in run_ids] == [False, True, True]
+
+
+def test_every_run_that_was_meant_to_publish_has_a_row_in_the_warehouse(
+    instance: DagsterInstance, data_dir: Path
+) -> None:
+    with duckdb.connect(str(config.warehouse_path())):
+        pass
+    run(instance)
+    run_id = run(instance, error=Failure("the disk is full", allow_retries=False))
+
+    with duckdb.connect(str(config.warehouse_path()), read_only=True) as connection:
+        rows = connection.execute(
+            "select run_id, is_sandbox, outcome, reason, as_of, summary from ops.run_log"
+        ).fetchall()
+    ((*row, text),) = rows
+    assert row == [run_id, False, "failed", "Failed: work: the disk is full", config.as_of().replace(tzinfo=None)]
+    assert summary.path_of(run_id).read_text() == text
+
+
+def test_a_row_that_cannot_be_written_fails_no_run_and_is_said(instance: DagsterInstance, data_dir: Path) -> None:
+    config.warehouse_path().write_text("no database")
+    run_id = run(instance, error=Failure("gone", allow_retries=False))
+
+    assert "This run has no row in ops.run_log: " in summary.path_of(run_id).read_text()
 
 
 def test_a_run_whose_process_died_gets_its_summary_by_the_sensor(instance: DagsterInstance) -> None:
