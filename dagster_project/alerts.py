@@ -84,7 +84,7 @@ class Target:
 
     service: str
     host: str | None = None
-    port: int | None = None
+    port: int = 0
 
 
 def targets() -> list[Target]:

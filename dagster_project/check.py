@@ -156,7 +156,7 @@ def alert_targets() -> Iterator[Finding]:
         yield Finding("alerts", f"{answer}; one is not reached", "failed", advice)
 
 
-def _why_not_reached(host: str, port: int | None) -> str:
+def _why_not_reached(host: str, port: int) -> str:
     try:
         with socket.create_connection((host, port), timeout=5):
             return ""
