@@ -11,8 +11,8 @@ class Batch:
     """The rows under judgement.
 
     In gate 1 they are the rows loaded since the last publication: a batch that failed once is judged again, together
-    with what came after it, until it is published. Of a table that keeps versions they are those that still hold: what a
-    newer version has corrected since is read by no model any more. In gate 2 they are the whole mart.
+    with what came after it, until it is published. Of a table that keeps versions they are those that still hold: what
+    a newer version has corrected since is read by no model any more. In gate 2 they are the whole mart.
 
     Attributes:
         schema, table: where the rows are.
