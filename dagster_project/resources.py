@@ -37,7 +37,7 @@ from ingestion import config
 from ingestion.clock import check_before_loading
 from ingestion.config import PROJECT_ROOT, SettingsError
 from ingestion.lock import RefreshInProgressError, writer_lock
-from ingestion.obstacles import HeldFileError, refuse_held_file
+from ingestion.obstacles import WarehouseFileError, refuse_unusable_file
 from ingestion.pipelines import check_settings
 from ingestion.warehouse import refuse_going_back
 from serving.publish import Publication, latest_readable
@@ -68,14 +68,14 @@ class Refresh(ConfigurableResource):
                 writer_lock(config.data_dir()),
                 environment.variables(**config.fixed_as_of(_created_at(context))),
             ):
-                refuse_held_file(config.warehouse_path())
+                refuse_unusable_file(config.warehouse_path())
                 refuse_going_back()
                 check_settings()
                 check_before_loading()
                 _close_runs_of_dead_processes(context)
                 yield self
                 _leave_summary(context, before)
-        except (RefreshInProgressError, HeldFileError, SettingsError) as error:
+        except (RefreshInProgressError, WarehouseFileError, SettingsError) as error:
             _leave_summary(context, before, reason=str(error))
             raise Failure(str(error), allow_retries=False) from None
 

@@ -53,15 +53,15 @@ def cause(error: BaseException) -> BaseException:
     return deepest
 
 
-def interruption(error: BaseException) -> BaseException | None:
-    """The request to end that an error came from, if it did: dlt wraps it as if the load had failed."""
+def is_interruption(error: BaseException) -> bool:
+    """Whether a load ended because it was asked to: dlt wraps that as if the load had failed."""
     # A generator that is closed while an error passes is part of the chain, too.
-    return next((each for each in _chain(error) if not isinstance(each, Exception | GeneratorExit)), None)
+    return any(not isinstance(each, Exception | GeneratorExit) for each in _chain(error))
 
 
 def stops_the_run(error: BaseException) -> bool:
     """Whether an error of one load concerns every other: a setting, the disk, the warehouse, a request to end."""
-    return interruption(error) is not None or any(_is_of_the_run(each) for each in _chain(error))
+    return is_interruption(error) or any(_is_of_the_run(each) for each in _chain(error))
 
 
 def _is_of_the_run(error: BaseException) -> bool:

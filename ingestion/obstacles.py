@@ -23,8 +23,8 @@ HELD = re.compile(
 SHOWN = 120  # characters of a command line
 
 
-class HeldFileError(RuntimeError):
-    """Another process has the build file open; the message says which."""
+class WarehouseFileError(RuntimeError):
+    """The build file cannot be opened: another process holds it, or it is damaged; the message says which."""
 
 
 def explained(message: str) -> str:
@@ -36,11 +36,11 @@ def explained(message: str) -> str:
     return message
 
 
-def refuse_held_file(path: Path) -> None:
-    """Stop where another process has the build file open: not even one that only reads it lets anyone write.
+def refuse_unusable_file(path: Path) -> None:
+    """Stop where the build file cannot be opened: not even a process that only reads it lets anyone write.
 
     Raises:
-        HeldFileError: naming the process.
+        WarehouseFileError: naming the process that holds it, or what is wrong with it.
     """
     if not path.exists():
         return
@@ -48,8 +48,11 @@ def refuse_held_file(path: Path) -> None:
         duckdb.connect(str(path)).close()
     except duckdb.IOException as error:
         if HELD.search(str(error)):
-            raise HeldFileError(explained(str(error))) from None
-        raise
+            raise WarehouseFileError(explained(str(error))) from None
+        raise WarehouseFileError(
+            f"{path} cannot be opened ({str(error).splitlines()[0]}): restore it from a copy, or move it away, and the "
+            "next refresh makes it anew of what the sources still have."
+        ) from None
 
 
 def command_of(process: int) -> str:

@@ -36,7 +36,7 @@ from ingestion.failures import cause as cause
 from ingestion.freshness import note_failure, note_success
 from ingestion.intake import Intake
 from ingestion.lock import RefreshInProgressError, writer_lock
-from ingestion.obstacles import HeldFileError, refuse_held_file
+from ingestion.obstacles import WarehouseFileError, refuse_unusable_file
 from ingestion.tables import LOAD_AUDIT, OF_EVERY_SOURCE, REJECTED_RECORDS, REJECTION_STATES, RawTable
 
 log = logging.getLogger(__name__)
@@ -423,7 +423,7 @@ def _of_each_account(names: Sequence[str], load: Callable[[Account], bool]) -> i
     has_failed = False
     try:
         with writer_lock(config.data_dir()):
-            refuse_held_file(config.warehouse_path())
+            refuse_unusable_file(config.warehouse_path())
             check_before_loading()
             accounts = [account for name in names for account in config.accounts_of(name) or (Account(name),)]
             for account in accounts:
@@ -434,7 +434,7 @@ def _of_each_account(names: Sequence[str], load: Callable[[Account], bool]) -> i
                     print(f"failed: {failures.told(error, account)}", file=sys.stderr)
                     if failures.stops_the_run(error):
                         break
-    except (SettingsError, RefreshInProgressError, HeldFileError) as error:
+    except (SettingsError, RefreshInProgressError, WarehouseFileError) as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -23,6 +23,7 @@ from dagster import (
     Backoff,
     Component,
     ComponentLoadContext,
+    DagsterRunStatus,
     Definitions,
     Failure,
     MaterializeResult,
@@ -118,6 +119,9 @@ class RawSources(Component, Model, Resolvable):
         def load(
             context: AssetExecutionContext, refresh: Refresh, dlt_loader: DagsterDltResource
         ) -> Iterator[MaterializeResult | AssetCheckResult]:
+            run = context.instance.get_run_by_id(context.run_id)
+            if run is not None and run.status is DagsterRunStatus.CANCELING:
+                raise Failure("the run is being ended", allow_retries=False)  # Dagster ends the step under way alone
             if context.run.run_id not in outcomes:
                 outcomes.clear()
             known = outcomes.setdefault(context.run.run_id, {})
@@ -194,13 +198,13 @@ def _load(
     )
 
 
-def _failure(context: AssetExecutionContext, error: Exception, account: Account) -> BaseException:
-    """What ends the step. A request to end ends the run, and is never tried again.
+def _failure(context: AssetExecutionContext, error: Exception, account: Account) -> Failure:
+    """What ends the step. A request to end is never tried again.
 
     Dagster would store an error that stays attached word for word: it is logged instead, without secrets.
     """
-    if interrupted := failures.interruption(error):
-        return interrupted
+    if failures.is_interruption(error):
+        return Failure("interrupted", allow_retries=False)  # the interruption itself would be tried again by Dagster
     context.log.error(secrecy.told(error))
     return Failure(failures.told(error, account), allow_retries=failures.may_pass(error))
 

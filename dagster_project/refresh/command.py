@@ -25,7 +25,7 @@ from ingestion.clock import check_before_loading
 from ingestion.config import SettingsError
 from ingestion.lifeline import watch_parent
 from ingestion.lock import RefreshInProgressError, writer_lock
-from ingestion.obstacles import HeldFileError, explained, refuse_held_file
+from ingestion.obstacles import WarehouseFileError, explained, refuse_unusable_file
 from ingestion.warehouse import refuse_going_back
 from serving.publish import Publication, damage, latest_readable
 
@@ -50,13 +50,13 @@ def _refresh(console: Console) -> int:
         _fix_environment()
         with writer_lock(config.data_dir()):
             # Held by the run itself, and asked there too; asked here to fail before anything starts.
-            refuse_held_file(config.warehouse_path())
+            refuse_unusable_file(config.warehouse_path())
             refuse_going_back()
             check_before_loading()
         before = latest_readable(environment.serving_dir())
         if damaged := damage(environment.serving_dir()):
             console.print(f"Look: {damaged}", markup=False, highlight=False, soft_wrap=True)
-    except (RefreshInProgressError, HeldFileError, SettingsError) as error:
+    except (RefreshInProgressError, WarehouseFileError, SettingsError) as error:
         console.print(f"Not refreshed: {error}", markup=False, highlight=False, soft_wrap=True)
         _alert(console, [str(error)])
         return 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,11 +63,39 @@ def test_every_setting_that_cannot_work_is_named_and_all_else_is_still_asked(sou
     assert "LIFECYCLE_SCHEDULE_TIMEZONE='Mars/Base': write a time zone" in said
     assert "LIFECYCLE_MEMORY_LIMIT='much': no size. Write it like 6GB." in said
     assert "stripe" in said and "nothing published yet" in said
-    assert "4 failed, 0 to look at. Nothing was loaded." in said
+    assert "4 failed, 1 to look at. Nothing was loaded." in said
     assert list(data_dir.iterdir()) == []
 
 
-def test_where_all_is_well_the_exit_code_says_so_and_a_warning_does_not_change_it(sources, capsys) -> None:
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A server that alerts go to, by its port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setenv("LIFECYCLE_ALERT_URLS", f"json://127.0.0.1:{port}/s3cret slack://TokenA/TokenB/TokenC")
+        yield port
+
+
+def test_targets_of_alerts_are_named_and_a_server_of_ones_own_is_reached(hook: int, monkeypatch) -> None:
+    (found,) = check.alert_targets()
+    assert (found.answer, found.state) == ("to JSON, Slack", "ok")
+
+    monkeypatch.setenv("LIFECYCLE_ALERT_URLS", "json://127.0.0.1:1/s3cret mailto://127.0.0.1:2?from=a@b.com&to=c@d.com")
+    found_out = list(check.alert_targets())
+    assert [each.state for each in found_out] == ["failed", "failed"]
+    assert "JSON at 127.0.0.1:1: Connection refused" in found_out[0].advice
+    assert "E-Mail at 127.0.0.1:2" in found_out[1].advice
+    assert "s3cret" not in str(found_out)
+
+
+def test_that_nobody_hears_of_a_failed_night_is_worth_a_look(monkeypatch) -> None:
+    monkeypatch.delenv("LIFECYCLE_ALERT_URLS", raising=False)
+    assert state_of(check.alert_targets()) == "warning"
+    monkeypatch.setenv("LIFECYCLE_PROFILE", "sandbox")
+    assert list(check.alert_targets()) == []
+
+
+def test_where_all_is_well_the_exit_code_says_so_and_a_warning_does_not_change_it(sources, hook, capsys) -> None:
     assert check.main() == 0
     assert "All is well. Nothing was loaded." in capsys.readouterr().out
 
@@ -235,7 +264,7 @@ def test_a_published_version_that_is_gone_or_damaged_is_named(data_dir) -> None:
     version = serving / "versions" / "lifecycle-20261031T060000000000Z.duckdb"
     (serving / "lifecycle.duckdb").symlink_to(Path("versions", version.name))
     (gone,) = check.publication()
-    assert gone.state == "failed" and "does not exist" in gone.advice
+    assert gone.state == "failed" and "is gone" in gone.advice
 
     version.write_bytes(b"no database" * 1000)
     (damaged,) = check.publication()

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from dagster_project import shell_command
-from ingestion.obstacles import refuse_held_file
+from ingestion.obstacles import refuse_unusable_file
 
 
 class Told(Exception):
@@ -58,7 +58,7 @@ def test_the_shell_opens_a_copy_of_the_last_build_read_only(data_dir: Path) -> N
 def test_a_shell_that_stays_open_is_in_nobodys_way(data_dir: Path) -> None:
     warehouse = build(data_dir, 1)
     with duckdb.connect(shell()[2], read_only=True) as held:
-        refuse_held_file(warehouse)  # a refresh may write
+        refuse_unusable_file(warehouse)  # a refresh may write
         build(data_dir, 2)
         copy = shell()[2]  # and a later shell sees what it wrote, beside the one that is open
 

@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from ingestion import pipelines
-from ingestion.obstacles import HeldFileError, explained, refuse_held_file
+from ingestion.obstacles import WarehouseFileError, explained, refuse_unusable_file
 
 HOLD = """
 import duckdb, sys
@@ -44,17 +44,17 @@ def warehouse(data_dir: Path) -> Path:
 
 @pytest.mark.parametrize("how", ["reading", "writing"])
 def test_a_held_build_file_names_the_process_that_holds_it(warehouse: Path, how: str) -> None:
-    with held(warehouse, how) as process, pytest.raises(HeldFileError) as refused:
-        refuse_held_file(warehouse)
+    with held(warehouse, how) as process, pytest.raises(WarehouseFileError) as refused:
+        refuse_unusable_file(warehouse)
 
     said = str(refused.value)
     assert f"{warehouse} is held open by process {process} ({sys.executable} -c" in said
     assert "make shell" in said and "\n" not in said
-    refuse_held_file(warehouse)  # it is free again
+    refuse_unusable_file(warehouse)  # it is free again
 
 
 def test_there_is_nothing_to_hold_before_the_first_load(data_dir: Path) -> None:
-    refuse_held_file(data_dir / "warehouse.duckdb")
+    refuse_unusable_file(data_dir / "warehouse.duckdb")
 
     assert not (data_dir / "warehouse.duckdb").exists()
 

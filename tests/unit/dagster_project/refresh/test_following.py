@@ -80,5 +80,5 @@ def test_a_run_is_interrupted_when_its_time_limit_is_over_and_not_before(
         job.insist()
         time.sleep(0.05)
 
-    assert job.process.returncode == 3
+    assert job.process.returncode == -signal.SIGKILL, "it heeds no request to end"
     assert job.is_out_of_time

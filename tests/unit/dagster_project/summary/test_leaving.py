@@ -139,7 +139,8 @@ def test_every_run_that_was_meant_to_publish_has_a_row_in_the_warehouse(
 
 
 def test_a_row_that_cannot_be_written_fails_no_run_and_is_said(instance: DagsterInstance, data_dir: Path) -> None:
-    config.warehouse_path().write_text("no database")
+    with duckdb.connect(str(config.warehouse_path())) as connection:
+        connection.execute("create schema ops; create table ops.run_log as select 1 as something_else")
     run_id = run(instance, error=Failure("gone", allow_retries=False))
 
     assert "This run has no row in ops.run_log: " in summary.path_of(run_id).read_text()
