@@ -490,10 +490,13 @@ class ParetoNBD(PurchaseModel):
         shape, scale, lasts = r + frequency, alpha + age, beta + age
         to_the_end = (lasts / (lasts + horizon)) ** s
         result = to_the_end * _buys_more_than(count, shape, scale, horizon)
-        # The probability to live longer is uniform on (to_the_end, 1) for lives that end within the horizon.
+        # Over the logarithm of `lasts` plus the time of life, in which the density is smooth also where most lives are
+        # short and the horizon is long.
+        span = np.log1p(horizon / lasts)
         for node, weight in zip(*_quadrature(24), strict=True):
-            lives = lasts * ((to_the_end + (1 - to_the_end) * node) ** (-1 / s) - 1)
-            result = result + weight * (1 - to_the_end) * _buys_more_than(count, shape, scale, lives)
+            ends = s * np.exp(-s * span * node)
+            lives = lasts * np.expm1(span * node)
+            result = result + weight * span * ends * _buys_more_than(count, shape, scale, lives)
         return result
 
     def simulate_future(self, histories: Histories, horizon: float, rng: np.random.Generator) -> Array:

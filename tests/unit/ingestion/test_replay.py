@@ -213,6 +213,7 @@ def test_what_a_load_that_broke_off_says_of_a_rejection_is_not_so(vendor, query,
 
     with monkeypatch.context() as patch:
         patch.setattr("dlt.load.load.Load.complete_package", die)  # the tables have their rows by then
+        patch.setattr(pipelines, "_take_back", lambda *arguments: None)  # the process is gone
         with pytest.raises(Exception) as raised:
             pipelines.replay_rejections("vendor")
     assert "killed" in str(pipelines.cause(raised.value))

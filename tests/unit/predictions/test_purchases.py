@@ -56,7 +56,7 @@ def test_the_expectation_is_the_sum_of_the_tail_probabilities(
 
     assert np.all(np.diff(tails) <= 1e-12)
     if tails[-1] < 1e-9:
-        assert sum(tails) == pytest.approx(expected, rel=1e-3, abs=1e-6)
+        assert sum(tails) == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 @given(models(), histories(), st.integers(1, 400))

@@ -20,7 +20,7 @@ def test_the_portal_tells_whose_it_is_and_how_far_back_it_goes(portal):
     assert told == {
         "reached": "yes",
         "token": "accepted",
-        "clock": "not told",
+        "clock": "agrees",
         "account": "portal 1234",
         "currency": "SEK",
         "time zone": "Europe/Stockholm",

@@ -34,7 +34,7 @@ def test_the_shop_tells_whose_it_is_and_since_when_it_sells(shop):
     assert told == {
         "reached": "yes",
         "token": "accepted",
-        "clock": "not told",
+        "clock": "agrees",
         "API version": "2026-07",
         "account": "Shop (my-shop.myshopify.com)",
         "currency": "SEK",

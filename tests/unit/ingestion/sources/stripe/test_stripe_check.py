@@ -24,7 +24,7 @@ def test_the_account_tells_whose_it_is(account):
     assert told == {
         "reached": "yes",
         "token": "accepted",
-        "clock": "not told",
+        "clock": "agrees",
         "API version": "2025-03-31.basil",
         "account": "Shop (acct_1)",
         "currency": "SEK",
