@@ -389,6 +389,7 @@ class _BetaGeometric(PurchaseModel):
         # a = 1 is a removable singularity; a step beside it the error is far below any figure shown.
         a = a if abs(a - 1) > 1e-6 else 1 + 1e-6
         c = a + b + frequency + self.coins_at_start - 1
+        c = np.where(np.abs(c) > 1e-8, c, 1e-8)  # so is c = 0, of a customer without repeat purchase where a + b = 1
         stays = (alpha + age) / (alpha + age + horizon)
         series = hyp2f1(c - r - frequency, a - 1, c, 1 - stays)
         return c / (a - 1) * (1 - stays ** (a - 1) * series)
