@@ -38,7 +38,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> SmallCompany:
         ("in a load", signal.SIGINT),
         ("in dbt", signal.SIGTERM),
         *((place, number) for place in PLACES for number in (signal.SIGINT, signal.SIGTERM)),
-    ][: times(3, 17)],
+    ][: times(2, 17)],
 )
 def test_an_interruption_ends_everything_within_ten_seconds(
     company: SmallCompany, place: str, number: signal.Signals
