@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import AssetKey, AssetsDefinition, Definitions
+from dagster import AssetKey, AssetsDefinition, Definitions, FreshnessPolicy
 from dagster._core.definitions.dependency import NodeHandle
 
+from dagster_project.alerts import AlertSettings
 from dagster_project.prediction_tables import SCHEMA, TABLES
 from ingestion import pipelines
 from ingestion.config import dataset_name
@@ -180,3 +182,16 @@ def test_what_ops_unites_comes_from_every_source(manifest: dict[str, Any], table
     assert model["depends_on"]["nodes"] == [
         f"source.lifecycle.raw_{source}.{name}" for source in SOURCE_NAMES for name in reads
     ]
+
+
+def test_the_publication_alone_is_late_by_itself(definitions: Definitions) -> None:
+    """A raw table is made each night, with or without news of its source: whether that is late, the sensor says."""
+    graph = definitions.get_repository_def().asset_graph
+    policies = {key: graph.get(key).freshness_policy for key in asset_keys(definitions)}
+    with_policy = {key: policy for key, policy in policies.items() if policy is not None}
+
+    assert with_policy == {
+        AssetKey(["serving", "lifecycle"]): FreshnessPolicy.time_window(
+            timedelta(hours=AlertSettings().late_after_hours)
+        )
+    }
