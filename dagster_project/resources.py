@@ -77,7 +77,14 @@ class Refresh(ConfigurableResource):
                 _leave_summary(context, before)
         except (RefreshInProgressError, WarehouseFileError, SettingsError) as error:
             _leave_summary(context, before, reason=str(error))
+            _never_again(context)
             raise Failure(str(error), allow_retries=False) from None
+
+
+def _never_again(context: InitResourceContext) -> None:
+    """Keep Dagster from starting the run again: to it, a run that could not begin is like one whose process died."""
+    if context.instance is not None and context.run is not None:
+        context.instance.add_run_tags(context.run.run_id, {"dagster/max_retries": "0"})
 
 
 def _has_ended(context: InitResourceContext) -> bool:

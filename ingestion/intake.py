@@ -31,6 +31,7 @@ from uuid import uuid4
 from pydantic import TypeAdapter, ValidationError
 
 from ingestion.clock import Clock
+from ingestion.days import Days
 from ingestion.tables import RawTable
 from ingestion.unknown_fields import UnknownFields
 from ingestion.warehouse import OpenRejection
@@ -172,6 +173,7 @@ class Intake:
         source: name of the source.
         account: short name of the account that is loaded; empty where the source has one without a name.
         clock: what time it is for this load.
+        days: the days that are read again; None: all news are read.
 
     Args:
         typed_columns: columns of the warehouse that are no text, by table: no unknown field goes into them.
@@ -190,8 +192,9 @@ class Intake:
         made_again: Collection[str] = (),
         open_rejections: Iterable[OpenRejection] = (),
         closed_rejections: ClosedRejections = _none_closed,
+        days: Days | None = None,
     ) -> None:
-        self.source, self.account = source, account
+        self.source, self.account, self.days = source, account, days
         self.received: Counter[str] = Counter()
         self.loaded: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
@@ -474,6 +477,8 @@ class Intake:
                 "loaded": self.loaded[resource],
                 "rejected": self.rejected[resource],
                 "replayed": self.replayed.get(resource),
+                "read_again_from": self.days.first if self.days else None,
+                "read_again_until": self.days.last if self.days else None,
                 "rejected_kinds": ", ".join(self.rejected_kinds(resource)) or None,
                 "finished_at": finished_at,
                 "loaded_as_of": self.as_of,

@@ -7,6 +7,7 @@ A source package `ingestion.sources.<name>` offers two things: `TABLES`, its `Ra
 `resources(intake)`, its dlt resources in the order in which they run. Settings are resolved inside the resources,
 so that building a source needs neither network nor secret. It may offer a third, `ROWS_OF`: of tables whose rows it
 makes of a vendor's record (`wire.mapped`, `wire.unfolded`), how. What is rejected there is kept as the vendor sent it.
+And a fourth, `BY_DAY`: which tables can be read again by day (`days`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,13 @@ from ingestion import accounting, config, failures, permissions, replay, secrecy
 from ingestion.accounting import UnaccountedError
 from ingestion.clock import check_before_loading
 from ingestion.config import Account, SettingsError
+from ingestion.days import ByDay, Days, DaysError
 from ingestion.failures import cause as cause
 from ingestion.freshness import note_failure, note_success
 from ingestion.intake import Intake
 from ingestion.lock import RefreshInProgressError, writer_lock
 from ingestion.obstacles import WarehouseFileError, refuse_unusable_file
+from ingestion.sources import SOURCE_NAMES
 from ingestion.tables import LOAD_AUDIT, OF_EVERY_SOURCE, REJECTED_RECORDS, REJECTION_STATES, RawTable
 
 log = logging.getLogger(__name__)
@@ -55,18 +58,33 @@ def _rows_of(name: str) -> replay.RowsOf:
     return found
 
 
-def new_intake(name: str, account: str = "", pipeline: dlt.Pipeline | None = None) -> Intake:
+def by_day(name: str) -> ByDay | None:
+    """What of a source can be read again by day; None: nothing."""
+    found: ByDay | None = getattr(import_module(f"ingestion.sources.{name}"), "BY_DAY", None)
+    return found
+
+
+def new_intake(name: str, account: str = "", pipeline: dlt.Pipeline | None = None, days: Days | None = None) -> Intake:
     """The intake of one run of the source `name`, or of an account, into the warehouse that `pipeline` knows."""
     return Intake(
         name,
-        import_module(f"ingestion.sources.{name}").TABLES,
+        import_module(f"ingestion.sources.{name}").TABLES if days is None else _by_day(name).tables,
         warehouse.current_versions,
         account,
         _typed_columns(pipeline),
         made_again=_rows_of(name),
         open_rejections=warehouse.open_rejections(account) if pipeline else (),
         closed_rejections=warehouse.closed_rejections,
+        days=days,
     )
+
+
+def _by_day(name: str) -> ByDay:
+    found = by_day(name)
+    if found is None:
+        can = [each for each in SOURCE_NAMES if by_day(each)]
+        raise DaysError(f"{name}: nothing of it can be read again by day. Choose from: {', '.join(can)}")
+    return found
 
 
 def _typed_columns(pipeline: dlt.Pipeline | None) -> dict[str, list[str]]:
@@ -80,7 +98,10 @@ def _typed_columns(pipeline: dlt.Pipeline | None) -> dict[str, list[str]]:
 
 
 def build_source(name: str, intake: Intake | None = None) -> DltSource:
-    """The dlt source of `name`. Rejections and counts run last and land in the same load package as the data."""
+    """The dlt source of `name`. Rejections and counts run last and land in the same load package as the data.
+
+    Of an intake that reads days again, it is what can be read so.
+    """
     config.use_project_settings()
     module = import_module(f"ingestion.sources.{name}")
     door = intake or new_intake(name)
@@ -92,7 +113,10 @@ def build_source(name: str, intake: Intake | None = None) -> DltSource:
         yield dlt.resource(door.states(), **REJECTION_STATES.hints())
         yield dlt.resource(door.audit(), **LOAD_AUDIT.hints())
 
-    return _without_guesses(source())
+    built = _without_guesses(source())
+    if door.days is None:
+        return built
+    return built.with_resources(*(table.name for table in (*_by_day(name).tables, *OF_EVERY_SOURCE)))
 
 
 def _without_guesses(source: DltSource) -> DltSource:
@@ -249,7 +273,12 @@ class Load:
         return Account(self.intake.source, self.intake.account)
 
     def succeed(self) -> None:
-        """After a run that ended: the account is up to date, but for the parts of it that failed."""
+        """After a run that ended: the account is up to date, but for the parts of it that failed.
+
+        Days that were read again say nothing of that, whether they could be read or not.
+        """
+        if self.intake.days is not None:
+            return
         if self.intake.failures:
             note_failure(self.account, IN_PART)
         else:
@@ -258,7 +287,8 @@ class Load:
     def fail(self, error: BaseException) -> None:
         """After a run that did not: leave the raw tables as they were, and note why there is no news."""
         _take_back(self.intake.source, self.pipeline)
-        note_failure(self.account, failures.in_short(error))
+        if self.intake.days is None:
+            note_failure(self.account, failures.in_short(error))
 
     def problems(self) -> list[str]:
         """After the run: sentences on records that are not accounted for."""
@@ -282,21 +312,25 @@ def check_settings() -> None:
         raise SettingsError("\n".join(problems))
 
 
-def ready(name: str, account: str = "", progress: Any = None) -> Load:
-    """Make one load of a source, or of an account of it, ready.
+def ready(name: str, account: str = "", progress: Any = None, days: Days | None = None) -> Load:
+    """Make one load of a source, or of an account of it, ready: of all news, or of days that are read again.
 
     Whoever runs it passes `LOADER_FILE_FORMAT`, says how it ended, and asks for its problems then. What was rejected
     before and fits by now is loaded already, so that a newer version that the vendor sends in this load comes after it.
 
     Raises:
         SettingsError: now lies before what is loaded already.
+        DaysError: the source cannot tell of these days.
         UnaccountedError: a record that was replayed is not accounted for.
     """
     warehouse.refuse_going_back()
+    if days is not None:
+        _by_day(name).check(name, days, config.as_of().date())
     pipeline = build_pipeline(name, progress=None if account else progress)
     prepare(name, pipeline)
-    _replay(name, account, pipeline)
-    intake = new_intake(name, account, pipeline)
+    if days is None:
+        _replay(name, account, pipeline)
+    intake = new_intake(name, account, pipeline, days)
     if account:  # has cursors of its own, and the raw tables that were prepared for all
         pipeline = build_pipeline(name, account, progress)
         _take_cursors(name, pipeline)
@@ -364,7 +398,24 @@ def run(name: str, account: str = "", progress: Any = None) -> Intake:
         SettingsError: now lies before what is loaded already.
         UnaccountedError: a record is neither loaded nor rejected.
     """
-    load = ready(name, account, progress)
+    return _run(ready(name, account, progress))
+
+
+def read_again(name: str, account: str, first: date, last: date) -> Intake:
+    """Load the days from `first` to `last`, both included, of what a source tells by day, and return its counts.
+
+    Nothing but these days of these tables is asked for or changed: cursors stay where they are, the next load reads
+    what it would have read, and how far the account is known does not change.
+
+    Raises:
+        DaysError: the source cannot tell of these days.
+        SettingsError: now lies before what is loaded already.
+        UnaccountedError: a record is neither loaded nor rejected.
+    """
+    return _run(ready(name, account, days=Days(first, last)))
+
+
+def _run(load: Load) -> Intake:
     try:
         load.pipeline.run(load.source, loader_file_format=LOADER_FILE_FORMAT)
     except Exception as error:

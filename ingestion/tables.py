@@ -248,7 +248,8 @@ class RejectionState(AccountRow):
 class LoadAudit(AccountRow):
     """Counts of one resource in one load: received = loaded + rejected.
 
-    A replay is a load of its own, in which nothing is received.
+    A replay is a load of its own, in which nothing is received. So are days that are read again (`days`): neither says
+    that the account is up to date.
     """
 
     load_key: str
@@ -258,6 +259,8 @@ class LoadAudit(AccountRow):
     loaded: int
     rejected: int
     replayed: int | None = None  # rejections of earlier loads that a replay loaded; None where a vendor was asked
+    read_again_from: date | None = None  # the days that were read again, both included; None where all news were read
+    read_again_until: date | None = None
     rejected_kinds: str | None = None  # kinds of which rows arrived and none was loaded, comma separated
     finished_at: datetime
     loaded_as_of: datetime | None = None  # the instant that the load called now

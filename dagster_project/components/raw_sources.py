@@ -168,7 +168,7 @@ def _load(
         load = pipelines.ready(account.source, account.name, ReportRows(context, account.source))
     except Exception as error:
         if failures.stops_the_run(error) or isinstance(error, UnaccountedError):
-            raise _failure(context, error, account) from None
+            raise failure(context, error, account) from None
         context.log.error(secrecy.told(error))
         note_failure(account, failures.in_short(error))
         return Outcome(error=failures.told(error, account), may_pass=failures.may_pass(error))
@@ -184,7 +184,7 @@ def _load(
         )
     except Exception as error:
         if failures.stops_the_run(error):
-            raise _failure(context, error, account) from None
+            raise failure(context, error, account) from None
         context.log.error(secrecy.told(error))
         load.fail(error)
         return Outcome(error=failures.told(error, account), may_pass=failures.may_pass(error))
@@ -198,7 +198,7 @@ def _load(
     )
 
 
-def _failure(context: AssetExecutionContext, error: Exception, account: Account) -> Failure:
+def failure(context: AssetExecutionContext, error: Exception, account: Account) -> Failure:
     """What ends the step. A request to end is never tried again.
 
     Dagster would store an error that stays attached word for word: it is logged instead, without secrets.

@@ -16,23 +16,24 @@ from dagster_project.alerts import Outcome
 from dagster_project.summary.run_log import Finding, RunLog
 
 TABLE = "ops.run_log"
-COLUMNS = {
-    "run_id": "varchar primary key",
-    "is_sandbox": "boolean",
-    "started_at": "timestamp",  # UTC, as all instants of the warehouse
-    "ended_at": "timestamp",
-    "as_of": "timestamp",
-    "sources": "varchar",
-    "outcome": "varchar",
-    "reason": "varchar",
-    "published_version": "varchar",
-    "received": "bigint",
-    "loaded": "bigint",
-    "rejected": "bigint",
-    "warned_checks": "bigint",
-    "failed_checks": "bigint",
-    "summary": "varchar",
+COLUMNS = {  # type, and what it says
+    "run_id": ("varchar primary key", "The run, as its page in Dagster and its summary are called."),
+    "is_sandbox": ("boolean", "Whether the data are those of the simulated company."),
+    "started_at": ("timestamp", "When the run began (UTC)."),
+    "ended_at": ("timestamp", "When it logged something last (UTC)."),
+    "as_of": ("timestamp", "The instant that counted as now (UTC)."),
+    "sources": ("varchar", "The enabled accounts, comma separated."),
+    "outcome": ("varchar", "published; partly: without news of a source; failed: what BI reads is as it was."),
+    "reason": ("varchar", "Why nothing was published, or not all; empty where there is nothing to say."),
+    "published_version": ("varchar", "The version that it published; null where it published none."),
+    "received": ("bigint", "Records that arrived."),
+    "loaded": ("bigint", "Records that were loaded."),
+    "rejected": ("bigint", "Records that were rejected."),
+    "warned_checks": ("bigint", "Checks that warned."),
+    "failed_checks": ("bigint", "Checks that failed."),
+    "summary": ("varchar", "The whole summary."),
 }
+DESCRIPTION = "How each run of the job ended. One row per run that was meant to publish."
 
 
 def write(
@@ -78,8 +79,11 @@ def write(
     row = [run_id, is_sandbox, began, ended, now, sources, outcome, reason, version, *totals, *checks, summary]
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("create schema if not exists ops")
-        columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+        columns = ", ".join(f"{name} {kind}" for name, (kind, _) in COLUMNS.items())
         connection.execute(f"create table if not exists {TABLE} ({columns})")
+        connection.execute(f"comment on table {TABLE} is '{DESCRIPTION}'")
+        for name, (_, said) in COLUMNS.items():
+            connection.execute(f"comment on column {TABLE}.{name} is '{said}'")
         connection.execute(f"insert or replace into {TABLE} values ({', '.join('?' * len(row))})", row)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import AssetKey, AssetsDefinition, Definitions
+from dagster import AssetKey, AssetsDefinition, Definitions, FreshnessPolicy
+from dagster._core.definitions.dependency import NodeHandle
 
+from dagster_project.alerts import AlertSettings
 from dagster_project.prediction_tables import SCHEMA, TABLES
 from ingestion import pipelines
 from ingestion.config import dataset_name
@@ -36,6 +39,10 @@ def raw_tables() -> set[tuple[str, str]]:
 
 def prediction_tables() -> set[tuple[str, str]]:
     return {(SCHEMA, table) for table in TABLES}
+
+
+def read_again() -> set[tuple[str, str]]:
+    return {("read_again", source) for source in SOURCE_NAMES if pipelines.by_day(source)}
 
 
 def asset_keys(definitions: Definitions) -> set[AssetKey]:
@@ -101,7 +108,7 @@ def test_every_model_is_an_asset_of_its_schema_and_name(definitions: Definitions
         for node in manifest["nodes"].values()
         if node["resource_type"] in ("model", "seed") and node["config"]["materialized"] != "ephemeral"
     }
-    keys = {tuple(key.path) for key in asset_keys(definitions)} - raw_tables()
+    keys = {tuple(key.path) for key in asset_keys(definitions)} - raw_tables() - read_again()
 
     assert keys == models | prediction_tables() | {("serving", "lifecycle")}
 
@@ -111,10 +118,18 @@ def test_asset_keys_are_those_reviewed(definitions: Definitions, snapshot: Any) 
     assert sorted("/".join(key.path) for key in asset_keys(definitions)) == snapshot
 
 
-def test_the_job_covers_every_asset_and_check(definitions: Definitions) -> None:
-    job = definitions.resolve_job_def("nightly_refresh")
+def test_the_job_covers_every_asset_and_check_but_for_days_that_are_read_again(definitions: Definitions) -> None:
+    job, graph = definitions.resolve_job_def("nightly_refresh"), definitions.get_repository_def().asset_graph
+    on_request = {AssetKey(list(name)) for name in read_again()}
 
-    assert set(job.asset_layer.executable_asset_keys) == asset_keys(definitions)
+    selected = {
+        key
+        for node in job.graph.nodes
+        for key in job.asset_layer.get_selected_entity_keys_for_node(NodeHandle(node.name, None))
+    }
+
+    assert on_request
+    assert selected == (asset_keys(definitions) | graph.asset_check_keys) - on_request
 
 
 def test_the_two_builds_hold_every_model_once_and_predictions_lie_between_them(
@@ -167,3 +182,16 @@ def test_what_ops_unites_comes_from_every_source(manifest: dict[str, Any], table
     assert model["depends_on"]["nodes"] == [
         f"source.lifecycle.raw_{source}.{name}" for source in SOURCE_NAMES for name in reads
     ]
+
+
+def test_the_publication_alone_is_late_by_itself(definitions: Definitions) -> None:
+    """A raw table is made each night, with or without news of its source: whether that is late, the sensor says."""
+    graph = definitions.get_repository_def().asset_graph
+    policies = {key: graph.get(key).freshness_policy for key in asset_keys(definitions)}
+    with_policy = {key: policy for key, policy in policies.items() if policy is not None}
+
+    assert with_policy == {
+        AssetKey(["serving", "lifecycle"]): FreshnessPolicy.time_window(
+            timedelta(hours=AlertSettings().late_after_hours)
+        )
+    }

@@ -29,7 +29,7 @@ from ingestion.sources.files.canonical import columns, entity_row
 from ingestion.sources.files.evaluation import Evaluation
 from ingestion.sources.files.mapping import read_mapping
 from ingestion.sources.files.models import Rule
-from ingestion.tables import LOAD_AUDIT, REJECTED_RECORDS, RawTable
+from ingestion.tables import OF_EVERY_SOURCE, RawTable
 
 ROOT = Path(__file__).resolve().parents[2]
 AS_OF = datetime(2026, 3, 1, 6, tzinfo=UTC)
@@ -154,7 +154,7 @@ def candidates(source: str, table: RawTable, count: int) -> list[dict[str, Any]]
 
 def record_tables(source: str) -> list[RawTable]:
     """The raw tables of a source that hold what it sent."""
-    return [table for table in pipelines.tables(source) if table not in (REJECTED_RECORDS, LOAD_AUDIT)]
+    return [table for table in pipelines.tables(source) if table not in OF_EVERY_SOURCE]
 
 
 def accepted(source: str, count: int, folder: Path) -> Iterator[tuple[RawTable, list[dict[str, Any]]]]:

@@ -26,7 +26,7 @@ class Reader:
     """Runs connectors against a sandbox, with pages so small that every list has several, and without pauses."""
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
-        self._folder = folder
+        self.folder = folder
         self.patch = patch
         for name in list(os.environ):
             if name.startswith(("SOURCES__", "LIFECYCLE_", "RUNTIME__")):
@@ -45,7 +45,7 @@ class Reader:
         """Let what is loaded next be of this sandbox at its clock, and go into this warehouse."""
         for name, value in sandbox.environment.items():
             self.patch.setenv(name, value)
-        self.patch.setenv("LIFECYCLE_DATA_DIR", str(self._folder / warehouse))
+        self.patch.setenv("LIFECYCLE_DATA_DIR", str(self.folder / warehouse))
 
     def run(self, sandbox: Sandbox, source: str, warehouse: str, account: str = "", as_of: str = "") -> Intake:
         self.look_at(sandbox, warehouse)
@@ -55,11 +55,11 @@ class Reader:
 
     def copy(self, warehouse: str, name: str) -> None:
         """Another warehouse that knows what this one knows."""
-        shutil.copytree(self._folder / warehouse, self._folder / name)
+        shutil.copytree(self.folder / warehouse, self.folder / name)
 
     def rows(self, source: str, warehouse: str) -> dict[str, list[Any]]:
         """Current rows of every raw table of a source, as text, without dlt's own columns."""
-        path = self._folder / warehouse / "warehouse.duckdb"
+        path = self.folder / warehouse / "warehouse.duckdb"
         found = {}
         with duckdb.connect(str(path), read_only=True) as connection:
             for table in pipelines.tables(source):

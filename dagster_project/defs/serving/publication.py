@@ -1,6 +1,7 @@
 """The file that BI opens: the last asset, made only once gate 2 has let every mart pass."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from dagster import (
@@ -9,6 +10,7 @@ from dagster import (
     Backoff,
     Definitions,
     Failure,
+    FreshnessPolicy,
     MaterializeResult,
     RetryPolicy,
     asset,
@@ -16,6 +18,7 @@ from dagster import (
 )
 
 from dagster_project import environment, personal
+from dagster_project.alerts import AlertSettings
 from dagster_project.resources import WRITER_POOL, ModelTranslator, Refresh, dbt_manifest
 from ingestion import config
 from ingestion.freshness import freshness
@@ -31,6 +34,9 @@ def defs() -> Definitions:
         kinds={"duckdb"},
         pool=WRITER_POOL,
         retry_policy=RetryPolicy(max_retries=2, delay=5, backoff=Backoff.EXPONENTIAL),
+        # Of sources, `late_sources` says whether they are late: a raw table is an asset that is made each night, with
+        # or without news.
+        freshness_policy=FreshnessPolicy.time_window(timedelta(hours=AlertSettings.read().late_after_hours)),
         description="The versioned, read-only file behind the link that BI tools open.",
     )
     def published(context: AssetExecutionContext, refresh: Refresh) -> MaterializeResult:

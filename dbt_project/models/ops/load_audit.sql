@@ -15,6 +15,8 @@ with
                 loaded as loaded_count,
                 rejected as rejected_count,
                 replayed as replayed_count,
+                read_again_from,
+                read_again_until,
                 rejected_kinds,
                 {{ utc_timestamp("finished_at") }} as finished_at,
                 _dlt_load_id as load_id

@@ -4,6 +4,10 @@ A batch is judged, not the sum of history. What is judged of a resource are its 
 brought records and rejected few: the vendor's shape is as it should be again, and stopping the line does not bring back
 what was rejected before. It is named instead, and stops the line only where it is much of all that is known. A load
 that brought nothing says nothing, and ends nothing. Records that have been loaded or superseded since do not count.
+
+Days that are read again are judged by the same share, but by themselves: good records of the past neither thin out what
+is rejected of the news, nor say that the vendor's shape is as it should be. How many they are is what somebody asked
+for, and no measure of what is usual.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ STOPS_FROM = 0.20  # of the records rejected
 # A spike is what chance would bring in one load of a hundred, were the records those of earlier loads. As if that many
 # good ones had come before: of a resource without history, one bad record in three is no news, three in three are.
 CHANCE, GOOD_BEFORE = 0.01, 100
+ALL_NEWS = "replayed is null and read_again_from is null"  # of a load that read what is new, whatever that may be
 
 
 def expectations(batch: Batch) -> list[Expectation]:
@@ -44,11 +49,11 @@ def expectations(batch: Batch) -> list[Expectation]:
             f"""
             with usual as (
                 select resource, median(received) as received from {batch.relation}
-                where not ({batch.is_new_sql}) and received > 0 group by resource having count(*) >= 3
+                where not ({batch.is_new_sql}) and received > 0 and {ALL_NEWS} group by resource having count(*) >= 3
             )
             select resource, new_loads.received, usual.received as usual_received
             from {{batch}} as new_loads join usual using (resource)
-            where new_loads.received > 20 * usual.received and new_loads.received > 1000
+            where {ALL_NEWS} and new_loads.received > 20 * usual.received and new_loads.received > 1000
             """,
             "warn",
         ),
@@ -56,14 +61,14 @@ def expectations(batch: Batch) -> list[Expectation]:
             "no resource went silent that brought records in each of the last 5 loads",
             f"""
             with earlier as (
-                select resource, received from {batch.relation} where not ({batch.is_new_sql}) and replayed is null
+                select resource, received from {batch.relation} where not ({batch.is_new_sql}) and {ALL_NEWS}
                 qualify row_number() over (partition by resource order by finished_at desc) <= 5
             ),
             regular as (
                 select resource from earlier group by resource having count(*) = 5 and min(received) > 0
             )
             select resource, sum(received) as received from {{batch}} as new_loads join regular using (resource)
-            where replayed is null group by resource having sum(received) = 0
+            where {ALL_NEWS} group by resource having sum(received) = 0
             """,
             "warn",
         ),
@@ -82,7 +87,8 @@ def _loads(batch: Batch) -> str:
             from {batch.schema}.rejected_records as rejected join closed using (rejection_id) group by all
         ),
         loads as (
-            select new_loads.resource, new_loads.finished_at, new_loads.received, new_loads.rejected as then_rejected,
+            select new_loads.resource, {ALL_NEWS} as is_news, new_loads.finished_at, new_loads.received,
+                new_loads.rejected as then_rejected,
                 greatest(new_loads.rejected - coalesce(mended.records, 0), 0) as rejected
             from {{batch}} as new_loads
             left join mended on mended.resource = new_loads.resource and mended._dlt_load_id = new_loads._dlt_load_id
@@ -90,7 +96,7 @@ def _loads(batch: Batch) -> str:
         ),
         good_again as (
             select resource, max(finished_at) as finished_at from loads
-            where then_rejected <= {STOPS_FROM} * received group by resource
+            where is_news and then_rejected <= {STOPS_FROM} * received group by resource
         )
     """
 
@@ -103,7 +109,7 @@ def _rejected_share(batch: Batch, severity: Severity, share: float) -> Expectati
         with {_loads(batch)}
         select resource, sum(received) as received, sum(rejected) as rejected
         from loads left join good_again using (resource)
-        where good_again.finished_at is null or loads.{since_good} good_again.finished_at group by resource
+        where good_again.finished_at is null or loads.{since_good} good_again.finished_at group by resource, is_news
         having sum(received) >= {MIN_RECORDS} and sum(rejected) > {share} * sum(received)
         """,
         severity,
@@ -132,7 +138,8 @@ def _no_spike(batch: Batch) -> Expectation:
             select now.resource, now.received, now.rejected, coalesce(usual.received, 0) as usual_received,
                 coalesce(usual.rejected, 0) as usual_rejected
             from (
-                select resource, sum(received) as received, sum(rejected) as rejected from loads group by resource
+                select resource, sum(received) as received, sum(rejected) as rejected from loads
+                group by resource, is_news
             ) as now left join usual using (resource)
         ),
         counted as (

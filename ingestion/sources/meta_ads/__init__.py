@@ -22,6 +22,7 @@ from dlt.extract import DltResource
 
 from ingestion import config
 from ingestion.clock import Clock
+from ingestion.days import ByDay
 from ingestion.http import Client, Problem, VendorError, expect_list, judge_status, pages
 from ingestion.intake import Intake
 from ingestion.sources.meta_ads.models import AD_ACCOUNTS, AD_INSIGHTS, AD_SETS, ADS, CAMPAIGNS, TABLES
@@ -30,7 +31,7 @@ from ingestion.tables import RawTable
 from ingestion.watermark import Watermark
 from ingestion.wire import Spool, at, batches, mapped, one
 
-__all__ = ["ROWS_OF", "TABLES", "resources"]
+__all__ = ["BY_DAY", "ROWS_OF", "TABLES", "resources"]
 
 log = logging.getLogger(__name__)
 
@@ -287,14 +288,19 @@ class Account:
         return pages(f"{SOURCE}: {path}", fetch)
 
 
-def insights_range(info: Any, loaded_until: str | None, settings: Settings, present: datetime) -> tuple[date, date]:
-    """First and last day to read, in the account's time zone."""
+def today_of(info: Any, present: datetime) -> date:
+    """The present day in the account's time zone."""
     try:
         zone: ZoneInfo | Any = ZoneInfo(str(at(info, "timezone_name")))
     except (ZoneInfoNotFoundError, ValueError):
         log.warning("meta_ads: unknown time zone %r: days end at midnight UTC", at(info, "timezone_name"))
         zone = UTC
-    today = present.astimezone(zone).date()
+    return present.astimezone(zone).date()
+
+
+def insights_range(info: Any, loaded_until: str | None, settings: Settings, present: datetime) -> tuple[date, date]:
+    """First and last day to read, in the account's time zone."""
+    today = today_of(info, present)
     # a day that lies ahead was written by a wrong clock, and says nothing of what was read
     if loaded_until and date.fromisoformat(loaded_until) <= today:
         first = date.fromisoformat(loaded_until) - timedelta(days=settings.insights_window_days - 1)
@@ -304,6 +310,7 @@ def insights_range(info: Any, loaded_until: str | None, settings: Settings, pres
 
 
 ROWS_OF = {AD_ACCOUNTS.name: one(account_row)}
+BY_DAY = ByDay((AD_INSIGHTS,), earliest_day)
 
 
 def resources(intake: Intake) -> Iterable[DltResource]:
@@ -335,8 +342,11 @@ def resources(intake: Intake) -> Iterable[DltResource]:
                     raise VendorError(message, status=error.status, problem=error.problem) from error
                 refused[account_id] = error
                 reason = f"account {account_id} could not be read: {error.problem.reason}. {error.problem.advice}"
-                intake.reject(AD_ACCOUNTS.name, {"id": account_id}, reason)
-                intake.warn(f"{reason} What is known of it stays.")
+                if intake.days is None:
+                    intake.reject(AD_ACCOUNTS.name, {"id": account_id}, reason)
+                    intake.warn(f"{reason} What is known of it stays.")
+                else:  # what somebody asked for is not there
+                    intake.fail(f"{reason} What is known of it stays.")
         if len(refused) == len(accounts()):
             raise next(iter(refused.values()))
 
@@ -360,23 +370,31 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
         return lambda: each_account(read)
 
+    def rows_of_days(account: Account, since: date, until: date, latest: Watermark) -> Iterator[Any]:
+        for first, last in month_ranges(since, until):
+            for batch in batches(account.insights(first, last)):
+                for record in batch:
+                    latest.see(at(record, "date_start"))
+                yield list(intake.accept(AD_INSIGHTS, batch))
+
     def ad_insights() -> Iterator[Any]:
+        def read_again(account_id: str, account: Account) -> Iterator[Any]:
+            assert intake.days is not None
+            until = min(intake.days.last, today_of(info(account_id), intake.clock.present))
+            yield from rows_of_days(account, intake.days.first, until, Watermark(clock=intake.clock))
+
         def read(account_id: str, account: Account) -> Iterator[Any]:
             state = dlt.current.resource_state().setdefault(account_id, {})
             about = info(account_id)
             since, until = insights_range(about, state.get("loaded_until"), settings(), intake.clock.present)
             latest = Watermark(state.get("loaded_until"), intake.clock)
-            for first, last in month_ranges(since, until):
-                for batch in batches(account.insights(first, last)):
-                    for record in batch:
-                        latest.see(at(record, "date_start"))
-                    yield list(intake.accept(AD_INSIGHTS, batch))
+            yield from rows_of_days(account, since, until, latest)
             # Where Meta does not say what time it is, its latest row does.
             shown = latest.at.date() if latest.at else None
             loaded_until = until if intake.clock.is_told else shown
             state["loaded_until"] = loaded_until.isoformat() if loaded_until else None
 
-        yield from each_account(read)
+        yield from each_account(read if intake.days is None else read_again)
 
     yield dlt.resource(ad_accounts, **AD_ACCOUNTS.hints())
     for edge, (table, _) in OBJECTS.items():

@@ -26,6 +26,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ingestion import config
 from ingestion.clock import Clock
+from ingestion.days import ByDay, DaysError
 from ingestion.http import Client, Problem, VendorError, expect_list, judge_status, pages
 from ingestion.intake import Intake
 from ingestion.sources.respond_io import inbox
@@ -43,7 +44,7 @@ from ingestion.sources.respond_io.settings import SOURCE, Settings
 from ingestion.watermark import Watermark, believable
 from ingestion.wire import ABSENT, Spool, at, batches, mapped, one, told, unknown
 
-__all__ = ["ROWS_OF", "TABLES", "resources"]
+__all__ = ["BY_DAY", "ROWS_OF", "TABLES", "resources"]
 
 log = logging.getLogger(__name__)
 
@@ -398,6 +399,7 @@ ROWS_OF = {
     MESSAGES.name: one(message_row),
     WEBHOOK_EVENTS.name: one(entry_row),
 }
+BY_DAY = ByDay((WEBHOOK_EVENTS,))
 
 
 def has_receipts_to_come(row: Mapping[str, Any], now: datetime) -> bool:
@@ -445,7 +447,18 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         found = news(state.get("inbox"))
         if found is None:
             return
-        for batch in batches(found.entries):
+        yield from event_rows(found.entries)
+        state["inbox"] = found.position
+
+    def webhook_events_again() -> Iterator[Any]:
+        path = settings().inbox_path
+        if path is None or intake.days is None:
+            variable = config.variable_name(SOURCE, "inbox_path")
+            raise DaysError(f"{SOURCE}: {variable} is not set, so that there are no webhook events to read again.")
+        yield from event_rows(inbox.written_in(path, intake.days))
+
+    def event_rows(entries: Spool) -> Iterator[list[Any]]:
+        for batch in batches(entries):
             rows: list[Any] = []
             for entry in batch:
                 if "unreadable" in entry:
@@ -454,7 +467,6 @@ def resources(intake: Intake) -> Iterable[DltResource]:
                     arrived = mapped(entry_row, [entry])
                     rows.extend(intake.accept(WEBHOOK_EVENTS, arrived, origin=entry["where"]))
             yield rows
-        state["inbox"] = found.position
 
     def contacts() -> Iterator[Any]:
         state = dlt.current.resource_state()
@@ -496,6 +508,6 @@ def resources(intake: Intake) -> Iterable[DltResource]:
 
     yield dlt.resource(users, **USERS.hints())
     yield dlt.resource(channels, **CHANNELS.hints())
-    yield dlt.resource(webhook_events, **WEBHOOK_EVENTS.hints())
+    yield dlt.resource(webhook_events if intake.days is None else webhook_events_again, **WEBHOOK_EVENTS.hints())
     yield dlt.resource(contacts, **CONTACTS.hints())
     yield dlt.resource(messages, **MESSAGES.hints())

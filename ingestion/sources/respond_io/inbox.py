@@ -22,6 +22,7 @@ from dlt.sources.filesystem import filesystem
 
 from ingestion.clock import Clock
 from ingestion.config import SettingsError
+from ingestion.days import Days
 from ingestion.intake import AHEAD_AT_MOST
 from ingestion.watermark import believable
 from ingestion.wire import Spool, at, parsed
@@ -103,6 +104,22 @@ def read(path: str, position: str | None, clock: Clock) -> News:
     log.info("respond_io: %s new webhook events in the inbox", len(entries))
     latest_at = _time(after.newest) if after.newest else None
     return News(entries, frozenset(contact_ids), after.to_json(), latest_at)
+
+
+def written_in(path: str, days: Days) -> Spool:
+    """Entries of the files that were written on these days (UTC), also of those that are read already.
+
+    Raises:
+        SettingsError: the folder does not exist.
+    """
+    _refuse_no_folder(path)
+    entries = Spool()
+    for file in _files(path):
+        if days.begins_at <= file["modification_date"] < days.ends_at:
+            for entry in _entries(file, file["relative_path"]):
+                entries.add(len(entries), entry)
+    log.info("respond_io: %s webhook events in the inbox from %s", len(entries), days)
+    return entries
 
 
 def latest_at(path: str) -> datetime | None:

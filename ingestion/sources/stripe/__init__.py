@@ -18,7 +18,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -28,6 +28,7 @@ from dlt.extract import DltResource
 
 from ingestion import config
 from ingestion.clock import TOLERANCE, Clock
+from ingestion.days import ByDay
 from ingestion.http import Client, Problem, VendorError, expect_list, judge_status, pages
 from ingestion.intake import Intake
 from ingestion.sources.stripe.models import (
@@ -54,7 +55,7 @@ from ingestion.tables import RawTable
 from ingestion.watermark import Watermark, believable, instant
 from ingestion.wire import ABSENT, AbsentRows, Spool, Unreadable, at, batches, entries, missing, one, told, unfolded
 
-__all__ = ["ROWS_OF", "TABLES", "resources"]
+__all__ = ["BY_DAY", "ROWS_OF", "TABLES", "resources"]
 
 log = logging.getLogger(__name__)
 
@@ -269,12 +270,18 @@ class Billing:
             f"Overview) and {config.variable_name(SOURCE, 'api_version')} to one and run again: nothing was loaded."
         )
 
-    def events(self, pattern: str, since: datetime | None) -> Spool:
-        """Events whose type fits `pattern` from `since` on (all that are kept where it is None), newest first."""
+    def events(self, pattern: str, since: datetime | None, before: datetime | None = None) -> Spool:
+        """Events whose type fits `pattern` from `since` on (all that are kept where it is None), newest first.
+
+        Args:
+            before: None: up to now.
+        """
         found = Spool()
         params: dict[str, Any] = {"type": pattern}
         if since is not None:
             params["created[gte]"] = int(since.timestamp())
+        if before is not None:
+            params["created[lt]"] = int(before.timestamp())
         for record in self._list("/events", params):
             found.add(at(record, "id"), record)
         log.info("stripe: %s events %s read", len(found), pattern)
@@ -684,6 +691,14 @@ def first_instant(read_until: str | None, present: datetime) -> datetime | None:
     return since
 
 
+def kept_since(today: date) -> date:
+    """The first day of which no event is forgotten yet."""
+    return today - EVENTS_KEPT + timedelta(days=1)
+
+
+BY_DAY = ByDay((SUBSCRIPTION_EVENTS, SUBSCRIPTION_EVENT_ITEMS), kept_since)
+
+
 def resources(intake: Intake) -> Iterable[DltResource]:
     """The source's resources in run order. Settings and secrets are resolved when the first one runs."""
 
@@ -699,6 +714,8 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     # Tables made from the same objects share one pass; one that is run alone makes the pass from its own position.
     @cache
     def events(pattern: str, read_until: str | None) -> Spool:
+        if intake.days is not None:
+            return billing().events(pattern, intake.days.begins_at, intake.days.ends_at)
         return billing().events(pattern, since(read_until))
 
     @cache
@@ -707,6 +724,10 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         return billing().objects(kind) if since(read_until) is None else billing().last_states(kind, told)
 
     def resource(table: RawTable, to_rows: Callable[[str | None], Iterable[Any]]) -> DltResource:
+        def rows_again() -> Iterator[Any]:
+            for batch in batches(to_rows(None)):
+                yield list(intake.accept(table, batch))
+
         def rows() -> Iterator[Any]:
             state = dlt.current.resource_state()
             read_until, present = state.get("read_until"), began_at()
@@ -714,7 +735,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
                 yield list(intake.accept(table, batch))
             state["read_until"] = max(present, believable(read_until, intake.clock) or present).isoformat()
 
-        return dlt.resource(rows, **table.hints())
+        return dlt.resource(rows if intake.days is None else rows_again, **table.hints())
 
     def objects(kind: Kind, table: RawTable, whole: Callable[[Any], Any] = lambda record: record) -> DltResource:
         def rows(read_until: str | None) -> Iterator[Any]:

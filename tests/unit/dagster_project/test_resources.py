@@ -192,3 +192,12 @@ def test_a_parsed_project_that_was_cut_short_is_made_anew(
     assert [
         path.name for path in manifest.parent.iterdir() if path.name not in ("manifest.json", "parsed_from.sha256")
     ] == []
+
+
+def test_a_run_that_could_not_begin_is_not_started_again(data_dir: Path) -> None:
+    with DagsterInstance.local_temp(overrides={"run_retries": {"enabled": True, "max_retries": 2}}) as instance:
+        with writer_lock(data_dir):
+            run(instance)
+        (refused,) = instance.get_runs()
+
+        assert refused.tags["dagster/will_retry"] == "false"

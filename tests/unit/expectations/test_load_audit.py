@@ -22,13 +22,18 @@ MUCH_LEFT = "what is left behind is at most 20% of all that is known of the reso
 
 
 def judged(
-    nights: Sequence[tuple[int, int]], *, published: int = 0, closed: Sequence[tuple[int, int]] = ()
+    nights: Sequence[tuple[int, int]],
+    *,
+    published: int = 0,
+    closed: Sequence[tuple[int, int]] = (),
+    read_again: Sequence[int] = (),
 ) -> dict[str, str]:
     """Status by sentence, after nights of (received, rejected) records.
 
     Args:
         published: how many nights there were at the last publication.
         closed: of a night, how many of its rejections have been loaded since.
+        read_again: the nights that were none, but days that were read again.
     """
     instants = [FIRST + timedelta(days=number) for number in range(len(nights))]
     since = instants[published - 1] + timedelta(hours=1) if published else None
@@ -39,7 +44,8 @@ def judged(
         connection.execute("create schema raw_shop")
         connection.execute(
             "create table raw_shop.load_audit (load_key text, resource text, received bigint, loaded bigint, "
-            "rejected bigint, replayed bigint, rejected_kinds text, finished_at timestamptz, _dlt_load_id text)"
+            "rejected bigint, replayed bigint, read_again_from date, rejected_kinds text, finished_at timestamptz, "
+            "_dlt_load_id text)"
         )
         connection.execute(
             "create table raw_shop.rejected_records (rejection_id text, resource text, _dlt_load_id text)"
@@ -48,8 +54,11 @@ def judged(
         for number, (received, rejected) in enumerate(nights):
             load_id = str(instants[number].timestamp())
             connection.execute(
-                "insert into raw_shop.load_audit values (?, 'orders', ?, ?, ?, null, null, ?, ?)",
-                [str(number), received, received - rejected, rejected, instants[number], load_id],
+                "insert into raw_shop.load_audit values (?, 'orders', ?, ?, ?, null, ?, null, ?, ?)",
+                [
+                    *(str(number), received, received - rejected, rejected),
+                    *(instants[number].date() if number in read_again else None, instants[number], load_id),
+                ],
             )
             connection.execute(
                 "insert into raw_shop.rejected_records select ? || '-' || range, 'orders', ? from range(?)",
@@ -86,6 +95,27 @@ def test_a_night_that_is_rejected_stops_the_line_and_the_first_healthy_one_goes_
 )
 def test_neither_an_empty_load_nor_a_small_bad_one_ends_a_red_night(nights: list[tuple[int, int]]) -> None:
     assert judged([*HISTORY, *nights], published=5)[SHARE] == "failed"
+
+
+def test_good_days_that_are_read_again_neither_end_a_red_night_nor_thin_it_out() -> None:
+    assert judged([*HISTORY, BAD, (5000, 0)], published=5)[SHARE] == "passed"
+    assert judged([*HISTORY, BAD, (5000, 0)], published=5, read_again=[6])[SHARE] == "failed"
+
+
+def test_days_that_are_read_again_are_judged_until_a_healthy_night() -> None:
+    assert judged([*HISTORY, BAD, EMPTY], published=5, read_again=[5])[SHARE] == "failed"
+    assert judged([*HISTORY, BAD, GOOD], published=5, read_again=[5])[SHARE] == "passed"
+
+
+def test_how_many_records_days_have_that_are_read_again_is_no_measure_of_what_is_usual() -> None:
+    silent, many = (
+        "no resource went silent that brought records in each of the last 5 loads",
+        "no resource brought more than 20 times its usual number of records",
+    )
+    assert judged([*HISTORY, EMPTY, (60, 0)], published=5, read_again=[6])[silent] == "warned"
+    assert judged([*HISTORY, EMPTY, EMPTY], published=6, read_again=[5])[silent] == "warned"
+    assert judged([*HISTORY, (5000, 0)], published=5)[many] == "warned"
+    assert judged([*HISTORY, (5000, 0)], published=5, read_again=[5])[many] == "passed"
 
 
 def test_what_is_loaded_since_is_not_held_against_a_batch() -> None:
