@@ -23,6 +23,7 @@ from dagster import (
     Backoff,
     Component,
     ComponentLoadContext,
+    DagsterExecutionInterruptedError,
     DagsterRunStatus,
     Definitions,
     Failure,
@@ -125,9 +126,12 @@ class RawSources(Component, Model, Resolvable):
             if context.run.run_id not in outcomes:
                 outcomes.clear()
             known = outcomes.setdefault(context.run.run_id, {})
-            for account in config.accounts_of(source):
-                if account not in known or known[account].may_pass:
-                    known[account] = _load(context, account, translator, dlt_loader)
+            try:
+                for account in config.accounts_of(source):
+                    if account not in known or known[account].may_pass:
+                        known[account] = _load(context, account, translator, dlt_loader)
+            except (DagsterExecutionInterruptedError, KeyboardInterrupt):
+                raise _interrupted(context) from None
             waiting = [str(outcome.error) for outcome in known.values() if outcome.may_pass]
             if waiting and context.retry_number < self.tries - 1:
                 raise Failure("; ".join(waiting))
@@ -204,9 +208,15 @@ def failure(context: AssetExecutionContext, error: Exception, account: Account) 
     Dagster would store an error that stays attached word for word: it is logged instead, without secrets.
     """
     if failures.is_interruption(error):
-        return Failure("interrupted", allow_retries=False)  # the interruption itself would be tried again by Dagster
+        return _interrupted(context)
     context.log.error(secrecy.told(error))
     return Failure(failures.told(error, account), allow_retries=failures.may_pass(error))
+
+
+def _interrupted(context: AssetExecutionContext) -> Failure:
+    """What ends the step of a load that was asked to end: Dagster would try it again after the interruption itself."""
+    context.instance.report_run_canceling(context.run)  # no other load begins
+    return Failure("interrupted", allow_retries=False)
 
 
 def _reported(

@@ -43,10 +43,10 @@ def changed_at(path: Path) -> float:
         return 0.0
 
 
-# The first three come early in a night, and cost little.
+# The first ones come early in a night, and cost little.
 POINTS: dict[str, Callable[[Night, Path], bool]] = {
-    "while dbt writes the parsed project": written("dbt/manifest.json"),
     "in the middle of a load": written("dlt/shopify/load/normalized/**/*.parquet"),
+    "while dbt writes the parsed project": written("dbt/manifest.json"),
     "while Dagster starts": lambda night, data: "dagster" in night.processes(),
     "while a new version is written": written("serving/versions/*.tmp"),
     "while dbt writes the manifest of a build": lambda night, data: (
@@ -81,7 +81,7 @@ def kills(count: int) -> Iterator[list[str]]:
         yield list(islice(points, min(3, count - done)))
 
 
-@pytest.mark.parametrize("points", list(kills(times(3, 42))), ids=" and ".join)
+@pytest.mark.parametrize("points", list(kills(times(1, 42))), ids=" and ".join)
 def test_a_plain_run_after_kills_publishes_the_same_rows(
     undisturbed: SmallCompany, killed: SmallCompany, points: list[str]
 ) -> None:
@@ -108,7 +108,7 @@ def halve_what_is_generated(data: Path) -> None:
     assert halved > 20
 
 
-@pytest.mark.parametrize("who", ["sandbox", "command", "dagster"])
+@pytest.mark.parametrize("who", ["sandbox", "command", "dagster"][: times(1, 3)])
 def test_whoever_of_the_chain_is_killed_the_run_ends_with_it(killed: SmallCompany, who: str) -> None:
     with Night(killed) as night:
         night.wait_until(lambda: {"sandbox", "command", "dagster"} <= night.processes().keys(), "the chain")

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from serving.publish import link_path, publish
+from serving.publish import Source, link_path, publish
 from tests.resilience import times
 
 PUBLICATIONS = times(3, 20)
@@ -119,7 +119,7 @@ def refresh(warehouse: Path, serving: Path, number: int) -> None:
             connection.execute(
                 f"create or replace table marts.{mart} as select range as id, {number} as version from range({ROWS})"
             )
-    publish(warehouse, serving, as_of=datetime(2026, 10, 31, tzinfo=UTC), sources=["files"], keep=2)
+    publish(warehouse, serving, as_of=datetime(2026, 10, 31, tzinfo=UTC), sources=[Source("files")], keep=2)
 
 
 def wait_until(holds: Callable[[], object]) -> None:
