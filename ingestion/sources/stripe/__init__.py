@@ -220,9 +220,9 @@ class Billing:
         self._version = version
 
     def present(self) -> datetime:
-        """Up to when a pass that begins now reads: what Stripe's clock says, or else its latest event."""
+        """Up to when a pass that begins now reads: what Stripe's clock says, or else the latest event of a customer."""
         latest = Watermark(clock=self._client.clock)
-        answer = self._client.get("/events", {"limit": 1})
+        answer = self._client.get("/events", {"type": CUSTOMER.events, "limit": 1})
         for event in expect_list(SOURCE, "/events", answer, at(answer, "data")):
             latest.see(at(event, "created"))
         return self._client.clock.present if self._client.clock.is_told else latest.at or EPOCH
