@@ -31,7 +31,7 @@ check: .venv/installed  ## Ask sources, settings and machine whether a refresh c
 	@$(IN_ENVIRONMENT) --sandbox --unchecked -- .venv/bin/python -m dagster_project.check
 
 .PHONY: replay
-replay: .venv/installed  ## Load what was rejected before and fits by now, without asking a vendor (SOURCE=shopify)
+replay: .venv/installed  ## Load what was rejected before and fits by now, without reading from a vendor (SOURCE=shopify)
 	@$(IN_ENVIRONMENT) --sandbox -- .venv/bin/python -m ingestion --replay $(SOURCE)
 
 .PHONY: dbt

@@ -20,8 +20,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from ingestion import config
-from ingestion.config import Settings, Write
+from ingestion import config, secrecy
+from ingestion.config import Settings, SettingsError, Write
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ OWN_SERVERS = ("E-Mail", "JSON", "XML", "Form")  # whose host is no part of a to
 
 def _known_services(urls: SecretStr) -> SecretStr:
     for url in urls.get_secret_value().split():
+        secrecy.remember(url)  # each by itself: together they are one text that nobody repeats
         if _service(url) is None:
             raise ValueError(url)
     return urls
@@ -110,18 +111,24 @@ def tell(outcome: Outcome, title: str, lines: Sequence[str]) -> list[str]:
         lines: reasons, and where to look.
 
     Returns:
-        A line for each target that says whether the alert was delivered; nothing where none was due.
+        A line for each target that says whether the alert was delivered, where one was due; and what went wrong.
     """
     before = _state()
     since = before.since if before and before.outcome == outcome else f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     sentences: list[str] = []
-    if outcome != "published":
-        repeated = [f"It has been so since {since}."] if before and before.outcome == outcome else []
-        sentences = list(send(title, [*lines, *repeated], is_good=False))
-    elif before and before.outcome != "published":
-        over = f"The trouble since {before.since} is over."
-        sentences = list(send(title, [*lines, over], is_good=True))
-    _remember(State(outcome, since))
+    try:
+        if outcome != "published":
+            repeated = [f"It has been so since {since}."] if before and before.outcome == outcome else []
+            sentences = list(send(title, [*lines, *repeated], is_good=False))
+        elif before and before.outcome != "published":
+            over = f"The trouble since {before.since} is over."
+            sentences = list(send(title, [*lines, over], is_good=True))
+    except SettingsError as error:
+        sentences = [f"No alert was sent: {error}"]
+    try:
+        _remember(State(outcome, since))
+    except OSError as error:  # the disk may be full, which is what the alert is about
+        sentences.append(f"{_place()} could not be written ({error.strerror}): the next alert may say too much.")
     return sentences
 
 

@@ -76,8 +76,9 @@ def masked_text(text: str) -> str:
 def masked(value: Any) -> str:
     """A value that is personal: `j***@e***.com`, `***68`, `J***`."""
     text = str(value)
-    if ADDRESS.search(text):
-        return ADDRESS.sub(_masked_address, text) if ADDRESS.fullmatch(text) else f"{ADDRESS.search(text)[0][:1]}***"  # type: ignore[index]
+    address = ADDRESS.search(text)
+    if address:
+        return _masked_address(address) if address[0] == text else f"{address[0][:1]}***"
     digits = re.sub(r"\D", "", text)
     return f"***{digits[-2:]}" if len(digits) >= 6 else f"{text[:1]}***"
 

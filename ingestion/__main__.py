@@ -1,6 +1,7 @@
 """`python -m ingestion <source>`: load one source alone, and print what was counted.
 
-`--replay` loads, of that source or of every enabled one, what was rejected before and fits by now; no vendor is asked.
+`--replay` loads, of that source or of every enabled one, what was rejected before and fits by now; nothing is read
+from a vendor.
 """
 
 import argparse

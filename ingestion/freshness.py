@@ -76,7 +76,7 @@ def _freshness(connection: duckdb.DuckDBPyConnection, account: Account) -> Fresh
             # loads of older versions of the project do not say as of when they were
             "select epoch_us(max(finished_at)), epoch_us(max(coalesce(loaded_as_of, finished_at))) "
             f"from {schema}.{LOAD_AUDIT.name} where coalesce(source_account, '') = ? "
-            # a replay asks no vendor, and days that are read again say nothing of what came after them
+            # a replay reads from no vendor, and days that are read again say nothing of what came after them
             "and replayed is null and read_again_from is null",
             [account.name],
         ).fetchall()[0]

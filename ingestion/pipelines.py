@@ -133,7 +133,7 @@ def build_pipeline(name: str, account: str = "", progress: Any = None) -> dlt.Pi
     config.use_project_settings()
     secrecy.keep_out_of_traces()
     pipeline_name, folder = f"{name}__{account}" if account else name, config.working_dir()
-    _discard_unreadable(folder / pipeline_name)
+    _discard_unreadable(name, folder / pipeline_name)
     return dlt.pipeline(
         pipeline_name=pipeline_name,
         pipelines_dir=str(folder),
@@ -143,13 +143,17 @@ def build_pipeline(name: str, account: str = "", progress: Any = None) -> dlt.Pi
     )
 
 
-def _discard_unreadable(working_folder: Path) -> None:
-    """Delete a working folder that a crash left with half a file: it holds nothing that is not in the warehouse."""
+def _discard_unreadable(name: str, working_folder: Path) -> None:
+    """Delete a working folder that a crash left with half a file: it holds nothing that is not in the warehouse.
+
+    Only the folders in it still tell which load did not end: that one is taken back first.
+    """
     for file in (*working_folder.glob("*.json"), *working_folder.glob("schemas/*.json")):
         try:
             json.loads(file.read_bytes())
         except ValueError:
             log.warning("%s cannot be read: what dlt keeps there is made anew from the warehouse.", file)
+            _take_back(name, [package.name for package in (working_folder / "load" / "normalized").glob("*")])
             shutil.rmtree(working_folder)
             return
 
@@ -159,18 +163,20 @@ def _take_cursors(name: str, pipeline: dlt.Pipeline) -> None:
 
     What the working folder knows is dropped, with what a crashed run left half-way: its cursors never moved.
     """
-    _take_back(name, pipeline)
+    _take_back(name, pipeline.list_normalized_load_packages())
     pipeline.drop()
     pipeline.sync_destination()
 
 
-def _take_back(name: str, pipeline: dlt.Pipeline) -> None:
-    """Undo what a load that did not end has done to the raw tables: dlt writes one after the other.
+def _take_back(name: str, begun: Collection[str]) -> None:
+    """Undo what loads that did not end have done to the raw tables: dlt writes one after the other.
 
-    Its rows go, and versions that it retired hold again. The working folder tells which load that was, and dlt's table
-    of loads whether it ended after all. dlt retires versions as of the instant that the load's id is.
+    Their rows go, and versions that they retired hold again. dlt retires versions as of the instant that the load's id
+    is.
+
+    Args:
+        begun: ids of loads, by the working folder; dlt's table of loads says which of them ended after all.
     """
-    begun = pipeline.list_normalized_load_packages()
     if not begun or not config.warehouse_path().exists():
         return
     schema = config.dataset_name(name)
@@ -286,7 +292,7 @@ class Load:
 
     def fail(self, error: BaseException) -> None:
         """After a run that did not: leave the raw tables as they were, and note why there is no news."""
-        _take_back(self.intake.source, self.pipeline)
+        _take_back(self.intake.source, self.pipeline.list_normalized_load_packages())
         if self.intake.days is None:
             note_failure(self.account, failures.in_short(error))
 
@@ -338,7 +344,7 @@ def ready(name: str, account: str = "", progress: Any = None, days: Days | None 
 
 
 def replay_rejections(name: str, account: str = "") -> Intake:
-    """Load what of a source, or of an account of it, was rejected before and fits by now. The vendor is not asked.
+    """Load what of a source, or of an account, was rejected before and fits by now. Nothing is read from the vendor.
 
     Raises:
         SettingsError: now lies before what is loaded already.
@@ -382,7 +388,7 @@ def _replay(name: str, account: str, pipeline: dlt.Pipeline) -> Intake:
     try:
         pipeline.run(_without_guesses(source()), loader_file_format=LOADER_FILE_FORMAT)
     except Exception:
-        _take_back(name, pipeline)
+        _take_back(name, pipeline.list_normalized_load_packages())
         raise
     problems = [*accounting.unaccounted(intake, tables(name), accounting.handed_on(pipeline))]
     if problems:

@@ -29,6 +29,8 @@ from ingestion.obstacles import WarehouseFileError, explained, refuse_unusable_f
 from ingestion.warehouse import refuse_going_back
 from serving.publish import Publication, damage, latest_readable
 
+NOT_STARTED = "Refresh not started"
+
 
 def main() -> int:
     """Refresh once. 0: published; 2: published, without news of some source; 1: published data is as it was."""
@@ -40,6 +42,7 @@ def main() -> int:
         if said == str(error):
             raise
         console.print(f"Failed: {said}", markup=False, highlight=False, soft_wrap=True)
+        _alert(console, "Refresh failed", [said])
         return 1
 
 
@@ -58,7 +61,7 @@ def _refresh(console: Console) -> int:
             console.print(f"Look: {damaged}", markup=False, highlight=False, soft_wrap=True)
     except (RefreshInProgressError, WarehouseFileError, SettingsError) as error:
         console.print(f"Not refreshed: {error}", markup=False, highlight=False, soft_wrap=True)
-        _alert(console, [str(error)])
+        _alert(console, NOT_STARTED, [str(error)])
         return 1
     _prepare_dagster_storage(console)
     log_path = _new_log()
@@ -154,20 +157,16 @@ def _say_that_no_run_began(console: Console, before: Publication | None, reason:
     damaged = damage(environment.serving_dir())
     print_why(console, log)
     print_left(console, log, before, damaged)
-    _alert(console, [*reasons(log), *left(log, before, damaged)])
+    _alert(console, NOT_STARTED, [*reasons(log), *left(log, before, damaged)])
 
 
-def _alert(console: Console, lines: Sequence[str]) -> None:
-    """Send what is due where no run began, unless somebody sits in front of the terminal and reads it there."""
+def _alert(console: Console, title: str, lines: Sequence[str]) -> None:
+    """Send what is due where no run could, unless somebody sits in front of the terminal and reads it there."""
     from dagster_project import alerts
 
     if console.is_terminal:
         return
-    try:
-        sentences = alerts.tell("failed", "Refresh not started", lines)
-    except SettingsError as error:
-        sentences = [f"No alert was sent: {error}"]
-    for sentence in sentences:
+    for sentence in alerts.tell("failed", title, lines):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 

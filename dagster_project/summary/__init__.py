@@ -104,14 +104,8 @@ def _pass_on(
             )
     except (duckdb.Error, SettingsError) as error:
         yield f"This run has no row in {run_table.TABLE}: {' '.join(str(error).split())}"
-    try:
-        yield from alerts.tell(
-            outcome,
-            f"{_whose()}refresh {TITLES[outcome]}",
-            [*reasons, *text.left(run, before, damage(environment.serving_dir())), f"Summary: {path_of(run_id)}"],
-        )
-    except SettingsError as error:
-        yield f"No alert was sent: {error}"
+    where = [*text.left(run, before, damage(environment.serving_dir())), f"Summary: {path_of(run_id)}"]
+    yield from alerts.tell(outcome, f"{_whose()}refresh {TITLES[outcome]}", [*reasons, *where])
 
 
 def _whose() -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import pytest
 
 from dagster_project import alerts
 from ingestion.config import SettingsError
+from ingestion.secrecy import hidden
 
 
 class Hook(BaseHTTPRequestHandler):
@@ -129,3 +132,29 @@ def test_what_was_known_of_the_last_run_may_be_damaged(data_dir: Path, hook: tup
 
     assert alerts.tell("published", "published again", []) == []
     assert json.loads((data_dir / "last_outcome.json").read_text())["outcome"] == "published"
+
+
+def test_an_alert_is_sent_also_where_the_disk_is_full(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, hook: tuple[str, type[Hook]]
+) -> None:
+    def full(state: alerts.State) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(alerts, "_remember", full)
+    monkeypatch.setenv("LIFECYCLE_ALERT_URLS", hook[0])
+
+    sent, kept = alerts.tell("failed", "refresh failed", ["the disk is full"])
+    assert sent.startswith("Sent alert 1 (JSON)") and len(hook[1].received) == 1
+    assert "last_outcome.json could not be written (No space left on device)" in kept
+
+
+def test_a_target_that_cannot_be_read_does_not_hide_how_the_run_ended(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_dir.mkdir(parents=True, exist_ok=True)
+    monkeypatch.setenv("LIFECYCLE_ALERT_URLS", "nonsense-s3cret")
+
+    (said,) = alerts.tell("failed", "refresh failed", [])
+    assert said.startswith("No alert was sent: LIFECYCLE_ALERT_URLS: ") and "s3cret" not in said
+    assert json.loads((data_dir / "last_outcome.json").read_text())["outcome"] == "failed"
+    assert hidden("at nonsense-s3cret") == "at ***"

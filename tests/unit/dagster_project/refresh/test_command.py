@@ -121,9 +121,14 @@ def test_a_disk_that_is_full_is_called_that_wherever_the_command_meets_it(monkey
 
     monkeypatch.setattr(command, step, full)
 
+    told: list[str] = []
+    monkeypatch.setattr("dagster_project.alerts.tell", lambda outcome, title, lines: told.extend(lines) or [])
+
     assert command.main() == 1
     said = capsys.readouterr().out
     assert "Failed: the disk is full: " in said and "Traceback" not in said
+    (alert,) = told
+    assert alert.startswith("the disk is full: ")
 
 
 def test_any_other_error_of_the_command_itself_is_not_hidden(monkeypatch) -> None:
