@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from serving.access import MODES, Readers, open_the_way
+from serving.access import Readers, open_the_way
 
 LINK_NAME = "lifecycle.duckdb"
 SCHEMA = "marts"
@@ -240,8 +240,6 @@ def publish(
         rows = _write(warehouse, temporary, left_out)
         _write_publication(temporary, version, published_at, as_of, sources)
         _check(temporary, rows)
-        # Nobody writes a version that is published, not even who made it: opened to be written, it is refused.
-        temporary.chmod(MODES[readers][0])
         _sync(temporary)
         os.replace(temporary, final)
         _sync(folder)
