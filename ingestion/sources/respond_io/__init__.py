@@ -24,12 +24,11 @@ import requests
 from dlt.extract import DltResource
 from pydantic import TypeAdapter, ValidationError
 
-from ingestion import config
+from ingestion import config, inbox
 from ingestion.clock import Clock
 from ingestion.days import ByDay, DaysError
 from ingestion.http import Client, Problem, VendorError, expect_list, judge_status, pages
 from ingestion.intake import Intake
-from ingestion.sources.respond_io import inbox
 from ingestion.sources.respond_io.models import (
     CHANNELS,
     CLOSED,
@@ -360,7 +359,7 @@ def find_contacts(workspace: Workspace, position: Position, news: inbox.News | N
     may be new where there is no inbox, or none to which events still come.
     """
     now = clock.present
-    named = news.contact_ids if news else set()
+    named = named_contacts(news)
     watermark = Watermark(position.created_until, clock)
     is_silent = news is None or news.latest_at is None or now - news.latest_at > SILENCE
     listed_before = believable(position.listed_at, clock)
@@ -386,6 +385,13 @@ def find_contacts(workspace: Workspace, position: Position, news: inbox.News | N
     listed_at = clock.present.isoformat() if full else position.listed_at
     after = Position(watermark.stored, news.position if news else None, known, listed_at)
     return Contacts(found, with_news, tuple(gone), after)
+
+
+def named_contacts(news: inbox.News | None) -> set[str]:
+    """Contacts that the events of the inbox name."""
+    ids = (str(at(entry, "event", "contact", "id")) for entry in (news.entries if news else ()))
+    # Anything else is not a contact: the row model judges its event.
+    return {contact_id for contact_id in ids if contact_id.isdigit()}
 
 
 def entry_row(entry: Any) -> Any:
@@ -424,11 +430,11 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     # Tables that need the same pass share it; one that is run alone makes it from its own position.
     @cache
     def news(position: str | None) -> inbox.News | None:
-        path = settings().inbox_path
-        if path is None:
+        events = settings().inbox
+        if events is None:
             log.warning("respond_io: inbox_path is not set: no webhook events, every contact is read each run")
             return None
-        return inbox.read(path, position, intake.clock)
+        return inbox.read(events, position, intake.clock)
 
     @cache
     def found_contacts(position: Position) -> Contacts:
@@ -451,11 +457,11 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         state["inbox"] = found.position
 
     def webhook_events_again() -> Iterator[Any]:
-        path = settings().inbox_path
-        if path is None or intake.days is None:
+        events = settings().inbox
+        if events is None or intake.days is None:
             variable = config.variable_name(SOURCE, "inbox_path")
             raise DaysError(f"{SOURCE}: {variable} is not set, so that there are no webhook events to read again.")
-        yield from event_rows(inbox.written_in(path, intake.days))
+        yield from event_rows(inbox.written_in(events, intake.days))
 
     def event_rows(entries: Spool) -> Iterator[list[Any]]:
         for batch in batches(entries):

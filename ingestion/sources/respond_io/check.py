@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 
 from ingestion import check as checks
+from ingestion import inbox
 from ingestion.check import Finding
-from ingestion.sources.respond_io import ALL_CONTACTS, connect, inbox
+from ingestion.sources.respond_io import ALL_CONTACTS, connect
 from ingestion.sources.respond_io.settings import Settings
 
 
@@ -28,13 +29,13 @@ def check(settings: Settings) -> Iterator[Finding]:
 
 
 def _inbox(settings: Settings) -> Finding:
-    if settings.inbox_path is None:
+    if settings.inbox is None:
         advice = (
             f"{settings.variable('inbox_path')} is not set: without webhook events there is no history of "
             "conversations and stages, and every contact is read each night."
         )
         return Finding(checks.ACCOUNT, "no inbox", "warning", advice)
-    latest = inbox.latest_at(settings.inbox_path)
+    latest = inbox.latest_at(settings.inbox)
     if latest is None:
         advice = f"{settings.inbox_path} holds no event yet: check that the receiver of webhooks writes there."
         return Finding(checks.ACCOUNT, "empty inbox", "warning", advice)

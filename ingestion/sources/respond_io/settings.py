@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import SecretStr
 
 from ingestion.config import OWN, TIME_LIMIT_MINUTES, Count, SourceSettings
+from ingestion.inbox import Inbox
 
 SOURCE = "respond_io"
 
@@ -24,3 +25,8 @@ class Settings(SourceSettings):
     base_url: str
     inbox_path: Annotated[str | None, OWN] = None
     time_limit_minutes: Count = TIME_LIMIT_MINUTES
+
+    @property
+    def inbox(self) -> Inbox | None:
+        """The inbox of webhook events; None: there is none."""
+        return Inbox(SOURCE, self.inbox_path, self.variable("inbox_path")) if self.inbox_path else None

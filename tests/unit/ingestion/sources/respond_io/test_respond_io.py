@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion import config, pipelines
+from ingestion import inbox as inboxes
 from ingestion.clock import Clock
 from ingestion.http import Client, VendorError
 from ingestion.intake import Intake
 from ingestion.sources import respond_io
 from ingestion.sources.respond_io import Workspace, contact_row, event_row, judge, message_row, next_cursor
-from ingestion.sources.respond_io.inbox import Position, read
 from ingestion.sources.respond_io.models import WEBHOOK_EVENTS
 
 BASE = "https://respond.example/v2"
@@ -375,15 +375,21 @@ def test_a_file_that_grew_is_read_again_and_one_that_came_late_is_not_missed(wor
     assert query("select event_id from raw_respond_io.webhook_events order by 1") == ["e1", "e2", "e3"]
 
 
+def events_of(inbox: Inbox, position: str | None, clock: Clock) -> inboxes.News:
+    return inboxes.read(
+        inboxes.Inbox("respond_io", str(inbox.folder), "SOURCES__RESPOND_IO__INBOX_PATH"), position, clock
+    )
+
+
 def test_the_position_in_the_inbox_remembers_only_recent_files(inbox):
     for number, age_days in enumerate((0, 1, 30)):
         inbox.drop(f"{number}.json", inbox.event(f"e{number}", 1))
         moment = CREATED - age_days * 86_400
         os.utime(inbox.folder / f"{number}.json", (moment, moment))
-    news = read(str(inbox.folder), None, Clock())
+    news = events_of(inbox, None, Clock())
     assert len(news.entries) == 3
-    assert set(Position.from_json(news.position).files) == {"0.json", "1.json"}
-    assert len(read(str(inbox.folder), news.position, Clock()).entries) == 0
+    assert set(inboxes.Position.from_json(news.position).files) == {"0.json", "1.json"}
+    assert len(events_of(inbox, news.position, Clock()).entries) == 0
 
 
 def test_a_file_that_is_dated_ahead_makes_no_other_old_and_is_read_again_until_then(inbox, monkeypatch):
@@ -395,7 +401,7 @@ def test_a_file_that_is_dated_ahead_makes_no_other_old_and_is_read_again_until_t
         os.utime(inbox.folder / name, (now + days * 86_400, now + days * 86_400))
 
     def new(position: str | None) -> tuple[list[str], str]:
-        news = read(str(inbox.folder), position, Clock())
+        news = events_of(inbox, position, Clock())
         return sorted(entry["where"] for entry in news.entries), news.position
 
     drop("ahead.json", 365)

@@ -1,8 +1,8 @@
-"""The webhook inbox: a folder of raw JSON events, read incrementally through dlt's filesystem source.
+"""The webhook inbox of a source: a folder of raw JSON events, read incrementally through dlt's filesystem source.
 
 Belongs here: which files are new, how a file becomes events. Does not: receiving webhooks, what an event means.
 
-A `.json` file holds one event or a list of events, a `.jsonl` file one event a line. An event is as respond.io sends
+A `.json` file holds one event or a list of events, a `.jsonl` file one event a line. An event is as the vendor sends
 it, or inside the receiver's envelope: `{"received_at": …, "headers": …, "event": …}`. A file counts as new when it is
 not known with this size and time of modification; a file that grew is read again as a whole.
 """
@@ -36,6 +36,20 @@ SUFFIXES = (".json", ".jsonl")
 LATE_FILES = timedelta(days=7)
 
 
+@dataclass(frozen=True)
+class Inbox:
+    """
+    Attributes:
+        source: the source whose events these are.
+        path: the folder, or the address of one that dlt's filesystem source reads.
+        variable: the environment variable that names it, for messages.
+    """
+
+    source: str
+    path: str
+    variable: str
+
+
 @dataclass
 class Position:
     """Which files are read: the newest time of modification, and the names of those not much older."""
@@ -58,18 +72,16 @@ class News:
     Attributes:
         entries: mappings of `where` (file and line) and either `event` (parsed JSON) with when it was `received_at`
             (None: the receiver does not say), or `text` and why it is `unreadable`.
-        contact_ids: contacts that the events name.
         latest_at: when the newest file was written; None: there has never been one.
         position: where the next reading begins.
     """
 
     entries: Spool
-    contact_ids: frozenset[str]
     position: str
     latest_at: datetime | None
 
 
-def read(path: str, position: str | None, clock: Clock) -> News:
+def read(inbox: Inbox, position: str | None, clock: Clock) -> News:
     """Entries of the files that are new since `position`.
 
     A file may be dated ahead, by a receiver whose clock is wrong, or where the load looks at an earlier instant. It
@@ -78,61 +90,57 @@ def read(path: str, position: str | None, clock: Clock) -> News:
     Raises:
         SettingsError: the folder does not exist.
     """
-    _refuse_no_folder(path)
+    _refuse_no_folder(inbox)
     before = Position.from_json(position)
     newest = believable(before.newest, clock)
     oldest = newest - LATE_FILES if newest else None
     after = Position(newest.isoformat() if newest else "", dict(before.files))
     entries = Spool()
-    contact_ids: set[str] = set()
-    for file in _files(path):
+    for file in _files(inbox):
         modified = file["modification_date"].astimezone(UTC)
         name, seen_as = file["relative_path"], f"{modified.isoformat()} {file['size_in_bytes']}"
         if before.files.get(name) == seen_as or (oldest is not None and modified < oldest):
             continue
         for entry in _entries(file, name):
             entries.add(len(entries), entry)
-            contact_id = str(at(entry, "event", "contact", "id"))
-            if contact_id.isdigit():  # anything else is not a contact: the row model judges its event
-                contact_ids.add(contact_id)
         if modified <= clock.present + AHEAD_AT_MOST:
             after.files[name] = seen_as
         after.newest = max(after.newest, min(modified, clock.present).isoformat())
     if after.newest:
         keep_from = (_time(after.newest) - LATE_FILES).isoformat()
         after.files = {name: seen_as for name, seen_as in after.files.items() if seen_as >= keep_from}
-    log.info("respond_io: %s new webhook events in the inbox", len(entries))
+    log.info("%s: %s new webhook events in the inbox", inbox.source, len(entries))
     latest_at = _time(after.newest) if after.newest else None
-    return News(entries, frozenset(contact_ids), after.to_json(), latest_at)
+    return News(entries, after.to_json(), latest_at)
 
 
-def written_in(path: str, days: Days) -> Spool:
+def written_in(inbox: Inbox, days: Days) -> Spool:
     """Entries of the files that were written on these days (UTC), also of those that are read already.
 
     Raises:
         SettingsError: the folder does not exist.
     """
-    _refuse_no_folder(path)
+    _refuse_no_folder(inbox)
     entries = Spool()
-    for file in _files(path):
+    for file in _files(inbox):
         if days.begins_at <= file["modification_date"] < days.ends_at:
             for entry in _entries(file, file["relative_path"]):
                 entries.add(len(entries), entry)
-    log.info("respond_io: %s webhook events in the inbox from %s", len(entries), days)
+    log.info("%s: %s webhook events in the inbox from %s", inbox.source, len(entries), days)
     return entries
 
 
-def latest_at(path: str) -> datetime | None:
+def latest_at(inbox: Inbox) -> datetime | None:
     """When the newest file was written; None where there is none. Raises as `read`."""
-    _refuse_no_folder(path)
-    files = _files(path)
+    _refuse_no_folder(inbox)
+    files = _files(inbox)
     return files[-1]["modification_date"].astimezone(UTC) if files else None
 
 
-def _refuse_no_folder(path: str) -> None:
-    if "://" not in path and not Path(path).is_dir():
+def _refuse_no_folder(inbox: Inbox) -> None:
+    if "://" not in inbox.path and not Path(inbox.path).is_dir():
         raise SettingsError(
-            f"respond_io: the inbox {path!r} is no folder. Create it, or correct SOURCES__RESPOND_IO__INBOX_PATH."
+            f"{inbox.source}: the inbox {inbox.path!r} is no folder. Create it, or correct {inbox.variable}."
         )
 
 
@@ -140,9 +148,9 @@ def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _files(path: str) -> list[FileItemDict]:
+def _files(inbox: Inbox) -> list[FileItemDict]:
     # A writer's unfinished file ("….json.tmp") matches the pattern too.
-    files = [file for file in filesystem(path, file_glob=GLOB) if file["relative_path"].endswith(SUFFIXES)]
+    files = [file for file in filesystem(inbox.path, file_glob=GLOB) if file["relative_path"].endswith(SUFFIXES)]
     return sorted(files, key=lambda file: (file["modification_date"], file["relative_path"]))
 
 
