@@ -42,6 +42,7 @@ from ingestion.config import (
     of_text,
 )
 from ingestion.currencies import CURRENCIES
+from ingestion.receiver.settings import ReceiverSettings
 from serving.access import Readers
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -202,6 +203,7 @@ OF_THE_INSTALLATION: tuple[type[Settings], ...] = (
     Profile,
     RefreshSettings,
     RequestLimits,
+    ReceiverSettings,
     AlertSettings,
 )
 

@@ -1,10 +1,13 @@
 """The webhook inbox of a source: a folder of raw JSON events, read incrementally through dlt's filesystem source.
 
-Belongs here: which files are new, how a file becomes events. Does not: receiving webhooks, what an event means.
+Belongs here: where an inbox lies, which files are new, how a file becomes events. Does not: receiving webhooks
+(`receiver`), what an event means.
 
 A `.json` file holds one event or a list of events, a `.jsonl` file one event a line. An event is as the vendor sends
-it, or inside the receiver's envelope: `{"received_at": …, "headers": …, "event": …}`. A file counts as new when it is
-not known with this size and time of modification; a file that grew is read again as a whole.
+it, or inside the receiver's envelope: `{"received_at": …, "headers": …, "event": …}`. Of a genuine event that is no
+JSON, the envelope holds the `text` and why it is `unreadable`. A file counts as new when it is not known with this size
+and time of modification; a file that grew is read again as a whole. A last line that is still being written is left to
+the next reading.
 """
 
 from __future__ import annotations
@@ -15,13 +18,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from dlt.common.storages.fsspec_filesystem import FileItemDict
 from dlt.sources.filesystem import filesystem
+from pydantic import SecretStr
 
+from ingestion import config
 from ingestion.clock import Clock
-from ingestion.config import SettingsError
+from ingestion.config import OWN, Account, SettingsError, SourceSettings
 from ingestion.days import Days
 from ingestion.intake import AHEAD_AT_MOST
 from ingestion.watermark import believable
@@ -34,6 +39,8 @@ SUFFIXES = (".json", ".jsonl")
 # A file may appear later than its time of modification says (written elsewhere, then moved here). Files this much
 # older than the newest one known are still compared by name; older ones count as read.
 LATE_FILES = timedelta(days=7)
+# So long after the last byte, a last line that is no JSON is not being written any more: it is rejected.
+LINE_TAKES_AT_MOST = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,35 @@ class Inbox:
     source: str
     path: str
     variable: str
+
+
+class InboxSettings(SourceSettings):
+    """Settings of a source whose vendor sends webhooks.
+
+    Attributes:
+        inbox_path: folder of webhook events; None: the one that the receiver writes, where it is there.
+        webhook_secret: what the vendor signs webhooks with; empty: the receiver takes none of the account.
+    """
+
+    inbox_path: Annotated[str | None, OWN] = None
+    webhook_secret: SecretStr = SecretStr("")
+
+    @property
+    def inbox(self) -> Inbox | None:
+        """The inbox of webhook events; None: there is none."""
+        if self.inbox_path is None and not Path(self.place).is_dir():
+            return None
+        return Inbox(self.source, self.place, self.variable("inbox_path"))
+
+    @property
+    def place(self) -> str:
+        """Where the inbox lies, or will lie when the first event arrives."""
+        return self.inbox_path or str(inboxes() / self.source)
+
+
+def inboxes() -> Path:
+    """Folder of the inboxes whose place no setting states, one an account."""
+    return config.data_dir() / "inbox"
 
 
 @dataclass
@@ -101,9 +137,10 @@ def read(inbox: Inbox, position: str | None, clock: Clock) -> News:
         name, seen_as = file["relative_path"], f"{modified.isoformat()} {file['size_in_bytes']}"
         if before.files.get(name) == seen_as or (oldest is not None and modified < oldest):
             continue
-        for entry in _entries(file, name):
+        text, is_whole = _written(file)
+        for entry in _entries(text, name):
             entries.add(len(entries), entry)
-        if modified <= clock.present + AHEAD_AT_MOST:
+        if is_whole and modified <= clock.present + AHEAD_AT_MOST:
             after.files[name] = seen_as
         after.newest = max(after.newest, min(modified, clock.present).isoformat())
     if after.newest:
@@ -115,7 +152,14 @@ def read(inbox: Inbox, position: str | None, clock: Clock) -> News:
 
 
 def written_in(inbox: Inbox, days: Days) -> Spool:
-    """Entries of the files that were written on these days (UTC), also of those that are read already.
+    """Entries of the files that were written on these days (UTC), also of those that are read already. Raises as `read`."""
+    entries = written_since(inbox, days.begins_at, days.ends_at)
+    log.info("%s: %s webhook events in the inbox from %s", inbox.source, len(entries), days)
+    return entries
+
+
+def written_since(inbox: Inbox, since: datetime | None, before: datetime | None = None) -> Spool:
+    """Entries of the files that were last written in this time, also of those that are read already.
 
     Raises:
         SettingsError: the folder does not exist.
@@ -123,10 +167,10 @@ def written_in(inbox: Inbox, days: Days) -> Spool:
     _refuse_no_folder(inbox)
     entries = Spool()
     for file in _files(inbox):
-        if days.begins_at <= file["modification_date"] < days.ends_at:
-            for entry in _entries(file, file["relative_path"]):
+        modified = file["modification_date"]
+        if (since is None or since <= modified) and (before is None or modified < before):
+            for entry in _entries(_written(file)[0], file["relative_path"]):
                 entries.add(len(entries), entry)
-    log.info("%s: %s webhook events in the inbox from %s", inbox.source, len(entries), days)
     return entries
 
 
@@ -135,6 +179,28 @@ def latest_at(inbox: Inbox) -> datetime | None:
     _refuse_no_folder(inbox)
     files = _files(inbox)
     return files[-1]["modification_date"].astimezone(UTC) if files else None
+
+
+def note_loaded(account: Account, began_at: datetime) -> None:
+    """Keep that a load of an account succeeded, which began at this instant: what was written before is no news.
+
+    Only where there are inboxes: who asks is the receiver, which must not open the warehouse beside a refresh.
+    """
+    if inboxes().is_dir():
+        note = _note(account)
+        draft = note.with_suffix(".draft")
+        draft.write_text(began_at.isoformat(), encoding="utf-8")
+        draft.replace(note)
+
+
+def loaded_until(account: Account) -> datetime | None:
+    """When the last load of an account that succeeded began; None: there was none since there are inboxes."""
+    note = _note(account)
+    return _time(note.read_text(encoding="utf-8")) if note.exists() else None
+
+
+def _note(account: Account) -> Path:
+    return inboxes() / f"{account}.loaded"
 
 
 def _refuse_no_folder(inbox: Inbox) -> None:
@@ -154,8 +220,21 @@ def _files(inbox: Inbox) -> list[FileItemDict]:
     return sorted(files, key=lambda file: (file["modification_date"], file["relative_path"]))
 
 
-def _entries(file: FileItemDict, name: str) -> Iterator[dict[str, Any]]:
+def _written(file: FileItemDict) -> tuple[str, bool]:
+    """The text of a file without a last line that is still being written, and whether there was none."""
     text = file.read_bytes().decode(errors="replace")
+    if not file["relative_path"].endswith(".jsonl") or text.endswith("\n"):
+        return text, True
+    before, end, last = text.rpartition("\n")
+    try:
+        parsed(last)
+    except ValueError:
+        if config.machine_time() - file["modification_date"] < LINE_TAKES_AT_MOST and last.strip():
+            return before + end, False
+    return text, True
+
+
+def _entries(text: str, name: str) -> Iterator[dict[str, Any]]:
     if not name.endswith(".jsonl"):
         yield from _parsed(text, name)
         return
@@ -171,6 +250,9 @@ def _parsed(text: str, where: str) -> Iterator[dict[str, Any]]:
         yield {"where": where, "text": text, "unreadable": f"not JSON: {error}"}
         return
     for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, Mapping) and {"received_at", "text", "unreadable"} <= item.keys():
+            yield {"where": where, "text": str(item["text"]), "unreadable": str(item["unreadable"])}
+            continue
         is_envelope = "event_type" not in item and "event" in item if isinstance(item, Mapping) else False
         event = item["event"] if is_envelope else item
         yield {"where": where, "event": event, "received_at": at(item, "received_at")}

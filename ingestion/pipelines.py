@@ -29,7 +29,7 @@ import duckdb
 from dlt.common.destination import TLoaderFileFormat
 from dlt.extract import DltResource, DltSource
 
-from ingestion import accounting, config, failures, permissions, replay, secrecy, warehouse
+from ingestion import accounting, config, failures, inbox, permissions, replay, secrecy, warehouse
 from ingestion.accounting import UnaccountedError
 from ingestion.clock import check_before_loading
 from ingestion.config import Account, SettingsError
@@ -267,11 +267,13 @@ class Load:
         pipeline: with the cursors of the warehouse, and every raw table in place.
         source: what it loads.
         intake: the door that counts.
+        began_at: when it was made ready, before anything was read.
     """
 
     pipeline: dlt.Pipeline
     source: DltSource
     intake: Intake
+    began_at: datetime
 
     @property
     def account(self) -> Account:
@@ -289,6 +291,7 @@ class Load:
             note_failure(self.account, IN_PART)
         else:
             note_success(self.account)
+            inbox.note_loaded(self.account, self.began_at)
 
     def fail(self, error: BaseException) -> None:
         """After a run that did not: leave the raw tables as they were, and note why there is no news."""
@@ -329,6 +332,7 @@ def ready(name: str, account: str = "", progress: Any = None, days: Days | None 
         DaysError: the source cannot tell of these days.
         UnaccountedError: a record that was replayed is not accounted for.
     """
+    began_at = config.machine_time()
     warehouse.refuse_going_back()
     if days is not None:
         _by_day(name).check(name, days, config.as_of().date())
@@ -340,7 +344,7 @@ def ready(name: str, account: str = "", progress: Any = None, days: Days | None 
     if account:  # has cursors of its own, and the raw tables that were prepared for all
         pipeline = build_pipeline(name, account, progress)
         _take_cursors(name, pipeline)
-    return Load(pipeline, build_source(name, intake), intake)
+    return Load(pipeline, build_source(name, intake), intake, began_at)
 
 
 def replay_rejections(name: str, account: str = "") -> Intake:

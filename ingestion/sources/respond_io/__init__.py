@@ -432,7 +432,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     def news(position: str | None) -> inbox.News | None:
         events = settings().inbox
         if events is None:
-            log.warning("respond_io: inbox_path is not set: no webhook events, every contact is read each run")
+            log.warning("respond_io: there is no inbox of webhook events: every contact is read each run")
             return None
         return inbox.read(events, position, intake.clock)
 
@@ -460,7 +460,7 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         events = settings().inbox
         if events is None or intake.days is None:
             variable = config.variable_name(SOURCE, "inbox_path")
-            raise DaysError(f"{SOURCE}: {variable} is not set, so that there are no webhook events to read again.")
+            raise DaysError(f"{SOURCE}: there is no inbox ({variable}), so that there are no events to read again.")
         yield from event_rows(inbox.written_in(events, intake.days))
 
     def event_rows(entries: Spool) -> Iterator[list[Any]]:

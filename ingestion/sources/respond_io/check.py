@@ -31,12 +31,13 @@ def check(settings: Settings) -> Iterator[Finding]:
 def _inbox(settings: Settings) -> Finding:
     if settings.inbox is None:
         advice = (
-            f"{settings.variable('inbox_path')} is not set: without webhook events there is no history of "
-            "conversations and stages, and every contact is read each night."
+            "without webhook events there is no history of conversations and stages, and every contact is read each "
+            f"night. Set {settings.variable('webhook_secret')} and run `make receive`, or name the folder where your "
+            f"own receiver writes them in {settings.variable('inbox_path')}."
         )
         return Finding(checks.ACCOUNT, "no inbox", "warning", advice)
     latest = inbox.latest_at(settings.inbox)
     if latest is None:
-        advice = f"{settings.inbox_path} holds no event yet: check that the receiver of webhooks writes there."
+        advice = f"{settings.inbox.path} holds no event yet: check that the receiver of webhooks writes there."
         return Finding(checks.ACCOUNT, "empty inbox", "warning", advice)
     return Finding(checks.ACCOUNT, f"inbox of {latest:%Y-%m-%d}")

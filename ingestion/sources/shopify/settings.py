@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, SecretStr
 from pydantic_core import PydanticCustomError
 
-from ingestion.config import NOT_STATED, OWN, TIME_LIMIT_MINUTES, Count, Flag, SourceSettings
+from ingestion.config import NOT_STATED, OWN, TIME_LIMIT_MINUTES, Count, Flag
+from ingestion.inbox import InboxSettings
 
 SOURCE = "shopify"
 
@@ -18,7 +19,7 @@ def _written(base_url: str) -> str:
     return base_url
 
 
-class Settings(SourceSettings):
+class Settings(InboxSettings):
     """
     Attributes:
         base_url: address of the shop.

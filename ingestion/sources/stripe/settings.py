@@ -6,12 +6,13 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from ingestion.config import TIME_LIMIT_MINUTES, Count, SourceSettings
+from ingestion.config import TIME_LIMIT_MINUTES, Count
+from ingestion.inbox import InboxSettings
 
 SOURCE = "stripe"
 
 
-class Settings(SourceSettings):
+class Settings(InboxSettings):
     """
     Attributes:
         api_version: the version whose shapes the row models know.
