@@ -34,6 +34,10 @@ check: .venv/installed  ## Ask sources, settings and machine whether a refresh c
 replay: .venv/installed  ## Load what was rejected before and fits by now, without reading from a vendor (SOURCE=shopify)
 	@$(IN_ENVIRONMENT) --sandbox -- .venv/bin/python -m ingestion --replay $(SOURCE)
 
+.PHONY: receive
+receive: .venv/installed  ## Receive webhooks on 127.0.0.1:8300, into the inboxes that a refresh reads, until it is stopped
+	@$(IN_ENVIRONMENT) -- .venv/bin/python -m ingestion.receiver
+
 .PHONY: dbt
 dbt: .venv/installed  ## Run dbt on a copy, as of the last refresh (ARGS="build -s customer_360")
 	@.venv/bin/python -m dagster_project.dbt_command $(ARGS)

@@ -68,6 +68,16 @@ class InboxSettings(SourceSettings):
     inbox_path: Annotated[str | None, OWN] = None
     webhook_secret: SecretStr = SecretStr("")
 
+    @classmethod
+    def alone(cls, account: Account) -> InboxSettings:
+        """These of an account, without its others: the receiver may stand where no token of the vendor is.
+
+        Raises:
+            SettingsError: as `read`.
+        """
+        settings: type[InboxSettings] = type(cls.__name__, (cls,), {"source": str(account), "__module__": __name__})
+        return settings.read()
+
     @property
     def inbox(self) -> Inbox | None:
         """The inbox of webhook events; None: there is none."""
@@ -152,7 +162,11 @@ def read(inbox: Inbox, position: str | None, clock: Clock) -> News:
 
 
 def written_in(inbox: Inbox, days: Days) -> Spool:
-    """Entries of the files that were written on these days (UTC), also of those that are read already. Raises as `read`."""
+    """Entries of the files that were written on these days (UTC), also of those that are read already.
+
+    Raises:
+        SettingsError: the folder does not exist.
+    """
     entries = written_since(inbox, days.begins_at, days.ends_at)
     log.info("%s: %s webhook events in the inbox from %s", inbox.source, len(entries), days)
     return entries
