@@ -10,6 +10,9 @@ runs reads everything again. The events of subscriptions are kept as history of 
 Events are written in the account's version of the API, whatever version a request asks for, and nothing in them is
 expanded. An object in another version, or with ids where the rows need the objects behind them, is read again by its
 id. A field that is absent is not null: an object without a field that numbers depend on is rejected.
+
+Events that Stripe pushed into the inbox are taken beside those that it lists, from the same instant on and each once:
+so the history of a subscription does not end with the 30 days.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
 
@@ -26,7 +30,7 @@ import dlt
 import requests
 from dlt.extract import DltResource
 
-from ingestion import config
+from ingestion import config, inbox
 from ingestion.clock import TOLERANCE, Clock
 from ingestion.days import ByDay
 from ingestion.http import Client, Problem, VendorError, expect_list, judge_status, pages
@@ -328,6 +332,55 @@ def latest_events(kind: Kind, events: Spool) -> Spool:
             told_at[key] = created
             found.add(key, event)
     return found
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What lies in the inbox of the account.
+
+    Attributes:
+        events: by id, in the order in which they arrived.
+        others: what is no event, with where it lies and why.
+    """
+
+    events: Spool
+    others: tuple[tuple[Any, str], ...] = ()
+
+
+def pushed_events(entries: Iterable[Any]) -> Pushed:
+    """The events among the entries of the inbox. What happened in connected accounts is none of this one's."""
+    events, others, of_no_table = Spool(), [], 0
+    for entry in entries:
+        event, where = entry.get("event"), entry["where"]
+        if "unreadable" in entry:
+            others.append((entry["text"], f"{where}: {entry['unreadable']}"))
+        elif not at(event, "id") or not at(event, "type"):
+            others.append((event, f"{where}: an event with id and type is expected"))
+        elif at(event, "account") is None:
+            events.add(at(event, "id"), event)
+            of_no_table += not any(fnmatchcase(str(at(event, "type")), kind.events) for kind in KINDS)
+    log.info("stripe: %s events in the inbox, %s of them of kinds that no table reads", len(events), of_no_table)
+    return Pushed(events, tuple(others))
+
+
+def completed(listed: Spool, pushed: Spool, pattern: str, since: datetime | None, before: datetime | None) -> Spool:
+    """The events that Stripe lists, and after them those that it only pushed, newest first."""
+    lacking: list[tuple[datetime, int, str]] = []
+    for number, event in enumerate(pushed):
+        created = instant(at(event, "created"))
+        if (
+            created is not None
+            and at(event, "id") not in listed
+            and fnmatchcase(str(at(event, "type")), pattern)
+            and (since is None or created >= since.replace(microsecond=0))
+            and (before is None or created < before)
+        ):
+            lacking.append((created, number, at(event, "id")))
+    for _, _, identifier in sorted(lacking, reverse=True):
+        listed.add(identifier, pushed.get(identifier))
+    if lacking:
+        log.info("stripe: %s events %s taken from the inbox", len(lacking), pattern)
+    return listed
 
 
 def _told_id(kind: Kind, record: Any) -> Any:
@@ -702,10 +755,8 @@ BY_DAY = ByDay((SUBSCRIPTION_EVENTS, SUBSCRIPTION_EVENT_ITEMS), kept_since)
 def resources(intake: Intake) -> Iterable[DltResource]:
     """The source's resources in run order. Settings and secrets are resolved when the first one runs."""
 
-    @cache
-    def billing() -> Billing:
-        settings = Settings.of(intake.account)
-        return Billing(connect(settings, intake.clock), settings.api_version)
+    settings = cache(lambda: Settings.of(intake.account))
+    billing = cache(lambda: Billing(connect(settings(), intake.clock), settings().api_version))
 
     # A run has read up to its own beginning, by Stripe's clock, however long it takes.
     began_at = cache(lambda: billing().present())
@@ -714,9 +765,14 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     # Tables made from the same objects share one pass; one that is run alone makes the pass from its own position.
     @cache
     def events(pattern: str, read_until: str | None) -> Spool:
-        if intake.days is not None:
-            return billing().events(pattern, intake.days.begins_at, intake.days.ends_at)
-        return billing().events(pattern, since(read_until))
+        begin, end = (since(read_until), None) if intake.days is None else (intake.days.begins_at, intake.days.ends_at)
+        return completed(billing().events(pattern, begin, end), pushed(begin).events, pattern, begin, end)
+
+    @cache
+    def pushed(begin: datetime | None) -> Pushed:
+        # an event may arrive long after it was created, but not before
+        events = settings().inbox
+        return pushed_events(inbox.written_since(events, begin)) if events else Pushed(Spool())
 
     @cache
     def changes(kind: Kind, read_until: str | None) -> Spool:
@@ -760,7 +816,13 @@ def resources(intake: Intake) -> Iterable[DltResource]:
         return billing().whole(record, "lines", f"/invoices/{at(record, 'id')}/lines", {})
 
     def events_of(table: RawTable) -> DltResource:
-        return resource(table, lambda read_until: unfolded(ROWS_OF[table.name], subscription_events(read_until)))
+        def rows(read_until: str | None) -> Iterator[Any]:
+            if table == SUBSCRIPTION_EVENTS:  # what is no event is counted once, and nothing says what it was to be
+                for record, reason in pushed(intake.days.begins_at if intake.days else since(read_until)).others:
+                    intake.reject(table.name, record, reason)
+            return unfolded(ROWS_OF[table.name], subscription_events(read_until))
+
+        return resource(table, rows)
 
     yield objects(PRODUCT, PRODUCTS)
     yield objects(PRICE, PRICES)

@@ -105,6 +105,22 @@ def test_an_event_that_the_receiver_could_not_read_is_an_unreadable_entry(tmp_pa
     assert entry == {"where": "segment.jsonl line 1", "text": "{half", "unreadable": "not JSON: why"}
 
 
+def test_files_are_read_from_the_instant_on_that_is_asked_for(tmp_path: Path) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    for days in range(3):
+        file = tmp_path / f"{days}.jsonl"
+        file.write_text(json.dumps({"id": days}))
+        os.utime(file, (written := (now - timedelta(days=days)).timestamp(), written))
+
+    def found(since: datetime | None, before: datetime | None = None) -> set[int]:
+        entries = inbox.written_since(Inbox("pushed", str(tmp_path), "PUSHED"), since, before)
+        return {entry["event"]["id"] for entry in entries}
+
+    assert found(None) == {0, 1, 2}
+    assert found(now - timedelta(days=1)) == {0, 1}
+    assert found(now - timedelta(days=2), now) == {1, 2}
+
+
 def test_where_there_are_inboxes_a_load_says_when_it_began(data: Path) -> None:
     account, now = Account("pushed", "outlet"), config.machine_time()
     inbox.note_loaded(account, now)
