@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import requests
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -28,12 +29,16 @@ from dagster_project.stage_models import refuse_unknown_stage_models
 from ingestion import check, config
 from ingestion.check import QUESTIONS, Finding, State
 from ingestion.config import PROJECT_ROOT, Present, Scope, SettingsError
+from ingestion.inbox import InboxSettings
 from ingestion.lock import is_writing
+from ingestion.receiver.senders import SENDERS
+from ingestion.receiver.settings import ReceiverSettings
 from ingestion.warehouse import refuse_going_back
 from serving.publish import PublicationError, current_publication, current_version
 
 # A check asks twice, not eight times, and waits less for an answer than a load does. What a person states stays.
 PATIENCE = {"RUNTIME__REQUEST_TIMEOUT": "10", "RUNTIME__REQUEST_MAX_ATTEMPTS": "2"}
+SECONDS_FOR_RECEIVER = 5.0
 LEAST_FREE = 2 * 1000**3  # of the first refresh, whose size is not known
 COPIES = 3  # the build file, what it grows by and what its models spill, and the copy that is published
 MEMORY_LEFT = 0.9  # of the machine's memory; the rest is for Python and the system
@@ -156,6 +161,35 @@ def alert_targets() -> Iterator[Finding]:
         yield Finding("alerts", f"{answer}; one is not reached", "failed", advice)
 
 
+def webhooks() -> Iterator[Finding]:
+    """Whether the events of accounts with a secret for webhooks are received."""
+    if Scope.refusals() or ReceiverSettings.refusals():
+        return  # named among the settings
+    accounts = [account for account in config.enabled_accounts() if account.source in SENDERS]
+    pushed = {str(account) for account in accounts if InboxSettings.alone(account).webhook_secret.get_secret_value()}
+    if not pushed:
+        return
+    receiver = ReceiverSettings.read()
+    address = f"{receiver.host}:{receiver.port}"
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy lies on the way to one's own machine
+            health = session.get(f"http://{address}/health", timeout=SECONDS_FOR_RECEIVER).json()
+            received = {*health["sources"]}
+    except (requests.RequestException, ValueError, KeyError, TypeError):
+        advice = f"Nobody receives the webhooks of {', '.join(sorted(pushed))} at {address}: run `make receive`."
+        yield Finding("webhooks", "nobody receives them", "warning", advice)
+        return
+    if lacking := pushed - received:
+        advice = f"The receiver does not know {', '.join(sorted(lacking))}: start it again, with the settings of now."
+        yield Finding("webhooks", f"of {', '.join(sorted(received))}", "warning", advice)
+    elif not health["ok"]:
+        advice = f"The receiver cannot write events, and vendors send them again in vain: see http://{address}/health."
+        yield Finding("webhooks", "received and not written", "failed", advice)
+    else:
+        yield Finding("webhooks", f"received, of {', '.join(sorted(received))}")
+
+
 def _why_not_reached(host: str, port: int) -> str:
     try:
         with socket.create_connection((host, port), timeout=5):
@@ -165,7 +199,14 @@ def _why_not_reached(host: str, port: int) -> str:
 
 
 # What is asked of this installation beside its settings, in the order of the table.
-CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (now, disk, memory, publication, alert_targets)
+CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
+    now,
+    disk,
+    memory,
+    publication,
+    alert_targets,
+    webhooks,
+)
 
 
 def _why_not_writable(folder: Path) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
+import threading
 from collections import namedtuple
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import duckdb
@@ -269,3 +272,49 @@ def test_a_published_version_that_is_gone_or_damaged_is_named(data_dir) -> None:
     version.write_bytes(b"no database" * 1000)
     (damaged,) = check.publication()
     assert damaged.state == "failed" and "make rollback" in damaged.advice
+
+
+@pytest.fixture
+def receiver() -> Iterator[dict[str, object]]:
+    """What the receiver of webhooks would say of itself, at the address of the settings."""
+    health: dict[str, object] = {"ok": True, "sources": {"stripe": {}}}
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if health.get("ok") else 503)
+            self.end_headers()
+            self.wfile.write(json.dumps(health).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    os.environ |= {
+        "LIFECYCLE_RECEIVER_PORT": str(server.server_port),
+        "SOURCES__STRIPE__WEBHOOK_SECRET": "whsec_1",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+    }
+    yield health
+    server.shutdown()
+    server.server_close()
+
+
+def test_webhooks_are_asked_about_where_a_secret_is_set_and_somebody_has_to_receive_them(receiver) -> None:
+    assert state_of(check.webhooks()) == "ok"
+
+    receiver["sources"] = {"shopify": {}}
+    (unknown,) = check.webhooks()
+    assert unknown.state == "warning" and "does not know stripe" in unknown.advice
+
+    receiver |= {"ok": False, "sources": {"stripe": {}}}
+    assert state_of(check.webhooks()) == "failed"
+
+    receiver.clear()  # something else answers there
+    (nobody,) = check.webhooks()
+    assert nobody.state == "warning" and "make receive" in nobody.advice
+    os.environ["LIFECYCLE_RECEIVER_PORT"] = "9"
+    assert state_of(check.webhooks()) == "warning"
+
+    del os.environ["SOURCES__STRIPE__WEBHOOK_SECRET"]
+    assert [*check.webhooks()] == []
