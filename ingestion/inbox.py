@@ -12,9 +12,12 @@ the next reading.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
+import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,6 +42,7 @@ SUFFIXES = (".json", ".jsonl")
 # A file may appear later than its time of modification says (written elsewhere, then moved here). Files this much
 # older than the newest one known are still compared by name; older ones count as read.
 LATE_FILES = timedelta(days=7)
+WRITING = ".writing.lock"
 # So long after the last byte, a last line that is no JSON is not being written any more: it is rejected.
 LINE_TAKES_AT_MOST = timedelta(hours=1)
 
@@ -94,6 +98,21 @@ class InboxSettings(SourceSettings):
 def inboxes() -> Path:
     """Folder of the inboxes whose place no setting states, one an account."""
     return config.data_dir() / "inbox"
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Hold the only right to change the files of an inbox on this machine.
+
+    The receiver takes it for each write, and whoever puts another file in the place of one takes it for that long: so
+    no line is written into a file that is gone.
+    """
+    lock = os.open(folder / WRITING, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 @dataclass

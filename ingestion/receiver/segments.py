@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from ingestion import config
+from ingestion import config, inbox
 from ingestion.config import SettingsError
 from ingestion.wire import parsed
 
@@ -47,10 +47,11 @@ def enveloped(received_at: datetime, headers: Mapping[str, str], body: bytes) ->
 
 
 class Segments:
-    """The files of one inbox that this process writes; nobody else may write them meanwhile."""
+    """The files of one inbox that this process writes; no other receiver may write there meanwhile."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._path = folder
         self._file: int | None = None
         self._size = 0
         self._until = 0.0
@@ -79,27 +80,35 @@ class Segments:
             OSError: there is no room, or the disk fails.
         """
         content = b"".join(lines)
-        try:
-            file = self._segment()
-            written = 0
-            while written < len(content):
-                written += os.write(file, memoryview(content)[written:])
-            os.fsync(file)
-        except OSError:
-            self._take_back()
-            raise
+        with inbox.writing(self.folder):
+            try:
+                file = self._segment()
+                written = 0
+                while written < len(content):
+                    written += os.write(file, memoryview(content)[written:])
+                os.fsync(file)
+            except OSError:
+                self._take_back()
+                raise
         self._size += len(content)
 
     def _segment(self) -> int:
         now = time.monotonic()
-        if self._file is not None and (now >= self._until or self._size >= SEGMENT_BYTES):
+        if now >= self._until or self._size >= SEGMENT_BYTES or not self._is_there():
             self._end_segment()
         if self._file is None:
-            path = self.folder / f"received-{config.machine_time():%Y%m%dT%H%M%S.%fZ}.jsonl"
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            self._path = self.folder / f"received-{config.machine_time():%Y%m%dT%H%M%S.%fZ}.jsonl"
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             self._size, self._until = 0, now + SEGMENT_SECONDS
             _flush_folder(self.folder)
         return self._file
+
+    def _is_there(self) -> bool:
+        """Whether the open segment is still the file of its name: it may have been replaced or deleted."""
+        try:
+            return self._file is not None and os.path.samestat(os.fstat(self._file), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def _take_back(self) -> None:
         """Leave the segment as it was before lines that could not be written."""

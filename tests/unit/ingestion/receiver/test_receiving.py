@@ -25,16 +25,14 @@ BODY = b'{"id": "evt_1", "amount": 1.10}'
 Start = Callable[..., Receiver]
 
 
-@pytest.mark.parametrize("account", [*SENDERS, "shopify.outlet"])
-def test_a_genuine_event_is_in_the_inbox_of_its_account_and_no_other(receiver: Receiver, account: str) -> None:
-    before = config.machine_time()
-    answer = receiver.send(account, BODY)
+def test_a_genuine_event_is_in_the_inbox_of_its_account_and_no_other(receiver: Receiver) -> None:
+    for account in receiver.doors:
+        before = config.machine_time()
+        assert receiver.send(account, BODY.replace(b"evt", account.encode())).status_code == 200
 
-    assert answer.status_code == 200
-    (line,) = receiver.lines(account)
-    assert '"amount": 1.10}' in line
-    assert before <= datetime.fromisoformat(json.loads(line)["received_at"]) <= config.machine_time()
-    assert not any(receiver.lines(other) for other in receiver.doors if other != account)
+        (line,) = receiver.lines(account)
+        assert f'"event": {{"id": "{account}_1", "amount": 1.10}}' in line
+        assert before <= datetime.fromisoformat(json.loads(line)["received_at"]) <= config.machine_time()
 
 
 def test_an_envelope_keeps_what_the_body_does_not_say_and_neither_signature_nor_cookies(receiver: Receiver) -> None:
@@ -48,22 +46,19 @@ def test_an_envelope_keeps_what_the_body_does_not_say_and_neither_signature_nor_
     assert headers == {name.lower(): value for name, value in told.items()}
 
 
-@pytest.mark.parametrize("account", SENDERS)
-@pytest.mark.parametrize("sent", ["a changed byte", "another secret", "nothing signed", "signed for another vendor"])
-def test_what_is_not_genuine_is_refused_and_not_kept(receiver: Receiver, account: str, sent: str) -> None:
-    other = next(vendor for vendor in SENDERS if vendor != account)
-    headers = {
-        "a changed byte": signed(account, BODY.replace(b"1.10", b"1.11")),
-        "another secret": signed(account, BODY, "another secret"),
-        "nothing signed": {},
-        "signed for another vendor": signed(other, BODY),
-    }[sent]
+def test_what_is_not_genuine_is_refused_and_not_kept(receiver: Receiver) -> None:
+    for account in SENDERS:
+        other = next(vendor for vendor in SENDERS if vendor != account)
+        for headers in (
+            signed(account, BODY.replace(b"1.10", b"1.11")),
+            signed(account, BODY, "another secret"),
+            signed(other, BODY),
+            {},
+        ):
+            assert receiver.send(account, BODY, headers).status_code == 401
 
-    answer = receiver.send(account, BODY, headers)
-
-    assert answer.status_code == 401
-    assert receiver.lines(account) == []
-    assert receiver.health()["sources"][account]["refused"] == {"the signature is wrong or missing": 1}
+        assert receiver.lines(account) == []
+        assert receiver.health()["sources"][account]["refused"] == {"the signature is wrong or missing": 4}
 
 
 def test_a_copy_of_an_old_event_of_stripe_is_refused_and_a_late_one_of_another_vendor_is_not(

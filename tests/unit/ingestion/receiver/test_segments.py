@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,35 @@ def test_a_segment_ends_with_its_time_and_with_its_size(tmp_path: Path, monkeypa
     written.close()
 
     assert [file.read_bytes() for file in sorted(tmp_path.glob("*.jsonl"))] == [b"1\n2\n", b"3\n", b"4\n"]
+
+
+def test_no_line_goes_into_a_file_that_somebody_replaced_or_deleted(tmp_path: Path) -> None:
+    written = Segments(tmp_path)
+    written.write([b"0\n"])
+    is_over = threading.Event()
+
+    def replace_files() -> None:
+        while not is_over.is_set():
+            with inbox.writing(tmp_path):
+                for file in tmp_path.glob("*.jsonl"):
+                    (tmp_path / "draft").write_bytes(file.read_bytes())
+                    (tmp_path / "draft").replace(file)
+
+    others = threading.Thread(target=replace_files)
+    others.start()
+    for number in range(1, 40):
+        written.write([b"%d\n" % number])
+    is_over.set()
+    others.join()
+
+    assert len([*tmp_path.glob("*.jsonl")]) > 1, "no file was replaced between two writes"
+    lines = [int(line) for file in tmp_path.glob("*.jsonl") for line in file.read_bytes().split()]
+    assert sorted(lines) == [*range(40)]
+    for file in tmp_path.glob("*.jsonl"):
+        file.unlink()
+    written.write([b"after\n"])
+    written.close()
+    assert [file.read_bytes() for file in tmp_path.glob("*.jsonl")] == [b"after\n"]
 
 
 def test_two_receivers_never_write_one_inbox(tmp_path: Path) -> None:
