@@ -66,7 +66,9 @@ def test_by_whichever_way_events_come_the_same_ones_count(data: st.DataObject) -
     unlisted = [event for event in events if event not in listed]
     again = data.draw(st.lists(st.sampled_from(events), max_size=6)) if events else []
     arrived = data.draw(st.permutations([*unlisted, *again]))
-    entries = [{"where": "line", "event": event, "received_at": None} for event in arrived]
+    # what is listed counts as Stripe lists it: an endpoint may be told in a version of its own
+    written = [{**event, "api_version": "of the endpoint"} if event in listed else event for event in arrived]
+    entries = [{"where": "line", "event": event, "received_at": None} for event in written]
 
     found = completed(
         spooled(listed),
@@ -76,8 +78,7 @@ def test_by_whichever_way_events_come_the_same_ones_count(data: st.DataObject) -
         None if before is None else instant(before),
     )
 
-    assert {event["id"] for event in found} == {event["id"] for event in within}
-    assert len(found) == len(within)
+    assert sorted(found, key=lambda event: -event["created"]) == within
     by_customer = {event["data"]["object"]["id"]: event for event in latest_events(CUSTOMER, found)}
     assert by_customer == {event["data"]["object"]["id"]: event for event in latest_events(CUSTOMER, spooled(within))}
 
