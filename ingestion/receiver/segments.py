@@ -70,7 +70,10 @@ class Segments:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
-            raise SettingsError(f"another receiver writes into {self.folder}: stop it first.") from None
+            raise SettingsError(
+                f"another receiver, or another account of this one, writes into {self.folder}: stop it, or name two "
+                "folders."
+            ) from None
         return lock
 
     def write(self, lines: Sequence[bytes]) -> None:
