@@ -44,7 +44,7 @@ SUFFIXES = (".json", ".jsonl")
 LATE_FILES = timedelta(days=7)
 WRITING = ".writing.lock"
 # So long after the last byte, a last line that is no JSON is not being written any more: it is rejected.
-LINE_TAKES_AT_MOST = timedelta(hours=1)
+LINE_TAKES_AT_MOST = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -262,7 +262,7 @@ def _written(file: FileItemDict) -> tuple[str, bool]:
     try:
         parsed(last)
     except ValueError:
-        if config.machine_time() - file["modification_date"] < LINE_TAKES_AT_MOST and last.strip():
+        if last.strip() and abs(config.machine_time() - file["modification_date"]) < LINE_TAKES_AT_MOST:
             return before + end, False
     return text, True
 

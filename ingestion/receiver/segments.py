@@ -56,8 +56,9 @@ class Segments:
         self._size = 0
         self._until = 0.0
         self._lock = self._take_lock()
-        for segment in sorted(folder.glob(PATTERN)):
-            _cut_off_unfinished(segment)
+        with inbox.writing(folder):
+            for segment in sorted(folder.glob(PATTERN)):
+                _cut_off_unfinished(segment)
 
     def _take_lock(self) -> int:
         try:
