@@ -14,8 +14,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 import adbc_driver_manager
@@ -96,7 +95,7 @@ class Database:
         self.name = name
         settings = Connection.of(name)
         try:
-            self._connection = dbapi.connect(_uri(settings))
+            self._connection = dbapi.connect(_uri(settings), autocommit=True)  # so that `begin` is ours
         except Error as error:
             raise self._not_connected(error) from None  # what libpq says in full may quote the URL
         try:
@@ -108,8 +107,8 @@ class Database:
 
     def _begin(self, statement_seconds: int) -> None:
         self._cursor = self._connection.cursor()
+        self._cursor.execute("begin isolation level repeatable read, read only")
         for setting in (
-            "transaction isolation level repeatable read, read only",
             f"local statement_timeout = {statement_seconds * 1000}",
             "local client_encoding = 'UTF8'",
             "local timezone = 'UTC'",
@@ -180,20 +179,30 @@ class Database:
                 self._cursor.fetchall()
                 query += f" where {cursor} >= current_setting('{_READ_SINCE}')::{kind} or {cursor} is null"
             self._cursor.execute(query)
-            reader = self._cursor.fetch_record_batch()
-        count = 0
+            # the reader of `fetch_record_batch` forgets which error the server told
+            reader = self._cursor._results.reader
+        count, batches = 0, iter(reader)
         with pq.ParquetWriter(path, reader.schema) as file:
             while True:
                 with self._told(source):
-                    batch = next(reader, None)
+                    batch = next(batches, None)
                 if batch is None:
                     return count
                 count += batch.num_rows
                 file.write_batch(batch)
 
-    def undo_to_here(self) -> _Savepoint:
-        """A context after which an error leaves the transaction as it was: the other inputs are read all the same."""
-        return _Savepoint(self._cursor)
+    @contextmanager
+    def undo_to_here(self) -> Iterator[None]:
+        """After an error of a statement the transaction is as it was: what else is read is not concerned."""
+        with self._told():
+            self._cursor.execute("savepoint input")
+        try:
+            yield
+        except (MappingError, PassingError) as error:
+            if isinstance(error, MappingError) or error.is_of_statement:
+                with self._told():
+                    self._cursor.execute("rollback to savepoint input")
+            raise
 
     @contextmanager
     def _told(self, source: Input | None = None) -> Iterator[None]:
@@ -201,7 +210,7 @@ class Database:
         try:
             yield
         except Error as error:
-            state = getattr(error, "sqlstate", None) or (re.findall(r"SQLSTATE: (\w{5})", str(error)) or [None])[-1]
+            state = getattr(error, "sqlstate", None)
             said = _said(error)
             says = f"the database of the connection {self.name} says: {said}"
             if state[:2] in _PASSES if state else isinstance(error, OSError | adbc_driver_manager.OperationalError):
@@ -223,22 +232,12 @@ class Database:
         )
 
 
-class _Savepoint:
-    def __init__(self, cursor: Any) -> None:
-        self._cursor = cursor
-
-    def __enter__(self) -> None:
-        self._cursor.execute("savepoint input")
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if isinstance(error, MappingError) or (isinstance(error, PassingError) and error.is_of_statement):
-            self._cursor.execute("rollback to savepoint input")
-
-
 def _said(error: BaseException) -> str:
     """What the server or libpq says, without the query, in one line."""
     text = re.split(r"\n\n?Query was: |\nLINE \d+: |\. SQLSTATE: ", str(error))[0]
-    text = re.sub(r"^[A-Z_]+: |\[libpq\] |Execution error \[\w+\]: ", "", text)
+    text = re.sub(
+        r"^[A-Z_]+: |\[libpq\] |Failed to \w+ query: |could not begin COPY: |Execution error \[\w+\]: ", "", text
+    )
     return hidden(" ".join(text.split())).rstrip(".")
 
 
