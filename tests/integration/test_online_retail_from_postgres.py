@@ -55,7 +55,6 @@ def test_the_lines_in_a_table_are_loaded_as_those_in_the_file(
     with dbapi.connect(postgres) as connection, connection.cursor() as cursor:
         cursor.adbc_ingest("online_retail", duckdb.read_parquet(str(lines)).to_arrow_reader())
         connection.commit()
-    monkeypatch.setenv("DLT_PROJECT_DIR", str(tmp_path))
     monkeypatch.setenv("SOURCES__FILES__DATA_PATH", str(tmp_path))
     monkeypatch.setenv("SOURCES__FILES__CONNECTIONS__SHOP__URL", postgres)
     mapping, of_file = MAPPING.read_text(), "lines: {path: online_retail.parquet}"

@@ -210,7 +210,7 @@ class Database:
         try:
             yield
         except Error as error:
-            state = getattr(error, "sqlstate", None)
+            state = getattr(error, "sqlstate", None) or ""
             said = _said(error)
             says = f"the database of the connection {self.name} says: {said}"
             if state[:2] in _PASSES if state else isinstance(error, OSError | adbc_driver_manager.OperationalError):
