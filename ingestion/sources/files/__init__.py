@@ -1,7 +1,7 @@
-"""Bring your own files: CSV, Parquet and JSON lines, mapped to canonical entities by YAML. See README.md here.
+"""Bring your own files, or tables of a PostgreSQL, mapped to canonical entities by YAML. See README.md here.
 
 Belongs here: which mappings have to be read, and their way into dlt. Does not: the format of a mapping
-(`mapping.py`), reading files (`inputs.py`), SQL (`evaluation.py`).
+(`mapping.py`), reading files (`inputs.py`) and databases (`copies.py`), SQL (`evaluation.py`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from dlt.common.schema.typing import TScd2StrategyDict
 from dlt.extract import DltResource
 
 from ingestion import limits, warehouse
+from ingestion.http import VendorError
 from ingestion.intake import AHEAD_AT_MOST, Intake
 from ingestion.sources.files.canonical import columns, entity_row
+from ingestion.sources.files.copies import Copies, Known, State
 from ingestion.sources.files.evaluation import EntityRows, Evaluation, no_rows
 from ingestion.sources.files.inputs import find_files
 from ingestion.sources.files.mapping import FileMapping, MappingError, read_mappings
@@ -56,7 +58,9 @@ class _Load:
         self._mappings: list[FileMapping] | None = None
         self._files: dict[str, str] = {}
         self._results: dict[str, dict[str, EntityRows]] = {}
-        self._failed: dict[str, str] = {}
+        self._local: dict[str, FileMapping] = {}  # mappings whose tables and queries are files by now
+        self._known: dict[str, dict[str, Known]] = {}
+        self._failed: dict[str, MappingError | VendorError | OSError] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="files-")
 
     def rows_of(self, table: RawTable) -> Callable[[], Iterator[Any]]:
@@ -84,6 +88,8 @@ class _Load:
             self._intake.count_set(table.name, name, loaded=result.rows.num_rows, rejections=result.rejections)
             tables.append(result.rows)
             state[name] = self._fingerprint(table, mapping)
+            if mapping.connection:
+                _copies()[name] = self._known[name]
             next_at.pop(name, None)
             if result.next_at:
                 next_at[name] = result.next_at.isoformat()
@@ -109,6 +115,7 @@ class _Load:
 
         Raises:
             MappingError: every mapping fails.
+            VendorError: every mapping fails, and one of them because its database cannot be read now.
         """
         if mapping.name in self._failed:
             return {}
@@ -125,7 +132,8 @@ class _Load:
             return {}
         settings = self._settings or Settings.read()
         is_accepted = mapping.name in settings.accept
-        evaluation = Evaluation(mapping, settings.data_path, self._intake.as_of, is_accepted=is_accepted)
+        local = self._local.get(mapping.name, mapping)
+        evaluation = Evaluation(local, settings.data_path, self._intake.as_of, is_accepted=is_accepted)
         try:
             found = {table.name: self._entity(evaluation, table, mapping) for table in changed}
         finally:
@@ -144,16 +152,21 @@ class _Load:
             file.write_table(result.rows)
         return replace(result, rows=pa.ipc.open_file(pa.memory_map(str(path))).read_all())
 
-    def _fail(self, mapping: FileMapping, error: MappingError | OSError) -> None:
-        self._failed[mapping.name] = str(error)
+    def _fail(self, mapping: FileMapping, error: MappingError | VendorError | OSError) -> None:
+        self._failed[mapping.name] = error
         if len(self._failed) == len(self._mappings or ()):
-            raise MappingError("\n".join(self._failed.values())) from error
+            told = "\n".join(dict.fromkeys(map(str, self._failed.values())))
+            may_pass = any(isinstance(each, VendorError) for each in self._failed.values())
+            raise (VendorError(told) if may_pass else MappingError(told)) from error
         self._intake.fail(f"mapping {mapping.name} is not loaded, and keeps the rows it has: {error}")
 
     def _has_to_be_read(self, table: RawTable, mapping: FileMapping) -> bool:
         happens = _next_at(table).get(mapping.name)
-        return _read(table).get(mapping.name) != self._fingerprint(table, mapping) or (
-            happens is not None and self._has_come(happens)
+        # whether a table has changed only reading it tells
+        return (
+            bool(mapping.connection)
+            or _read(table).get(mapping.name) != self._fingerprint(table, mapping)
+            or (happens is not None and self._has_come(happens))
         )
 
     def _hold_what_shrinks(self, table: RawTable, mapping: FileMapping, rows: int) -> None:
@@ -167,11 +180,12 @@ class _Load:
         is_held = before >= settings.most_retired_from and before - rows > settings.most_retired * before
         if not is_held or mapping.name in settings.accept:
             return
-        paths = ", ".join(source.path for source in mapping.inputs.values())
+        origins = ", ".join(source.origin for source in mapping.inputs.values())
+        mend = "Look at the tables" if mapping.connection else "Have the files written again"
         raise MappingError(
-            f"{mapping.file}: {table.name}: {before:,} rows are known, and {paths} would leave {rows:,}. That is more "
-            f"than {settings.most_retired:.0%} fewer, so that nothing was loaded. Have the files written again; if the "
-            f"rows are gone for good, set {Settings.variable('accept')}={mapping.name} for one run."
+            f"{mapping.file}: {table.name}: {before:,} rows are known, and {origins} would leave {rows:,}. That is "
+            f"more than {settings.most_retired:.0%} fewer, so that nothing was loaded. {mend}; if the rows are gone "
+            f"for good, set {Settings.variable('accept')}={mapping.name} for one run."
         )
 
     def _has_come(self, instant: str) -> bool:
@@ -186,7 +200,19 @@ class _Load:
                     self._files[mapping.name] = _files_of(mapping, settings.data_path)
                 except (MappingError, OSError) as error:
                     self._fail(mapping, error)
+            self._copy_inputs(settings)
         return self._mappings
+
+    def _copy_inputs(self, settings: Settings) -> None:
+        """Read tables and queries once for all, those of one database at one moment."""
+        mappings = [mapping for mapping in self._mappings or () if mapping.connection]
+        made = Copies(settings, self._intake.as_of, Path(self._folder.name), _copies())
+        made.forget_all_but(mappings)
+        for copied in made.make([mapping for mapping in mappings if mapping.name not in self._failed]):
+            if copied.error is not None:
+                self._fail(copied.mapping, copied.error)
+            self._known[copied.mapping.name] = copied.known
+            self._local[copied.mapping.name] = copied.mapping
 
     def _fingerprint(self, table: RawTable, mapping: FileMapping) -> str:
         # with the canonical columns, the rules of the row and the code, which decide too
@@ -201,6 +227,12 @@ def _read(table: RawTable) -> dict[str, str]:
     return found
 
 
+def _copies() -> State:
+    """The copies of tables and queries that are kept: it moves together with the data, too."""
+    found: State = dlt.current.source_state().setdefault("copies", {})
+    return found
+
+
 def _next_at(table: RawTable) -> dict[str, str]:
     """When the first fact that was turned away because it lay ahead happens, by mapping."""
     found: dict[str, str] = dlt.current.resource_state(table.name).setdefault("next_at", {})
@@ -211,7 +243,7 @@ def _files_of(mapping: FileMapping, data_path: Path) -> str:
     """What distinguishes one state of a mapping and its files from another: text, names, sizes, times of change."""
     parts = [mapping.text]
     for source in mapping.inputs.values():
-        for file in find_files(mapping, source, data_path):
+        for file in () if source.is_of_database else find_files(mapping, source, data_path):
             stat = file.stat()
             parts.append(f"{source.name} {file} {stat.st_size} {stat.st_mtime_ns}")
     return "\n".join(parts)

@@ -1,7 +1,8 @@
 """What of the files is looked at before anything is loaded: each mapping, on the first lines of each of its files.
 
 A mapping is tried on a copy of these lines, so that a column that is not there or an SQL that cannot run is told. What
-stands further down (a line that is cut short, a key that stands twice) only a load sees.
+stands further down (a line that is cut short, a key that stands twice) only a load sees. Of a table or query no row is
+read: that it gives its columns shows that it is there and may be read.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import io
 import tempfile
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -22,12 +24,17 @@ import duckdb
 from ingestion import check as checks
 from ingestion import config
 from ingestion.check import Finding
+from ingestion.clock import refuse_wrong_clock
+from ingestion.http import VendorError
+from ingestion.sources.files.copies import told_at
 from ingestion.sources.files.evaluation import Evaluation
 from ingestion.sources.files.inputs import SEPARATOR_LINE, codec, find_files, literal
 from ingestion.sources.files.mapping import FileMapping, Input, MappingError, read_mappings
+from ingestion.sources.files.postgres import Database
 from ingestion.sources.files.settings import Settings
 
 ROWS = 50
+STATEMENT_SECONDS = 20  # of a question to a database
 JSON = ("json", "jsonl")  # which keys there are only all records tell: of these no more than the beginning is read
 
 
@@ -39,26 +46,60 @@ def check(settings: Settings) -> Iterator[Finding]:
     yield Finding(checks.CURRENCY, "as each row says")
     yield Finding(checks.OLDEST, checks.NOT_ASKED)
     files: set[Path] = set()
-    for mapping in mappings:
-        try:
-            files.update(_tried(mapping, settings))
-        except (MappingError, OSError) as error:
-            yield Finding(checks.ACCOUNT, f"{mapping.name} cannot be read", "failed", f"{error}")
+    for connection in sorted({mapping.connection for mapping in mappings}):
+        with ExitStack() as stack:
+            database = None
+            if connection:
+                try:
+                    database = stack.enter_context(Database(connection, STATEMENT_SECONDS))
+                    refuse_wrong_clock(f"the database of the connection {connection}", database.now, config.as_of())
+                except (MappingError, VendorError) as error:
+                    yield Finding(f"connection {connection}", "not usable", "failed", str(error))
+                    continue
+                yield Finding(f"connection {connection}", f"reached, PostgreSQL {database.version}, read only")
+            for mapping in mappings:
+                if mapping.connection != connection:
+                    continue
+                try:
+                    files.update(_tried(mapping, settings, database))
+                except (MappingError, VendorError, OSError) as error:
+                    yield Finding(checks.ACCOUNT, f"{mapping.name} cannot be read", "failed", f"{error}")
+                yield from _unseen(mapping, settings)
     yield Finding(checks.ACCOUNT, f"{len(files)} file{'s' if len(files) != 1 else ''}")
 
 
-def _tried(mapping: FileMapping, settings: Settings) -> list[Path]:
+def _unseen(mapping: FileMapping, settings: Settings) -> Iterator[Finding]:
+    """What a load does not see of the inputs of a mapping that are read by a cursor."""
+    for source in mapping.inputs.values():
+        if source.cursor:
+            asked = f"{mapping.name}.{source.name}"
+            days = settings.whole_read_days
+            yield Finding(asked, f"changes by {source.cursor}; rows deleted are seen every {days} days")
+
+
+def _tried(mapping: FileMapping, settings: Settings, database: Database | None) -> list[Path]:
     """The files of a mapping, after it was tried on the beginning of each of them.
 
     Raises:
         MappingError: a file is not there, cannot be read, or an expression cannot work.
+        VendorError: the database cannot be read now.
     """
-    found = {source.name: find_files(mapping, source, settings.data_path) for source in mapping.inputs.values()}
+    found = {
+        source.name: find_files(mapping, source, settings.data_path)
+        for source in mapping.inputs.values()
+        if not source.is_of_database
+    }
     with tempfile.TemporaryDirectory(prefix="check-") as folder:
         inputs = {}
         copies: dict[str, str] = {}
         for source in mapping.inputs.values():
             place = Path(folder, source.name)
+            if database is not None and source.is_of_database:
+                columns = place.with_suffix(".parquet")
+                with told_at(f"{mapping.file}: inputs.{source.name}"), database.undo_to_here():
+                    database.read(source, database.columns(source), columns, rows="limit 0")
+                inputs[source.name] = replace(source, path=str(columns))
+                continue
             place.mkdir()
             for number, file in enumerate(found[source.name]):
                 copy = place / f"{number:06}_{file.name}"

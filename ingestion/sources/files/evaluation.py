@@ -22,7 +22,15 @@ import pyarrow as pa
 from ingestion.intake import AHEAD_AT_MOST, IS_AHEAD
 from ingestion.sources.files.canonical import ENTITIES, HAPPENED_AT, Column, columns
 from ingestion.sources.files.inputs import ROW, Rejection, column_names, find_files, literal, load_input, quoted
-from ingestion.sources.files.mapping import EntityMapping, FileMapping, Input, MappingError, sql_words, suggestion
+from ingestion.sources.files.mapping import (
+    POSTGRES,
+    EntityMapping,
+    FileMapping,
+    Input,
+    MappingError,
+    sql_words,
+    suggestion,
+)
 from ingestion.sources.files.models import RowRule
 from ingestion.sources.files.values import Reading, create_zones, helpful_key, typed_rows
 
@@ -297,7 +305,7 @@ class Evaluation:
             return f"{quoted(entity.input)}.{quoted(column)}"
         path = _PATH.fullmatch(expression)
         column = by_lower.get(path[1].lower()) if path else None
-        is_json = self.mapping.inputs[entity.input].format in ("json", "jsonl")
+        is_json = self.mapping.inputs[entity.input].format in ("json", "jsonl", POSTGRES)
         if path and column and is_json and path[1] not in self._names(entity):
             text = f"{quoted(entity.input)}.{quoted(column)}"
             keys = "".join(f'."{key}"' for key in path[2][1:].split("."))

@@ -27,7 +27,7 @@ from typing import Any, TextIO
 
 import duckdb
 
-from ingestion.sources.files.mapping import FileMapping, Input, MappingError
+from ingestion.sources.files.mapping import POSTGRES, FileMapping, Input, MappingError
 
 ROW = "_row"  # distinguishes the rows of an input; never part of what is loaded
 
@@ -42,11 +42,15 @@ _SHOWN_OF_A_LINE = 10_000  # how much of a faulty line DuckDB shows
 _ROWS_LIKE = 2  # lines within one value that have a row's delimiters, from which on they are taken for rows
 PARENT = "_parent"  # what stands around the records of a JSON value: its other keys
 SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)  # Excel's first line that names the delimiter
+# Instants and days of a database beyond these are sent as these: they wrap around in Arrow, infinity among them.
+EARLIEST, LATEST = "4713-01-01", "294246-12-31"
+_MIDNIGHT = {"DATE": "", "TIMESTAMP": " 00:00:00", "TIMESTAMP WITH TIME ZONE": " 00:00:00+00"}
 _HELP = {
     "csv": "; the keys encoding, delimiter, quote, header and skip of the input say how a CSV file is written",
     "jsonl": "; the keys encoding and records of the input say how a JSON file is written",
     "json": "; the keys encoding and records of the input say how a JSON file is written",
     "parquet": "",
+    POSTGRES: "",
 }
 
 
@@ -95,6 +99,8 @@ def load_input(
     try:
         if source.format == "parquet":
             rejections = _load_parquet(connection, source, files)
+        elif source.is_of_database:
+            rejections = _load_copy(connection, source, files)
         else:
             with _copies(source, files) as copies:
                 if source.format == "csv":
@@ -103,6 +109,7 @@ def load_input(
                     rejections = _load_json(connection, source, copies)
     except (duckdb.Error, OSError, EOFError, UnicodeError, csv.Error, MappingError) as error:
         names = ", ".join(str(file) for file in files[:3]) + (", …" if len(files) > 3 else "")
+        names = source.origin if source.is_of_database else names
         help_keys = "" if isinstance(error, MappingError) else _HELP[source.format]
         raise MappingError(f"{mapping.file}: inputs.{source.name}: cannot read {names}: {error}{help_keys}") from error
     return rejections
@@ -123,6 +130,22 @@ def _create(connection: duckdb.DuckDBPyConnection, table: str, query: str, param
 def _load_parquet(connection: duckdb.DuckDBPyConnection, source: Input, files: list[Path]) -> list[Rejection]:
     paths = [str(file) for file in files]
     _create(connection, source.name, "SELECT * FROM read_parquet($paths, union_by_name = true)", {"paths": paths})
+    return []
+
+
+def _load_copy(connection: duckdb.DuckDBPyConnection, source: Input, files: list[Path]) -> list[Rejection]:
+    """What was read of a database, with the instants and days back at infinity that were sent as a bound."""
+    paths = {"paths": [str(file) for file in files]}
+    described = connection.execute("DESCRIBE SELECT * FROM read_parquet($paths)", paths).fetchall()
+    unbounded = ", ".join(
+        f"CASE WHEN {quoted(name)} >= {kind} {literal(f'{LATEST}{midnight}')} THEN {kind} 'infinity' "
+        f"WHEN {quoted(name)} <= {kind} {literal(f'{EARLIEST} (BC){midnight}')} THEN {kind} '-infinity' "
+        f"ELSE {quoted(name)} END AS {quoted(name)}"
+        for name, kind, *_ in described
+        if (midnight := _MIDNIGHT.get(kind)) is not None
+    )
+    columns = f"* REPLACE ({unbounded})" if unbounded else "*"
+    _create(connection, source.name, f"SELECT {columns} FROM read_parquet($paths)", paths)
     return []
 
 

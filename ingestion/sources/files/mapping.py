@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,11 @@ OPTIONS = {  # keys of an input, and the formats they are for
     "encoding": _TEXT,
     "records": _JSON,
 }
+POSTGRES = "postgres"  # the format of tables and queries, beside those of files
+_OF_TABLES = ("table", "query", "cursor", "look_back", "key")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_CONNECTION = re.compile(r"[a-z][a-z0-9]{0,29}")
+_DURATION = re.compile(r"(\d{1,5}) (minute|hour|day|week)s?")
 _SQL_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -48,14 +53,18 @@ class MappingError(SettingsError):
 
 @dataclass(frozen=True)
 class Input:
-    """Files that are read as one table, and how they are written.
+    """What is read as one table: files, and how they are written, or a table or query of a database.
 
     Attributes:
+        path: of files; of a table or query where its rows were copied to (`copies.py`).
         header: CSV: column names in place of a header line.
         skip: CSV: lines before the header line, or before the first row where `header` is given.
         records: JSON: keys, joined by points, that lead to the array whose objects are the rows.
         decimal: the decimal mark of texts that are read as numbers.
         date_formats: how texts that are read as dates and times are written, the first that fits counts.
+        cursor: column of a table or query that says when a row was changed last; empty: it is read whole.
+        look_back: how far behind the latest value of the cursor a load begins.
+        key: columns by which a row that was changed takes the place of the one that is known.
     """
 
     name: str
@@ -69,6 +78,23 @@ class Input:
     records: str = ""
     decimal: str | None = None
     date_formats: tuple[str, ...] = ()
+    table: str = ""
+    query: str = ""
+    cursor: str = ""
+    look_back: timedelta = timedelta(0)
+    key: tuple[str, ...] = ()
+
+    @property
+    def is_of_database(self) -> bool:
+        """Whether it is a table or query."""
+        return self.format == POSTGRES
+
+    @property
+    def origin(self) -> str:
+        """Where its rows come from, in words."""
+        if not self.is_of_database:
+            return self.path
+        return f"the table {self.table}" if self.table else f"the query of {self.name}"
 
 
 @dataclass(frozen=True)
@@ -102,7 +128,7 @@ class EntityMapping:
 
 @dataclass(frozen=True)
 class FileMapping:
-    """One mapping file."""
+    """One mapping file. `connection` names the database of its tables and queries; empty where it has none."""
 
     name: str
     file: Path
@@ -112,6 +138,7 @@ class FileMapping:
     inputs: Mapping[str, Input]
     rejects: tuple[RejectRule, ...]
     entities: Mapping[str, EntityMapping]
+    connection: str = ""
 
     def is_lookup(self, name: str) -> bool:
         """Whether some entity looks things up in the input `name`."""
@@ -184,7 +211,10 @@ class _Reader:
         where = f"inputs.{name}"
         if not _NAME.fullmatch(name):
             self.problem(where, "the name of an input is lower case letters, digits and underscores")
-        block = self.block(value, where, ("path", *OPTIONS, "decimal", "date_format"), ("path",))
+        if isinstance(value, dict) and ("table" in value or "query" in value):
+            return self.table_or_query(name, value, where)
+        keys = ("path", *OPTIONS, "decimal", "date_format", "table", "query")
+        block = self.block(value, where, keys, ("path",))
         path = self.text(block.get("path", ""), f"{where}.path")
         suffixes = [suffix for suffix in Path(path).suffixes if suffix != ".gz"]
         file_format = FORMATS.get(suffixes[-1].lower() if suffixes else "", "")
@@ -215,6 +245,54 @@ class _Reader:
         if "date_format" in block:
             options["date_formats"] = self.date_formats(block["date_format"], f"{where}.date_format")
         return Input(name, path, file_format, **options)
+
+    def table_or_query(self, name: str, value: dict[str, Any], where: str) -> Input:
+        block = self.block(value, where, (*_OF_TABLES, "date_format"), ())
+        options: dict[str, Any] = {
+            key: self.text(block[key], f"{where}.{key}") for key in ("table", "query", "cursor") if key in block
+        }
+        if bool(options.get("table")) == bool(options.get("query")):
+            self.problem(where, "write either the key 'table' or the key 'query'")
+        parts = (options.get("table") or "x").split(".")
+        if not all(parts) or len(parts) > 2:
+            self.problem(f"{where}.table", f"expected schema.table, found {options['table']!r}; a query can name any")
+        if "look_back" in block:
+            options["look_back"] = self.duration(block["look_back"], f"{where}.look_back")
+        if "key" in block:
+            given = block["key"]
+            options["key"] = self.texts([given] if isinstance(given, str) else given, f"{where}.key")
+        together = [key for key in ("cursor", "look_back", "key") if key in block]
+        if together and len(together) < 3:
+            self.problem(
+                where,
+                "cursor, look_back and key go together: the column that says when a row was changed last, how far "
+                "behind its latest value a load begins, and the columns by which a changed row is known again",
+            )
+        if "date_format" in block:
+            options["date_formats"] = self.date_formats(block["date_format"], f"{where}.date_format")
+        return Input(name, "", POSTGRES, **options)
+
+    def duration(self, value: Any, where: str) -> timedelta:
+        found = _DURATION.fullmatch(self.text(value, where))
+        if found:
+            return timedelta(**{f"{found[2]}s": int(found[1])})
+        self.problem(where, f"expected a duration such as 2 days or 6 hours, found {value!r:.60}")
+        return timedelta(0)
+
+    def connection(self, value: Any, inputs: Iterable[Input]) -> str:
+        name = self.text(value, "connection")
+        if name and not _CONNECTION.fullmatch(name):
+            self.problem("connection", f"{name!r} is not made of up to 30 lower case letters and digits")
+        of_database = [source.name for source in inputs if source.is_of_database]
+        if of_database and not name:
+            self.problem(
+                f"inputs.{of_database[0]}",
+                "a table or query needs the key 'connection' of the mapping: the name of a database, whose URL is in "
+                "SOURCES__FILES__CONNECTIONS__<NAME>__URL",
+            )
+        if name and not of_database:
+            self.problem("connection", "no input is a table or query; leave the key out")
+        return name
 
     def encoding(self, name: str, where: str) -> None:
         try:
@@ -314,7 +392,7 @@ def read_mapping(file: Path) -> FileMapping:
     except yaml.YAMLError as error:
         raise MappingError(f"{file}: no valid YAML: {error}") from error
     reader = _Reader(file)
-    keys = ("name", "company", "timezone", "inputs", "reject", "entities")
+    keys = ("name", "company", "timezone", "connection", "inputs", "reject", "entities")
     block = reader.block(content, "", keys, ("name", "inputs", "entities"))
     name = reader.text(block.get("name", ""), "name")
     if name and not _NAME.fullmatch(name):
@@ -330,6 +408,7 @@ def read_mapping(file: Path) -> FileMapping:
             reader.problem(key, "expected named entries")
             parts[key] = {}
     inputs = {str(key): reader.input(str(key), value) for key, value in parts["inputs"].items()}
+    connection = reader.connection(block.get("connection", ""), inputs.values())
     rejects = reader.reject_rules(block.get("reject") or [], inputs)
     entities = {str(key): reader.entity(str(key), value, inputs) for key, value in parts["entities"].items()}
     used = {name for entity in entities.values() if entity for name in _inputs_of(entity)}
@@ -346,6 +425,7 @@ def read_mapping(file: Path) -> FileMapping:
         inputs=inputs,
         rejects=rejects,
         entities={key: entity for key, entity in entities.items() if entity},
+        connection=connection,
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, ClassVar
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
-from ingestion.config import PROJECT_ROOT, Count, SourceSettings, Write, of_text, texts
+from ingestion.config import PROJECT_ROOT, Count, Days, SourceSettings, Write, of_text, texts
 
 SOURCE = "files"
 
@@ -25,6 +26,8 @@ class Settings(SourceSettings):
         most_retired: the share of a mapping's rows in a table that one load may retire.
         most_retired_from: rows of a mapping in a table from which on that is looked at.
         accept: mappings whose files a person has looked at: they are loaded though rows are gone.
+        whole_read_days: how often a table or query that has a cursor is read whole, which alone tells what was deleted.
+        statement_minutes: after which a database gives up one statement of a load.
     """
 
     source: ClassVar[str] = SOURCE
@@ -34,9 +37,48 @@ class Settings(SourceSettings):
     most_retired: Annotated[float, Field(ge=0, le=1), of_text(float), Write("write a share from 0 to 1")] = 0.5
     most_retired_from: Count = 100
     accept: Annotated[tuple[str, ...], of_text(texts)] = ()
+    whole_read_days: Days = 7
+    statement_minutes: Count = 30
 
     def check(self) -> None:
         """Stop where a mapping cannot work. Raises MappingError."""
         from ingestion.sources.files.mapping import read_mappings  # what reads them takes a second to import
 
-        read_mappings(self.mappings_path)
+        mappings = read_mappings(self.mappings_path)
+        for name in sorted({mapping.connection for mapping in mappings if mapping.connection}):
+            Connection.of(name)
+
+
+def _url_of_postgres(url: SecretStr) -> SecretStr:
+    """Refuse what libpq would read in another way: it quotes the part that it stumbles over."""
+    parts = urlsplit(url.get_secret_value())
+    beyond = parts.path + parts.query + parts.fragment
+    is_plain = parts.netloc.count("@") < 2 and "@" not in beyond and not parts.fragment
+    if parts.scheme not in ("postgresql", "postgres") or not is_plain or (parts.port or 0) < 0:
+        raise ValueError
+    return url
+
+
+class Connection(SourceSettings):
+    """A PostgreSQL under the name by which mappings call it; NAME in the documentation.
+
+    Attributes:
+        url: where it is, and as whom it is read. Parameters of libpq may follow, such as `?sslmode=verify-full`.
+    """
+
+    source: ClassVar[str] = f"{SOURCE}.connections.name"
+
+    url: Annotated[
+        SecretStr,
+        AfterValidator(_url_of_postgres),
+        Write(
+            "write postgresql://user:password@host:5432/database, with %40 for @, %2F for /, %3F for ? and %23 for # "
+            "in user and password"
+        ),
+    ]
+
+    @classmethod
+    def class_of(cls, account: str) -> type[Connection]:
+        """The class that reads the settings of the connection of this name."""
+        source = f"{SOURCE}.connections.{account}"
+        return type(cls.__name__, (cls,), {"source": source, "__module__": __name__})

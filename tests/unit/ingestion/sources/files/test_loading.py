@@ -367,7 +367,7 @@ def test_every_rule_is_documented() -> None:
 
 
 def test_the_mapping_that_shows_every_key_is_one(tmp_path: Path) -> None:
-    example = README.split("Everything a mapping can say:")[1].split("```yaml\n")[1].split("```")[0]
+    example = README.split("Everything a mapping of files can say:")[1].split("```yaml\n")[1].split("```")[0]
     file = tmp_path / "everything.yml"
     file.write_text(example)
     shown = read_mapping(file)
