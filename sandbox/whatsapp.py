@@ -9,6 +9,7 @@ What the company sends is known from receipts alone, unless somebody wrote it in
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,11 @@ class Number:
         self._taken = {activity.at for activity in person.activities}
         self._contact: OwnedRecord | None = None
         self._told = 0
+
+    @property
+    def _reference(self) -> tuple[str, str, str]:
+        """The contact as the warehouse knows it: by a hash, since WhatsApp's id is the number."""
+        return ("whatsapp", "contact", hashlib.md5(self.wa_id.encode(), usedforsecurity=False).hexdigest())
 
     @property
     def wa_id(self) -> str:
@@ -177,14 +183,13 @@ class Number:
         if self.chance(TWICE_SHARE):
             self.person.whatsapp.append(Webhook(event_id, at, seen + self.between(1, 2 * DAY), body))
         if self._contact is None:
-            self._contact = OwnedRecord("whatsapp", "contact", self.wa_id, seen)
+            self._contact = OwnedRecord(*self._reference, seen)
             self._contact.keys.append((seen, ("phone", self.person.phone)))
             self.person.records.append(self._contact)
         return seen
 
     def _note(self, kind: str, at: int, seen: int, detail: str | None = None, campaign_id: str | None = None) -> None:
-        reference = ("whatsapp", "contact", self.wa_id)
-        self.person.activities.append(Activity(kind, at, max(at, seen), reference, detail, campaign_id))
+        self.person.activities.append(Activity(kind, at, max(at, seen), self._reference, detail, campaign_id))
 
     def chance(self, probability: float) -> bool:
         return bool(self.rng.random() < probability)

@@ -106,17 +106,21 @@ def _parts_of_change(entry: Any, change: Any, received_at: Any) -> Iterator[Part
 
 def _people(told: list[Any], contacts: list[Any]) -> Callable[[Any], Any]:
     """Finds the contact that a record names. A number and its WhatsApp id may differ: one of each belong together."""
-    by_id = {at(contact, name): contact for name in ("user_id", "wa_id") for contact in contacts}
+    by_id = {id_: contact for contact in contacts for id_ in _ids(at(contact, "wa_id"), at(contact, "user_id"))}
     if len(contacts) == 1 and len({str(_address(each)) for each in told}) == 1:
         return lambda each: contacts[0]
-    return lambda each: next((by_id[id_] for id_ in (_address(each), _user_id(each)) if id_ and id_ in by_id), None)
+    return lambda each: next((by_id[id_] for id_ in _ids(_address(each), _user_id(each)) if id_ in by_id), None)
+
+
+def _ids(*values: Any) -> list[str]:
+    return [str(value) for value in values if isinstance(value, str | int)]
 
 
 def _tells_of_somebody(record: Mapping[str, Any]) -> bool:
     """Whether a record says whom it is of, and when. One that does not is rejected for that, and once."""
     told = record["told"]
-    is_named = at(told, "id") or record["field"] == "user_preferences"
-    return bool(is_named and _contact_id(record) and str(at(told, "timestamp")).isdigit())
+    is_named = at(told, "id") or at(record, "field") == "user_preferences"
+    return bool(is_named and _wa_id(record) and str(at(told, "timestamp")).isdigit())
 
 
 # ---- rows
@@ -133,8 +137,8 @@ def message_row(record: Any) -> Any:
         **unknown(message, known),
         **_around(record),
         "message_id": message.get("id"),
-        "contact_id": _contact_id(record),
-        "direction": "outbound" if record["field"] == "smb_message_echoes" else "inbound",
+        "wa_id": _wa_id(record),
+        "direction": "outbound" if at(record, "field") == "smb_message_echoes" else "inbound",
         "sent_at": message.get("timestamp"),
         "message_type": kind,
         "text": _text(message),
@@ -146,7 +150,7 @@ def message_row(record: Any) -> Any:
         "referral_source_id": at(message, "referral", "source_id"),
         "referral_source_url": at(message, "referral", "source_url"),
         "ctwa_clid": at(message, "referral", "ctwa_clid"),
-        "new_contact_id": at(message, "system", "wa_id") or at(message, "system", "new_wa_id"),
+        "new_wa_id": at(message, "system", "wa_id") or at(message, "system", "new_wa_id"),
         "error_code": _error_code(message),
         "errors": message.get("errors"),
     }
@@ -163,7 +167,7 @@ def status_row(record: Any) -> Any:
         **_around(record),
         "message_id": status.get("id"),
         "status": status.get("status"),
-        "contact_id": _contact_id(record),
+        "wa_id": _wa_id(record),
         "occurred_at": status.get("timestamp"),
         "group_id": status.get("group_id"),
         "conversation_id": at(status, "conversation", "id"),
@@ -184,7 +188,7 @@ def preference_row(record: Any) -> Any:
     return {
         **unknown(preference, ("wa_id", "category", "value", "timestamp", "detail")),
         **_around(record),
-        "contact_id": _contact_id(record),
+        "wa_id": _wa_id(record),
         "category": preference.get("category"),
         "preference": preference.get("value"),
         "told_at": preference.get("timestamp"),
@@ -200,7 +204,7 @@ def contact_row(record: Any) -> Any:
     return {
         **fields,
         **_around(record),
-        "contact_id": _contact_id(record),
+        "wa_id": _wa_id(record),
         "told_by": at(told, "id") or f"{at(record, 'field')} {at(told, 'timestamp')}",
         "told_at": at(told, "timestamp"),
         "phone": address if isinstance(address, str) and address.isdigit() else None,
@@ -238,7 +242,7 @@ def _user_id(told: Any) -> Any:
     return next((found for name in names if (found := at(told, name))), None)
 
 
-def _contact_id(record: Any) -> Any:
+def _wa_id(record: Any) -> Any:
     """WhatsApp's id of the contact; the number where that is not told, and else the id within the business."""
     told, contact = at(record, "told"), at(record, "contact")
     return at(contact, "wa_id") or _address(told) or at(contact, "user_id") or _user_id(told)

@@ -23,7 +23,7 @@ class ToldRow(AccountRow):
 class Contact(ToldRow):
     """What a message, receipt or preference told of its contact."""
 
-    contact_id: str
+    wa_id: str
     told_by: str  # the message, or the list of preferences and its instant
     told_at: datetime
     phone: str | None = None  # digits; null where WhatsApp keeps the number to itself
@@ -35,7 +35,7 @@ class Message(ToldRow):
     """A message of a contact, or one that somebody of the company sent from the WhatsApp Business app (an echo)."""
 
     message_id: str
-    contact_id: str
+    wa_id: str
     direction: str  # inbound, outbound
     sent_at: datetime
     message_type: str | None = None  # text, image, button, interactive, order, system, unsupported, …
@@ -48,7 +48,7 @@ class Message(ToldRow):
     referral_source_id: str | None = None  # of an ad: Meta's id of it
     referral_source_url: str | None = None
     ctwa_clid: str | None = None  # id of the click on the ad
-    new_contact_id: str | None = None  # the contact has another number now
+    new_wa_id: str | None = None  # the contact has another number now
     error_code: str | None = None  # of the first of `errors`
     errors: list[Any] | None = None
 
@@ -58,7 +58,7 @@ class Status(ToldRow):
 
     message_id: str
     status: str  # sent, delivered, read, failed
-    contact_id: str
+    wa_id: str
     occurred_at: datetime
     group_id: str | None = None
     conversation_id: str | None = None  # window that is billed as one; only in older pricing
@@ -73,7 +73,7 @@ class Status(ToldRow):
 class Preference(ToldRow):
     """A contact said whether the company may send them marketing messages."""
 
-    contact_id: str
+    wa_id: str
     category: str  # marketing_messages
     preference: str  # stop, resume
     told_at: datetime
@@ -91,13 +91,13 @@ class OtherEvent(AccountRow):
     payload: dict[str, Any]
 
 
-CONTACTS = RawTable("contacts", Contact, "events", ("contact_id", "told_by"), happened_at="told_at")
+CONTACTS = RawTable("contacts", Contact, "events", ("wa_id", "told_by"), happened_at="told_at")
 MESSAGES = RawTable("messages", Message, "events", ("message_id",), happened_at="sent_at", kind="message_type")
 STATUSES = RawTable(
-    "statuses", Status, "events", ("message_id", "status", "contact_id"), happened_at="occurred_at", kind="status"
+    "statuses", Status, "events", ("message_id", "status", "wa_id"), happened_at="occurred_at", kind="status"
 )
 PREFERENCES = RawTable(
-    "preferences", Preference, "events", ("contact_id", "category", "preference", "told_at"), happened_at="told_at"
+    "preferences", Preference, "events", ("wa_id", "category", "preference", "told_at"), happened_at="told_at"
 )
 OTHER_EVENTS = RawTable("other_events", OtherEvent, "events", ("event_id",), happened_at="occurred_at", kind="field")
 TABLES = (CONTACTS, MESSAGES, STATUSES, PREFERENCES, OTHER_EVENTS)

@@ -3,13 +3,7 @@ with
 
     final as (
         select
-            source_account,
-            'contact' as record_type,
-            contact_id as record_id,
-            phone,
-            profile_name as first_name,
-            created_at,
-            loaded_at
+            source_account, 'contact' as record_type, contact_id as record_id, phone, first_name, created_at, loaded_at
         from contacts
     )
 

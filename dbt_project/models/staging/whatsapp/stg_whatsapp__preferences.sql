@@ -1,9 +1,10 @@
 with
     source as (select * from {{ source("raw_whatsapp", "preferences") }}),
 
+    -- WhatsApp's ids hold the contact's number: beyond the raw tables their MD5 stands for them.
     renamed as (
         select
-            {{ own_id("contact_id") }} as contact_id,
+            {{ own_id("md5(wa_id)") }} as contact_id,
             category,
             preference,
             {{ utc_timestamp("told_at") }} as told_at,

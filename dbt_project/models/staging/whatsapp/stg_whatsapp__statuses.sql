@@ -1,11 +1,11 @@
 with
     source as (select * from {{ source("raw_whatsapp", "statuses") }}),
 
-    -- WhatsApp's id of a message holds the contact's number, which anyone can read in it.
+    -- WhatsApp's ids hold the contact's number: beyond the raw tables their MD5 stands for them.
     renamed as (
         select
             {{ own_id("md5(message_id)") }} as message_id,
-            {{ own_id("contact_id") }} as contact_id,
+            {{ own_id("md5(wa_id)") }} as contact_id,
             status,
             coalesce(pricing_category, conversation_origin) as category,
             group_id is not null as is_to_group,
