@@ -19,12 +19,12 @@ PERSONAL = re.compile(
     (.*_)?
     (
         e_?mails? | mail | phones? | mobiles? | mobile_?phone | (phone|mobile)_?number
-        | (first|last|middle|full|given|family|display|sur)_?names?
+        | (first|last|middle|full|given|family|display|profile|sur)_?names?
         | (person|user|owner|agent|assignee|sender|recipient|employee|customer|contact|deal)_?names?
-        | owner | agent | assignee | agent_key | identifier
+        | wa_id | owner | agent | assignee | agent_key | identifier
         | (street_?)? address (_?line)? (_?[0-9])? | street | birth_?(day|date)
     )
-    | name | text | note | body | comment
+    | name | text | note | body | comment | from | to | recipient_id
     """,
     re.VERBOSE,
 )

@@ -20,10 +20,11 @@ from sandbox.crm import MERGED_OF_TEN, merged_double, new_company
 from sandbox.exchange_rates import ExchangeRates
 from sandbox.life import Life, Neighbours
 from sandbox.people import BY_CODE
-from sandbox.records import BillingObject, Line, Order, Person, Record, RespondContact, Transaction
+from sandbox.records import BillingObject, Line, Order, Person, Record, RespondContact, Transaction, Webhook
 from sandbox.settings import DAY, CompanySettings
 from sandbox.strangers import strangers
 from sandbox.subscriptions import Subscriber, catalogue, staff_customers
+from sandbox.whatsapp import Number, quality_updates
 
 CHILDREN_OF_FIVE = (3, 4)  # of every five companies: the one before is their parent, so that groups go two levels deep
 STAFF_ORDER_EVERY_DAYS = 30
@@ -74,6 +75,7 @@ class Company:
         while self._next <= clock:
             person = Life(self.settings.seed, len(self._people), self._next, self._world).live()
             Subscriber(self.settings.seed, person, BY_CODE[person.country].currency).live()
+            Number(self.settings.seed, person).live()
             self._people.append(person)
             self._next = next(self._arrivals)
         return list(takewhile(lambda person: person.arrived_at <= clock, self._people))
@@ -95,6 +97,10 @@ class Company:
     def inbox_contacts(self, clock: int) -> list[RespondContact]:
         """Contacts of the inbox, whoever they are."""
         return [contact for person in (*self.people(clock), *self.strangers(clock)) for contact in person.respond]
+
+    def whatsapp_deliveries(self, clock: int) -> list[list[Webhook]]:
+        """What WhatsApp pushes of the company's own number: of each person, and of the number itself."""
+        return [*(person.whatsapp for person in self.people(clock)), quality_updates(self.start, clock)]
 
     def staff_orders(self, clock: int) -> list[Order]:
         """Test orders that the staff places every month, as a guest of the staff's test mailbox."""

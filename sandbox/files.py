@@ -1,4 +1,4 @@
-"""What reaches the company as files: the inbox of webhook events, exchange rates and surveys with their mappings.
+"""What reaches the company as files: the inboxes of webhook events, exchange rates and surveys with their mappings.
 
 Belongs here: writing them. Does not: what they say (`conversations`, `exchange_rates`, `life`, `malformed`).
 
@@ -14,17 +14,21 @@ import json
 import os
 import shutil
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 from sandbox import malformed
 from sandbox.company import Company
-from sandbox.records import RespondContact, Webhook, iso
+from sandbox.records import Webhook, iso
 from sandbox.servers.respond_io import event_wire
 from sandbox.settings import DAY
 
 OUT_OF_ORDER_SECONDS = 600
+# Its place among those of its sender, the event, and its body as it is pushed.
+Event = tuple[int, Webhook, Mapping[str, Any]]
 RATES_MAPPING = """\
 name: exchange_rates
 inputs:
@@ -55,18 +59,25 @@ SURVEYS_MAPPING = "\n".join(
 
 
 class Files:
-    """The folders `inbox`, `files` and `mappings` of a sandbox."""
+    """The folders `inbox`, `whatsapp_inbox`, `files` and `mappings` of a sandbox."""
 
     def __init__(self, folder: Path) -> None:
         self.inbox = folder / "inbox"
+        self.whatsapp_inbox = folder / "whatsapp_inbox"
         self.data = folder / "files"
         self.mappings = folder / "mappings"
 
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        return (self.inbox, self.whatsapp_inbox, self.data, self.mappings)
+
     def write(self, company: Company, clock: int) -> None:
         """Bring the folders up to the clock."""
-        for folder in (self.inbox, self.data, self.mappings):
+        for folder in self._folders:
             folder.mkdir(parents=True, exist_ok=True)
-        self._write_inbox(company, clock)
+        inbox, numbers = malformed.inbox_lines(company.start), malformed.whatsapp_lines(company.start)
+        _write_inbox(self.inbox, _respond_io_events(company, clock), inbox, company.start, clock)
+        _write_inbox(self.whatsapp_inbox, _whatsapp_events(company, clock), numbers, company.start, clock)
         self._write_rates(company, clock)
         self._write_surveys(company, clock)
         _replace(self.mappings / "exchange_rates.yml", RATES_MAPPING)
@@ -74,31 +85,8 @@ class Files:
 
     def remove(self) -> None:
         """Delete the folders."""
-        for folder in (self.inbox, self.data, self.mappings):
+        for folder in self._folders:
             shutil.rmtree(folder, ignore_errors=True)
-
-    def _write_inbox(self, company: Company, clock: int) -> None:
-        days: dict[int, list[tuple[int, str]]] = defaultdict(list)
-        for contact in company.inbox_contacts(clock):
-            for number, webhook in enumerate(contact.webhooks):
-                if webhook.delivered_at > clock:
-                    continue
-                day = (webhook.delivered_at - company.start + DAY - 1) // DAY
-                ends_at = company.start + day * DAY
-                if webhook.delivered_at == webhook.at:
-                    jitter = crc32(webhook.event_id.encode()) % OUT_OF_ORDER_SECONDS
-                    days[ends_at].append((webhook.at + jitter, _received(contact, webhook)))
-                    continue
-                path = self.inbox / f"{_stamp(ends_at)}-{webhook.event_id}-{number}.json"
-                if not path.exists():
-                    _write_at(path, _received(contact, webhook) + "\n", ends_at)
-        for at, line in malformed.inbox_lines(company.start):
-            if at <= clock:
-                days[at].append((at, line))
-        for ends_at, lines in days.items():
-            path = self.inbox / f"{_stamp(ends_at)}.jsonl"
-            if ends_at <= clock and not path.exists():
-                _write_at(path, "".join(f"{line}\n" for _, line in sorted(lines)), ends_at)
 
     def _write_rates(self, company: Company, clock: int) -> None:
         published = company.rates.published(clock)
@@ -121,9 +109,45 @@ class Files:
         _replace(self.data / "surveys.csv", text.getvalue())
 
 
-def _received(contact: RespondContact, webhook: Webhook) -> str:
+def _respond_io_events(company: Company, clock: int) -> Iterator[Event]:
+    for contact in company.inbox_contacts(clock):
+        for number, webhook in enumerate(contact.webhooks):
+            if webhook.delivered_at <= clock:
+                yield number, webhook, event_wire(contact, webhook)
+
+
+def _whatsapp_events(company: Company, clock: int) -> Iterator[Event]:
+    for webhooks in company.whatsapp_deliveries(clock):
+        for number, webhook in enumerate(webhooks):
+            if webhook.delivered_at <= clock:
+                yield number, webhook, webhook.body
+
+
+def _write_inbox(
+    folder: Path, events: Iterable[Event], malformed_lines: Iterable[tuple[int, str]], start: int, clock: int
+) -> None:
+    days: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    for number, webhook, body in events:
+        ends_at = start + (webhook.delivered_at - start + DAY - 1) // DAY * DAY
+        if webhook.delivered_at == webhook.at:
+            jitter = crc32(webhook.event_id.encode()) % OUT_OF_ORDER_SECONDS
+            days[ends_at].append((webhook.at + jitter, _received(webhook, body)))
+            continue
+        path = folder / f"{_stamp(ends_at)}-{webhook.event_id}-{number}.json"
+        if not path.exists():
+            _write_at(path, _received(webhook, body) + "\n", ends_at)
+    for at, line in malformed_lines:
+        if at <= clock:
+            days[at].append((at, line))
+    for ends_at, lines in days.items():
+        path = folder / f"{_stamp(ends_at)}.jsonl"
+        if ends_at <= clock and not path.exists():
+            _write_at(path, "".join(f"{line}\n" for _, line in sorted(lines)), ends_at)
+
+
+def _received(webhook: Webhook, body: Mapping[str, Any]) -> str:
     """An event in its receiver's envelope: most kinds of event do not say when they happened."""
-    return json.dumps({"received_at": iso(webhook.delivered_at), "headers": {}, "event": event_wire(contact, webhook)})
+    return json.dumps({"received_at": iso(webhook.delivered_at), "headers": {}, "event": body})
 
 
 def _stamp(at: int) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from sandbox.records import BillingObject, Order, Record
 from sandbox.settings import DAY
+from sandbox.whatsapp import delivery
 
 AD_ID = "999999999999999999"
 # (days after the start, fields of the insight): None leaves a field out.
@@ -99,6 +100,19 @@ def inbox_lines(start: int) -> list[tuple[int, str]]:
     return [(start + (14 + number) * DAY, line) for number, line in enumerate(lines)]
 
 
+def whatsapp_lines(start: int) -> list[tuple[int, str]]:
+    """(delivery, line) of events that cannot be read: broken off, no message id, no instant, of another product."""
+    receipt = {"id": "wamid.malformed", "status": "sent", "timestamp": "yesterday", "recipient_id": "34600000000"}
+    message = {"from": "34600000000", "timestamp": str(start + 15 * DAY), "type": "text", "text": {"body": "Hello"}}
+    lines = [
+        json.dumps(delivery({"statuses": [receipt]}, "messages"))[:80],
+        json.dumps(delivery({"messages": [message]}, "messages")),
+        json.dumps(delivery({"statuses": [receipt]}, "messages")),
+        json.dumps({"object": "page", "entry": []}),
+    ]
+    return [(start + (14 + number) * DAY, line) for number, line in enumerate(lines)]
+
+
 def rate_lines(first_day: str) -> list[str]:
     """A line of the file of exchange rates whose rate is not a number."""
     return [f"{first_day},EUR,XTS,n/a"]
@@ -130,6 +144,17 @@ def everything(start: int) -> list[Malformed]:
         inbox_lines(start), ("broken JSON", "no contact id", "no event id", "timestamp is no instant"), strict=True
     ):
         found.append(Malformed("respond_io", "webhook_events", "evt-malformed", what, at))
+    for (at, _), (resource, what) in zip(
+        whatsapp_lines(start),
+        (
+            ("other_events", "broken JSON"),
+            ("messages", "no message id"),
+            ("statuses", "timestamp is no instant"),
+            ("other_events", "of another product"),
+        ),
+        strict=True,
+    ):
+        found.append(Malformed("whatsapp", resource, "wamid.malformed", what, at))
     found.append(Malformed("stripe", "customers", "cus_malformed", "created is no instant", start + 15 * DAY))
     found.append(Malformed("files", "exchange_rates", "XTS", "rate is no number", start))
     found.append(Malformed("files", "surveys", "SV-malformed", "score is no number", start))

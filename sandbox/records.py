@@ -107,7 +107,7 @@ class Message:
 
 @dataclass(slots=True)
 class Webhook:
-    """An event that respond.io pushes; `delivered_at` is when its file lies in the inbox."""
+    """An event that a system pushes; `delivered_at` is when its file lies in the inbox."""
 
     event_id: str
     at: int
@@ -470,6 +470,7 @@ class Person:
     deals: list[Deal] = field(default_factory=list)
     merged_deals: list[Record] = field(default_factory=list)
     respond: list[RespondContact] = field(default_factory=list)
+    whatsapp: list[Webhook] = field(default_factory=list)
     shop_customers: list[Record] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
     checkouts: list[Checkout] = field(default_factory=list)

@@ -35,6 +35,7 @@ FIRST_SPEND_DAYS = 4  # advertising begins a little before the first person
 START_SECONDS = 10.0
 HOST = "127.0.0.1"
 SECOND_SHOP = "shopify.outlet"
+WITHOUT_SERVER = ("files", "whatsapp")  # sources that read folders alone
 
 
 def server_of(vendor: str) -> type[VendorServer]:
@@ -159,6 +160,7 @@ class Sandbox:
         found["SOURCES__META_ADS__ACCOUNT_IDS"] = ACCOUNT_ID
         found["SOURCES__META_ADS__INITIAL_DATE"] = iso(self.company.start - FIRST_SPEND_DAYS * DAY)[:10]
         found["SOURCES__RESPOND_IO__INBOX_PATH"] = str(self._files.inbox)
+        found["SOURCES__WHATSAPP__INBOX_PATH"] = str(self._files.whatsapp_inbox)
         found["SOURCES__FILES__MAPPINGS_PATH"] = str(self._files.mappings)
         found["SOURCES__FILES__DATA_PATH"] = str(self._files.data)
         return found
@@ -166,7 +168,7 @@ class Sandbox:
     @property
     def sources(self) -> str:
         """What there is to load, as `LIFECYCLE_SOURCES` names it."""
-        return ",".join(["files", *self.servers])
+        return ",".join([*WITHOUT_SERVER, *self.servers])
 
     def advance(self, days: int = 1) -> None:
         """Let whole days pass, for servers and files."""

@@ -24,9 +24,12 @@ from tests.unit.dbt_project.compiling import PROJECT, compiled_models, dbt_envir
 Origin = tuple[str, str]  # a staging model and one of its columns
 
 PAST_CANONICAL = ("intermediate", "core", "marts", "ops")
-# `files` is a word of its own: a vendor's name is what stands in quotes, or before a colon or a double underscore.
+# Words of their own, too: a vendor's name is what stands in quotes, or before a colon or a double underscore.
+WORDS = "files|whatsapp"
 VENDOR_NAMES = re.compile(
-    "|".join(name for name in SOURCE_NAMES if name != "files") + r"|stg_|['\"]files['\"]|\bfiles(:|__)", re.IGNORECASE
+    "|".join(name for name in SOURCE_NAMES if name not in WORDS.split("|"))
+    + rf"|stg_|['\"]({WORDS})['\"]|\b({WORDS})(:|__)",
+    re.IGNORECASE,
 )
 # A setting is called as people know it.
 SETTINGS = ("stripe_payments_are_orders",)

@@ -75,8 +75,8 @@ def test_before_the_first_refresh_every_source_is_a_line_with_what_it_told(compa
     done = check(company)
 
     assert done.code == 0, done.said + done.errors
-    assert {"files", *VENDORS} <= done.rows.keys()
-    assert {done.rows[source][0] for source in ("files", *VENDORS)} == {"✓"}
+    assert {"files", "whatsapp", *VENDORS} <= done.rows.keys()
+    assert {done.rows[source][0] for source in ("files", "whatsapp", *VENDORS)} == {"✓"}
     for source, currency, zone in (
         ("hubspot", "EUR", "Europe/Paris"),
         ("meta_ads", "USD", "America/New_York"),

@@ -15,6 +15,7 @@ from sandbox.running import Sandbox, running_sandbox
 from sandbox.servers import VENDORS
 from tests.integration.reading import Reader
 
+SOURCES = (*VENDORS, "whatsapp")  # which pushes, and has no server
 # Stripe keeps events for 30 days: who reads them daily has older ones than who reads them once.
 FORGOTTEN = {"stripe": ("subscription_events", "subscription_event_items")}
 
@@ -31,7 +32,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
     return Reader(tmp_path, monkeypatch)
 
 
-@pytest.mark.parametrize("source", VENDORS)
+@pytest.mark.parametrize("source", SOURCES)
 def test_exactly_the_malformed_records_are_rejected(shared_sandbox, reader, source):
     intake = reader.run(shared_sandbox, source, "one")
     clock = shared_sandbox.state.clock
@@ -46,13 +47,13 @@ def test_exactly_the_malformed_records_are_rejected(shared_sandbox, reader, sour
 
 def test_days_read_one_by_one_equal_the_days_read_at_once(reader, tmp_path):
     with running_sandbox(people=80, days=90, folder=tmp_path / "sandbox") as sandbox:
-        for source in VENDORS:
+        for source in SOURCES:
             reader.run(sandbox, source, "daily")
         for _ in range(3):
             sandbox.advance(1)
-            for source in VENDORS:
+            for source in SOURCES:
                 reader.run(sandbox, source, "daily")
-        for source in VENDORS:
+        for source in SOURCES:
             reader.run(sandbox, source, "at_once")
             daily, at_once = reader.rows(source, "daily"), reader.rows(source, "at_once")
             assert all(len(rows) > 0 for name, rows in at_once.items() if name != "rejected_records"), source
@@ -64,7 +65,7 @@ def test_days_read_one_by_one_equal_the_days_read_at_once(reader, tmp_path):
             assert daily == at_once, source
 
 
-@pytest.mark.parametrize("source", VENDORS)
+@pytest.mark.parametrize("source", SOURCES)
 def test_a_second_run_without_news_changes_no_row(shared_sandbox, reader, source):
     reader.run(shared_sandbox, source, "one")
     before = reader.rows(source, "one")

@@ -98,6 +98,7 @@ def test_nobody_is_named_in_what_is_published_and_no_address_is_in_the_summary(
         "raw_hubspot.contacts": ("firstname", "lastname", "email", "phone", "mobilephone"),
         "raw_shopify.customers": ("first_name", "last_name", "email", "phone"),
         "raw_respond_io.users": ("first_name", "last_name", "email"),
+        "raw_whatsapp.contacts": ("profile_name", "phone"),
     }
     for table, columns in raw.items():
         for column in columns:
@@ -129,7 +130,7 @@ def test_nobody_is_named_in_what_is_published_and_no_address_is_in_the_summary(
 def test_the_summary_answers_what_was_asked(company: Company, first_refresh: subprocess.CompletedProcess[str]) -> None:
     said = first_refresh.stdout
 
-    for source in VENDORS:
+    for source in (*VENDORS, "whatsapp"):
         assert re.search(line_of_counts(source, *counted(company, source)), said, re.MULTILINE), source
     inputs, entities = (counted(company, "files", f"resource {what} 'inputs.%'") for what in ("like", "not like"))
     assert re.search(line_of_counts("files, rows read", *inputs), said, re.MULTILINE)

@@ -112,7 +112,14 @@ def identified(example: Example, record: Any, number: int) -> Any:
     key = {"message": "messageId", "insights": "ad_id", "account": "account_id"}.get(
         example.name.removesuffix(", filled").split()[-1], "id"
     )
-    if "from" in copy:
+    if "told" in copy:  # of WhatsApp: a message or receipt has an id, a preference is its contact's
+        name = "id" if "id" in copy["told"] else "wa_id"
+        copy["told"][name] = f"{number}"
+        if name == "wa_id" and copy["contact"]:
+            copy["contact"][name] = f"{number}"
+    elif "value" in copy:
+        copy["business_account_id"] = f"{number}"
+    elif "from" in copy:
         copy["from"]["id"] = f"{number}"
     else:
         copy[key] = f"{number}"
@@ -187,12 +194,17 @@ def test_every_value_of_a_documented_record_may_be_poison(vendor: str, monkeypat
         ((loaded,),) = in_warehouse(f"select count(*) from raw_{vendor}.{table.name}")
         kept = in_warehouse(f"select reason from raw_{vendor}.rejected_records where resource = '{table.name}'")
         rejected = intake.rejected[table.name]
-        assert loaded + rejected == sent[table.name] == intake.received[table.name], table.name
+        assert intake.loaded[table.name] + rejected == sent[table.name] == intake.received[table.name], table.name
+        # of two facts of one key the first one is there
+        assert loaded == intake.loaded[table.name] or (table.history == "events" and loaded < intake.loaded[table.name])
         assert loaded > 0 and 0 < len(kept) <= rejected and all(reason for (reason,) in kept)
     for example, records in pages:
         whole = [*unfolded(rows_of(example), [json.loads(records[0])])]
-        key = example.table.key[0] if example.table.key[0] != "account_id" else "ad_id"
-        found = in_warehouse(f"select count(*) from raw_{vendor}.{example.table.name} where {key} = '{whole[0][key]}'")
+        keys = ["ad_id"] if example.table.key[0] == "account_id" else [*example.table.key[:1]]
+        if example.table.history == "events":
+            keys = [key for key in example.table.key if key != example.table.happened_at]
+        is_its = " and ".join(f"{key} = '{whole[0][key]}'" for key in keys)
+        found = in_warehouse(f"select count(*) from raw_{vendor}.{example.table.name} where {is_its}")
         assert found == [(len(whole),)], example.name
 
 

@@ -121,7 +121,12 @@ def test_days_that_are_missing_come_back_and_nothing_else_changes_nor_does_what_
         ("stripe", -3, 1, "the last lies ahead"),
         ("stripe", -30, -3, "begin with {kept}"),
         ("meta_ads", -1200, -3, "begin with "),
-        ("shopify", -5, -3, "nothing of it can be read again by day. Choose from: meta_ads, respond_io, stripe"),
+        (
+            "shopify",
+            -5,
+            -3,
+            "nothing of it can be read again by day. Choose from: meta_ads, respond_io, stripe, whatsapp",
+        ),
     ],
 )
 def test_days_that_no_vendor_can_tell_of_are_refused_before_anything_is_asked(

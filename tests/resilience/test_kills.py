@@ -18,7 +18,7 @@ from tests.resilience.running import Night, SmallCompany, changed_marts
 # company, which stands for vendors.
 KEPT = ("warehouse.duckdb", "warehouse.duckdb.wal", "serving", "sandbox")
 STEPS = (
-    *("load_files", "load_hubspot", "load_meta_ads", "load_respond_io", "load_shopify", "load_stripe"),
+    *("load_files", "load_hubspot", "load_meta_ads", "load_respond_io", "load_shopify", "load_stripe", "load_whatsapp"),
     *("gate_raw", "build_models", "predict_customers", "build_marts", "gate_marts", "serving__lifecycle"),
 )
 

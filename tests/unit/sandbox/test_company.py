@@ -73,6 +73,8 @@ def test_nothing_of_a_person_happens_twice_in_a_second_or_before_they_arrive() -
         # cancelling after payment pays back in the same second, and the last payment that fails ends a subscription
         together = {"order_cancelled", "order_refunded"}
         together |= {"payment_failed", "subscription_cancelled", "subscription_ended"}
+        # the message that an ad led to opens a conversation
+        together |= {"conversation_opened", "message_received"}
         assert all(a.kind in together for a in person.activities if a.at in doubled)
 
 

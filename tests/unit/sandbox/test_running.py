@@ -45,7 +45,7 @@ def test_run_gives_the_environment_and_the_exit_code_of_the_command(folder: Path
         assert environment[f"SOURCES__{vendor}__BASE_URL"].startswith("http://127.0.0.1:")
         assert environment[f"SOURCES__{vendor}__ACCESS_TOKEN"]
     assert environment["SOURCES__STRIPE__BASE_URL"].endswith("/v1") and environment["SOURCES__STRIPE__API_KEY"]
-    for name in ("RESPOND_IO__INBOX_PATH", "FILES__MAPPINGS_PATH", "FILES__DATA_PATH"):
+    for name in ("RESPOND_IO__INBOX_PATH", "WHATSAPP__INBOX_PATH", "FILES__MAPPINGS_PATH", "FILES__DATA_PATH"):
         assert any(Path(environment[f"SOURCES__{name}"]).iterdir())
     with pytest.raises(requests.ConnectionError):  # the servers are gone
         requests.get(environment["SOURCES__HUBSPOT__BASE_URL"], timeout=2)
@@ -70,7 +70,7 @@ def test_the_clock_moves_by_advance_and_goes_back_by_reset(
     assert environment["LIFECYCLE_REPORTING_CURRENCY"] == "USD"
     assert environment["LIFECYCLE_SUBSCRIPTION_COST_RATE"] == ""  # not known, which is not what the company states
     assert main(["reset"]) == 0
-    assert not (folder / "inbox").exists()
+    assert not (folder / "inbox").exists() and not (folder / "whatsapp_inbox").exists()
     assert load_state(folder).now.isoformat() == "2026-10-31T06:00:00+00:00"
 
 
