@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from ingestion import config
-from ingestion.config import OWN, SourceSettings
-from ingestion.inbox import Inbox
+from pydantic import SecretStr
+
+from ingestion.inbox import Inbox, InboxSettings
 
 SOURCE = "whatsapp"
 
 
-class Settings(SourceSettings):
+class Settings(InboxSettings):
     """
     Attributes:
-        inbox_path: folder of webhook events; None: that of the account below `inbox/` in the data folder.
+        verify_token: what Meta's handshake has to name before it sends webhooks; empty: the receiver accepts none.
     """
 
     source: ClassVar[str] = SOURCE
 
-    inbox_path: Annotated[str | None, OWN] = None
+    verify_token: SecretStr = SecretStr("")
 
     @property
     def inbox(self) -> Inbox:
-        """The inbox of webhook events."""
-        path = self.inbox_path or str(config.data_dir() / "inbox" / self.source)
-        return Inbox(SOURCE, path, self.variable("inbox_path"))
+        """The inbox of webhook events, also where it is not there yet: nothing else tells of WhatsApp."""
+        return Inbox(self.source, self.place, self.variable("inbox_path"))
