@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgres import postgres as postgres
+from tests.postgres import postgres_server as postgres_server
+
 ROOT = Path(__file__).resolve().parents[1]
 # Nothing listens there: what a child process sends elsewhere fails at once. pytest-socket guards this process.
 DEAD_END = "http://127.0.0.1:9"
