@@ -25,11 +25,12 @@ from rich.text import Text
 
 from dagster_project import alerts, environment
 from dagster_project.stage_models import refuse_unknown_stage_models
-from ingestion import check, config
+from ingestion import check, config, secrecy
 from ingestion.check import QUESTIONS, Finding, State
 from ingestion.config import PROJECT_ROOT, Present, Scope, SettingsError
 from ingestion.lock import is_writing
 from ingestion.warehouse import refuse_going_back
+from serving.postgres import PostgresError
 from serving.publish import PublicationError, current_publication, current_version
 
 # A check asks twice, not eight times, and waits less for an answer than a load does. What a person states stays.
@@ -135,6 +136,28 @@ def publication() -> Iterator[Finding]:
     yield Finding("publication", f"{len(current.rows)} marts as of {current.as_of:%Y-%m-%d %H:%M} UTC")
 
 
+def postgres() -> Iterator[Finding]:
+    """Whether the marts can be published to PostgreSQL, and whether it has the version of the file."""
+    try:
+        target = environment.postgres()
+    except SettingsError:
+        return  # said of the setting
+    if target is None:
+        return
+    try:
+        target.refuse_missing_rights()
+        differs = target.difference(environment.serving_dir())
+    except PostgresError as error:
+        answer = "not reached" if error.may_pass else "cannot be published to"
+        yield Finding("PostgreSQL", answer, "failed", secrecy.hidden(str(error)))
+        return
+    if differs:
+        advice = f"Here, {differs}: the next refresh publishes one version in both."
+        yield Finding("PostgreSQL", "another version than the file", "warning", advice)
+        return
+    yield Finding("PostgreSQL", f"schema {target.schema}, {'the version of the file' if target.version() else 'empty'}")
+
+
 def alert_targets() -> Iterator[Finding]:
     """Whether anybody hears of a night that failed. Nothing is sent: a server of one's own is only connected to."""
     found = alerts.targets()
@@ -165,7 +188,7 @@ def _why_not_reached(host: str, port: int) -> str:
 
 
 # What is asked of this installation beside its settings, in the order of the table.
-CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (now, disk, memory, publication, alert_targets)
+CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (now, disk, memory, publication, postgres, alert_targets)
 
 
 def _why_not_writable(folder: Path) -> str:

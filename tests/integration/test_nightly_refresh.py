@@ -458,7 +458,7 @@ def test_a_refresh_beside_another_writer_fails_at_once(company: Company) -> None
 
 def test_rolling_back_publishes_the_version_before(company: Company) -> None:
     current = company.published()
-    done = company.run("sh", "-c", f'{sys.executable} -m serving.rollback "$LIFECYCLE_DATA_DIR/serving"')
+    done = company.run(sys.executable, "-m", "dagster_project.rollback")
 
     assert done.returncode == 0, done.stderr
     assert f"Rolled back from {current.version} to {company.published().version}" in done.stdout
