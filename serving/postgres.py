@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -34,8 +35,9 @@ APPLICATION = "customer-lifecycle-warehouse"
 MARK = "Marts of the customer-lifecycle warehouse: each refresh replaces them, so nothing else should be put here."
 # A place in the queue for a lock makes everybody wait who comes later, so it is given up after a moment and asked for
 # again. The second limit is for the locks of all tables together.
-LOCK_MILLISECONDS, LOCKS_MILLISECONDS = 100, 500
-LONGEST_PAUSE = 5.0
+LOCK_MILLISECONDS, LOCKS_MILLISECONDS = 250, 600
+LONGEST_SEARCH = 4.0  # seconds between two queues, in which a gap between readers is looked for
+LOCKED = re.compile(r"lock table (.+) in access exclusive mode")
 # lock_not_available, query_canceled by the second limit, deadlock_detected
 HELD = ("55P03", "57014", "40P01")
 DEPENDENT = "2BP01"
@@ -123,9 +125,9 @@ class Mart:
 class _StatementError(Exception):
     """The server refused a statement."""
 
-    def __init__(self, said: str, state: str, detail: str) -> None:
+    def __init__(self, said: str, state: str, detail: str, context: str) -> None:
         super().__init__(f"{said} (SQLSTATE {state})" if state else said)
-        self.state, self.detail = state, detail
+        self.state, self.detail, self.context = state, detail, context
 
 
 class _Session:
@@ -165,12 +167,13 @@ def _told() -> Iterator[None]:
         yield
     except dbapi.Error as error:
         said, state = str(error), str(error.sqlstate or "")
-        first = re.sub(r"^.*?(?:ERROR|FATAL|PANIC): +|^\w+: (?:\[libpq\] )?", "", said.splitlines()[0])
+        found = re.search(r"(?:ERROR|FATAL|PANIC): +(.*)", said)
+        first = found[1] if found else re.sub(r"^\w+: (?:\[libpq\] )?", "", said.splitlines()[0])
         is_of_no_statement = not state and isinstance(error, dbapi.OperationalError)
         if is_of_no_statement or state.startswith(LOST):
             raise UnreachableError(f"the connection to PostgreSQL was lost ({first.strip()}).") from None
-        detail = re.search(r"^DETAIL: +(.*)$", said, re.MULTILINE)
-        raise _StatementError(first.strip(), state, detail[1] if detail else "") from None
+        parts = dict(re.findall(r"^(DETAIL|CONTEXT): +(.*)$", said, re.MULTILINE))
+        raise _StatementError(first.strip(), state, parts.get("DETAIL", ""), parts.get("CONTEXT", "")) from None
 
 
 @dataclass(frozen=True)
@@ -444,30 +447,30 @@ class Postgres:
 
         A reader finds its tables one after the other: without the locks, those of one query could be of two versions.
         """
-        deadline, pause = time.monotonic() + self.patience, 0.05
+        deadline, seconds, first = time.monotonic() + self.patience, 0.25, ""
         while True:
-            try:
-                self._lock_out_others(session)
-                session.run(f"set local lock_timeout = {LOCK_MILLISECONDS}")
-                session.run(f"set local statement_timeout = {LOCKS_MILLISECONDS}")
-                if tables := self._tables(session, self.schema):
-                    session.run(f"lock table {', '.join(tables)} in access exclusive mode")
-                change()
-                session.commit()
-                return
-            except _StatementError as error:
-                session.roll_back()
-                if error.state not in HELD:
-                    raise
+            for lock in (partial(_lock_in_a_gap, seconds=min(seconds, self.patience)), _lock_in_turn):
+                try:
+                    self._lock_out_others(session)
+                    tables = sorted(self._tables(session, self.schema), key=lambda table: table != first)
+                    if tables:
+                        lock(session, tables)
+                    change()
+                    session.commit()
+                    return
+                except _StatementError as error:
+                    session.roll_back()
+                    if error.state not in HELD:
+                        raise
+                    found = LOCKED.search(error.context)
+                    first = found[1] if found else first
             if time.monotonic() > deadline:
                 raise PostgresError(
                     f"for {self.patience:.0f} seconds the marts in PostgreSQL were never free to be replaced: held by "
                     f"{self._holders(session, self.schema) or 'ever new readers'}. End that transaction, for example "
                     "by select pg_terminate_backend(<process>), and refresh again."
                 )
-            session.roll_back()
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            seconds = min(2 * seconds, LONGEST_SEARCH)
 
     def _forward(self, session: _Session, version: str) -> None:
         if (found := self._version_in(session, self._new)) != version:
@@ -590,6 +593,41 @@ def _finishing(mart: Mart, table: str) -> Iterator[str]:
         if column.description:
             yield f"comment on column {table}.{_name(column.name)} is {_text(column.description)}"
     yield f"analyze {table}"
+
+
+def _lock_in_a_gap(session: _Session, tables: Sequence[str], seconds: float) -> None:
+    """Lock all tables at a moment when nobody reads any, without queueing, so that nobody waits for it."""
+    session.run(
+        f"""
+        do $$
+        declare
+            ends_at constant timestamptz := clock_timestamp() + interval '{seconds} seconds';
+        begin
+            loop
+                begin
+                    lock table {", ".join(tables)} in access exclusive mode nowait;
+                    return;
+                exception when lock_not_available then
+                    if clock_timestamp() > ends_at then
+                        raise;
+                    end if;
+                    perform pg_sleep(0.002);
+                end;
+            end loop;
+        end $$
+        """
+    )
+
+
+def _lock_in_turn(session: _Session, tables: Sequence[str]) -> None:
+    """Lock one table after the other, where readers leave no gap: they queue for a moment.
+
+    Who has one table and waits for another would wait for us, and we for them. So the table that could not be had is
+    asked for first the next time: where all readers begin with it, nobody gets further.
+    """
+    session.run(f"set local lock_timeout = {LOCK_MILLISECONDS}")
+    session.run(f"set local statement_timeout = {LOCKS_MILLISECONDS}")
+    session.run(_together(f"lock table {table} in access exclusive mode" for table in tables))
 
 
 def _together(statements: Iterable[str]) -> str:

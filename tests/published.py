@@ -33,7 +33,7 @@ def types(url: str, schema: str = "marts") -> dict[str, dict[str, str]]:
     return found
 
 
-def differing_rows(file: Path, url: str, schema: str = "marts", without: Collection[str] = ()) -> dict[str, int]:
+def differing_marts(file: Path, url: str, schema: str = "marts", without: Collection[str] = ()) -> dict[str, int]:
     """How many rows of each table only one of the two has; a table that one of them lacks counts as -1."""
     there = types(url, schema)
     found = {}
