@@ -37,7 +37,7 @@ MARK = "Marts of the customer-lifecycle warehouse: each refresh replaces them, s
 # again. The second limit is for the locks of all tables together.
 LOCK_MILLISECONDS, LOCKS_MILLISECONDS = 250, 600
 LONGEST_SEARCH = 4.0  # seconds between two queues, in which a gap between readers is looked for
-LOCKED = re.compile(r"lock table (.+) in access exclusive mode")
+LOCKED = re.compile(r"lock table ([^,]+) in access exclusive mode")
 # lock_not_available, query_canceled by the second limit, deadlock_detected
 HELD = ("55P03", "57014", "40P01")
 DEPENDENT = "2BP01"

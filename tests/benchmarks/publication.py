@@ -1,5 +1,7 @@
-"""Publication to PostgreSQL, beside a bare ADBC ingest of the same rows: what types, keys, indexes, comments, statistics
-and the change of names cost."""
+"""Publication to PostgreSQL, beside a bare ADBC ingest of the same rows.
+
+The difference is what types, keys, indexes, statistics and the change of names cost.
+"""
 
 from __future__ import annotations
 

@@ -133,7 +133,6 @@ def test_a_long_reader_keeps_its_version_and_makes_nobody_wait_who_comes_later(t
         wait_until(lambda: ask(postgres, "select count(*) from pg_namespace where nspname = 'marts_new'") == [(1,)])
         others.seconds.clear()
         time.sleep(hold)
-        longest, reads = max(others.seconds), len(others.seconds)
         long_reader.execute("select min(a.version), min(b.version) from marts.one as a join marts.two as b using (id)")
         assert long_reader.fetchall() == [(0, 0)]
         assert {each[0] for seen in others.seen for each in seen} == {0}
@@ -142,7 +141,7 @@ def test_a_long_reader_keeps_its_version_and_makes_nobody_wait_who_comes_later(t
         others.each_read_again()
 
     assert others.errors == {}
-    assert longest < hold / 2 and reads > 10, "others queued behind the change of names"
+    assert max(others.seconds) < hold / 2, "others queued behind the change of names"
     assert [seen[-1][0] for seen in others.seen] == [1, 1]
 
 

@@ -62,7 +62,7 @@ def defs() -> Definitions:
             )
         except PublicationError as error:
             may_pass = isinstance(error, PostgresError) and error.may_pass
-            raise Failure(secrecy.hidden(str(error)), allow_retries=may_pass) from error
+            raise Failure(secrecy.hidden(str(error)), allow_retries=may_pass) from None
         for remark in publication.remarks:
             context.log.warning(remark)
         return MaterializeResult(

@@ -21,7 +21,7 @@ from dagster_project import check, environment
 from dagster_project.rollback import main as roll_back
 from ingestion.config import SettingsError
 from serving import publish as publishing
-from serving.postgres import MARK, Postgres, PostgresError, UnreachableError
+from serving.postgres import MARK, Postgres, PostgresError, UnreachableError, _Session
 from serving.publish import Description, Publication, PublicationError, Source, current_version, publish, versions
 from tests.postgres import execute
 from tests.published import ask, differing_marts, types
@@ -295,6 +295,36 @@ def test_a_reader_who_holds_the_marts_is_named_and_both_stay_as_they_were(data: 
 
     after = publish_once(data, Postgres(postgres), 3)
     assert versions_read(data, postgres) == (after.version, after.version)
+
+
+@pytest.mark.parametrize("is_confirmed", [True, False])
+def test_a_connection_that_is_lost_at_the_change_of_names_leaves_one_version_in_both(
+    data: Path, postgres: str, monkeypatch: pytest.MonkeyPatch, is_confirmed: bool
+) -> None:
+    before, forward, commit = publish_once(data, Postgres(postgres)), Postgres._forward, _Session.commit
+
+    def lose(session: _Session) -> None:
+        if is_confirmed:
+            commit(session)
+        raise UnreachableError("the connection was lost.")
+
+    def forward_and_lose(self: Postgres, session: _Session, version: str) -> None:
+        forward(self, session, version)
+        monkeypatch.setattr(_Session, "commit", lose)
+        monkeypatch.setattr(Postgres, "version", ask_with_another_connection)
+
+    def ask_with_another_connection(_: Postgres) -> str:
+        monkeypatch.undo()
+        return Postgres(postgres).version() or ""
+
+    monkeypatch.setattr(Postgres, "_forward", forward_and_lose)
+    if is_confirmed:
+        now = publish_once(data, Postgres(postgres), 2)
+    else:
+        with pytest.raises(UnreachableError):
+            publish_once(data, Postgres(postgres), 2)
+        now = before
+    assert versions_read(data, postgres) == (now.version, now.version)
 
 
 def test_an_earlier_version_that_somebody_needs_gets_out_of_the_way_and_goes_later(data: Path, postgres: str) -> None:
