@@ -57,7 +57,7 @@ mapping: .venv/installed  ## Write a first mapping from a folder of files (DATA=
 
 .PHONY: rollback
 rollback: .venv/installed  ## Publish the version before the current one again
-	@$(IN_ENVIRONMENT) -- sh -c 'exec .venv/bin/python -m serving.rollback "$$LIFECYCLE_DATA_DIR/serving"'
+	@$(IN_ENVIRONMENT) -- .venv/bin/python -m dagster_project.rollback
 
 .PHONY: sandbox-advance
 sandbox-advance: .venv/installed  ## Let days pass in the sandbox (DAYS=1)

@@ -26,7 +26,7 @@ from rich.text import Text
 
 from dagster_project import alerts, environment
 from dagster_project.stage_models import refuse_unknown_stage_models
-from ingestion import check, config
+from ingestion import check, config, secrecy
 from ingestion.check import QUESTIONS, Finding, State
 from ingestion.config import PROJECT_ROOT, Present, Scope, SettingsError
 from ingestion.inbox import InboxSettings
@@ -34,6 +34,7 @@ from ingestion.lock import is_writing
 from ingestion.receiver.senders import SENDERS
 from ingestion.receiver.settings import ReceiverSettings
 from ingestion.warehouse import refuse_going_back
+from serving.postgres import PostgresError
 from serving.publish import PublicationError, current_publication, current_version
 
 # A check asks twice, not eight times, and waits less for an answer than a load does. What a person states stays.
@@ -140,6 +141,28 @@ def publication() -> Iterator[Finding]:
     yield Finding("publication", f"{len(current.rows)} marts as of {current.as_of:%Y-%m-%d %H:%M} UTC")
 
 
+def postgres() -> Iterator[Finding]:
+    """Whether the marts can be published to PostgreSQL, and whether it has the version of the file."""
+    try:
+        target = environment.postgres()
+    except SettingsError:
+        return  # said of the setting
+    if target is None:
+        return
+    try:
+        target.refuse_missing_rights()
+        differs = target.difference(environment.serving_dir())
+    except PostgresError as error:
+        answer = "not reached" if error.may_pass else "cannot be published to"
+        yield Finding("PostgreSQL", answer, "failed", secrecy.hidden(str(error)))
+        return
+    if differs:
+        advice = f"Here, {differs}: the next refresh publishes one version in both."
+        yield Finding("PostgreSQL", "another version than the file", "warning", advice)
+        return
+    yield Finding("PostgreSQL", f"schema {target.schema}, {'the version of the file' if target.version() else 'empty'}")
+
+
 def alert_targets() -> Iterator[Finding]:
     """Whether anybody hears of a night that failed. Nothing is sent: a server of one's own is only connected to."""
     found = alerts.targets()
@@ -204,6 +227,7 @@ CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
     disk,
     memory,
     publication,
+    postgres,
     alert_targets,
     webhooks,
 )

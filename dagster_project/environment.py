@@ -14,17 +14,17 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator
+from pydantic import AfterValidator, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from dagster_project.alerts import AlertSettings
 from dagster_project.steps import dbt_target
-from ingestion import config, permissions
+from ingestion import config, permissions, secrecy
 from ingestion.config import (
     PROJECT_ROOT,
     Account,
@@ -40,12 +40,42 @@ from ingestion.config import (
     Write,
     known_accounts,
     of_text,
+    texts,
 )
 from ingestion.currencies import CURRENCIES
 from ingestion.receiver.settings import ReceiverSettings
 from serving.access import Readers
 
+if TYPE_CHECKING:
+    from serving.postgres import Postgres
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+# What libpq does not read, it repeats in its error, and that may be a part of the password.
+_HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:@/?#,\[\]]*)(?::\d*)?"
+POSTGRES_URL = re.compile(
+    rf"postgres(?:ql)?://(?:[^\s:@/?#]*(?::(?P<password>[^\s@/?#]*))?@)?{_HOST}(?:,{_HOST})*"
+    r"(?:/[^\s/?#@]*)?(?:\?(?P<parameters>[^\s#@]*))?"
+)
+HALF_ESCAPED = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
+
+
+def _postgres_url(url: SecretStr) -> SecretStr:
+    text = url.get_secret_value()
+    found = POSTGRES_URL.fullmatch(text)
+    if text and (found is None or HALF_ESCAPED.search(text)):
+        raise ValueError
+    if found:
+        for password in (found["password"], *parse_qs(found["parameters"] or "").get("password", ())):
+            secrecy.remember(unquote(password or ""))
+    return url
+
+
+def _schema(name: str) -> str:
+    if not re.fullmatch(r"(?!pg_)[a-z_][a-z0-9_]{0,39}", name):
+        raise ValueError(name)
+    return name
 
 
 def _zone(name: str) -> str:
@@ -181,6 +211,42 @@ class RefreshSettings(Settings):
     ] = None
 
 
+class PostgresSettings(Settings):
+    """The PostgreSQL database that the marts are published to beside the file.
+
+    Attributes:
+        url: of the database; a secret, because it has the password. Empty: there is none.
+        schema_name: the schema that BI tools read.
+        readers: roles that may read it.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="SERVING_POSTGRES_")
+
+    url: Annotated[
+        SecretStr,
+        AfterValidator(_postgres_url),
+        Write(
+            "no URL of a PostgreSQL database. Write it like postgresql://user:password@host:5432/database, and in user "
+            "and password %40 for @, %2F for /, %3A for :, %23 for #, %3F for ?, %25 for %"
+        ),
+    ] = SecretStr("")
+    schema_name: Annotated[
+        str, AfterValidator(_schema), Write("no name of a schema. Write up to 40 lower-case letters, digits and _")
+    ] = "marts"
+    readers: Annotated[tuple[str, ...], of_text(texts)] = ()
+
+
+def postgres() -> Postgres | None:
+    """Where the marts are published beside the file; None: nowhere. Raises as `settings`."""
+    found = PostgresSettings.read()
+    url = found.url.get_secret_value()
+    if not url:
+        return None
+    from serving.postgres import Postgres
+
+    return Postgres(url, found.schema_name, found.readers)
+
+
 def settings() -> RefreshSettings:
     """How this installation refreshes.
 
@@ -202,6 +268,7 @@ OF_THE_INSTALLATION: tuple[type[Settings], ...] = (
     Present,
     Profile,
     RefreshSettings,
+    PostgresSettings,
     RequestLimits,
     ReceiverSettings,
     AlertSettings,

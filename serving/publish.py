@@ -2,21 +2,29 @@
 
 A version is written under a temporary name, checked, and only then linked, so that a reader sees either the old
 version or the new one, whole. Names are never reused: DuckDB caches databases by path within a process.
+
+Where there is a PostgreSQL to publish to, it gets a copy of the file before the link moves, and takes the new version
+first: that step may fail, and the link's hardly can.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from serving.access import Readers, open_the_way
+
+if TYPE_CHECKING:
+    from serving.postgres import Postgres
 
 LINK_NAME = "lifecycle.duckdb"
 SCHEMA = "marts"
@@ -77,6 +85,21 @@ def news_missing(sources: Iterable[Source]) -> str:
 
 
 @dataclass(frozen=True)
+class Description:
+    """What a version says of a mart beside its rows.
+
+    Attributes:
+        text: what it holds; empty: nothing is said.
+        columns: the same of its columns, by name.
+        key: columns that identify a row; empty: not known.
+    """
+
+    text: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    key: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Publication:
     """One published version.
 
@@ -88,6 +111,7 @@ class Publication:
         sources: names of the sources that were enabled.
         rows: number of rows of each mart.
         states: how far the marts know each source; empty in a version that was published before there was such a table.
+        remarks: what was noticed at its publication, a sentence each; no part of the version.
     """
 
     version: str
@@ -97,6 +121,7 @@ class Publication:
     sources: tuple[str, ...]
     rows: dict[str, int]
     states: tuple[Source, ...] = ()
+    remarks: tuple[str, ...] = field(default=(), compare=False)
 
 
 def link_path(serving_dir: Path) -> Path:
@@ -211,6 +236,8 @@ def publish(
     keep: int = 5,
     readers: Readers = "group",
     left_out: Collection[str] = (),
+    descriptions: Mapping[str, Description] | None = None,
+    postgres: Postgres | None = None,
 ) -> Publication:
     """Copy every relation of the schema `marts` into a new version, as tables, and flip the link to it.
 
@@ -223,32 +250,44 @@ def publish(
         keep: number of versions to keep, the linked one included (at least 1).
         readers: who may read the versions.
         left_out: relations that are not published.
+        descriptions: what the version says of its marts, by name.
+        postgres: where it is published too.
 
     Raises:
-        PublicationError: too many sources are stale, there are no marts, one has a HUGEINT column, or the copy differs
-            from the build file.
+        PublicationError: too many sources are stale, there are no marts, one has a HUGEINT column, the copy differs
+            from the build file, or PostgreSQL did not take it.
     """
     _refuse_what_is_too_stale(sources, required)
     if keep < 1:
         raise PublicationError(f"{keep} versions to keep: at least one has to stay.")
-    folder = serving_dir / "versions"
+    folder, remarks = serving_dir / "versions", []
     folder.mkdir(parents=True, exist_ok=True)
+    if postgres and (differs := postgres.difference(serving_dir)):
+        remarks.append(f"Until now, {differs}: from this version on it is the same in both.")
     published_at = datetime.now(UTC)
     version = f"lifecycle-{_next_number(serving_dir):06}-{published_at:%Y%m%dT%H%M%S%f}Z"
     final, temporary = folder / f"{version}.duckdb", folder / f"{version}.duckdb.tmp"
     try:
         rows = _write(warehouse, temporary, left_out)
-        _write_publication(temporary, version, published_at, as_of, sources)
+        said = {name: each for name, each in (descriptions or {}).items() if name in rows}
+        _write_publication(temporary, version, published_at, as_of, sources, said)
         _check(temporary, rows)
         _sync(temporary)
+        if postgres:
+            remarks += postgres.prepare(temporary)
         os.replace(temporary, final)
         _sync(folder)
     finally:
         temporary.unlink(missing_ok=True)
     open_the_way(serving_dir, readers)
-    point_link_at(final, serving_dir)
+    try:
+        show(final, serving_dir, postgres)
+    except BaseException:
+        if current_version(serving_dir) != final:
+            final.unlink()
+        raise
     clean_up(serving_dir, keep)
-    return read_publication(final)
+    return replace(read_publication(final), remarks=tuple(remarks))
 
 
 def _refuse_what_is_too_stale(sources: Sequence[Source], required: Collection[str]) -> None:
@@ -266,6 +305,28 @@ def _next_number(serving_dir: Path) -> int:
     """One more than any version has, also the linked one where that is gone."""
     current = current_version(serving_dir)
     return max(map(number_of, [*versions(serving_dir), *([current] if current else [])]), default=0) + 1
+
+
+def show(version: Path, serving_dir: Path, postgres: Postgres | None = None) -> None:
+    """Let readers see a version, which is prepared in PostgreSQL: in both places, or in neither.
+
+    Raises:
+        PublicationError: each is on the version before, unless the message says otherwise.
+    """
+    if postgres:
+        postgres.swap(version.stem)
+    try:
+        point_link_at(version, serving_dir)
+    except BaseException as error:
+        if postgres and current_version(serving_dir) != version:
+            try:
+                postgres.swap_back(version.stem)
+            except PublicationError as second:
+                raise PublicationError(
+                    f"the link could not be moved ({error}), so the file stays as it was, and PostgreSQL is on version "
+                    f"{version.stem}: {second} The next refresh publishes one version in both."
+                ) from error
+        raise
 
 
 def point_link_at(version: Path, serving_dir: Path) -> None:
@@ -342,21 +403,28 @@ def _refuse_hugeint(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _write_publication(
-    target: Path, version: str, published_at: datetime, as_of: datetime, sources: Sequence[Source]
+    target: Path,
+    version: str,
+    published_at: datetime,
+    as_of: datetime,
+    sources: Sequence[Source],
+    descriptions: Mapping[str, Description],
 ) -> None:
+    keys = {name: [*each.key] for name, each in sorted(descriptions.items()) if each.key}
     with duckdb.connect(str(target)) as connection:
         connection.execute(
             f"create table {SCHEMA}.{PUBLICATION_TABLE} (version varchar, published_at timestamp, as_of timestamp, "
-            "sources varchar, stale_sources varchar)"
+            "sources varchar, stale_sources varchar, keys varchar)"
         )
         connection.execute(
-            f"insert into {SCHEMA}.{PUBLICATION_TABLE} values (?, ?, ?, ?, ?)",
+            f"insert into {SCHEMA}.{PUBLICATION_TABLE} values (?, ?, ?, ?, ?, ?)",
             [
                 version,
                 _naive_utc(published_at),
                 _naive_utc(as_of),
                 ",".join(source.name for source in sources),
                 ",".join(source.name for source in sources if source.is_stale),
+                json.dumps(keys),
             ],
         )
         connection.execute(
@@ -369,6 +437,41 @@ def _write_publication(
                 f"insert into {SCHEMA}.{SOURCES_TABLE} values (?, ?, ?, ?, ?, ?)",
                 [source.name, source.is_stale, *instants, source.reason],
             )
+        _describe(connection, descriptions)
+
+
+def _describe(connection: duckdb.DuckDBPyConnection, descriptions: Mapping[str, Description]) -> None:
+    """Leave the descriptions with the tables and columns, where tools look for them."""
+    found = connection.execute(
+        "select table_name, column_name from duckdb_columns() where schema_name = ?", [SCHEMA]
+    ).fetchall()
+    known = {(table, column) for table, column in found}
+    statements = [
+        f'comment on table {SCHEMA}."{mart}" is {_text(said.text)}' for mart, said in descriptions.items() if said.text
+    ] + [
+        f'comment on column {SCHEMA}."{mart}"."{column}" is {_text(text)}'
+        for mart, said in descriptions.items()
+        for column, text in said.columns.items()
+        if text and (mart, column) in known
+    ]
+    connection.execute(";".join(["begin", *statements, "commit"]))  # at once: each by itself would be synced
+
+
+def _text(text: str) -> str:
+    quoted = text.replace("'", "''")
+    return f"'{quoted}'"
+
+
+def keys_of(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
+    """Columns that identify a row, of each mart of a version of which they are known."""
+    says_so = connection.execute(
+        "select count(*) from duckdb_columns() where schema_name = ? and table_name = ? and column_name = 'keys'",
+        [SCHEMA, PUBLICATION_TABLE],
+    ).fetchall()[0][0]
+    if not says_so:  # a version of before
+        return {}
+    (text,) = connection.execute(f"select keys from {SCHEMA}.{PUBLICATION_TABLE}").fetchall()[0]
+    return {mart: tuple(columns) for mart, columns in json.loads(text).items()}
 
 
 def _naive_utc(instant: datetime | None) -> datetime | None:

@@ -136,7 +136,7 @@ def _print(
     text.print_steps(console, log)
     console.print()
     if log.published is not None and now is not None:
-        text.print_published(console, link_path(folder), now)
+        text.print_published(console, link_path(folder), now, log.published.get("remarks", ()))
     if log.published is None or log.has_failed:
         text.print_why(console, log)
     text.print_left(console, log, before, damage(folder))

@@ -71,8 +71,12 @@ def _rows(query: str | None, warehouse: Path) -> Iterator[str]:
 
 
 def mart_keys(target: Path) -> dict[str, list[str]]:
+    """As `keys_of`, for the project that dbt parsed last."""
+    return keys_of(json.loads((target / "manifest.json").read_text())["nodes"])
+
+
+def keys_of(nodes: Mapping[str, Any]) -> dict[str, list[str]]:
     """Columns that identify a row, for the models whose tests say so."""
-    nodes = json.loads((target / "manifest.json").read_text())["nodes"]
     keys = {
         node["name"]: node["primary_key"]
         for node in nodes.values()

@@ -204,8 +204,8 @@ def print_changes(console: Console, changes: Sequence[MartChange] | None) -> Non
     console.print(table)
 
 
-def print_published(console: Console, link: Path, publication: Publication) -> None:
-    """Where the file is, and a line that queries it."""
+def print_published(console: Console, link: Path, publication: Publication, remarks: Sequence[str] = ()) -> None:
+    """Where the file is, a line that queries it, and what was noticed at the publication."""
     shell, file = shown(Path(sys.executable).with_name("duckdb")), shown(link)
     lacks = news_missing(publication.states)
     console.print(
@@ -215,7 +215,8 @@ def print_published(console: Console, link: Path, publication: Publication) -> N
         soft_wrap=True,
     )
     line = f'  {quote(str(shell))} -readonly {quote(str(file))} "from marts.customer_360 limit 5"'
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for each in (line, *remarks):
+        console.print(each, markup=False, highlight=False, soft_wrap=True)
 
 
 def reasons(log: RunLog) -> list[str]:

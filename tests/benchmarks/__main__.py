@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import lifecycle, predictions, receiver
+from tests.benchmarks import lifecycle, predictions, publication, receiver
 
 
 def main() -> None:
@@ -16,6 +16,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="lifecycle-bench-") as folder:
         print(lifecycle.report(Path(folder), arguments.people), flush=True)
         print("\n" + predictions.report(Path(folder), arguments.people), flush=True)
+        print("\n" + publication.report(Path(folder), arguments.people), flush=True)
         print("\n" + receiver.report(Path(folder)), flush=True)
 
 

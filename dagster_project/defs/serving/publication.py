@@ -1,4 +1,4 @@
-"""The file that BI opens: the last asset, made only once gate 2 has let every mart pass."""
+"""What BI opens, the file and PostgreSQL: the last asset, made only once gate 2 has let every mart pass."""
 
 import json
 from datetime import timedelta
@@ -20,9 +20,11 @@ from dagster import (
 from dagster_project import environment, personal
 from dagster_project.alerts import AlertSettings
 from dagster_project.resources import WRITER_POOL, ModelTranslator, Refresh, dbt_manifest
-from ingestion import config
+from dagster_project.summary.dbt_results import keys_of
+from ingestion import config, secrecy
 from ingestion.freshness import freshness
-from serving.publish import SCHEMA, PublicationError, Source, link_path, publish
+from serving.postgres import PostgresError
+from serving.publish import SCHEMA, Description, PublicationError, Source, link_path, publish
 
 
 @definitions
@@ -37,7 +39,7 @@ def defs() -> Definitions:
         # Of sources, `late_sources` says whether they are late: a raw table is an asset that is made each night, with
         # or without news.
         freshness_policy=FreshnessPolicy.time_window(timedelta(hours=AlertSettings.read().late_after_hours)),
-        description="The versioned, read-only file behind the link that BI tools open.",
+        description="The versioned, read-only file behind the link that BI tools open, and its copy in PostgreSQL.",
     )
     def published(context: AssetExecutionContext, refresh: Refresh) -> MaterializeResult:
         folder, settings = environment.serving_dir(), environment.settings()
@@ -55,15 +57,21 @@ def defs() -> Definitions:
                 keep=settings.keep_versions,
                 readers=settings.published_readers,
                 left_out=left_out(),
+                descriptions=descriptions(),
+                postgres=environment.postgres(),
             )
         except PublicationError as error:
-            raise Failure(str(error), allow_retries=False) from error
+            may_pass = isinstance(error, PostgresError) and error.may_pass
+            raise Failure(secrecy.hidden(str(error)), allow_retries=may_pass) from None
+        for remark in publication.remarks:
+            context.log.warning(remark)
         return MaterializeResult(
             metadata={
                 "version": publication.version,
                 "link": str(link_path(folder)),
                 "rows": publication.rows,
                 "stale_sources": [str(source) for source in sources if source.is_stale],
+                "remarks": [*publication.remarks],
             }
         )
 
@@ -83,8 +91,24 @@ def left_out() -> list[str]:
     return [node["name"] for node in _nodes() if personal.tagged(node)]
 
 
+def descriptions() -> dict[str, Description]:
+    """What dbt knows of the models that are published."""
+    keys = keys_of(_manifest_nodes())
+    return {
+        node["name"]: Description(
+            " ".join(node["description"].split()),
+            {name: " ".join(column["description"].split()) for name, column in node["columns"].items()},
+            keys.get(node["name"], ()),
+        )
+        for node in _nodes()
+    }
+
+
 def _nodes() -> list[dict[str, Any]]:
-    manifest = json.loads(dbt_manifest().read_text())
     return [
-        node for node in manifest["nodes"].values() if node["resource_type"] == "model" and node["schema"] == SCHEMA
+        node for node in _manifest_nodes().values() if node["resource_type"] == "model" and node["schema"] == SCHEMA
     ]
+
+
+def _manifest_nodes() -> dict[str, dict[str, Any]]:
+    return json.loads(dbt_manifest().read_text())["nodes"]

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
+from dagster_project.rollback import main
 from serving import publish as publishing
 from serving.access import Readers
 from serving.publish import (
@@ -31,7 +32,7 @@ from serving.publish import (
     publish,
     versions,
 )
-from serving.rollback import main, rollback
+from serving.rollback import rollback
 
 AS_OF = datetime(2026, 10, 31, 6, tzinfo=UTC)
 NIGHT_BEFORE = datetime(2026, 10, 30, 6, tzinfo=UTC)
@@ -61,8 +62,10 @@ def warehouse(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def serving_dir(tmp_path: Path) -> Path:
-    return tmp_path / "it's served"
+def serving_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LIFECYCLE_DATA_DIR", str(tmp_path / "it's data"))
+    monkeypatch.delenv("SERVING_POSTGRES_URL", raising=False)
+    return tmp_path / "it's data" / "serving"
 
 
 def publish_once(warehouse: Path, serving_dir: Path, keep: int = 5) -> publishing.Publication:
@@ -286,11 +289,11 @@ def test_clean_up_never_deletes_the_linked_version(warehouse: Path, serving_dir:
 def test_rolls_back_one_version_at_a_time(warehouse: Path, serving_dir: Path, capsys: pytest.CaptureFixture) -> None:
     first, second, third = (publish_once(warehouse, serving_dir) for _ in range(3))
 
-    assert main([str(serving_dir)]) == 0
+    assert main() == 0
     assert f"from {third.version} to {second.version}" in capsys.readouterr().out
-    assert main([str(serving_dir)]) == 0
+    assert main() == 0
     assert current_publication(serving_dir) == first
-    assert main([str(serving_dir)]) == 1
+    assert main() == 1
     assert "oldest version kept" in capsys.readouterr().err
     assert current_publication(serving_dir) == first
 
@@ -301,14 +304,14 @@ def test_rolling_back_says_what_the_version_lacks(
     publish(warehouse, serving_dir, as_of=AS_OF, sources=[HUBSPOT, STALE])
     publish_once(warehouse, serving_dir)
 
-    assert main([str(serving_dir)]) == 0
+    assert main() == 0
     assert " without news of shopify since 2026-10-30 06:00 UTC" in capsys.readouterr().out
 
 
 def test_rolling_back_before_the_first_publication_is_a_clear_error(
     serving_dir: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    assert main([str(serving_dir)]) == 1
+    assert main() == 1
     assert "nothing is published" in capsys.readouterr().err
 
 
@@ -349,13 +352,13 @@ def test_rolling_back_passes_over_what_cannot_be_read(
     harm(second.path)
     harm(fourth.path)
 
-    assert main([str(serving_dir)]) == 0
+    assert main() == 0
     assert current_publication(serving_dir) == third
-    assert main([str(serving_dir)]) == 0
+    assert main() == 0
     assert current_publication(serving_dir) == first
     assert (f"Passed over: the published version {second.path}" in capsys.readouterr().err) == second.path.exists()
     cut_in_half(first.path)
-    assert main([str(serving_dir)]) == 1
+    assert main() == 1
 
 
 def test_a_clock_that_is_wrong_for_a_night_undoes_no_publication(
