@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-import os
 import shutil
 import time
 from collections import Counter
@@ -60,7 +59,17 @@ BURST_SECONDS = 2.0
 
 
 class Refused(Exception):
-    """An event is not taken; the message is the reason."""
+    """An event is not taken.
+
+    Attributes:
+        reason: what the sender is told.
+        detail: what only the log says.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
 
 
 @dataclass
@@ -94,12 +103,14 @@ class Door:
     def path(self) -> str:
         return "/" + str(self.account).replace(".", "/")
 
-    def note(self, reason: str) -> None:
+    def note(self, refused: Refused) -> None:
         """Count a refusal. The log has a line for the first of a minute."""
+        reason = refused.reason
         self.refused[reason] += 1
         if time.monotonic() - self._said.get(reason, -SECONDS_BETWEEN_LINES) >= SECONDS_BETWEEN_LINES:
             self._said[reason] = time.monotonic()
-            log.warning("%s: refused: %s (%s since the start)", self.account, reason, self.refused[reason])
+            said = f"{reason}: {refused.detail}" if refused.detail else reason
+            log.warning("%s: refused: %s (%s since the start)", self.account, said, self.refused[reason])
 
     def waiting(self) -> dict[str, Any]:
         """Files and bytes that were written since the last good load of the account began, or all there are."""
@@ -169,8 +180,8 @@ class Reception:
                     return await self._take(door, request)
                 return _shake_hands(door, request)
             except Refused as refused:
-                reason = str(refused)
-                door.note(reason)
+                door.note(refused)
+                reason = refused.reason
                 again = AGAIN_AFTER_SECONDS.get(reason)
                 headers = {"Retry-After": str(again)} if again else None
                 return PlainTextResponse(f"{reason}\n", STATUS[reason], headers)
@@ -191,10 +202,8 @@ class Reception:
             try:
                 await door.desk.keep(line)
             except OSError as error:
-                if not door.disk_fails:
-                    log.error("%s: %s: %s", door.account, door.desk.segments.folder, os.strerror(error.errno or 0))
                 door.disk_fails = True
-                raise Refused(NO_ROOM) from None
+                raise Refused(NO_ROOM, f"{door.desk.segments.folder}: {error.strerror}") from None
             door.disk_fails = False
             door.received += 1
             door.unreadable += not is_event

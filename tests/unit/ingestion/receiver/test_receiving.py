@@ -201,7 +201,7 @@ def test_nobody_is_told_that_an_event_arrived_before_it_is_on_the_disk_and_many_
 
 @pytest.mark.parametrize("fails", ["write", "fsync"])
 def test_a_full_disk_is_said_so_and_half_a_line_is_taken_back(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, fails: str
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fails: str
 ) -> None:
     receiver.send("stripe", b'{"id": "before"}')
     write = os.write
@@ -218,6 +218,9 @@ def test_a_full_disk_is_said_so_and_half_a_line_is_taken_back(
         patch.setattr(os, fails, full if fails == "write" else fails_to_flush)
         answer = receiver.send("stripe", BODY)
         assert answer.status_code == 503 and answer.headers["Retry-After"]
+        assert answer.text == "it could not be written\n"
+        why = {"write": "No space left on device", "fsync": "Input/output error"}[fails]
+        assert f"stripe: {why} (1 since the start)" in caplog.text
         health = requests.get(f"{receiver.url}/health", timeout=20)
         assert (health.status_code, health.json()["ok"]) == (503, False)
 
