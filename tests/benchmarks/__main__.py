@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import lifecycle, predictions
+from tests.benchmarks import lifecycle, postgres, predictions
 
 
 def main() -> None:
@@ -16,6 +16,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="lifecycle-bench-") as folder:
         print(lifecycle.report(Path(folder), arguments.people), flush=True)
         print("\n" + predictions.report(Path(folder), arguments.people), flush=True)
+        print("\n" + postgres.report(Path(folder), arguments.people), flush=True)
 
 
 if __name__ == "__main__":

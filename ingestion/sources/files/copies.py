@@ -153,6 +153,7 @@ class Copies:
         path = folder() / f"{mapping.name}.{source.name}.{uuid4().hex}.parquet"
         if before is None or not _goes_on(before, of, present, timedelta(days=days)):
             database.read(source, columns, path)
+            _check_key(source, path)
             whole_at = present.isoformat()
         else:
             since, whole_at = _since(before, source, kind), before["whole_at"]
@@ -166,7 +167,6 @@ class Copies:
                 "since %s are not seen before it is read whole, every %s days",
                 *(mapping.name, f"{rows:,}", source.origin, source.cursor, since, whole_at, days),
             )
-        _check_key(source, path)
         position = _position(source, path, kind, present, mapping.timezone)
         return path, {"file": path.name, "of": of, "position": position, "whole_at": whole_at}
 

@@ -45,12 +45,17 @@ INCREMENTAL = "table: people, cursor: changed, look_back: 2 days, key: id"
 CURRENT = "select customer_id || ' ' || first_name from raw_files.customers where _dlt_valid_to is null order by 1"
 
 
-@pytest.fixture
-def shop(tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URL of the database that mappings call shop; a table of people is in it."""
+@pytest.fixture(autouse=True)
+def mappings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of mappings."""
     (tmp_path / "mappings").mkdir()
     monkeypatch.setenv("SOURCES__FILES__MAPPINGS_PATH", str(tmp_path / "mappings"))
     monkeypatch.setenv("SOURCES__FILES__DATA_PATH", str(tmp_path))
+
+
+@pytest.fixture
+def shop(mappings: None, postgres: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of the database that mappings call shop; a table of people is in it."""
     monkeypatch.setenv("SOURCES__FILES__CONNECTIONS__SHOP__URL", postgres)
     execute(
         postgres,
@@ -192,7 +197,8 @@ CHANGES = st.lists(
         # how far behind this load it was changed: up to the look-back behind the load before, ahead of it, or unknown
         st.one_of(st.integers(0, 72), st.just(-1000), st.none()),
     ),
-    max_size=4,
+    min_size=2,
+    max_size=6,
 )
 KINDS = ("timestamptz", "timestamp", "date")
 
@@ -201,7 +207,11 @@ KINDS = ("timestamptz", "timestamp", "date")
     nights=st.lists(st.tuples(CHANGES, st.booleans()), min_size=1, max_size=4),
     kind=st.sampled_from(KINDS),
 )
-@examples(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_reading_what_changed_gives_the_rows_that_reading_whole_gives(
     tmp_path: Path, shop: str, nights: list[tuple[list[tuple[int, int, int | None]], bool]], kind: str
 ) -> None:
@@ -211,7 +221,9 @@ def test_reading_what_changed_gives_the_rows_that_reading_whole_gives(
     with dbapi.connect(shop, autocommit=True) as connection, connection.cursor() as cursor:
         cursor.execute("drop table people")
         cursor.execute(f"create table people (id int primary key, name text, changed {kind})")
-        for night, (changes, succeeds) in enumerate(nights):
+        cursor.execute(f"insert into people select n, 'old', '{AS_OF - 200 * DAY:%F}' from generate_series(0, 6) as n")
+        cursor.execute(f"insert into people values (7, 'new', '{AS_OF - 100 * DAY:%F %T}+00')")
+        for night, (changes, succeeds) in enumerate([([], True), *nights]):
             as_of = AS_OF - 100 * DAY + night * DAY
             for row, name, hours in changes:
                 changed = as_of - timedelta(hours=hours or 0)
@@ -273,39 +285,40 @@ def test_a_row_that_was_deleted_is_retired_when_the_table_is_read_whole_and_not_
     assert query(CURRENT) == ["102 b", "103 unseen", "104 a", "2 b", "3 unseen", "4 a"]
 
 
-@pytest.mark.parametrize(
-    ("people", "told"),
-    [
-        (INCREMENTAL.replace("key: id", "key: [name]"), "key: name is there more than once (a)"),
-        (INCREMENTAL.replace("key: id", "key: number"), "key: no column 'number'; choose from: id, name"),
-        (INCREMENTAL.replace("cursor: changed", "cursor: at"), "cursor: 'at' is no column; choose from: id"),
-        (INCREMENTAL.replace("cursor: changed", "cursor: name"), "cursor: 'name' is of the type text"),
-        ("table: shop.people", 'relation "shop.people" does not exist. Correct the name (schema.table'),
-        ("table: People", 'relation "People" does not exist. Correct the name'),
-        ("query: select nothing from people", 'column "nothing" does not exist. Correct the name of the column'),
-        ("query: select from where", 'syntax error at or near "where". Correct the query of people'),
-        ("query: select 1 / (id - 1) as id from people", "division by zero. Correct the query of people"),
-        ("query: select * from people a join people b using (id)", "columns are called 'changed', 'created', 'name'"),
-        ("query: select 1 as id; drop table people", "cannot insert multiple commands"),
-        (
-            "query: with gone as (delete from people returning *) select * from gone",
-            "WITH clause containing a data-modifying statement must be at the top level",
-        ),
-        ("query: \"select set_config('a.b', 'c', false), nextval('s') as id\"", "in a read-only transaction"),
-    ],
-)
-def test_what_a_person_has_to_mend_is_one_line_that_names_mapping_and_input(
-    tmp_path: Path, shop: str, people: str, told: str
-) -> None:
-    write(tmp_path, "people", people)
+TO_MEND = [
+    (INCREMENTAL.replace("key: id", "key: [name]"), "key: name is there more than once (a)"),
+    (INCREMENTAL.replace("key: id", "key: number"), "key: no column 'number'; choose from: id, name"),
+    (INCREMENTAL.replace("cursor: changed", "cursor: at"), "cursor: 'at' is no column; choose from: id"),
+    (INCREMENTAL.replace("cursor: changed", "cursor: name"), "cursor: 'name' is of the type text"),
+    ("table: shop.people", 'relation "shop.people" does not exist. Correct the name (schema.table'),
+    ("table: People", 'relation "People" does not exist. Correct the name'),
+    ("query: select nothing from people", 'column "nothing" does not exist. Correct the name of the column'),
+    ("query: select from where", 'syntax error at or near "where". Correct the query of people'),
+    ("query: select 1 / (id - 1) as id from people", "division by zero. Correct the query of people"),
+    ("query: select * from people a join people b using (id)", "columns are called 'changed', 'created', 'name'"),
+    ("query: select 1 as id; drop table people", "cannot insert multiple commands"),
+    (
+        "query: with gone as (delete from people returning *) select * from gone",
+        "WITH clause containing a data-modifying statement must be at the top level",
+    ),
+    ("query: \"select set_config('a.b', 'c', false), nextval('s') as id\"", "in a read-only transaction"),
+]
+
+
+def test_what_a_person_has_to_mend_is_one_line_that_names_mapping_and_input(tmp_path: Path, shop: str) -> None:
+    for number, (people, _) in enumerate(TO_MEND):
+        write(tmp_path, f"mend_{number:02}", people)
     execute(shop, "create sequence s", "insert into people values (1, 'a'), (2, 'a')")
+    write(tmp_path, "people")
 
-    (found,) = copied(tmp_path)
+    *found, good = copied(tmp_path)
 
-    assert isinstance(found.error, MappingError)
-    said = str(found.error)
-    assert said.startswith(f"{tmp_path}/mappings/people.yml: inputs.people: ") and told in said
-    assert "\n" not in said and "Query was" not in said and "SQLSTATE" not in said
+    assert good.error is None and len(found) == len(TO_MEND)
+    for each, (_, told) in zip(found, TO_MEND, strict=True):
+        said = str(each.error)
+        assert isinstance(each.error, MappingError), said
+        assert said.startswith(f"{each.mapping.file}: inputs.people: ") and told in said
+        assert "\n" not in said and "Query was" not in said and "SQLSTATE" not in said
 
 
 def test_a_table_without_a_right_stops_its_mapping_and_no_other(
@@ -383,7 +396,7 @@ def test_a_statement_that_takes_too_long_is_given_up_and_the_next_input_is_read(
     ],
 )
 def test_a_url_that_would_be_read_in_another_way_is_refused_before_anything_is_loaded(
-    tmp_path: Path, shop: str, monkeypatch: pytest.MonkeyPatch, url: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     write(tmp_path, "people")
     monkeypatch.setenv("SOURCES__FILES__CONNECTIONS__SHOP__URL", url)
@@ -418,9 +431,7 @@ def test_the_check_asks_each_connection_and_tries_each_mapping_without_a_row(tmp
     assert 'relation "gone" does not exist' in failed[0] and "has no column 'name'" in failed[1]
 
 
-def test_the_check_says_that_a_connection_cannot_be_reached(
-    tmp_path: Path, shop: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_check_says_that_a_connection_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "people")
     monkeypatch.setenv("SOURCES__FILES__CONNECTIONS__SHOP__URL", "postgresql://me:secret-of-shop@127.0.0.1:1/shop")
 
@@ -513,7 +524,7 @@ def test_a_connection_that_is_cut_is_made_again_and_everything_read_anew(
 
 
 def test_a_server_that_is_killed_fails_the_source_and_the_next_load_catches_up(
-    tmp_path: Path, shop: str, monkeypatch: pytest.MonkeyPatch, pauses: list[float], query: Query
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pauses: list[float], query: Query
 ) -> None:
     write(tmp_path, "changes", INCREMENTAL)
     read = Database.read
