@@ -16,18 +16,20 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from ingestion import check, failures, pipelines
+from ingestion import check, config, failures, pipelines
 from ingestion.config import Account, SettingsError
 from ingestion.http import VendorError
 from ingestion.intake import Intake
+from ingestion.sources import files
 from ingestion.sources.files.copies import Copied, Copies, State, folder
 from ingestion.sources.files.mapping import MappingError, read_mapping, read_mappings
 from ingestion.sources.files.postgres import Database
-from ingestion.sources.files.settings import Settings
+from ingestion.sources.files.settings import Connection, Settings
 from tests.postgres import execute, started_server
 
 Query = Callable[[str], list[Any]]
 
+SECRET = "secret-of-the-shop"
 AS_OF = datetime(2026, 10, 31, 6, tzinfo=UTC)
 PEOPLE = """
 name: {name}
@@ -321,9 +323,10 @@ def test_what_a_person_has_to_mend_is_one_line_that_names_mapping_and_input(tmp_
         assert "\n" not in said and "Query was" not in said and "SQLSTATE" not in said
 
 
-def test_a_table_without_a_right_stops_its_mapping_and_no_other(
-    tmp_path: Path, shop: str, query: Query, monkeypatch: pytest.MonkeyPatch
+def test_a_table_without_a_right_stops_its_mapping_and_no_other_and_the_password_is_written_nowhere(
+    tmp_path: Path, shop: str, query: Query, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.DEBUG)
     execute(
         shop,
         "create role reader_of_this_test login",
@@ -331,7 +334,9 @@ def test_a_table_without_a_right_stops_its_mapping_and_no_other(
         "grant select on people to reader_of_this_test",
         "insert into people values (1, 'a')",
     )
-    monkeypatch.setenv("SOURCES__FILES__CONNECTIONS__SHOP__URL", shop.replace("postgres:", "reader_of_this_test:"))
+    monkeypatch.setenv(
+        "SOURCES__FILES__CONNECTIONS__SHOP__URL", shop.replace("postgres:@", f"reader_of_this_test:{SECRET}@")
+    )
     write(tmp_path, "secrets", "table: secrets")
     write(tmp_path, "people")
 
@@ -344,6 +349,9 @@ def test_a_table_without_a_right_stops_its_mapping_and_no_other(
         "inputs.people: the database of the connection shop says: ERROR: permission denied for table secrets" in failure
     )
     assert "GRANT SELECT" in failure
+    written = [path for path in config.data_dir().rglob("*") if path.is_file()]
+    assert written and not [path for path in written if SECRET.encode() in path.read_bytes()]
+    assert SECRET not in caplog.text and "lifecycle load" not in caplog.text
 
 
 @pytest.fixture
@@ -465,6 +473,18 @@ def test_a_mapping_of_tables_that_cannot_work_says_what_to_write(tmp_path: Path,
 
     with pytest.raises(MappingError, match=re.escape(told)):
         read_mapping(file)
+
+
+def test_the_mapping_that_the_readme_shows_is_one(tmp_path: Path) -> None:
+    readme = (Path(files.__file__).parent / "README.md").read_text()
+    file = tmp_path / "shown.yml"
+    file.write_text(readme.split("### PostgreSQL")[1].split("```yaml\n")[1].split("```")[0])
+
+    shown = read_mapping(file)
+
+    assert (shown.connection, shown.inputs["orders"].look_back) == ("shop", timedelta(days=2))
+    assert Connection.class_of("shop").variable("url") in readme
+    assert all(Settings.variable(name) in readme for name in ("whole_read_days", "statement_minutes"))
 
 
 # ---- one moment
