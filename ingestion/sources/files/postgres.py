@@ -111,6 +111,7 @@ class Database:
         self._cursor.execute("begin isolation level repeatable read, read only")
         for setting in (
             f"local statement_timeout = {statement_seconds * 1000}",
+            "local idle_in_transaction_session_timeout = 0",  # while a copy is written, nothing is asked
             "local client_encoding = 'UTF8'",
             "local timezone = 'UTC'",
             "local datestyle = 'ISO'",

@@ -22,6 +22,7 @@ from ingestion.http import VendorError
 from ingestion.intake import Intake
 from ingestion.sources import files
 from ingestion.sources.files.copies import Copied, Copies, State, folder
+from ingestion.sources.files.evaluation import Evaluation
 from ingestion.sources.files.mapping import MappingError, read_mapping, read_mappings
 from ingestion.sources.files.postgres import Database
 from ingestion.sources.files.settings import Connection, Settings
@@ -246,6 +247,23 @@ def test_reading_what_changed_gives_the_rows_that_reading_whole_gives(
                 state[found.mapping.name] = found.known
 
 
+def test_a_copy_that_was_cut_short_is_made_anew(tmp_path: Path, shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFECYCLE_DATA_DIR", str(tmp_path / "data [1]"))
+    write(tmp_path, "changes", INCREMENTAL)
+    execute(shop, "insert into people select n, 'a' from generate_series(1, 3) as n")
+    (first,) = copied(tmp_path)
+    state = {first.mapping.name: first.known}
+    (copy,) = folder().glob("*.parquet")
+    copy.write_bytes(copy.read_bytes()[:-20])
+
+    (again,) = copied(tmp_path, state)
+
+    assert again.error is None
+    evaluation = Evaluation(again.mapping, tmp_path, AS_OF)
+    assert [(rows.taken, rows.rejections) for rows in evaluation.inputs] == [(3, [])]
+    evaluation.close()
+
+
 def test_a_row_that_was_deleted_is_retired_when_the_table_is_read_whole_and_not_before(
     tmp_path: Path, shop: str, query: Query, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -414,6 +432,14 @@ def test_a_url_that_would_be_read_in_another_way_is_refused_before_anything_is_l
 
     assert "of-shop" not in str(raised.value)
     assert ("write postgresql://user:password@host:5432/database" in str(raised.value)) == bool(url)
+
+
+@pytest.mark.parametrize("hosts", ["db.example", "db.example:5432", "a:5432,b:5433", "[::1]:5432", ""])
+def test_a_url_may_name_a_host_several_or_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
+    write(tmp_path, "people")
+    monkeypatch.setenv("SOURCES__FILES__CONNECTIONS__SHOP__URL", f"postgresql://user:a%40b@{hosts}/shop?host=/run/pg")
+
+    Settings.read().check()
 
 
 def findings() -> list[check.Finding]:
