@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import lifecycle, predictions, publication, receiver
+from tests.benchmarks import lifecycle, postgres, predictions, publication, receiver
 
 
 def main() -> None:
@@ -18,6 +18,7 @@ def main() -> None:
         print("\n" + predictions.report(Path(folder), arguments.people), flush=True)
         print("\n" + publication.report(Path(folder), arguments.people), flush=True)
         print("\n" + receiver.report(Path(folder)), flush=True)
+        print("\n" + postgres.report(Path(folder), arguments.people), flush=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ read: that it gives its columns shows that it is there and may be read.
 from __future__ import annotations
 
 import csv
+import glob
 import gzip
 import io
 import tempfile
@@ -98,7 +99,7 @@ def _tried(mapping: FileMapping, settings: Settings, database: Database | None) 
                 columns = place.with_suffix(".parquet")
                 with told_at(f"{mapping.file}: inputs.{source.name}"), database.undo_to_here():
                     database.read(source, database.columns(source), columns, rows="limit 0")
-                inputs[source.name] = replace(source, path=str(columns))
+                inputs[source.name] = replace(source, path=glob.escape(str(columns)))
                 continue
             place.mkdir()
             for number, file in enumerate(found[source.name]):

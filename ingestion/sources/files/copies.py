@@ -11,6 +11,7 @@ with a load that succeeds: a copy that the state does not name is deleted, and o
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import logging
 import shutil
@@ -18,12 +19,14 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import tenacity
 from dlt.common.configuration import resolve_configuration
 from dlt.common.configuration.specs import RuntimeConfiguration
@@ -47,7 +50,7 @@ def folder() -> Path:
     return config.working_dir() / "copies"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Copied:
     """A mapping whose tables and queries were read, or why they could not be.
 
@@ -138,7 +141,7 @@ class Copies:
                 if isinstance(error, PassingError) and not error.is_of_statement:
                     raise
                 return Copied(mapping, {}, error)
-            inputs[source.name] = replace(source, path=str(path))
+            inputs[source.name] = replace(source, path=glob.escape(str(path)))
         return Copied(replace(mapping, inputs=inputs), known)
 
     def _changed(self, database: Database, mapping: FileMapping, source: Input) -> tuple[Path, Known]:
@@ -153,6 +156,7 @@ class Copies:
         path = folder() / f"{mapping.name}.{source.name}.{uuid4().hex}.parquet"
         if before is None or not _goes_on(before, of, present, timedelta(days=days)):
             database.read(source, columns, path)
+            _check_key(source, path)
             whole_at = present.isoformat()
         else:
             since, whole_at = _since(before, source, kind), before["whole_at"]
@@ -166,7 +170,6 @@ class Copies:
                 "since %s are not seen before it is read whole, every %s days",
                 *(mapping.name, f"{rows:,}", source.origin, source.cursor, since, whole_at, days),
             )
-        _check_key(source, path)
         position = _position(source, path, kind, present, mapping.timezone)
         return path, {"file": path.name, "of": of, "position": position, "whole_at": whole_at}
 
@@ -190,10 +193,19 @@ def _say_that_it_is_read_again(state: tenacity.RetryCallState) -> None:
 
 def _goes_on(before: Known, of: str, present: datetime, whole_every: timedelta) -> bool:
     """Whether a copy can be gone on from: it is there, of the same input, and it is not time to read that whole."""
-    if before["of"] != of or before["position"] is None or not (folder() / before["file"]).is_file():
+    if before["of"] != of or before["position"] is None or not _is_whole(folder() / before["file"]):
         return False
     age = present - datetime.fromisoformat(before["whole_at"])
     return -TOLERANCE <= age < whole_every  # one of the future was written by a wrong clock
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a copy is there, up to its end: a machine that lost its power may have cut it short."""
+    try:
+        pq.read_metadata(path)
+    except (OSError, pa.ArrowInvalid):
+        return False
+    return True
 
 
 def _since(before: Known, source: Input, kind: str) -> str:
@@ -215,12 +227,7 @@ def _position(source: Input, path: Path, kind: str, present: datetime, timezone:
             f"SELECT max({cursor}) FROM read_parquet($path) WHERE {cursor} BETWEEN {' AND '.join(bounds)}",
             {"path": str(path)},
         ).fetchall()[0][0]
-    if found is None:
-        return None
-    if not isinstance(found, datetime):
-        assert isinstance(found, date)
-        return datetime.combine(found, datetime.min.time()).isoformat()
-    return found.isoformat()
+    return None if found is None else str(found.isoformat())
 
 
 def _check_key(source: Input, path: Path) -> None:

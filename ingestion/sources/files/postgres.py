@@ -47,6 +47,7 @@ _NOT_READY = re.compile(r"starting up|shutting down|recovery|too many|remaining 
 _HELP = {
     "42P01": "Correct the name (schema.table, in the letters that PostgreSQL shows), or create the table",
     "42703": "Correct the name of the column",
+    "22021": "The database states no encoding, and a text is not UTF-8: correct it, or leave its row out by a query",
     _DENIED: "Let the user of the connection read it: GRANT USAGE on its schema, and GRANT SELECT on what is read",
     _TIMED_OUT: "Read less (a query, a cursor, an index on it), or set a larger SOURCES__FILES__STATEMENT_MINUTES",
 }
@@ -110,6 +111,7 @@ class Database:
         self._cursor.execute("begin isolation level repeatable read, read only")
         for setting in (
             f"local statement_timeout = {statement_seconds * 1000}",
+            "local idle_in_transaction_session_timeout = 0",  # while a copy is written, nothing is asked
             "local client_encoding = 'UTF8'",
             "local timezone = 'UTC'",
             "local datestyle = 'ISO'",

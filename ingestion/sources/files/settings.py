@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
@@ -49,12 +50,16 @@ class Settings(SourceSettings):
             Connection.of(name)
 
 
+_HOST = r"(\[[0-9a-fA-F:.]+\]|[^:,\[\]]*)(:\d{1,5})?"
+_HOSTS = re.compile(f"{_HOST}(,{_HOST})*")  # of a database and its standbys
+
+
 def _url_of_postgres(url: SecretStr) -> SecretStr:
     """Refuse what libpq would read in another way: it quotes the part that it stumbles over."""
     parts = urlsplit(url.get_secret_value())
-    beyond = parts.path + parts.query + parts.fragment
-    is_plain = parts.netloc.count("@") < 2 and "@" not in beyond and not parts.fragment
-    if parts.scheme not in ("postgresql", "postgres") or not is_plain or (parts.port or 0) < 0:
+    user, _, hosts = parts.netloc.rpartition("@")
+    is_plain = "@" not in user + parts.path + parts.query and not parts.fragment
+    if parts.scheme not in ("postgresql", "postgres") or not is_plain or not _HOSTS.fullmatch(hosts):
         raise ValueError
     return url
 

@@ -10,24 +10,28 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 from adbc_driver_postgresql import dbapi
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from ingestion import check, failures, pipelines
+from ingestion import check, config, failures, pipelines
 from ingestion.config import Account, SettingsError
 from ingestion.http import VendorError
 from ingestion.intake import Intake
+from ingestion.sources import files
 from ingestion.sources.files.copies import Copied, Copies, State, folder
+from ingestion.sources.files.evaluation import Evaluation
 from ingestion.sources.files.mapping import MappingError, read_mapping, read_mappings
 from ingestion.sources.files.postgres import Database
-from ingestion.sources.files.settings import Settings
+from ingestion.sources.files.settings import Connection, Settings
 from tests.postgres import execute, started_server
 
 Query = Callable[[str], list[Any]]
 
+SECRET = "secret-of-the-shop"
 AS_OF = datetime(2026, 10, 31, 6, tzinfo=UTC)
 PEOPLE = """
 name: {name}
@@ -45,12 +49,17 @@ INCREMENTAL = "table: people, cursor: changed, look_back: 2 days, key: id"
 CURRENT = "select customer_id || ' ' || first_name from raw_files.customers where _dlt_valid_to is null order by 1"
 
 
-@pytest.fixture
-def shop(tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URL of the database that mappings call shop; a table of people is in it."""
+@pytest.fixture(autouse=True)
+def mappings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of mappings."""
     (tmp_path / "mappings").mkdir()
     monkeypatch.setenv("SOURCES__FILES__MAPPINGS_PATH", str(tmp_path / "mappings"))
     monkeypatch.setenv("SOURCES__FILES__DATA_PATH", str(tmp_path))
+
+
+@pytest.fixture
+def shop(mappings: None, postgres: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of the database that mappings call shop; a table of people is in it."""
     monkeypatch.setenv("SOURCES__FILES__CONNECTIONS__SHOP__URL", postgres)
     execute(
         postgres,
@@ -192,7 +201,8 @@ CHANGES = st.lists(
         # how far behind this load it was changed: up to the look-back behind the load before, ahead of it, or unknown
         st.one_of(st.integers(0, 72), st.just(-1000), st.none()),
     ),
-    max_size=4,
+    min_size=2,
+    max_size=6,
 )
 KINDS = ("timestamptz", "timestamp", "date")
 
@@ -201,7 +211,11 @@ KINDS = ("timestamptz", "timestamp", "date")
     nights=st.lists(st.tuples(CHANGES, st.booleans()), min_size=1, max_size=4),
     kind=st.sampled_from(KINDS),
 )
-@examples(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_reading_what_changed_gives_the_rows_that_reading_whole_gives(
     tmp_path: Path, shop: str, nights: list[tuple[list[tuple[int, int, int | None]], bool]], kind: str
 ) -> None:
@@ -211,7 +225,9 @@ def test_reading_what_changed_gives_the_rows_that_reading_whole_gives(
     with dbapi.connect(shop, autocommit=True) as connection, connection.cursor() as cursor:
         cursor.execute("drop table people")
         cursor.execute(f"create table people (id int primary key, name text, changed {kind})")
-        for night, (changes, succeeds) in enumerate(nights):
+        cursor.execute(f"insert into people select n, 'old', '{AS_OF - 200 * DAY:%F}' from generate_series(0, 6) as n")
+        cursor.execute(f"insert into people values (7, 'new', '{AS_OF - 100 * DAY:%F %T}+00')")
+        for night, (changes, succeeds) in enumerate([([], True), *nights]):
             as_of = AS_OF - 100 * DAY + night * DAY
             for row, name, hours in changes:
                 changed = as_of - timedelta(hours=hours or 0)
@@ -230,6 +246,23 @@ def test_reading_what_changed_gives_the_rows_that_reading_whole_gives(
             assert here == cursor.fetchall()
             if succeeds:
                 state[found.mapping.name] = found.known
+
+
+def test_a_copy_that_was_cut_short_is_made_anew(tmp_path: Path, shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFECYCLE_DATA_DIR", str(tmp_path / "data [1]"))
+    write(tmp_path, "changes", INCREMENTAL)
+    execute(shop, "insert into people select n, 'a' from generate_series(1, 3) as n")
+    (first,) = copied(tmp_path)
+    state = {first.mapping.name: first.known}
+    (copy,) = folder().glob("*.parquet")
+    copy.write_bytes(copy.read_bytes()[:-20])
+
+    (again,) = copied(tmp_path, state)
+
+    assert again.error is None
+    evaluation = Evaluation(again.mapping, tmp_path, AS_OF)
+    assert [(rows.taken, rows.rejections) for rows in evaluation.inputs] == [(3, [])]
+    evaluation.close()
 
 
 def test_a_row_that_was_deleted_is_retired_when_the_table_is_read_whole_and_not_before(
@@ -273,44 +306,46 @@ def test_a_row_that_was_deleted_is_retired_when_the_table_is_read_whole_and_not_
     assert query(CURRENT) == ["102 b", "103 unseen", "104 a", "2 b", "3 unseen", "4 a"]
 
 
-@pytest.mark.parametrize(
-    ("people", "told"),
-    [
-        (INCREMENTAL.replace("key: id", "key: [name]"), "key: name is there more than once (a)"),
-        (INCREMENTAL.replace("key: id", "key: number"), "key: no column 'number'; choose from: id, name"),
-        (INCREMENTAL.replace("cursor: changed", "cursor: at"), "cursor: 'at' is no column; choose from: id"),
-        (INCREMENTAL.replace("cursor: changed", "cursor: name"), "cursor: 'name' is of the type text"),
-        ("table: shop.people", 'relation "shop.people" does not exist. Correct the name (schema.table'),
-        ("table: People", 'relation "People" does not exist. Correct the name'),
-        ("query: select nothing from people", 'column "nothing" does not exist. Correct the name of the column'),
-        ("query: select from where", 'syntax error at or near "where". Correct the query of people'),
-        ("query: select 1 / (id - 1) as id from people", "division by zero. Correct the query of people"),
-        ("query: select * from people a join people b using (id)", "columns are called 'changed', 'created', 'name'"),
-        ("query: select 1 as id; drop table people", "cannot insert multiple commands"),
-        (
-            "query: with gone as (delete from people returning *) select * from gone",
-            "WITH clause containing a data-modifying statement must be at the top level",
-        ),
-        ("query: \"select set_config('a.b', 'c', false), nextval('s') as id\"", "in a read-only transaction"),
-    ],
-)
-def test_what_a_person_has_to_mend_is_one_line_that_names_mapping_and_input(
-    tmp_path: Path, shop: str, people: str, told: str
-) -> None:
-    write(tmp_path, "people", people)
+TO_MEND = [
+    (INCREMENTAL.replace("key: id", "key: [name]"), "key: name is there more than once (a)"),
+    (INCREMENTAL.replace("key: id", "key: number"), "key: no column 'number'; choose from: id, name"),
+    (INCREMENTAL.replace("cursor: changed", "cursor: at"), "cursor: 'at' is no column; choose from: id"),
+    (INCREMENTAL.replace("cursor: changed", "cursor: name"), "cursor: 'name' is of the type text"),
+    ("table: shop.people", 'relation "shop.people" does not exist. Correct the name (schema.table'),
+    ("table: People", 'relation "People" does not exist. Correct the name'),
+    ("query: select nothing from people", 'column "nothing" does not exist. Correct the name of the column'),
+    ("query: select from where", 'syntax error at or near "where". Correct the query of people'),
+    ("query: select 1 / (id - 1) as id from people", "division by zero. Correct the query of people"),
+    ("query: select * from people a join people b using (id)", "columns are called 'changed', 'created', 'name'"),
+    ("query: select 1 as id; drop table people", "cannot insert multiple commands"),
+    (
+        "query: with gone as (delete from people returning *) select * from gone",
+        "WITH clause containing a data-modifying statement must be at the top level",
+    ),
+    ("query: \"select set_config('a.b', 'c', false), nextval('s') as id\"", "in a read-only transaction"),
+]
+
+
+def test_what_a_person_has_to_mend_is_one_line_that_names_mapping_and_input(tmp_path: Path, shop: str) -> None:
+    for number, (people, _) in enumerate(TO_MEND):
+        write(tmp_path, f"mend_{number:02}", people)
     execute(shop, "create sequence s", "insert into people values (1, 'a'), (2, 'a')")
+    write(tmp_path, "people")
 
-    (found,) = copied(tmp_path)
+    *found, good = copied(tmp_path)
 
-    assert isinstance(found.error, MappingError)
-    said = str(found.error)
-    assert said.startswith(f"{tmp_path}/mappings/people.yml: inputs.people: ") and told in said
-    assert "\n" not in said and "Query was" not in said and "SQLSTATE" not in said
+    assert good.error is None and len(found) == len(TO_MEND)
+    for each, (_, told) in zip(found, TO_MEND, strict=True):
+        said = str(each.error)
+        assert isinstance(each.error, MappingError), said
+        assert said.startswith(f"{each.mapping.file}: inputs.people: ") and told in said
+        assert "\n" not in said and "Query was" not in said and "SQLSTATE" not in said
 
 
-def test_a_table_without_a_right_stops_its_mapping_and_no_other(
-    tmp_path: Path, shop: str, query: Query, monkeypatch: pytest.MonkeyPatch
+def test_a_table_without_a_right_stops_its_mapping_and_no_other_and_the_password_is_written_nowhere(
+    tmp_path: Path, shop: str, query: Query, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.DEBUG)
     execute(
         shop,
         "create role reader_of_this_test login",
@@ -318,7 +353,9 @@ def test_a_table_without_a_right_stops_its_mapping_and_no_other(
         "grant select on people to reader_of_this_test",
         "insert into people values (1, 'a')",
     )
-    monkeypatch.setenv("SOURCES__FILES__CONNECTIONS__SHOP__URL", shop.replace("postgres:", "reader_of_this_test:"))
+    monkeypatch.setenv(
+        "SOURCES__FILES__CONNECTIONS__SHOP__URL", shop.replace("postgres:@", f"reader_of_this_test:{SECRET}@")
+    )
     write(tmp_path, "secrets", "table: secrets")
     write(tmp_path, "people")
 
@@ -331,6 +368,9 @@ def test_a_table_without_a_right_stops_its_mapping_and_no_other(
         "inputs.people: the database of the connection shop says: ERROR: permission denied for table secrets" in failure
     )
     assert "GRANT SELECT" in failure
+    written = [path for path in config.data_dir().rglob("*") if path.is_file()]
+    assert written and not [path for path in written if SECRET.encode() in path.read_bytes()]
+    assert SECRET not in caplog.text and "lifecycle load" not in caplog.text
 
 
 @pytest.fixture
@@ -383,7 +423,7 @@ def test_a_statement_that_takes_too_long_is_given_up_and_the_next_input_is_read(
     ],
 )
 def test_a_url_that_would_be_read_in_another_way_is_refused_before_anything_is_loaded(
-    tmp_path: Path, shop: str, monkeypatch: pytest.MonkeyPatch, url: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     write(tmp_path, "people")
     monkeypatch.setenv("SOURCES__FILES__CONNECTIONS__SHOP__URL", url)
@@ -393,6 +433,14 @@ def test_a_url_that_would_be_read_in_another_way_is_refused_before_anything_is_l
 
     assert "of-shop" not in str(raised.value)
     assert ("write postgresql://user:password@host:5432/database" in str(raised.value)) == bool(url)
+
+
+@pytest.mark.parametrize("hosts", ["db.example", "db.example:5432", "a:5432,b:5433", "[::1]:5432", ""])
+def test_a_url_may_name_a_host_several_or_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
+    write(tmp_path, "people")
+    monkeypatch.setenv("SOURCES__FILES__CONNECTIONS__SHOP__URL", f"postgresql://user:a%40b@{hosts}/shop?host=/run/pg")
+
+    Settings.read().check()
 
 
 def findings() -> list[check.Finding]:
@@ -418,9 +466,7 @@ def test_the_check_asks_each_connection_and_tries_each_mapping_without_a_row(tmp
     assert 'relation "gone" does not exist' in failed[0] and "has no column 'name'" in failed[1]
 
 
-def test_the_check_says_that_a_connection_cannot_be_reached(
-    tmp_path: Path, shop: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_check_says_that_a_connection_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "people")
     monkeypatch.setenv("SOURCES__FILES__CONNECTIONS__SHOP__URL", "postgresql://me:secret-of-shop@127.0.0.1:1/shop")
 
@@ -456,6 +502,18 @@ def test_a_mapping_of_tables_that_cannot_work_says_what_to_write(tmp_path: Path,
         read_mapping(file)
 
 
+def test_the_mapping_that_the_readme_shows_is_one(tmp_path: Path) -> None:
+    readme = (Path(files.__file__).parent / "README.md").read_text()
+    file = tmp_path / "shown.yml"
+    file.write_text(readme.split("### PostgreSQL")[1].split("```yaml\n")[1].split("```")[0])
+
+    shown = read_mapping(file)
+
+    assert (shown.connection, shown.inputs["orders"].look_back) == ("shop", timedelta(days=2))
+    assert Connection.class_of("shop").variable("url") in readme
+    assert all(Settings.variable(name) in readme for name in ("whole_read_days", "statement_minutes"))
+
+
 # ---- one moment
 
 
@@ -488,32 +546,37 @@ def test_all_inputs_of_a_connection_are_read_as_they_were_at_one_moment(
 def test_a_connection_that_is_cut_is_made_again_and_everything_read_anew(
     tmp_path: Path, shop: str, monkeypatch: pytest.MonkeyPatch, pauses: list[float], query: Query
 ) -> None:
-    write(tmp_path, "one")
-    write(tmp_path, "two", TEN_LATER)
-    execute(shop, "insert into people values (1, 'a')")
-    read, cuts = Database.read, list[int]()
+    write(tmp_path, "one", TEN_LATER)
+    write(tmp_path, "two")
+    execute(
+        shop,
+        "alter table people add filler text",  # of several batches: the connection is cut between two of them
+        "insert into people (id, name, filler) "
+        "select n * 100, 'a', repeat('x', 150000) from generate_series(1, 300) as n",
+    )
+    write_batch, cuts = pq.ParquetWriter.write_batch, list[int]()
 
-    def after_a_cut(database: Database, *arguments: Any, **named: Any) -> int:
-        if len(cuts) < 2:
-            cuts.append(1)
-            rows = read(database, *arguments, **named)
+    def and_cut(writer: Any, batch: Any) -> None:
+        write_batch(writer, batch)
+        if "filler" in batch.schema.names and len(cuts) < 2:
+            cuts.append(batch.num_rows)
             execute(
                 shop,
                 "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'lifecycle load'",
                 "update people set name = 'b'",
             )
-            return rows
-        return read(database, *arguments, **named)
 
-    monkeypatch.setattr(Database, "read", after_a_cut)
+    monkeypatch.setattr(pq.ParquetWriter, "write_batch", and_cut)
     load()
 
-    assert len(pauses) == 2
-    assert query(CURRENT) == ["1 b", "11 b"]
+    assert len(pauses) == 2 and 0 < max(cuts) < 300
+    assert query("select first_name, count(*) from raw_files.customers where _dlt_valid_to is null group by all") == [
+        ("b", 600)
+    ]
 
 
 def test_a_server_that_is_killed_fails_the_source_and_the_next_load_catches_up(
-    tmp_path: Path, shop: str, monkeypatch: pytest.MonkeyPatch, pauses: list[float], query: Query
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pauses: list[float], query: Query
 ) -> None:
     write(tmp_path, "changes", INCREMENTAL)
     read = Database.read
