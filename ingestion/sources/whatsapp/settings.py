@@ -14,7 +14,7 @@ SOURCE = "whatsapp"
 class Settings(SourceSettings):
     """
     Attributes:
-        inbox_path: folder of webhook events; None: that of the account below `inbox/` in the data folder.
+        inbox_path: folder of webhook events; None: the one that the receiver writes, where it is there.
     """
 
     source: ClassVar[str] = SOURCE
@@ -22,7 +22,9 @@ class Settings(SourceSettings):
     inbox_path: Annotated[str | None, OWN] = None
 
     @property
-    def inbox(self) -> Inbox:
-        """The inbox of webhook events."""
-        path = self.inbox_path or str(config.data_dir() / "inbox" / self.source)
-        return Inbox(SOURCE, path, self.variable("inbox_path"))
+    def inbox(self) -> Inbox | None:
+        """The inbox of webhook events; None: there is none yet."""
+        place = config.data_dir() / "inbox" / self.source
+        if self.inbox_path is None and not place.is_dir():
+            return None
+        return Inbox(SOURCE, self.inbox_path or str(place), self.variable("inbox_path"))

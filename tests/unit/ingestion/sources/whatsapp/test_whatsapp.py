@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion import config, pipelines
-from ingestion.config import Account
 from ingestion.intake import Intake
 from ingestion.sources import whatsapp
 from ingestion.sources.whatsapp.check import check
@@ -240,6 +239,9 @@ def test_an_inbox_is_read_once_what_was_ahead_of_its_time_is_loaded_then_and_day
 ) -> None:
     event = delivery(change("messages", contacts=[contact()], messages=[message()], statuses=[status(), status(1, 1)]))
     odd = delivery(change("messages", messages=[message(2)], statuses=[status(3, timestamp="1794268800")]))
+    inbox.rename(inbox.with_name("away"))
+    assert "no webhook has arrived" in pipelines.run("whatsapp").warnings[0], "before the first one"
+    inbox.with_name("away").rename(inbox)
     write(inbox / "1.jsonl", {"received_at": "2026-01-01T00:00:00Z", "headers": {}, "event": event}, '{"object": "wha')
     write(inbox / "2.jsonl", event, odd, day="2026-01-02")
 
@@ -274,19 +276,26 @@ def test_an_inbox_is_read_once_what_was_ahead_of_its_time_is_loaded_then_and_day
 
 
 def test_each_account_has_an_inbox_of_its_own(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def place(account: str) -> str | None:
+        inbox = Settings.of(account).inbox
+        return inbox.path if inbox else None
+
     monkeypatch.delenv("SOURCES__WHATSAPP__INBOX_PATH", raising=False)
-    assert Settings.of("").inbox.path == str(data_dir / "inbox" / "whatsapp")
-    assert config.settings_of(Account("whatsapp", "eu")).read().inbox.path == str(data_dir / "inbox" / "whatsapp.eu")
+    assert (place(""), place("eu")) == (None, None)
+    for name in ("whatsapp", "whatsapp.eu"):
+        (data_dir / "inbox" / name).mkdir(parents=True)
+    assert (place(""), place("eu")) == (str(data_dir / "inbox" / "whatsapp"), str(data_dir / "inbox" / "whatsapp.eu"))
     monkeypatch.setenv("SOURCES__WHATSAPP__INBOX_PATH", "/elsewhere")
-    assert Settings.of("").inbox.path == "/elsewhere"
-    assert Settings.of("eu").inbox.path == str(data_dir / "inbox" / "whatsapp.eu"), "not that of another account"
+    assert (place(""), place("eu")) == ("/elsewhere", str(data_dir / "inbox" / "whatsapp.eu"))
 
 
-def test_a_check_tells_when_something_last_came(inbox: Path) -> None:
+def test_a_check_tells_when_something_last_came(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [finding.answer for finding in check(Settings.read())] == ["yes", "empty inbox"]
     write(inbox / "1.jsonl", "{}")
     assert [finding.answer for finding in check(Settings.read())] == ["yes", "inbox of 2026-01-01"]
     (inbox / "1.jsonl").unlink()
     inbox.rmdir()
+    assert [(finding.answer, finding.state) for finding in check(Settings.read())] == [("no inbox", "warning")]
+    monkeypatch.setenv("SOURCES__WHATSAPP__INBOX_PATH", str(inbox))
     with pytest.raises(config.SettingsError, match="Create it, or correct SOURCES__WHATSAPP__INBOX_PATH"):
         list(check(Settings.read()))
