@@ -29,7 +29,7 @@ READ_SHARE, FAILED_SHARE, ANSWER_SHARE = 0.7, 0.04, 0.12
 REFUSAL_SHARE, RESUMED_SHARE = 0.12, 0.3
 APP_SHARE = 0.4  # replies that somebody writes in the app, of which an echo is pushed
 LATE_SHARE, TWICE_SHARE, TOGETHER_SHARE = 0.02, 0.03, 0.2
-QUALITY_EVERY_DAYS = 30
+QUALITY_EVERY_DAYS = 2
 AD = {
     "source_url": "https://fb.me/3cr4Wqqkv",
     "source_type": "ad",
@@ -216,11 +216,13 @@ def delivery(value: dict[str, Any], field: str) -> dict[str, Any]:
 
 
 def quality_updates(start: int, clock: int) -> list[Webhook]:
-    """What WhatsApp says of the number itself, every month: nobody reads it."""
+    """What WhatsApp says of the company's templates every other day: nobody reads it."""
     found = []
     for number, at in enumerate(range(start + 2 * DAY, clock + 1, QUALITY_EVERY_DAYS * DAY)):
-        value = {"display_phone_number": NUMBER, "event": "FLAGGED" if number % 3 == 0 else "UNFLAGGED"}
-        entry = {"id": ACCOUNT_ID, "time": at, "changes": [{"value": value, "field": "phone_number_quality_update"}]}
+        scores = ("GREEN", "YELLOW") if number % 2 == 0 else ("YELLOW", "GREEN")
+        value = {"previous_quality_score": scores[0], "new_quality_score": scores[1], "message_template_id": number % 7}
+        changes = [{"value": value, "field": "message_template_quality_update"}]
+        entry = {"id": ACCOUNT_ID, "time": at, "changes": changes}
         body = {"object": "whatsapp_business_account", "entry": [entry]}
         found.append(Webhook(f"wa-quality-{number}", at, at, body))
     return found

@@ -19,10 +19,10 @@ import dlt
 from dlt.extract import DltResource
 
 from ingestion import inbox
-from ingestion.days import ByDay
+from ingestion.days import ByDay, DaysError
 from ingestion.intake import Intake
 from ingestion.sources.whatsapp.models import CONTACTS, MESSAGES, OTHER_EVENTS, PREFERENCES, STATUSES, TABLES
-from ingestion.sources.whatsapp.settings import Settings
+from ingestion.sources.whatsapp.settings import SOURCE, Settings
 from ingestion.tables import RawTable
 from ingestion.wire import Spool, as_json, at, batches, entries, one, unfolded, unknown
 
@@ -310,7 +310,15 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     @cache
     def news(position: str | None) -> News:
         """News since `position`, read once for the tables that stand there."""
-        events = Settings.of(intake.account).inbox
+        settings = Settings.of(intake.account)
+        events = settings.inbox
+        if events is None and intake.days is not None:
+            raise DaysError(
+                f"{SOURCE}: there is no inbox ({settings.variable('inbox_path')}), and no day to read again."
+            )
+        if events is None:
+            intake.warn(f"no webhook has arrived: there is no inbox ({settings.variable('inbox_path')})")
+            return split((), None)
         if intake.days is not None:
             return split(inbox.written_in(events, intake.days), None)
         found = inbox.read(events, position, intake.clock)

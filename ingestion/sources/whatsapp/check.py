@@ -12,6 +12,13 @@ from ingestion.sources.whatsapp.settings import Settings
 
 def check(settings: Settings) -> Iterator[Finding]:
     """Look into the inbox of the settings. WhatsApp pushes: there is nobody to ask."""
+    if settings.inbox is None:
+        advice = (
+            "no webhook has arrived: run the receiver of webhooks, or name the folder where your own writes them in "
+            f"{settings.variable('inbox_path')}."
+        )
+        yield Finding(checks.ACCOUNT, "no inbox", "warning", advice)
+        return
     latest = inbox.latest_at(settings.inbox)
     yield Finding(checks.REACHED, "yes")
     if latest is None:

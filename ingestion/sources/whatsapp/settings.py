@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from ingestion.inbox import Inbox, InboxSettings
+from ingestion.inbox import InboxSettings
 
 SOURCE = "whatsapp"
 
@@ -20,8 +20,3 @@ class Settings(InboxSettings):
     source: ClassVar[str] = SOURCE
 
     verify_token: SecretStr = SecretStr("")
-
-    @property
-    def inbox(self) -> Inbox:
-        """The inbox of webhook events, also where it is not there yet: nothing else tells of WhatsApp."""
-        return Inbox(self.source, self.place, self.variable("inbox_path"))

@@ -7,7 +7,7 @@ with
             message_id as conversation_id,
             contact_id as customer_id,
             'contact' as customer_record_type,
-            'whatsapp' as channel,
+            'whatsapp_cloud' as channel,
             ad_id,
             'ad' as opened_by_source,
             'contact' as begun_by,

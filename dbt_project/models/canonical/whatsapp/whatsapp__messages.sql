@@ -56,7 +56,8 @@ with
             message_id,
             contact_id as customer_id,
             'contact' as customer_record_type,
-            'whatsapp' as channel,
+            -- as inboxes call it that are connected to such a number
+            'whatsapp_cloud' as channel,
             direction,
             sender_kind,
             has_failed,

@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion import config, pipelines
-from ingestion.config import Account
 from ingestion.intake import Intake
 from ingestion.sources import whatsapp
 from ingestion.sources.whatsapp.check import check
@@ -235,11 +234,14 @@ def rows(sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
 
 
-def test_an_inbox_is_read_once_and_what_was_ahead_of_its_time_is_loaded_then(
+def test_an_inbox_is_read_once_what_was_ahead_of_its_time_is_loaded_then_and_days_that_are_read_again_come_back(
     inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event = delivery(change("messages", contacts=[contact()], messages=[message()], statuses=[status(), status(1, 1)]))
     odd = delivery(change("messages", messages=[message(2)], statuses=[status(3, timestamp="1794268800")]))
+    inbox.rename(inbox.with_name("away"))
+    assert "no webhook has arrived" in pipelines.run("whatsapp").warnings[0], "before the first one"
+    inbox.with_name("away").rename(inbox)
     write(inbox / "1.jsonl", {"received_at": "2026-01-01T00:00:00Z", "headers": {}, "event": event}, '{"object": "wha')
     write(inbox / "2.jsonl", event, odd, day="2026-01-02")
 
@@ -266,35 +268,34 @@ def test_an_inbox_is_read_once_and_what_was_ahead_of_its_time_is_loaded_then(
         ("wamid.out3", "sent"),
     ]
 
-
-def test_days_that_are_read_again_bring_back_what_lacks(inbox: Path) -> None:
-    for day in (1, 2, 3):
-        write(inbox / f"{day}.jsonl", delivery(change("messages", messages=[message(day)])), day=f"2026-01-0{day}")
-    pipelines.run("whatsapp")
-    known = rows("select message_id, wa_id, sent_at from raw_whatsapp.messages order by all")
     with duckdb.connect(str(config.warehouse_path())) as connection:
-        connection.execute("delete from raw_whatsapp.messages where message_id <> 'wamid.in3'")
-
-    again = pipelines.read_again("whatsapp", "", date(2026, 1, 1), date(2026, 1, 2))
-
-    assert again.received["messages"] == 2
-    assert rows("select message_id, wa_id, sent_at from raw_whatsapp.messages order by all") == known
+        connection.execute("delete from raw_whatsapp.messages")
+    again = pipelines.read_again("whatsapp", "", date(2026, 1, 2), date(2026, 1, 2))
+    assert again.received["messages"] == 2, "of that day, also what another day's file holds"
+    assert rows("select message_id from raw_whatsapp.messages order by all") == [("wamid.in0",), ("wamid.in2",)]
 
 
 def test_each_account_has_an_inbox_of_its_own(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def place(account: str) -> str | None:
+        inbox = Settings.of(account).inbox
+        return inbox.path if inbox else None
+
     monkeypatch.delenv("SOURCES__WHATSAPP__INBOX_PATH", raising=False)
-    assert Settings.of("").inbox.path == str(data_dir / "inbox" / "whatsapp")
-    assert config.settings_of(Account("whatsapp", "eu")).read().inbox.path == str(data_dir / "inbox" / "whatsapp.eu")
+    assert (place(""), place("eu")) == (None, None)
+    for name in ("whatsapp", "whatsapp.eu"):
+        (data_dir / "inbox" / name).mkdir(parents=True)
+    assert (place(""), place("eu")) == (str(data_dir / "inbox" / "whatsapp"), str(data_dir / "inbox" / "whatsapp.eu"))
     monkeypatch.setenv("SOURCES__WHATSAPP__INBOX_PATH", "/elsewhere")
-    assert Settings.of("").inbox.path == "/elsewhere"
-    assert Settings.of("eu").inbox.path == str(data_dir / "inbox" / "whatsapp.eu"), "not that of another account"
+    assert (place(""), place("eu")) == ("/elsewhere", str(data_dir / "inbox" / "whatsapp.eu"))
 
 
-def test_a_check_tells_when_something_last_came(inbox: Path) -> None:
+def test_a_check_tells_when_something_last_came(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [finding.answer for finding in check(Settings.read())] == ["yes", "empty inbox"]
     write(inbox / "1.jsonl", "{}")
     assert [finding.answer for finding in check(Settings.read())] == ["yes", "inbox of 2026-01-01"]
     (inbox / "1.jsonl").unlink()
     inbox.rmdir()
+    assert [(finding.answer, finding.state) for finding in check(Settings.read())] == [("no inbox", "warning")]
+    monkeypatch.setenv("SOURCES__WHATSAPP__INBOX_PATH", str(inbox))
     with pytest.raises(config.SettingsError, match="Create it, or correct SOURCES__WHATSAPP__INBOX_PATH"):
         list(check(Settings.read()))
