@@ -20,7 +20,7 @@ def main() -> int:
         print(f"Not rolled back: {secrecy.hidden(str(error))}", file=sys.stderr)
         return 1
     lacks, where = news_missing(read_publication(now).states), " in the file and in PostgreSQL" if postgres else ""
-    print(f"Rolled back from {left.stem} to {now.stem}{lacks}{where}. The next refresh publishes a new version.")
+    print(f"Rolled back from {left.stem} to {now.stem}{where}{lacks}. The next refresh publishes a new version.")
     return 0
 
 

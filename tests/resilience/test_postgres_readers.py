@@ -150,7 +150,8 @@ def test_a_server_that_is_killed_in_a_publication_leaves_both_on_the_version_bef
     with started_server() as server:
         url = server.get_uri()
         first = refresh(tmp_path, url, 0)
-        for number, moment, rows in ((1, is_copying, 300_000), (2, is_locking, ROWS)):
+        moments = ((1, is_copying, 300_000), (2, is_locking, ROWS))
+        for number, moment, rows in moments[: times(1, 2)]:
             with pytest.raises(UnreachableError), killed_when(server, moment):
                 refresh(tmp_path, url, number, rows)
             start_again(server)
