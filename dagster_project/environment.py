@@ -42,6 +42,7 @@ from ingestion.config import (
     of_text,
 )
 from ingestion.currencies import CURRENCIES
+from ingestion.erasure import ErasureSettings
 from serving.access import Readers
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -203,6 +204,7 @@ OF_THE_INSTALLATION: tuple[type[Settings], ...] = (
     RefreshSettings,
     RequestLimits,
     AlertSettings,
+    ErasureSettings,
 )
 
 
