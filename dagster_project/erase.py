@@ -255,7 +255,8 @@ def _clean_texts(connection: duckdb.DuckDBPyConnection, needles: Iterable[str]) 
 def _needles(persons: Iterable[Person]) -> tuple[str, ...]:
     """Texts of theirs that cannot be of anything else, in each way that they are written in files."""
     found = {each for person in persons for each in person.keys - person.deal_ids if len(each) >= 6}
-    found |= {own for person in persons for key in person.record_keys if not (own := key.split(":", 2)[2]).isdigit()}
+    ids = {key.split(":", 2)[2] for person in persons for key in person.record_keys}
+    found |= {own for own in ids if len(own) >= 6 and not own.isdigit()}
     guests = {key.split(":", 2)[2] for person in persons for key in person.record_keys if ":guest_" in key}
     written = {form for each in found - guests for form in (each, json.dumps(each)[1:-1])}
     return tuple(sorted(written, key=len, reverse=True))

@@ -195,8 +195,9 @@ def _person(
 
 def _identifiers(connection: duckdb.DuckDBPyConnection, record_keys: Collection[str]) -> set[str]:
     found = connection.execute(
-        "select namespace || ':' || identifier from intermediate.int_identifiers__normalized "
-        "where namespace <> 'record' and record_key in (select unnest(?))",
+        # the identifier of a record is its key: also of one that was merged away and never loaded
+        "select case namespace when 'record' then identifier else namespace || ':' || identifier end "
+        "from intermediate.int_identifiers__normalized where record_key in (select unnest(?))",
         [[*record_keys]],
     ).fetchall()
     listed = connection.execute(

@@ -16,6 +16,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -199,6 +200,36 @@ def write_log(connection: duckdb.DuckDBPyConnection) -> None:
         connection.executemany(f"insert into {LOG_TABLE} values (?, ?, ?, ?, ?, ?)", rows)
 
 
+def hold() -> None:
+    """Take out of the build file whoever is on the list and not known to it: of an older one that was put back.
+
+    So an erasure that was interrupted is brought to its end, too.
+    """
+    path, wanted = config.warehouse_path(), {request.request_id for request in requests()}
+    if not wanted or not path.exists():
+        return
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        if wanted <= _in_log(connection):
+            return
+        hashes = {each for request in requests() for each in request.hashes}
+        people_of = cache(lambda system: people(system, hashes))
+        connection.begin()
+        clean_raw(connection, people_of)
+        drop_working_tables(connection)
+        write_log(connection)
+        connection.commit()
+    write_anew(path)
+
+
+def _in_log(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    schema, _, table = LOG_TABLE.partition(".")
+    there = "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?"
+    if not connection.execute(there, [schema, table]).fetchall()[0][0]:
+        return set()
+    return {found for (found,) in connection.execute(f"select distinct request_id from {LOG_TABLE}").fetchall()}
+
+
 # ---- what is stored
 
 
@@ -253,7 +284,11 @@ def rows_of(
     numbers = []
     if of_persons:
         told = connection.execute(f"select rowid, {_listed(wanted)} from {place.sql_name}").fetchall()
-        numbers = [number for number, *values in told if found.is_of(table, dict(zip(wanted, values, strict=True)))]
+        numbers = [
+            number
+            for number, *values in told
+            if any(map(found.knows, found.references(table, dict(zip(wanted, values, strict=True)))))
+        ]
     others = [name for name in place.columns if name not in of_persons and not name.startswith("_dlt")]
     texts = ", ".join(f'cast("{name}" as varchar)' for name in others)
     if texts:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 PREFIX = "erased-"
 DOMAIN = "erased.invalid"  # a name that no server can have (RFC 2606)
 CALLING_CODE = "+999"  # assigned to no country (ITU-T E.164)
+ADDRESSES = ("email:", "phone:", "customer_number:")  # how references begin that are no records
 
 
 # ---- what a row model says of its columns
@@ -251,8 +252,14 @@ class People:
                 yield from (reference for reference, _ in self._read(table, row, kind, str(value)))
 
     def is_of(self, table: RawTable, row: Mapping[str, Any]) -> bool:
-        """Whether a row is one of theirs."""
-        return any(self.knows(reference) for reference in self.references(table, row))
+        """Whether a row is one of theirs: by a record, or by an address where it names no other record.
+
+        An order that somebody else placed with their address is somebody else's.
+        """
+        known = [reference for reference in self.references(table, row) if self.knows(reference)]
+        if any(not reference.startswith(ADDRESSES) for reference in known):
+            return True
+        return bool(known) and (_is_of_records(table) or not any(row.get(name) for name in _references_to(table)))
 
     def without(self, table: RawTable, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row of theirs as it may stay. Of a table with versions, it says by `_dlt_id` which version that is."""
@@ -267,26 +274,41 @@ class People:
 
     def version(self, row: Mapping[str, Any]) -> str:
         """A hash of what a row holds: the same of one that arrives and of one that is read from the warehouse."""
-        told = {column: _written(value) for column, value in row.items() if value is not None}
+        told = {
+            column: _written(value)
+            for column, value in row.items()
+            if value is not None and not column.startswith("_dlt")
+        }
         return self._keyed("version", json.dumps(told, sort_keys=True))[:30]
 
     def clean(self, table: RawTable, row: Mapping[str, Any]) -> dict[str, Any]:
-        """A row, without them: one of theirs, or one of others in whose texts their addresses stand."""
+        """A row, without them: one of theirs, or one of others that has their addresses somewhere."""
         if self.is_of(table, row):
             return self.without(table, row)
-        told = [
-            column
+        told = {
+            column: self._of_others(table, row, column)
             for column, value in row.items()
-            if not isinstance(table.row.personal.get(column), Identifier | Record)
-            and not column.startswith("_dlt")
-            and self.are_named_in(value)
-        ]
+            if not column.startswith("_dlt") and self._is_told(table, row, column, value)
+        }
         if not told:
             return dict(row)
-        kept = {column: _emptied(table, column) if column in told else value for column, value in row.items()}
+        kept = {**row, **told}
         if table.history == "versions":
-            kept["_dlt_id"] = self.version({name: value for name, value in kept.items() if name != "_dlt_id"})
+            kept["_dlt_id"] = self.version(kept)
         return kept
+
+    def _is_told(self, table: RawTable, row: Mapping[str, Any], column: str, value: Any) -> bool:
+        kind = table.row.personal.get(column)
+        if not isinstance(kind, Identifier):
+            return not isinstance(kind, Record) and self.are_named_in(value)
+        return bool(value) and any(self.knows(reference) for reference, _ in self._read(table, row, kind, str(value)))
+
+    def _of_others(self, table: RawTable, row: Mapping[str, Any], column: str) -> Any:
+        kind = table.row.personal.get(column)
+        if not isinstance(kind, Identifier):
+            return _emptied(table, column)
+        found = dict(self._read(table, row, kind, str(row[column])))
+        return ";".join(self.pseudonym(each) if self.knows(each) else own for each, own in found.items())
 
     def clean_set(self, table: RawTable, rows: pa.Table) -> pa.Table:
         """As `clean`, of rows in a set, of which few are theirs."""
@@ -295,12 +317,16 @@ class People:
         ]
         scope = [name for name in ("mapping", "company", table.row.country_column) if name in rows.column_names]
         told = rows.select(list(dict.fromkeys([*of_persons, *scope]))).to_pylist() if of_persons else []
-        theirs = [number for number, row in enumerate(told) if self.is_of(table, row)]
+        theirs = [
+            number
+            for number, row in enumerate(told)
+            if any(self.knows(reference) for reference in self.references(table, row))
+        ]
         if not theirs:
             return rows
         import pyarrow as pa
 
-        cleaned = [self.without(table, row) for row in rows.take(theirs).to_pylist()]
+        cleaned = [self.clean(table, row) for row in rows.take(theirs).to_pylist()]
         others = pa.array([number not in {*theirs} for number in range(rows.num_rows)])
         return pa.concat_tables([rows.filter(others), pa.Table.from_pylist(cleaned, schema=rows.schema)])
 
@@ -340,10 +366,12 @@ class People:
             return self.pseudonym(f"{table.name}.{column}:{value}")
         if isinstance(kind, Text):
             return _emptied(table, column)
-        found = list(dict.fromkeys(self._read(table, row, kind, str(value))))
-        stands = [own if is_pseudonym(own) else self.pseudonym(reference) for reference, own in found]
+        found = dict(self._read(table, row, kind, str(value)))
+        # A record that came since keeps its id, by which its rows belong together: without an address it names nobody.
+        stays = {each for each in found if isinstance(kind, Record) and not self.knows(each)}
+        stands = [own if each in stays or is_pseudonym(own) else self.pseudonym(each) for each, own in found.items()]
         if isinstance(kind, Record) and kind.begins:
-            return stands[0] + str(value)[len(found[0][1]) :]
+            return stands[0] + str(value)[len(next(iter(found.values()))) :]
         between = kind.separator if isinstance(kind, Record) and kind.separator else ";"
         return between.join(stands) or None
 
@@ -355,14 +383,26 @@ class People:
         return f"{self._system}:{kind.type}:{f'{of}:' if of else ''}{own}"
 
     def _of_guest(self, table: RawTable, row: Mapping[str, Any]) -> str | None:
-        reference = next(self.references(table, row), None)
-        return f"{PREFIX}{self._keyed('guest', reference)[:24]}" if reference else None
+        """One customer for all that a guest did under one address."""
+        found = sorted(self.references(table, row), key=lambda reference: not reference.startswith(ADDRESSES))
+        return f"{PREFIX}{self._keyed('guest', found[0])[:24]}" if found else None
 
 
 def is_pseudonym(value: Any) -> bool:
     """Whether a value stands for something that is erased: no vendor knows it."""
     text = str(value)
     return text.lower().startswith(PREFIX) or text.endswith(f"@{DOMAIN}") or text.startswith(CALLING_CODE)
+
+
+def _is_of_records(table: RawTable) -> bool:
+    """Whether each row is a record of a person itself."""
+    own = table.key or getattr(table.row, "unique_by", ())
+    return any(isinstance(kind := table.row.personal.get(name), Record) and not kind.stays for name in own)
+
+
+def _references_to(table: RawTable) -> list[str]:
+    """The columns that name another record, of which a row is."""
+    return [name for name, kind in table.row.personal.items() if isinstance(kind, Record) and not kind.stays]
 
 
 def _is_given_to_guests(kind: Personal) -> bool:
@@ -378,7 +418,8 @@ def _emptied(table: RawTable, column: str) -> Any:
 
 def _written(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
+        instant = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return instant.astimezone(UTC).isoformat(timespec="microseconds")
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):

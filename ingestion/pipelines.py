@@ -333,6 +333,7 @@ def ready(name: str, account: str = "", progress: Any = None, days: Days | None 
     warehouse.refuse_going_back()
     if days is not None:
         _by_day(name).check(name, days, config.as_of().date())
+    erasure.hold()
     pipeline = build_pipeline(name, progress=None if account else progress)
     prepare(name, pipeline)
     if days is None:
@@ -352,6 +353,7 @@ def replay_rejections(name: str, account: str = "") -> Intake:
         UnaccountedError: a record is not accounted for.
     """
     warehouse.refuse_going_back()
+    erasure.hold()
     pipeline = build_pipeline(name)
     prepare(name, pipeline)
     return _replay(name, account, pipeline)
