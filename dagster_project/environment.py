@@ -30,6 +30,7 @@ from ingestion.config import (
     Account,
     Count,
     DataFolder,
+    ErasureSettings,
     Flag,
     Present,
     Refusal,
@@ -42,7 +43,6 @@ from ingestion.config import (
     of_text,
 )
 from ingestion.currencies import CURRENCIES
-from ingestion.erasure import ErasureSettings
 from serving.access import Readers
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

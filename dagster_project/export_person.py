@@ -1,4 +1,4 @@
-"""`make export-person`: all that is known of one person, as a folder of JSON and CSV, with where each row came from.
+"""`make export-person`: all that is known of a person, as a folder of JSON and CSV, with where each row came from.
 
 Belongs here: which places are looked through, and the files. Does not: who is meant (`known_person`).
 
@@ -34,37 +34,43 @@ Rows = list[dict[str, Any]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Export one person; 0: a folder was written."""
+    """Export one person, or several; 0: a folder was written for each."""
     parser = argparse.ArgumentParser(prog="python -m dagster_project.export_person", description=__doc__)
-    parser.add_argument("who", help="e-mail address, phone number, vendor's id or person_id")
-    parser.add_argument("--out", type=Path, help="folder to write; by default one of the data folder")
+    parser.add_argument("who", help="e-mail address, phone number, vendor's id or person_id; several: comma separated")
+    parser.add_argument("--out", type=Path, help="folder to write to; by default exports in the data folder")
     options = parser.parse_args(arguments)
     try:
         with writer_lock(config.data_dir()):
             refuse_unusable_file(config.warehouse_path())
-            person, tables = _known(options.who)
+            known = _known(options.who.split(","))
     except (WhoError, SettingsError, RefreshInProgressError, WarehouseFileError) as error:
         print(f"Nothing was exported: {error}", file=sys.stderr)
         return 1
-    folder = (options.out or config.data_dir() / EXPORTS / person.person_id).expanduser().resolve()
-    _write(folder, person, tables)
-    print(f"{sum(map(len, tables.values()))} rows of {len(tables)} tables: {folder}")
+    for person, tables in known:
+        folder = (options.out or config.data_dir() / EXPORTS).expanduser().resolve() / person.person_id
+        _write(folder, person, tables)
+        print(f"{sum(map(len, tables.values()))} rows of {len(tables)} tables: {folder}")
     return 0
 
 
-def _known(written: str) -> tuple[Person, dict[str, Rows]]:
+def _known(written: Sequence[str]) -> list[tuple[Person, dict[str, Rows]]]:
     if not config.warehouse_path().exists():
         raise WhoError("nothing was loaded yet.")
     with duckdb.connect(str(config.warehouse_path()), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        (person,) = known_person.persons(connection, [known_person.one(connection, written)])
-        tables = {**_raw(connection, person), **_built(connection, person)}
+        ids = [known_person.one(connection, each) for each in written if each.strip()]
+        persons = known_person.persons(connection, ids)
+        return [(person, _of(connection, person)) for person in persons]
+
+
+def _of(connection: duckdb.DuckDBPyConnection, person: Person) -> dict[str, Rows]:
+    tables = {**_raw(connection, person), **_built(connection, person)}
     published = rows_in_versions(environment.serving_dir(), person.keys)
     tables |= {f"published.{version}.{mart}": rows for version, of in published.items() for mart, rows in of.items()}
     people_of = known_person.known_by(person.references)
     for account, file, event in events_of(people_of):
         tables.setdefault(f"inbox.{account}", []).append({"_file": str(file), "event": event})
-    return person, {name: rows for name, rows in tables.items() if rows}
+    return {name: rows for name, rows in tables.items() if rows}
 
 
 def _raw(connection: duckdb.DuckDBPyConnection, person: Person) -> dict[str, Rows]:

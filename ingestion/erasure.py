@@ -19,22 +19,19 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import duckdb
 import yaml
-from pydantic import SecretStr
-from pydantic_settings import SettingsConfigDict
 
 from ingestion import config
-from ingestion.config import PROJECT_ROOT, Settings, SettingsError, Write, of_text
+from ingestion.config import PROJECT_ROOT, ErasureSettings, SettingsError
 from ingestion.intake import ERASED_RECORD, OF_ERASED
 from ingestion.personal import Countries, Identifier, People, Record
 from ingestion.sources import SOURCE_NAMES
 from ingestion.tables import OF_EVERY_SOURCE, RawTable
 
 FOLDER, KEY, LIST = "erasures", "key", "requests.jsonl"
-LEAST_KEY = 32
 COUNTRIES = PROJECT_ROOT / "dbt_project" / "seeds" / "countries.csv"
 DBT_PROJECT = PROJECT_ROOT / "dbt_project" / "dbt_project.yml"
 LOG_TABLE = "ops.erasures"
@@ -42,26 +39,6 @@ LOG_COLUMNS = (
     "request_id varchar, erased_at timestamp, reason varchar, identifier_hashes varchar[], place varchar, "
     "row_count bigint"
 )
-
-
-def _key(text: str) -> SecretStr:
-    if len(text) < LEAST_KEY:
-        raise ValueError(text)
-    return SecretStr(text)
-
-
-class ErasureSettings(Settings):
-    """How those who were erased are recognised.
-
-    Attributes:
-        erasure_key: secret key of the hashes; None: a file of the data folder holds one.
-    """
-
-    model_config = SettingsConfigDict(env_prefix="LIFECYCLE_")
-
-    erasure_key: Annotated[
-        SecretStr | None, of_text(_key), Write(f"write {LEAST_KEY} characters or more, and keep them for good")
-    ] = None
 
 
 @dataclass(frozen=True)

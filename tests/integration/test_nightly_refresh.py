@@ -5,6 +5,7 @@ The tests of this module follow each other: one company lives through them.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -216,7 +217,9 @@ def test_erased_people_are_in_no_file_any_more(company: Company, tmp_path: Path)
     texts = texts_of(erased, people)
     done = erased.run(sys.executable, "-m", "dagster_project.export_person", people[0])
     assert done.returncode == 0, done.stderr
-    assert {*people} <= {text for place in left_of(erased, texts) for text in people if place.endswith(text)}
+    told = json.loads((erased.data / "exports" / people[0] / "everything.json").read_text())
+    assert {place.partition(".")[0] for place in told["tables"]} >= {"raw_shopify", "core", "marts", "published"}
+    assert {place.rpartition(" ")[2] for place in places_of(erased.serving, people)} == {*people}
 
     done = erased.run(sys.executable, "-m", "dagster_project.erase", ",".join(people), "--yes")
 

@@ -148,6 +148,13 @@ def test_the_list_holds_no_identifier_and_is_of_one_key(data: Path, monkeypatch:
         erasure.erased_people("shopify")
 
 
+def test_a_key_that_is_too_short_is_refused_and_not_shown(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFECYCLE_ERASURE_KEY", "too-short-a-key")
+    with pytest.raises(SettingsError, match="write 32 characters or more") as refused:
+        erasure.people("", ())
+    assert "too-short" not in str(refused.value)
+
+
 def test_a_key_or_a_list_that_is_damaged_lets_nobody_in_again(data: Path) -> None:
     found = erasure.people("", ())
     erasure.keep(erasure.new_request("", found, [found.hash_of(REFERENCES[0])], {}))
