@@ -17,7 +17,7 @@ from ingestion.config import Account
 from ingestion.erasure import PeopleOf
 from ingestion.inbox import SUFFIXES
 from ingestion.personal import People
-from ingestion.wire import parsed, unfolded
+from ingestion.wire import at, parsed, unfolded
 
 
 def events_of(people_of: PeopleOf) -> Iterator[tuple[Account, Path, Any]]:
@@ -25,7 +25,7 @@ def events_of(people_of: PeopleOf) -> Iterator[tuple[Account, Path, Any]]:
     for account, file in _files():
         people = people_of(account.source)
         for item in _items(file):
-            if _tells_of(item, account, people):
+            if tells_of(item, account, people):
                 yield account, file, item
 
 
@@ -55,11 +55,11 @@ def _clean(file: Path, account: Account, people: People) -> None:
     text = file.read_bytes()
     if file.suffix == ".jsonl":
         lines = text.split(b"\n")
-        theirs = [bool(line.strip()) and _tells_of(_parsed(line), account, people) for line in lines]
+        theirs = [bool(line.strip()) and tells_of(_parsed(line), account, people) for line in lines]
         cleaned = b"\n".join(b" " * len(line) if is_one else line for line, is_one in zip(lines, theirs, strict=True))
     else:
         items = _items(file)
-        left = [item for item in items if not _tells_of(item, account, people)]
+        left = [item for item in items if not tells_of(item, account, people)]
         cleaned = text if len(left) == len(items) else json.dumps(left, ensure_ascii=False).encode().ljust(len(text))
     if cleaned != text:
         rewrite(file, cleaned)
@@ -72,7 +72,7 @@ def _parsed(text: bytes) -> Any:
         return text.decode(errors="replace")
 
 
-def _tells_of(item: Any, account: Account, people: People) -> bool:
+def tells_of(item: Any, account: Account, people: People) -> bool:
     """Whether an event is of a person: by the rows that the source makes of it, or because it names an address."""
     if people.are_named_in(item):
         return True
@@ -80,7 +80,8 @@ def _tells_of(item: Any, account: Account, people: People) -> bool:
     tables = {table.name: table for table in source.TABLES}
     is_envelope = isinstance(item, Mapping) and "event" in item and "event_type" not in item
     event = item["event"] if is_envelope else item
-    records = [{"event": event, "received_at": None}, event]
+    # what a source makes rows of: an entry of the inbox, the event itself, or the object that the event is about
+    records = [{"event": event, "received_at": None}, event, at(event, "data", "object")]
     return any(
         people.is_of(tables[name], {**row, "source_account": account.name})
         for name, to_rows in source.ROWS_OF.items()

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from dagster_project.inboxes import clean_inboxes, events_of
+from dagster_project.inboxes import clean_inboxes, events_of, tells_of
 from ingestion import erasure
+from ingestion.config import Account
 from ingestion.personal import People
 
 KEY = b"a key of the tests"
@@ -24,7 +25,7 @@ def event(contact: Any, **more: Any) -> dict[str, Any]:
 @cache
 def people_of(system: str) -> People:
     hashing = erasure.people(system, (), KEY)
-    references = ("respond_io:contact:7", "email:jane@doe.org")
+    references = ("respond_io:contact:7", "stripe:customer:cus_7", "email:jane@doe.org")
     return erasure.people(system, {hashing.hash_of(each) for each in references}, KEY)
 
 
@@ -57,3 +58,10 @@ def test_the_events_of_a_person_are_taken_out_and_all_else_stays(inbox: Path) ->
     assert json.loads((inbox / "list.json").read_text()) == [others[1]]
     assert json.loads((inbox / "one.json").read_text()) == []
     assert json.loads((inbox / "other.json").read_text()) == others[2]
+
+
+def test_an_event_is_of_whom_its_object_is_of() -> None:
+    account = Account("stripe")
+    invoices = [{"type": "invoice.paid", "data": {"object": {"id": "in_1", "customer": f"cus_{n}"}}} for n in (7, 77)]
+
+    assert [tells_of(each, account, people_of("stripe")) for each in invoices] == [True, False]
