@@ -59,6 +59,21 @@ mapping: .venv/installed  ## Write a first mapping from a folder of files (DATA=
 rollback: .venv/installed  ## Publish the version before the current one again
 	@$(IN_ENVIRONMENT) -- .venv/bin/python -m dagster_project.rollback
 
+.PHONY: export-person
+export-person: .venv/installed  ## Write all that is known of a person into a folder (ID=any identifier, OUT=folder)
+	@test -n "$(ID)" || { echo "Say who: make export-person ID=<e-mail, phone, vendor's id or person_id>"; exit 1; }
+	@$(IN_ENVIRONMENT) --sandbox -- .venv/bin/python -m dagster_project.export_person "$(ID)" $(if $(OUT),--out "$(OUT)")
+
+.PHONY: erase
+erase: .venv/installed  ## Erase a person for good (ID=any identifier, REASON=, YES=1 not to be asked, SHARED=keep)
+	@test -n "$(ID)" || { echo "Say who: make erase ID=<e-mail, phone, vendor's id or person_id>"; exit 1; }
+	@$(IN_ENVIRONMENT) --sandbox -- .venv/bin/python -m dagster_project.erase "$(ID)" --reason "$(REASON)" $(if $(YES),--yes) $(if $(filter keep,$(SHARED)),--keep-shared)
+
+.PHONY: erase-withdraw
+erase-withdraw: .venv/installed  ## Let a person who was erased be known again from now on (ID=e-mail or phone)
+	@test -n "$(ID)" || { echo "Say who: make erase-withdraw ID=<e-mail or phone>"; exit 1; }
+	@$(IN_ENVIRONMENT) -- .venv/bin/python -m dagster_project.erase "$(ID)" --withdraw
+
 .PHONY: sandbox-advance
 sandbox-advance: .venv/installed  ## Let days pass in the sandbox (DAYS=1)
 	@$(IN_ENVIRONMENT) -- .venv/bin/python -m sandbox advance --days $(or $(DAYS),1)

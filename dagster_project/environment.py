@@ -30,6 +30,7 @@ from ingestion.config import (
     Account,
     Count,
     DataFolder,
+    ErasureSettings,
     Flag,
     Present,
     Refusal,
@@ -272,6 +273,7 @@ OF_THE_INSTALLATION: tuple[type[Settings], ...] = (
     RequestLimits,
     ReceiverSettings,
     AlertSettings,
+    ErasureSettings,
 )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
@@ -122,7 +122,8 @@ class Settings(BaseSettings):
     @classmethod
     def is_secret(cls, field: str) -> bool:
         """Whether the value of a field is never shown."""
-        return cls.model_fields[field].annotation is SecretStr
+        annotation = cls.model_fields[field].annotation
+        return SecretStr in (annotation, *get_args(annotation))
 
     @field_validator("*", mode="before")
     @classmethod
@@ -264,6 +265,12 @@ def _digits(text: str) -> int:
     return int(text)
 
 
+def _long_secret(text: str) -> SecretStr:
+    if len(text) < 32:
+        raise ValueError("too short")
+    return SecretStr(text)
+
+
 Flag = Annotated[bool, of_text(_flag), Write("write true or false")]
 Day = Annotated[date | None, of_text(_day), Write("no date. Write it like 2025-01-31")]
 Instant = Annotated[datetime | None, of_text(_instant), Write("no instant. Write it like 2026-10-31T06:00:00Z")]
@@ -360,6 +367,20 @@ class RequestLimits(Settings):
 
     request_limit_seconds: Count = 120
     answer_limit_megabytes: Count = 100
+
+
+class ErasureSettings(Settings):
+    """How those who were erased are recognised.
+
+    Attributes:
+        erasure_key: secret key of the hashes; None: a file of the data folder holds one.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LIFECYCLE_")
+
+    erasure_key: Annotated[
+        SecretStr | None, of_text(_long_secret), Write("write 32 characters or more, and keep them for good")
+    ] = None
 
 
 def data_dir() -> Path:

@@ -25,21 +25,27 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from pydantic import TypeAdapter, ValidationError
 
 from ingestion.clock import Clock
 from ingestion.days import Days
+from ingestion.personal import People
 from ingestion.tables import RawTable
 from ingestion.unknown_fields import UnknownFields
 from ingestion.warehouse import OpenRejection
 from ingestion.wire import ABSENT, AbsentRows, Made, Unreadable, as_json
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 log = logging.getLogger(__name__)
 
 AHEAD_AT_MOST = timedelta(days=1)  # clocks and time zones differ; what lies further ahead has not happened
+# What is kept of a rejected record of somebody who was erased.
+ERASED_RECORD, OF_ERASED = "erased", "a record of a person who was erased: what it holds is not kept"
 IS_AHEAD = "is more than a day ahead of the load: correct the record, or the clock that wrote it"
 
 # The current versions of a table that agree with one of the given keys (column to text) in each column that it names.
@@ -180,6 +186,7 @@ class Intake:
         made_again: tables whose rows can be made again of what the vendor sent; of others the row is kept.
         open_rejections: of earlier loads.
         closed_rejections: finds those that are not open any more.
+        erased: who was erased, and stays so whatever arrives; None: nobody.
     """
 
     def __init__(
@@ -193,6 +200,7 @@ class Intake:
         open_rejections: Iterable[OpenRejection] = (),
         closed_rejections: ClosedRejections = _none_closed,
         days: Days | None = None,
+        erased: People | None = None,
     ) -> None:
         self.source, self.account, self.days = source, account, days
         self.received: Counter[str] = Counter()
@@ -203,6 +211,7 @@ class Intake:
         self.replayed_rows: Counter[str] = Counter()  # rows handed on for them
         self.warnings: list[str] = []
         self.failures: list[str] = []  # of the warnings those of a part that a person has to mend
+        self._erased = erased
         self._current_versions = current_versions
         self._rejections: dict[str, dict[str, Any]] = {}
         self._keys: dict[str, set[bytes]] = {}
@@ -312,7 +321,21 @@ class Intake:
             typed = self._typed_columns.get(table.name, ())
             self._unknown_fields[table.name] = UnknownFields([*table.row.model_fields, *typed])
         unknown = self._unknown_fields[table.name].columns(model.model_extra)
-        return {**model.__dict__, **unknown, **self._account_of(table)}
+        row = {**model.__dict__, **unknown, **self._account_of(table)}
+        return row if self._erased is None else self._erased.clean(table, row)
+
+    def without_erased(self, table: RawTable, rows: pa.Table) -> pa.Table:
+        """Rows that were made as a set outside, without those who were erased."""
+        return rows if self._erased is None else self._erased.clean_set(table, rows)
+
+    def _is_of_erased(self, resource: str, record: Any, arrived: Any) -> bool:
+        if self._erased is None:
+            return False
+        table = self._tables.get(resource)
+        is_theirs = table is not None and isinstance(record, Mapping)
+        if is_theirs and table is not None and self._erased.is_of(table, {**record, **self._account_of(table)}):
+            return True
+        return self._erased.are_named_in(record) or self._erased.are_named_in(arrived)
 
     def _before(self, table: RawTable, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The current versions of the units of some rows."""
@@ -403,6 +426,8 @@ class Intake:
 
     def _keep(self, resource: str, record: Any, reason: str, unit: str | None = None, arrived: Any = None) -> None:
         self.rejected[resource] += 1
+        if self._is_of_erased(resource, record, arrived):
+            record, reason, unit, arrived = ERASED_RECORD, OF_ERASED, None, None
         text, reason = text_of(record), _writable(reason)
         arrived_text = None if arrived is None else self._arrived_text(arrived)
         # an account without a name keeps the ids that its rejections had before there were others

@@ -29,7 +29,7 @@ import duckdb
 from dlt.common.destination import TLoaderFileFormat
 from dlt.extract import DltResource, DltSource
 
-from ingestion import accounting, config, failures, inbox, permissions, replay, secrecy, warehouse
+from ingestion import accounting, config, erasure, failures, inbox, permissions, replay, secrecy, warehouse
 from ingestion.accounting import UnaccountedError
 from ingestion.clock import check_before_loading
 from ingestion.config import Account, SettingsError
@@ -76,6 +76,7 @@ def new_intake(name: str, account: str = "", pipeline: dlt.Pipeline | None = Non
         open_rejections=warehouse.open_rejections(account) if pipeline else (),
         closed_rejections=warehouse.closed_rejections,
         days=days,
+        erased=erasure.erased_people(name),
     )
 
 
@@ -336,6 +337,7 @@ def ready(name: str, account: str = "", progress: Any = None, days: Days | None 
     warehouse.refuse_going_back()
     if days is not None:
         _by_day(name).check(name, days, config.as_of().date())
+    erasure.hold()
     pipeline = build_pipeline(name, progress=None if account else progress)
     prepare(name, pipeline)
     if days is None:
@@ -355,6 +357,7 @@ def replay_rejections(name: str, account: str = "") -> Intake:
         UnaccountedError: a record is not accounted for.
     """
     warehouse.refuse_going_back()
+    erasure.hold()
     pipeline = build_pipeline(name)
     prepare(name, pipeline)
     return _replay(name, account, pipeline)
@@ -363,7 +366,15 @@ def replay_rejections(name: str, account: str = "") -> Intake:
 def _replay(name: str, account: str, pipeline: dlt.Pipeline) -> Intake:
     """Judge the open rejections again; where there is news of one, it is a load of its own."""
     rows_of, rejections = _rows_of(name), warehouse.open_rejections(account)
-    intake = Intake(name, (), warehouse.current_versions, account, _typed_columns(pipeline), made_again=rows_of)
+    intake = Intake(
+        name,
+        (),
+        warehouse.current_versions,
+        account,
+        _typed_columns(pipeline),
+        made_again=rows_of,
+        erased=erasure.erased_people(name),
+    )
     of_source = import_module(f"ingestion.sources.{name}").TABLES
     with_news = [
         table for table in of_source if next(replay.replayed(intake, table, rows_of, rejections), None) is not None

@@ -20,6 +20,7 @@ from dlt.common.libs.pydantic import pydantic_to_table_schema_columns
 from pydantic import AliasPath, BaseModel, ConfigDict, field_validator, model_validator
 
 from ingestion import limits, wire
+from ingestion.personal import Personal
 from ingestion.wire import told, unknown
 
 _LAST_DECIMAL = Decimal(1).scaleb(-limits.DECIMALS)
@@ -41,11 +42,17 @@ class Row(BaseModel):
     Attributes:
         read_elsewhere: top-level fields of the vendor's record that are not columns, because other tables hold them.
         may_be_empty: texts of the table's key that may be empty. Of any other, an empty one names nothing.
+        personal: columns that tell of a person, and how: they are taken out of the rows of one who is erased.
+        not_personal: the other texts and lists. Each is named, so that no column is forgotten.
+        country_column: the column with the country by which phone numbers of the row are dialled.
     """
 
     left_out: ClassVar[Mapping[str, str]] = {}
     read_elsewhere: ClassVar[tuple[str, ...]] = ()
     may_be_empty: ClassVar[tuple[str, ...]] = ()
+    personal: ClassVar[Mapping[str, Personal]] = {}
+    not_personal: ClassVar[tuple[str, ...]] = ()
+    country_column: ClassVar[str] = ""
 
     model_config = ConfigDict(
         extra="allow",

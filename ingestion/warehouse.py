@@ -20,6 +20,7 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from ingestion import config
 from ingestion.config import SettingsError
+from ingestion.personal import is_pseudonym
 from ingestion.tables import LOAD_AUDIT, REJECTED_RECORDS, REJECTION_STATES, RawTable
 from ingestion.wire import batches
 
@@ -125,7 +126,10 @@ def count_current(table: RawTable, column: str, value: str) -> int:
 
 
 def current_values(table: RawTable, column: str, where: str, account: str) -> list[Any]:
-    """The values of `column` in the versions of an account that hold now and meet `where`, each once and in order."""
+    """The values of `column` in the versions of an account that hold now and meet `where`, each once and in order.
+
+    What stands for a person who was erased is none of them: no vendor knows it.
+    """
     with dlt.current.pipeline().sql_client() as client:
         name, wanted = client.make_qualified_table_name(table.name), client.escape_column_name(column)
         query = (
@@ -133,7 +137,7 @@ def current_values(table: RawTable, column: str, where: str, account: str) -> li
             f"where _dlt_valid_to is null and source_account = %s and {where} order by 1"
         )
         with client.execute_query(query, account) as cursor:
-            return [row[0] for row in cursor.fetchall()]
+            return [row[0] for row in cursor.fetchall() if not is_pseudonym(row[0])]
 
 
 def _states(client: SqlClientBase[Any]) -> str:

@@ -5,6 +5,7 @@ The tests of this module follow each other: one company lives through them.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -27,6 +28,7 @@ from sandbox.settings import load_state
 from sandbox.truth import Truth
 from serving.compare import compare
 from serving.publish import link_path
+from tests.integration.erasing import left_of, people_of_every_kind, texts_of
 from tests.integration.refreshing import DAYS, MARTS, PEOPLE, PUBLISHED, ROOT, Company
 from tests.integration.truth import differences
 from tests.planting import places_of, spellings
@@ -256,6 +258,25 @@ def test_the_warehouse_says_with_what_it_was_built(company: Company) -> None:
     """`make dbt` goes on from there."""
     as_of = company.published().as_of.replace(tzinfo=None)
     assert company.rows("from ops.refresh_settings") == [(as_of, "EUR", 0.2)]
+
+
+def test_erased_people_are_in_no_file_any_more(company: Company, tmp_path: Path) -> None:
+    erased = Company(tmp_path)
+    shutil.copytree(company.data, erased.data, symlinks=True)
+    people = people_of_every_kind(erased)
+    texts = texts_of(erased, people)
+    done = erased.run(sys.executable, "-m", "dagster_project.export_person", people[0])
+    assert done.returncode == 0, done.stderr
+    told = json.loads((erased.data / "exports" / people[0] / "everything.json").read_text())
+    assert {place.partition(".")[0] for place in told["tables"]} >= {"raw_shopify", "core", "marts", "published"}
+    assert {place.rpartition(" ")[2] for place in places_of(erased.serving, people)} == {*people}
+
+    done = erased.run(sys.executable, "-m", "dagster_project.erase", ",".join(people), "--yes")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert left_of(erased, texts) == []
+    assert {mode.stat().st_mode & 0o777 for mode in (erased.serving / "versions").glob("*.duckdb")} == {0o440}
+    assert erased.published().rows == company.published().rows
 
 
 def test_every_record_is_loaded_or_rejected(company: Company) -> None:

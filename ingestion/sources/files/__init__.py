@@ -148,8 +148,9 @@ class _Load:
         self._hold_what_shrinks(table, mapping, result.rows.num_rows)
         # until the whole mapping is known to be good its rows wait on disk, not in memory
         path = Path(self._folder.name) / f"{mapping.name}.{table.name}.arrow"
-        with pa.ipc.new_file(path, result.rows.schema) as file:
-            file.write_table(result.rows)
+        found = self._intake.without_erased(table, result.rows)
+        with pa.ipc.new_file(path, found.schema) as file:
+            file.write_table(found)
         return replace(result, rows=pa.ipc.open_file(pa.memory_map(str(path))).read_all())
 
     def _fail(self, mapping: FileMapping, error: MappingError | VendorError | OSError) -> None:

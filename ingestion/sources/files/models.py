@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Annotated, ClassVar
 
 from ingestion.limits import AMOUNT_BELOW, COUNT_TO, KEY_LENGTH, QUANTITY_BELOW, RATE_FROM, RATE_TO, SCORE_BELOW
+from ingestion.personal import CUSTOMER_NUMBER, EMAIL, PHONE, TEXT, Record
 from ingestion.tables import RawTable, Row
 
 
@@ -111,6 +112,24 @@ class Entity(Row):
 
 
 class Customer(Entity):
+    personal = {
+        "customer_id": Record("customer"),
+        "email": EMAIL,
+        "phone": PHONE,
+        "first_name": TEXT,
+        "last_name": TEXT,
+        "customer_number": CUSTOMER_NUMBER,
+    }
+    not_personal = (
+        "mapping",
+        "company",
+        "company_name",
+        "country",
+        "channel",
+        "campaign_id",
+    )
+    country_column = "country"
+
     unique_by: ClassVar[tuple[str, ...]] = ("customer_id",)
 
     customer_id: Key
@@ -128,6 +147,21 @@ class Customer(Entity):
 
 class Order(Entity):
     """`total_amount` includes tax and shipping and is after discounts; null: the sum of the order's lines."""
+
+    personal = {
+        "order_id": Record("guest_order", stays=True),
+        "email": EMAIL,
+        "phone": PHONE,
+        "customer_id": Record("customer", is_given_to_guests=True),
+    }
+    not_personal = (
+        "mapping",
+        "company",
+        "currency",
+        "payment_type",
+        "channel",
+        "campaign_id",
+    )
 
     unique_by: ClassVar[tuple[str, ...]] = ("order_id",)
     row_rules: ClassVar[tuple[RowRule, ...]] = (
@@ -159,6 +193,15 @@ class Order(Entity):
 
 
 class OrderLine(Entity):
+    not_personal = (
+        "mapping",
+        "company",
+        "order_line_id",
+        "order_id",
+        "sku",
+        "description",
+    )
+
     unique_by: ClassVar[tuple[str, ...]] = ("order_line_id",)
     row_rules: ClassVar[tuple[RowRule, ...]] = (
         _product_is_an_amount("quantity", "unit_price"),
@@ -176,6 +219,18 @@ class OrderLine(Entity):
 
 
 class Refund(Entity):
+    personal = {
+        "refund_id": Record("guest_refund", stays=True),
+        "email": EMAIL,
+        "customer_id": Record("customer", is_given_to_guests=True),
+    }
+    not_personal = (
+        "mapping",
+        "company",
+        "order_id",
+        "currency",
+    )
+
     unique_by: ClassVar[tuple[str, ...]] = ("refund_id",)
 
     refund_id: Key
@@ -188,6 +243,22 @@ class Refund(Entity):
 
 
 class Lead(Entity):
+    personal = {
+        "lead_id": Record("lead"),
+        "email": EMAIL,
+        "phone": PHONE,
+        "first_name": TEXT,
+        "last_name": TEXT,
+        "customer_number": CUSTOMER_NUMBER,
+    }
+    not_personal = (
+        "mapping",
+        "company",
+        "channel",
+        "campaign_id",
+        "disqualified_reason",
+    )
+
     unique_by: ClassVar[tuple[str, ...]] = ("lead_id",)
 
     lead_id: Key
@@ -205,6 +276,23 @@ class Lead(Entity):
 
 
 class Deal(Entity):
+    personal = {
+        "deal_id": Record("deal", stays=True),
+        "customer_id": Record("customer"),
+        "lead_id": Record("lead"),
+        "name": TEXT,
+    }
+    not_personal = (
+        "mapping",
+        "company",
+        "account_id",
+        "account_name",
+        "stage",
+        "owner",
+        "currency",
+        "lost_reason",
+    )
+
     unique_by: ClassVar[tuple[str, ...]] = ("deal_id",)
 
     deal_id: Key
@@ -224,6 +312,19 @@ class Deal(Entity):
 
 
 class Account(Entity):
+    not_personal = (
+        "mapping",
+        "company",
+        "account_id",
+        "account_name",
+        "parent_account_id",
+        "parent_account_name",
+        "industry",
+        "owner",
+        "domain",
+        "country",
+    )
+
     unique_by: ClassVar[tuple[str, ...]] = ("account_id",)
 
     account_id: Key
@@ -239,6 +340,17 @@ class Account(Entity):
 
 
 class AdSpend(Entity):
+    not_personal = (
+        "mapping",
+        "company",
+        "platform",
+        "account_id",
+        "campaign_id",
+        "campaign_name",
+        "ad_id",
+        "currency",
+    )
+
     unique_by: ClassVar[tuple[str, ...]] = ("platform", "account_id", "campaign_id", "ad_id", "spent_on")
 
     platform: Key
@@ -255,6 +367,20 @@ class AdSpend(Entity):
 
 
 class Conversation(Entity):
+    personal = {
+        "conversation_id": Record("guest_conversation", stays=True),
+        "email": EMAIL,
+        "phone": PHONE,
+        "customer_id": Record("customer", is_given_to_guests=True),
+    }
+    not_personal = (
+        "mapping",
+        "company",
+        "channel",
+        "campaign_id",
+        "closing_category",
+    )
+
     unique_by: ClassVar[tuple[str, ...]] = ("conversation_id",)
     row_rules: ClassVar[tuple[RowRule, ...]] = (_not_before("closed_at", "opened_at"),)
 
@@ -270,6 +396,20 @@ class Conversation(Entity):
 
 
 class Message(Entity):
+    personal = {
+        "customer_id": Record("customer"),
+    }
+    not_personal = (
+        "mapping",
+        "company",
+        "message_id",
+        "conversation_id",
+        "channel",
+        "direction",
+        "sender_kind",
+        "agent",
+    )
+
     unique_by: ClassVar[tuple[str, ...]] = ("message_id",)
 
     message_id: Key
@@ -283,6 +423,19 @@ class Message(Entity):
 
 
 class Survey(Entity):
+    personal = {
+        "response_id": Record("guest_survey", stays=True),
+        "email": EMAIL,
+        "customer_id": Record("customer", is_given_to_guests=True),
+        "comment": TEXT,
+    }
+    not_personal = (
+        "mapping",
+        "company",
+        "order_id",
+        "survey_type",
+    )
+
     unique_by: ClassVar[tuple[str, ...]] = ("response_id",)
     row_rules: ClassVar[tuple[RowRule, ...]] = (
         RowRule(
@@ -321,6 +474,18 @@ class Survey(Entity):
 
 
 class Subscription(Entity):
+    personal = {
+        "subscription_id": Record("guest_subscription", stays=True),
+        "email": EMAIL,
+        "customer_id": Record("customer", is_given_to_guests=True),
+    }
+    not_personal = (
+        "mapping",
+        "company",
+        "plan",
+        "currency",
+    )
+
     unique_by: ClassVar[tuple[str, ...]] = ("subscription_id",)
     row_rules: ClassVar[tuple[RowRule, ...]] = (
         _not_before("trial_ended_at", "trial_started_at"),
@@ -344,6 +509,13 @@ class Subscription(Entity):
 
 class ExchangeRate(Entity):
     """One unit of `base_currency` buys `rate` units of `quote_currency` on `rate_date`."""
+
+    not_personal = (
+        "mapping",
+        "company",
+        "base_currency",
+        "quote_currency",
+    )
 
     unique_by: ClassVar[tuple[str, ...]] = ("rate_date", "base_currency", "quote_currency")
 

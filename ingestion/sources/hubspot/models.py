@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import field_validator
 
+from ingestion.personal import CUSTOMER_NUMBER, EMAIL, PHONE, TEXT, Record
 from ingestion.tables import AccountRow, RawTable
 
 
@@ -23,6 +24,32 @@ class HubSpotObject(AccountRow):
 
 
 class Contact(HubSpotObject):
+    personal = {
+        "id": Record("contact"),
+        "email": EMAIL,
+        "hs_additional_emails": EMAIL,
+        "firstname": TEXT,
+        "lastname": TEXT,
+        "phone": PHONE,
+        "mobilephone": PHONE,
+        "customer_number": CUSTOMER_NUMBER,
+        "hs_facebook_click_id": TEXT,
+        "hs_google_click_id": TEXT,
+        "hs_merged_object_ids": Record("contact", separator=";"),
+    }
+    not_personal = (
+        "country",
+        "lifecyclestage",
+        "hs_lead_status",
+        "hs_analytics_source",
+        "hs_analytics_source_data_1",
+        "hs_analytics_source_data_2",
+        "hs_object_source",
+        "associatedcompanyid",
+        "hubspot_owner_id",
+    )
+    country_column = "country"
+
     email: str | None = None
     hs_additional_emails: str | None = None  # semicolon separated
     firstname: str | None = None
@@ -50,6 +77,16 @@ class Contact(HubSpotObject):
 
 
 class Company(HubSpotObject):
+    not_personal = (
+        "id",
+        "name",
+        "domain",
+        "industry",
+        "country",
+        "hs_parent_company_id",
+        "hs_merged_object_ids",
+    )
+
     name: str | None = None
     domain: str | None = None
     industry: str | None = None
@@ -63,6 +100,20 @@ class Company(HubSpotObject):
 
 
 class Deal(HubSpotObject):
+    personal = {
+        "id": Record("deal", stays=True),
+        "dealname": TEXT,
+    }
+    not_personal = (
+        "pipeline",
+        "dealstage",
+        "deal_currency_code",
+        "closed_lost_reason",
+        "hs_merged_object_ids",
+        "portal_currency",
+        "hubspot_owner_id",
+    )
+
     dealname: str | None = None
     pipeline: str | None = None
     dealstage: str | None = None
@@ -95,8 +146,45 @@ class PropertyChange(AccountRow):
     updated_by_user_id: str | None = None
 
 
+class ContactChange(PropertyChange):
+    """An entry of a contact."""
+
+    personal = {
+        "object_id": Record("contact"),
+    }
+    not_personal = (
+        "property",
+        "value",
+        "source_type",
+        "source_id",
+        "updated_by_user_id",
+    )
+
+
+class DealChange(PropertyChange):
+    """An entry of a deal."""
+
+    not_personal = (
+        "object_id",
+        "property",
+        "value",
+        "source_type",
+        "source_id",
+        "updated_by_user_id",
+    )
+
+
 class DealContact(AccountRow):
     """A deal without contacts is one row whose contact is null: so the ones it had before are retired."""
+
+    personal = {
+        "contact_id": Record("contact"),
+    }
+    not_personal = (
+        "deal_id",
+        "label",
+        "association_types",
+    )
 
     deal_id: str
     contact_id: str | None = None
@@ -107,6 +195,13 @@ class DealContact(AccountRow):
 class DealCompany(AccountRow):
     """A deal without companies is one row whose company is null."""
 
+    not_personal = (
+        "deal_id",
+        "company_id",
+        "label",
+        "association_types",
+    )
+
     deal_id: str
     company_id: str | None = None
     label: str | None = None
@@ -114,6 +209,13 @@ class DealCompany(AccountRow):
 
 
 class Owner(AccountRow):
+    not_personal = (
+        "id",
+        "email",
+        "first_name",
+        "last_name",
+    )
+
     id: str
     email: str | None = None
     first_name: str | None = None
@@ -122,6 +224,13 @@ class Owner(AccountRow):
 
 
 class DealStage(AccountRow):
+    not_personal = (
+        "pipeline_id",
+        "pipeline_label",
+        "stage_id",
+        "label",
+    )
+
     pipeline_id: str
     pipeline_label: str | None = None
     stage_id: str
@@ -136,11 +245,9 @@ COMPANIES = RawTable("companies", Company, "versions", ("id",))
 DEALS = RawTable("deals", Deal, "versions", ("id",), happened_at="createdate")
 HISTORY_KEY = ("object_id", "property", "timestamp", "value")
 CONTACT_PROPERTY_HISTORY = RawTable(
-    "contact_property_history", PropertyChange, "events", HISTORY_KEY, happened_at="timestamp"
+    "contact_property_history", ContactChange, "events", HISTORY_KEY, happened_at="timestamp"
 )
-DEAL_PROPERTY_HISTORY = RawTable(
-    "deal_property_history", PropertyChange, "events", HISTORY_KEY, happened_at="timestamp"
-)
+DEAL_PROPERTY_HISTORY = RawTable("deal_property_history", DealChange, "events", HISTORY_KEY, happened_at="timestamp")
 DEAL_CONTACTS = RawTable("deal_contacts", DealContact, "versions", ("deal_id",), ("deal_id", "contact_id"))
 DEAL_COMPANIES = RawTable("deal_companies", DealCompany, "versions", ("deal_id",), ("deal_id", "company_id"))
 OWNERS = RawTable("owners", Owner, "versions", ("id",))

@@ -12,6 +12,13 @@ from ingestion.tables import AccountRow, RawTable
 
 
 class AdAccount(AccountRow):
+    not_personal = (
+        "id",
+        "name",
+        "currency",
+        "timezone_name",
+    )
+
     id: str  # without the "act_" prefix
     name: str | None = None
     currency: str
@@ -19,6 +26,15 @@ class AdAccount(AccountRow):
 
 
 class Campaign(AccountRow):
+    not_personal = (
+        "id",
+        "account_id",
+        "name",
+        "objective",
+        "status",
+        "effective_status",
+    )
+
     id: str
     account_id: str
     name: str | None = None
@@ -30,6 +46,15 @@ class Campaign(AccountRow):
 
 
 class AdSet(AccountRow):
+    not_personal = (
+        "id",
+        "account_id",
+        "campaign_id",
+        "name",
+        "status",
+        "effective_status",
+    )
+
     id: str
     account_id: str
     campaign_id: str
@@ -41,6 +66,16 @@ class AdSet(AccountRow):
 
 
 class Ad(AccountRow):
+    not_personal = (
+        "id",
+        "account_id",
+        "campaign_id",
+        "adset_id",
+        "name",
+        "status",
+        "effective_status",
+    )
+
     id: str
     account_id: str
     campaign_id: str
@@ -57,6 +92,17 @@ class AdInsight(AccountRow):
 
     Figures other than the spend may be left out; null is not 0 here: an earlier version may have had them.
     """
+
+    not_personal = (
+        "account_id",
+        "campaign_id",
+        "adset_id",
+        "ad_id",
+        "account_currency",
+        "attribution_setting",
+        "actions",
+        "action_values",
+    )
 
     left_out = dict.fromkeys(
         ("impressions", "clicks", "reach", "attribution_setting", "actions", "action_values"),

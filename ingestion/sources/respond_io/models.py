@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import field_validator, model_validator
 
+from ingestion.personal import CUSTOMER_NUMBER, EMAIL, PHONE, TEXT, Record
 from ingestion.tables import AccountRow, RawTable
 
 OPENED, CLOSED = "conversation.opened", "conversation.closed"
@@ -19,6 +20,27 @@ OPENED, CLOSED = "conversation.opened", "conversation.closed"
 
 class Contact(AccountRow):
     """Snapshot of a contact; REST has no updated_at, so each distinct snapshot is a version."""
+
+    personal = {
+        "id": Record("contact"),
+        "first_name": TEXT,
+        "last_name": TEXT,
+        "email": EMAIL,
+        "phone": PHONE,
+        "customer_number": CUSTOMER_NUMBER,
+        "hubspot_contact_id": Record("contact", system="hubspot"),
+        "custom_fields": TEXT,
+    }
+    not_personal = (
+        "country_code",
+        "language",
+        "status",
+        "lifecycle",
+        "assignee_id",
+        "assignee_email",
+        "tags",
+    )
+    country_column = "country_code"
 
     id: str
     first_name: str | None = None
@@ -40,6 +62,15 @@ class Contact(AccountRow):
 
 
 class User(AccountRow):
+    not_personal = (
+        "id",
+        "email",
+        "first_name",
+        "last_name",
+        "role",
+        "team_id",
+    )
+
     id: str
     email: str | None = None
     first_name: str | None = None
@@ -49,6 +80,12 @@ class User(AccountRow):
 
 
 class Channel(AccountRow):
+    not_personal = (
+        "id",
+        "name",
+        "source",
+    )
+
     id: str
     name: str | None = None
     source: str | None = None  # whatsapp_cloud, instagram, facebook, …
@@ -56,6 +93,22 @@ class Channel(AccountRow):
 
 class Message(AccountRow):
     """A message as it is now: receipts come later, and a merge of contacts moves it to another contact."""
+
+    personal = {
+        "contact_id": Record("contact"),
+        "channel_message_id": TEXT,
+        "text": TEXT,
+    }
+    not_personal = (
+        "message_id",
+        "channel_id",
+        "traffic",
+        "message_type",
+        "sender_source",
+        "sender_user_id",
+        "sender_team_id",
+        "delivery_status",
+    )
 
     message_id: str
     contact_id: str
@@ -77,6 +130,27 @@ class WebhookEvent(AccountRow):
 
     The vendor gives a conversation no id: where the receiver added none, it is known by its contact and its opening.
     """
+
+    personal = {
+        "contact_id": Record("contact"),
+        "conversation_id": Record("contact", begins=True),
+        "closing_summary": TEXT,
+        "payload": TEXT,
+    }
+    not_personal = (
+        "event_id",
+        "event_type",
+        "lifecycle",
+        "old_lifecycle",
+        "tag",
+        "tag_action",
+        "conversation_source",
+        "channel_id",
+        "ad_id",
+        "closing_category",
+        "closed_by_source",
+        "user_id",
+    )
 
     event_id: str
     event_type: str

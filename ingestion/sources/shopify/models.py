@@ -13,6 +13,7 @@ from typing import Self
 from pydantic import AliasPath, Field, model_validator
 
 from ingestion import limits
+from ingestion.personal import CODE, CUSTOMER_NUMBER, EMAIL, PHONE, TEXT, Record
 from ingestion.sources.shopify import queries
 from ingestion.tables import AccountRow, RawTable
 
@@ -23,6 +24,21 @@ def paid(field: str, part: str = "amount") -> AliasPath:
 
 
 class Customer(AccountRow):
+    personal = {
+        "id": Record("customer"),
+        "legacy_resource_id": CODE,
+        "first_name": TEXT,
+        "last_name": TEXT,
+        "email": EMAIL,
+        "phone": PHONE,
+        "customer_number": CUSTOMER_NUMBER,
+    }
+    not_personal = (
+        "email_marketing_state",
+        "country_code",
+    )
+    country_column = "country_code"
+
     id: str  # gid://shopify/Customer/…
     legacy_resource_id: str = Field(validation_alias="legacyResourceId")
     first_name: str | None = Field(None, validation_alias="firstName")
@@ -43,6 +59,27 @@ def first_visit(*path: str) -> AliasPath:
 
 
 class Order(AccountRow):
+    personal = {
+        "id": Record("guest_order", stays=True),
+        "email": EMAIL,
+        "phone": PHONE,
+        "customer_id": Record("customer", is_given_to_guests=True),
+    }
+    not_personal = (
+        "legacy_resource_id",
+        "name",
+        "currency_code",
+        "display_financial_status",
+        "display_fulfillment_status",
+        "cancel_reason",
+        "source_name",
+        "first_visit_source",
+        "first_visit_landing_page",
+        "first_visit_utm_source",
+        "first_visit_utm_medium",
+        "first_visit_utm_campaign",
+    )
+
     read_elsewhere = ("lineItems", "transactions", "refunds", "disputes")
 
     id: str
@@ -81,6 +118,15 @@ class Order(AccountRow):
 
 
 class OrderLine(AccountRow):
+    not_personal = (
+        "id",
+        "order_id",
+        "sku",
+        "title",
+        "currency_code",
+        "unit_cost_currency_code",
+    )
+
     left_out = {
         "unit_cost": "a setting leaves costs out, and the first cost of a line counts",
         "unit_cost_currency_code": "as unit_cost",
@@ -112,6 +158,15 @@ class OrderLine(AccountRow):
 
 
 class OrderTransaction(AccountRow):
+    not_personal = (
+        "id",
+        "order_id",
+        "kind",
+        "status",
+        "gateway",
+        "currency_code",
+    )
+
     id: str
     order_id: str
     kind: str  # AUTHORIZATION, CAPTURE, SALE, REFUND, VOID, CHANGE
@@ -123,6 +178,15 @@ class OrderTransaction(AccountRow):
 
 
 class Refund(AccountRow):
+    personal = {
+        "note": TEXT,
+    }
+    not_personal = (
+        "id",
+        "order_id",
+        "currency_code",
+    )
+
     read_elsewhere = ("duties", *queries.REFUND_LISTS)
 
     id: str
@@ -141,6 +205,16 @@ class RefundItem(AccountRow):
     and tax under names of its own.
     """
 
+    not_personal = (
+        "order_id",
+        "refund_id",
+        "kind",
+        "id",
+        "line_item_id",
+        "reason",
+        "currency_code",
+    )
+
     order_id: str
     refund_id: str
     kind: str  # line, shipping, duty, adjustment
@@ -157,6 +231,14 @@ class RefundItem(AccountRow):
 class OrderDispute(AccountRow):
     """A chargeback or an inquiry; amount and instants are null where Shopify Payments does not handle it."""
 
+    not_personal = (
+        "id",
+        "order_id",
+        "initiated_as",
+        "status",
+        "currency_code",
+    )
+
     id: str
     order_id: str
     initiated_as: str = Field(validation_alias="initiatedAs")  # CHARGEBACK, INQUIRY
@@ -170,6 +252,15 @@ class OrderDispute(AccountRow):
 
 class DisputeTransaction(AccountRow):
     """A movement on the balance of the Shopify Payments account that a dispute caused. `net` is `amount` less `fee`."""
+
+    not_personal = (
+        "id",
+        "type",
+        "source_type",
+        "source_id",
+        "order_id",
+        "currency_code",
+    )
 
     id: str
     type: str  # DISPUTE_WITHDRAWAL, DISPUTE_REVERSAL, CHARGEBACK_FEE, CHARGEBACK_FEE_REFUND, …
@@ -185,6 +276,14 @@ class DisputeTransaction(AccountRow):
 
 
 class Deletion(AccountRow):
+    personal = {
+        "subject_id": Record("customer"),
+    }
+    not_personal = (
+        "id",
+        "subject_type",
+    )
+
     read_elsewhere = ("action",)
 
     id: str
@@ -195,6 +294,14 @@ class Deletion(AccountRow):
 
 class AbandonedCheckout(AccountRow):
     """A started checkout; `completed_at` is set once it became an order."""
+
+    personal = {
+        "id": Record("guest_checkout", stays=True),
+        "email": EMAIL,
+        "phone": PHONE,
+        "customer_id": Record("customer", is_given_to_guests=True),
+    }
+    not_personal = ("currency_code",)
 
     id: str
     customer_id: str | None = Field(None, validation_alias=AliasPath("customer", "id"))

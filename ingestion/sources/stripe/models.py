@@ -13,6 +13,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from ingestion import limits
+from ingestion.personal import CUSTOMER_NUMBER, EMAIL, PHONE, TEXT, Record
 from ingestion.tables import AccountRow, RawTable
 
 
@@ -23,6 +24,23 @@ class StripeObject(AccountRow):
 
 
 class Customer(StripeObject):
+    personal = {
+        "id": Record("customer"),
+        "email": EMAIL,
+        "name": TEXT,
+        "phone": PHONE,
+        "metadata_customer_number": CUSTOMER_NUMBER,
+    }
+    not_personal = (
+        "address_country",
+        "discount_id",
+        "discount_coupon",
+        "discount_duration",
+        "discount_currency",
+        "discount_applies_to_products",
+    )
+    country_column = "address_country"
+
     email: str | None = None
     name: str | None = None
     phone: str | None = None
@@ -40,6 +58,11 @@ class Customer(StripeObject):
 
 
 class Product(StripeObject):
+    not_personal = (
+        "id",
+        "name",
+    )
+
     name: str | None = None
     active: bool | None = None
 
@@ -69,6 +92,18 @@ class RecurringPrice(AccountRow):
 
 
 class Price(RecurringPrice, StripeObject):
+    not_personal = (
+        "id",
+        "product",
+        "currency",
+        "billing_scheme",
+        "tiers_mode",
+        "transform_round",
+        "recurring_interval",
+        "recurring_usage_type",
+        "nickname",
+    )
+
     nickname: str | None = None
     active: bool | None = None
 
@@ -79,6 +114,11 @@ class PriceTier(AccountRow):
     A price that says no amount at all is one row whose currency is null.
     """
 
+    not_personal = (
+        "price",
+        "currency",
+    )
+
     price: str
     currency: str | None = None
     tier: int | None = Field(None, ge=0)
@@ -88,6 +128,18 @@ class PriceTier(AccountRow):
 
 
 class Subscription(StripeObject):
+    personal = {
+        "customer": Record("customer"),
+    }
+    not_personal = (
+        "id",
+        "status",
+        "currency",
+        "pause_collection_behavior",
+        "cancellation_reason",
+        "cancellation_feedback",
+    )
+
     customer: str
     status: str
     currency: str | None = None
@@ -107,6 +159,19 @@ class Subscription(StripeObject):
 class SubscriptionItem(RecurringPrice):
     """A subscription without items is one row whose id is null: so the ones it had before are retired."""
 
+    not_personal = (
+        "product",
+        "currency",
+        "billing_scheme",
+        "tiers_mode",
+        "transform_round",
+        "recurring_interval",
+        "recurring_usage_type",
+        "subscription",
+        "id",
+        "price",
+    )
+
     subscription: str
     id: str | None = None
     price: str | None = None
@@ -118,6 +183,16 @@ class SubscriptionItem(RecurringPrice):
 
 class SubscriptionDiscount(AccountRow):
     """A discount of a subscription, or of one item of it; a subscription without any is one row whose id is null."""
+
+    not_personal = (
+        "subscription",
+        "subscription_item",
+        "id",
+        "coupon",
+        "duration",
+        "currency",
+        "applies_to_products",
+    )
 
     subscription: str
     subscription_item: str | None = None
@@ -134,6 +209,17 @@ class SubscriptionDiscount(AccountRow):
 
 class SubscriptionEvent(AccountRow):
     """What an event says of a subscription; `has_items`: its items of that moment are rows of their own."""
+
+    not_personal = (
+        "id",
+        "type",
+        "api_version",
+        "subscription",
+        "status",
+        "previous_status",
+        "pause_collection_behavior",
+        "previous_pause_collection_behavior",
+    )
 
     id: str
     type: str
@@ -153,6 +239,20 @@ class SubscriptionEvent(AccountRow):
 class SubscriptionEventItem(RecurringPrice):
     """An item as an event shows it, or, where `is_previous`, as it was before the event changed the items."""
 
+    not_personal = (
+        "product",
+        "currency",
+        "billing_scheme",
+        "tiers_mode",
+        "transform_round",
+        "recurring_interval",
+        "recurring_usage_type",
+        "event",
+        "subscription",
+        "id",
+        "price",
+    )
+
     event: str
     is_previous: bool
     subscription: str
@@ -163,6 +263,18 @@ class SubscriptionEventItem(RecurringPrice):
 
 
 class Invoice(StripeObject):
+    personal = {
+        "customer": Record("customer"),
+    }
+    not_personal = (
+        "id",
+        "subscription",
+        "number",
+        "status",
+        "billing_reason",
+        "currency",
+    )
+
     customer: str | None = None
     subscription: str | None = None
     number: str | None = None
@@ -183,6 +295,15 @@ class Invoice(StripeObject):
 class InvoiceLine(AccountRow):
     """An invoice without lines is one row whose id is null."""
 
+    not_personal = (
+        "invoice",
+        "id",
+        "subscription",
+        "subscription_item",
+        "price",
+        "currency",
+    )
+
     invoice: str
     id: str | None = None
     subscription: str | None = None
@@ -197,6 +318,16 @@ class InvoiceLine(AccountRow):
 
 
 class InvoicePayment(StripeObject):
+    not_personal = (
+        "id",
+        "invoice",
+        "status",
+        "currency",
+        "payment_type",
+        "payment_intent",
+        "charge",
+    )
+
     invoice: str
     status: str | None = None
     currency: str | None = None
@@ -208,6 +339,20 @@ class InvoicePayment(StripeObject):
 
 
 class Charge(StripeObject):
+    personal = {
+        "id": Record("guest_payment", stays=True),
+        "billing_email": EMAIL,
+        "receipt_email": EMAIL,
+        "billing_phone": PHONE,
+        "customer": Record("customer", is_given_to_guests=True),
+    }
+    not_personal = (
+        "payment_intent",
+        "currency",
+        "status",
+        "failure_code",
+    )
+
     customer: str | None = None
     payment_intent: str | None = None
     currency: str
@@ -222,6 +367,15 @@ class Charge(StripeObject):
 
 
 class Refund(StripeObject):
+    not_personal = (
+        "id",
+        "charge",
+        "payment_intent",
+        "currency",
+        "status",
+        "reason",
+    )
+
     charge: str | None = None
     payment_intent: str | None = None
     currency: str
@@ -236,6 +390,17 @@ class DisputeTransaction(AccountRow):
 
     A dispute that moved nothing yet, or never (an inquiry), is one row whose id is null.
     """
+
+    not_personal = (
+        "dispute",
+        "charge",
+        "payment_intent",
+        "status",
+        "reason",
+        "currency",
+        "id",
+        "moved_currency",
+    )
 
     dispute: str
     created: datetime
@@ -253,6 +418,18 @@ class DisputeTransaction(AccountRow):
 
 
 class CreditNote(StripeObject):
+    personal = {
+        "customer": Record("customer"),
+    }
+    not_personal = (
+        "id",
+        "invoice",
+        "currency",
+        "status",
+        "type",
+        "reason",
+    )
+
     invoice: str
     customer: str | None = None
     currency: str

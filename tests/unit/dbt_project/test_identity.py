@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingestion import personal
 from tests.unit.dbt_project.compiling import PROJECT, compiled_models, dbt_environment
 
 PROPERTY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -255,3 +256,50 @@ def test_numbers_that_disagree_are_numbers_and_not_placeholders(
     assert not shared("K1", "K2")
     assert shared("K1", "N/A")
     assert shared("1001", "1001.0")
+
+
+@PROPERTY
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"country": st.sampled_from([None, "FR", "GB", "MX", "AR", "BR"])},
+            optional={
+                "email": st.sampled_from(["jürgen@müller.fr", "a.b+c@googlemail.com", "@", "a@b"]).flatmap(
+                    lambda email: st.sampled_from(EMAIL_FORMS).map(lambda form: form(email))
+                ),
+                "phone": st.sampled_from(["+33612045678", "+5215512345678", "+5511912345678", "+549111234567"]).flatmap(
+                    lambda phone: st.sampled_from(PHONE_FORMS).map(lambda form: form(phone))
+                )
+                | st.text("0123456789+-() ;,xe.", max_size=18),
+                "customer_number": st.sampled_from(["10001", "c-17"]).flatmap(
+                    lambda number: st.sampled_from(NUMBER_FORMS).map(lambda form: form(number))
+                )
+                | st.sampled_from(NUMBER_PLACEHOLDERS),
+            },
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_who_is_erased_is_known_by_the_same_identifiers(
+    queries: dict[str, str], database: duckdb.DuckDBPyConnection, records: list[Record]
+) -> None:
+    """The door reads addresses and numbers as identity does, in whichever spelling they come."""
+    database.execute("delete from intermediate.identity_blocklist")
+    persons(database, queries, [{**record, "record_key": str(key)} for key, record in enumerate(records)])
+    found = database.execute(
+        "select record_key, namespace, identifier from intermediate.int_identifiers__normalized order by all"
+    ).fetchall()
+
+    countries = personal.Countries(PROJECT / "seeds" / "countries.csv")
+    read = {
+        (str(key), namespace, each)
+        for key, record in enumerate(records)
+        for namespace, identifiers in (
+            ("email", personal.emails(record.get("email", ""))),
+            ("phone", personal.phones(record.get("phone", ""), countries.of(record["country"]))),
+            ("customer_number", personal.customer_numbers(record.get("customer_number", ""))),
+        )
+        for each in identifiers
+    }
+    assert read == {*found}

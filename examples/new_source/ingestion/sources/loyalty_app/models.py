@@ -6,10 +6,13 @@ from datetime import datetime
 
 from pydantic import AliasPath, Field
 
+from ingestion.personal import EMAIL, PHONE, Record
 from ingestion.tables import AccountRow, RawTable
 
 
 class Member(AccountRow):
+    personal = {"id": Record("member"), "email": EMAIL, "phone": PHONE}
+
     id: str
     email: str | None = Field(None, validation_alias=AliasPath("profile", "email"))
     phone: str | None = Field(None, validation_alias=AliasPath("profile", "phone"))
@@ -18,6 +21,9 @@ class Member(AccountRow):
 
 
 class PointsEvent(AccountRow):
+    personal = {"member_id": Record("member")}
+    not_personal = ("id", "kind")
+
     id: str
     member_id: str
     kind: str

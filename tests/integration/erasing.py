@@ -1,0 +1,107 @@
+"""People to erase from a refreshed company, and what would show that something of them is left.
+
+Belongs here: choosing people of every kind, their texts, comparing marts without ids. Does not: erasing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+import duckdb
+
+from tests.integration.refreshing import MARTS, ROOT, Company
+from tests.planting import places_of
+
+# A person of each kind: a condition over the records of a person.
+KINDS = {
+    "guest": "bool_and(record_type like 'guest%')",
+    "merged": "count(distinct source_system) > 2",
+    "subscriber": "bool_or(source_record_id in (select customer from raw_stripe.subscriptions))",
+    "company contact": "any_value(person_id) in (select person_id from core.bridge_account_persons)",
+    "with a deal": "any_value(person_id) in (select person_id from core.fct_deals)",
+    "answered a survey": "bool_or(source_system = 'files')",
+}
+# Ids, and the names and addresses that ids stand for: all else in a mart is what it was.
+OF_PERSONS = (
+    *("person_id", "entity_id", "customer_id", "entry_person_id", "source_record_id", "customer_number"),
+    *("entry_activity_id", "authority_activity_id", "derived_activity_id"),
+    *("authority_entry_activity_id", "derived_entry_activity_id"),
+    *("display_name", "first_name", "last_name", "email", "phone"),
+)
+
+
+def people_of_every_kind(company: Company, of_each: int = 1) -> list[str]:
+    """Ids of persons, as many of each kind, each once; none of them shares an address with somebody else."""
+    found: dict[str, None] = {}
+    for kind, condition in KINDS.items():
+        query = (
+            f"select person_id from intermediate.int_persons__resolved group by person_id having {condition} "
+            "order by person_id"
+        )
+        ids = (person_id for (person_id,) in company.rows(query) if person_id not in found)
+        new = list(islice((person_id for person_id in ids if _is_alone(company, person_id)), of_each))
+        assert len(new) == of_each, kind
+        found.update(dict.fromkeys(new))
+    return [*found]
+
+
+def _is_alone(company: Company, person_id: str) -> bool:
+    query = f"""
+        with addresses as (
+            select record_key, identifier from intermediate.int_identifiers__normalized
+            union select record_key, lower(email) from intermediate.int_contact_records__unioned
+        ),
+        held as (
+            select person_id, identifier from addresses inner join intermediate.int_persons__resolved using (record_key)
+        )
+        select count(*) from held where person_id <> '{person_id}'
+        and identifier in (select identifier from held where person_id = '{person_id}')
+    """
+    return company.rows(query) == [(0,)]
+
+
+def texts_of(company: Company, person_ids: list[str]) -> set[str]:
+    """What identifies persons, as their records say it: addresses, and ids unless these are mere numbers.
+
+    What the tests of the models are written with is left out: that stands in what dbt parses.
+    """
+    listed = ", ".join(f"'{each}'" for each in person_ids)
+    records = f"select record_key from intermediate.int_persons__resolved where person_id in ({listed})"
+    found = company.rows(
+        f"""
+        select email, phone,
+            case when record_type not like 'guest%' and source_record_id similar to '.*[a-z].*'
+                then source_record_id end
+        from intermediate.int_contact_records__unioned where record_key in ({records})
+        union all
+        select identifier, null, null from intermediate.int_identifiers__normalized
+        where namespace in ('email', 'phone') and record_key in ({records})
+        union all
+        select email, phone, null from raw_hubspot.contacts where 'hubspot:contact:' || id in ({records})
+        """
+    )
+    written = "\n".join(path.read_text() for path in (ROOT / "dbt_project/models").rglob("*.yml"))
+    return {*person_ids, *(text for row in found for text in row if text and text not in written)}
+
+
+def left_of(company: Company, texts: set[str]) -> list[str]:
+    """Places of the data folder that hold one of the texts; not the simulated vendors, who keep theirs."""
+    sandbox = str(company.data / "sandbox")
+    return [place for place in places_of(company.data, texts) if not place.startswith(sandbox)]
+
+
+def aggregates(path: Path) -> dict[str, Counter[str]]:
+    """The rows of every mart of a build file, without what names or numbers a person."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        left_out = ", ".join(f"'{name}'" for name in (*OF_PERSONS, "loaded_at", "written_at"))
+        return {
+            mart: Counter(
+                str(row)
+                for row in connection.execute(
+                    f"select columns(c -> c not in ({left_out})) from marts.{mart}"
+                ).fetchall()
+            )
+            for mart in MARTS
+        }
