@@ -58,6 +58,8 @@ class Record:
         stays: the row is theirs by it, and it names nobody by itself: the number of an order.
         is_given_to_guests: a row of an erased person that names nobody here gets a pseudonym: so a guest's order, which
             identity knows by its own number, becomes that of a customer without a name.
+        is_phone: an id of digits alone is a phone number with its calling code, and counts as that.
+        is_hashed: identity knows the record by the MD5 of its id.
     """
 
     type: str
@@ -66,11 +68,18 @@ class Record:
     begins: bool = False
     stays: bool = False
     is_given_to_guests: bool = False
+    is_phone: bool = False
+    is_hashed: bool = False
 
 
 @dataclass(frozen=True)
 class Code:
-    """A value that only stands for the person and may not be missing: it is replaced."""
+    """A value that only stands for the person and may not be missing: it is replaced.
+
+    `of`: what the value is called where it has its place in several tables; empty: it is this table's own.
+    """
+
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,7 @@ _AROUND_ADDRESS = re.compile(r'^["`.:]+|["`.:]+$')
 _AROUND_PHONE = re.compile(r"^(tel|phone|mobile|whatsapp)[:. ]*|[(]0[)]|[.]0+$")
 _EXTENSION = re.compile(r" *(ext|extension|x|#)[:. ]*[0-9]+$")
 _ADDRESS_IN_TEXT = re.compile(r"[^\s@'\"<>(),;:=|\\\[\]]+@[^\s@'\"<>(),;:=|\\\[\]]+")
+_IS_PHONE = re.compile(r"[1-9][0-9]{7,14}")  # as WhatsApp writes one: the calling code without its plus
 _PHONE_IN_TEXT = re.compile(r"(?<![\w+])(?:\+|00)[1-9](?:[ ()./-]{0,2}\d){6,14}(?!\w)")
 
 
@@ -336,6 +346,8 @@ class People:
             return any(self.are_named_in(each) for each in (*value.keys(), *value.values()))
         if isinstance(value, list | tuple):
             return any(map(self.are_named_in, value))
+        if isinstance(value, str) and _IS_PHONE.fullmatch(value):
+            value = f"+{value}"
         if not isinstance(value, str) or not ("@" in value or "+" in value or value.startswith("00")):
             return False
         found = [f"email:{email}" for each in _ADDRESS_IN_TEXT.findall(value) for email in emails(each)]
@@ -346,7 +358,9 @@ class People:
         self, table: RawTable, row: Mapping[str, Any], kind: Identifier | Record, value: str
     ) -> Iterator[tuple[str, str]]:
         """The references of a value, each beside what of the value it stands for."""
-        if isinstance(kind, Record):
+        if isinstance(kind, Record) and kind.is_phone and value.isdigit():
+            yield from ((f"phone:{each}", value) for each in phones(f"+{value}"))
+        elif isinstance(kind, Record):
             for part in value.split(kind.separator) if kind.separator else [value]:
                 if own := part.strip().partition(":")[0] if kind.begins else part.strip():
                     yield self._record(table, row, kind, own), own
@@ -363,7 +377,7 @@ class People:
         if value in (None, "") or is_pseudonym(value) or (isinstance(kind, Record) and kind.stays):
             return value
         if isinstance(kind, Code):
-            return self.pseudonym(f"{table.name}.{column}:{value}")
+            return self.pseudonym(f"{kind.of or f'{table.name}.{column}'}:{value}")
         if isinstance(kind, Text):
             return _emptied(table, column)
         found = dict(self._read(table, row, kind, str(value)))
@@ -379,6 +393,8 @@ class People:
         """A record as identity names it: equal ids of two accounts, or of two companies' files, are two."""
         if kind.system:
             return f"{kind.system}:{kind.type}:{own}"
+        if kind.is_hashed:
+            own = hashlib.md5(own.encode(), usedforsecurity=False).hexdigest()
         of = row.get("source_account") if table.is_of_accounts else row.get("company") or row.get("mapping")
         return f"{self._system}:{kind.type}:{f'{of}:' if of else ''}{own}"
 
@@ -401,8 +417,9 @@ def _is_of_records(table: RawTable) -> bool:
 
 
 def _references_to(table: RawTable) -> list[str]:
-    """The columns that name another record, of which a row is."""
-    return [name for name, kind in table.row.personal.items() if isinstance(kind, Record) and not kind.stays]
+    """The columns that name another record, of which a row is. One that is a phone number says by itself whose it is."""
+    kinds = table.row.personal.items()
+    return [name for name, kind in kinds if isinstance(kind, Record) and not (kind.stays or kind.is_phone)]
 
 
 def _is_given_to_guests(kind: Personal) -> bool:

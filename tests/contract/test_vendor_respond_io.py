@@ -182,7 +182,7 @@ def test_a_check_asks_for_nothing_but_what_a_load_reads(monkeypatch: pytest.Monk
     of_loads = {*asked}
     asked.clear()
     monkeypatch.setattr(respond_io_check, "connect", lambda settings: Asked())
-    settings = SimpleNamespace(inbox_path=None, variable=str)
+    settings = SimpleNamespace(inbox=None, variable=str)
     assert len(list(respond_io_check.check(settings))) == 10  # type: ignore[arg-type]
     assert asked == of_loads
 

@@ -10,7 +10,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from ingestion.personal import TEXT, Code, Record
 from ingestion.tables import AccountRow, RawTable
+
+WA_ID = Record("contact", is_phone=True, is_hashed=True)
+MESSAGE_ID = Code("whatsapp message")  # WhatsApp writes the contact's number into it
 
 
 class ToldRow(AccountRow):
@@ -23,6 +27,9 @@ class ToldRow(AccountRow):
 class Contact(ToldRow):
     """What a message, receipt or preference told of its contact."""
 
+    personal = {"wa_id": WA_ID, "phone": WA_ID, "told_by": MESSAGE_ID, "profile_name": TEXT, "user_id": Code()}
+    not_personal = ("business_account_id", "phone_number_id")
+
     wa_id: str
     told_by: str  # the message, or the list of preferences and its instant
     told_at: datetime
@@ -33,6 +40,29 @@ class Contact(ToldRow):
 
 class Message(ToldRow):
     """A message of a contact, or one that somebody of the company sent from the WhatsApp Business app (an echo)."""
+
+    personal = {
+        "wa_id": WA_ID,
+        "message_id": MESSAGE_ID,
+        "text": TEXT,
+        "content": TEXT,
+        "context": TEXT,
+        "referral": TEXT,
+        "ctwa_clid": TEXT,
+        "new_wa_id": Code(),
+    }
+    not_personal = (
+        "business_account_id",
+        "phone_number_id",
+        "direction",
+        "message_type",
+        "group_id",
+        "referral_source_type",
+        "referral_source_id",
+        "referral_source_url",
+        "error_code",
+        "errors",
+    )
 
     message_id: str
     wa_id: str
@@ -56,6 +86,20 @@ class Message(ToldRow):
 class Status(ToldRow):
     """A receipt: what became of a message of ours at a contact. Of each kind there is one."""
 
+    personal = {"wa_id": WA_ID, "message_id": MESSAGE_ID}
+    not_personal = (
+        "business_account_id",
+        "phone_number_id",
+        "status",
+        "group_id",
+        "conversation_id",
+        "conversation_origin",
+        "pricing_category",
+        "pricing_model",
+        "error_code",
+        "errors",
+    )
+
     message_id: str
     status: str  # sent, delivered, read, failed
     wa_id: str
@@ -73,6 +117,9 @@ class Status(ToldRow):
 class Preference(ToldRow):
     """A contact said whether the company may send them marketing messages."""
 
+    personal = {"wa_id": WA_ID, "detail": TEXT}
+    not_personal = ("business_account_id", "phone_number_id", "category", "preference")
+
     wa_id: str
     category: str  # marketing_messages
     preference: str  # stop, resume
@@ -82,6 +129,9 @@ class Preference(ToldRow):
 
 class OtherEvent(AccountRow):
     """Whatever else arrives, as it came: template reviews, quality ratings, calls, groups, …"""
+
+    personal = {"payload": TEXT}
+    not_personal = ("event_id", "field", "business_account_id", "phone_number_id")
 
     event_id: str  # made of what it says, so that one delivered twice is one row
     field: str  # what the event is about, by the name under which webhooks are subscribed to

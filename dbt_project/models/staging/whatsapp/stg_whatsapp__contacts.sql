@@ -29,7 +29,7 @@ with
         select
             nullif(source_account, '') as source_account,
             {{ own_id("md5(wa_id)") }} as contact_id,
-            '+' || phone as phone,
+            '+' || replace(phone, '+', '') as phone,
             profile_name as first_name,
             {{ own_id("md5(user_id)") }} as user_id,
             {{ utc_timestamp("first_told_at") }} as created_at,
