@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import traceback
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
+from dagster import Failure, ResourceDefinition, build_asset_context
 
 from dagster_project.defs.serving import publication
 
@@ -34,3 +37,32 @@ def test_marts_that_name_people_are_published_only_where_a_setting_says_so(
     monkeypatch.setenv("LIFECYCLE_PUBLISH_PERSONAL", setting)
 
     assert publication.left_out() == left_out
+
+
+@pytest.mark.parametrize(("readers", "may_pass"), [("", True), ("nobody", False)])
+def test_where_postgresql_takes_nothing_the_step_fails_with_its_reason_and_without_the_password(
+    data_dir: Path, postgres: str, monkeypatch: pytest.MonkeyPatch, readers: str, may_pass: bool
+) -> None:
+    """What may pass is tried again, by Dagster."""
+    with duckdb.connect(str(data_dir / "warehouse.duckdb")) as connection:
+        connection.execute("create schema marts")
+        connection.execute("create table marts.one as select 1 as id")
+    url = "postgresql://me:it-is-secret@127.0.0.1:9/nowhere" if may_pass else f"{postgres}&password=it-is-secret"
+    monkeypatch.setenv("SERVING_POSTGRES_URL", url)
+    monkeypatch.setenv("SERVING_POSTGRES_READERS", readers)
+    for name, value in (("_marts", []), ("left_out", []), ("descriptions", {}), ("freshness", [])):
+        monkeypatch.setattr(publication, name, lambda *_, value=value: value)
+    (asset,) = publication.defs().assets or ()
+
+    resources = {"refresh": ResourceDefinition.none_resource()}
+    with build_asset_context(resources=resources) as context, pytest.raises(Failure) as raised:
+        asset(context)
+
+    assert raised.value.allow_retries == may_pass
+    said = "PostgreSQL cannot be reached" if may_pass else "the server has no role nobody"
+    assert said in (raised.value.description or "") and "it-is-secret" not in told(raised.value)
+    assert [*(data_dir / "serving" / "versions").iterdir()] == []
+
+
+def told(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
