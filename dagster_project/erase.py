@@ -34,6 +34,7 @@ from ingestion.obstacles import WarehouseFileError, refuse_unusable_file
 from ingestion.permissions import PUBLISHED
 from ingestion.personal import People
 from serving.erasure import StandsFor, clean_versions, rows_in_versions
+from serving.publish import PublicationError, current_version
 
 SANDBOX = "sandbox"  # the simulated vendors' own memory: a vendor keeps the person, whoever is erased here
 EXPORTS = "exports"
@@ -106,8 +107,7 @@ def _erase(options: argparse.Namespace) -> int:
     def people_of(system: str) -> People:
         return erasure.people(system, hashes)
 
-    for clean in TARGETS:
-        clean(keys, _stands_for(persons, people))
+    unclean = [why for clean in TARGETS if (why := _why_not(clean, keys, _stands_for(persons, people)))]
     clean_inboxes(people_of)
     exports = (f"{EXPORTS}/{person.person_id}" for person in persons)
     for path in (config.data_dir() / name for name in (*MADE_ANEW, *exports)):
@@ -119,8 +119,10 @@ def _erase(options: argparse.Namespace) -> int:
     left = [str(path) for path in _files() if _holds(path, needles)]
     for each in left:
         print(f"Left: {each} still holds an address: a process may hold it open. End it, and erase again.")
+    for why in unclean:
+        print(f"Left: {why} What is there of them goes with the second refresh from now.")
     print(f"Erased: {len(persons)} persons. The next refresh builds the models anew: make refresh", flush=True)
-    return int(bool(left))
+    return int(bool(left or unclean))
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, people_of: erasure.PeopleOf) -> dict[str, int]:
@@ -175,8 +177,24 @@ def _clean_files_published(keys: Iterable[str], stands_for: StandsFor) -> None:
     clean_versions(environment.serving_dir(), {*keys}, stands_for)
 
 
-# Every place of publication that keeps versions: each takes persons out of all that it keeps.
-TARGETS: tuple[Callable[[Iterable[str], StandsFor], None], ...] = (_clean_files_published,)
+def _why_not(clean: Callable[[Iterable[str], StandsFor], None], keys: Iterable[str], stands_for: StandsFor) -> str:
+    """Why a place of publication could not be cleaned; empty where it is. The other places do not wait for it."""
+    try:
+        clean(keys, stands_for)
+    except PublicationError as error:
+        return str(error)
+    return ""
+
+
+def _publish_in_postgres_again(keys: Iterable[str], stands_for: StandsFor) -> None:
+    """Put the file's version there anew, and drop the one that is kept beside it."""
+    postgres, version = environment.postgres(), current_version(environment.serving_dir())
+    if postgres is not None and version is not None:
+        postgres.replace(version)
+
+
+# Every place of publication, in order: each takes persons out of all that it keeps.
+TARGETS: tuple[Callable[[Iterable[str], StandsFor], None], ...] = (_clean_files_published, _publish_in_postgres_again)
 
 
 def _stands_for(persons: Sequence[Person], people: People) -> StandsFor:
@@ -257,6 +275,7 @@ def _needles(persons: Iterable[Person]) -> tuple[str, ...]:
     found = {each for person in persons for each in person.keys - person.deal_ids if len(each) >= 6}
     ids = {key.split(":", 2)[2] for person in persons for key in person.record_keys}
     found |= {own for own in ids if len(own) >= 6 and not own.isdigit()}
+    found |= {each[1:] for each in found if each.startswith("+")}  # as WhatsApp writes a number
     guests = {key.split(":", 2)[2] for person in persons for key in person.record_keys if ":guest_" in key}
     written = {form for each in found - guests for form in (each, json.dumps(each)[1:-1])}
     return tuple(sorted(written, key=len, reverse=True))

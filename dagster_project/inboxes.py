@@ -1,4 +1,4 @@
-"""The events of persons in the inboxes of the enabled accounts, and the inboxes without them.
+"""The events of persons in the inboxes, and the inboxes without them.
 
 Belongs here: files of events. Does not: how a load reads them (`ingestion/inbox.py`), who these persons are.
 """
@@ -12,35 +12,49 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ingestion import config
+from ingestion import config, inbox
 from ingestion.config import Account
 from ingestion.erasure import PeopleOf
-from ingestion.inbox import SUFFIXES
+from ingestion.inbox import SUFFIXES, InboxSettings
 from ingestion.personal import People
 from ingestion.wire import at, parsed, unfolded
 
 
 def events_of(people_of: PeopleOf) -> Iterator[tuple[Account, Path, Any]]:
     """The events of persons, each with its account and file."""
-    for account, file in _files():
+    for account, folder in _folders():
         people = people_of(account.source)
-        for item in _items(file):
-            if tells_of(item, account, people):
-                yield account, file, item
+        for file in _in(folder):
+            yield from ((account, file, item) for item in _items(file) if tells_of(item, account, people))
 
 
 def clean_inboxes(people_of: PeopleOf) -> None:
-    """Take the events of persons out of the files, whose size and time stay: a load finds them read, or as new."""
-    for account, file in _files():
-        _clean(file, account, people_of(account.source))
+    """Take the events of persons out of the files, whose size and time stay: a load finds them read, or as new.
+
+    What a delivery tells of others stays in it. A receiver may go on writing meanwhile.
+    """
+    for account, folder in _folders():
+        people = people_of(account.source)
+        with inbox.writing(folder):
+            for file in _in(folder):
+                _clean(file, account, people)
 
 
-def _files() -> Iterator[tuple[Account, Path]]:
-    for account in config.enabled_accounts():
-        settings = config.settings_of(account)
-        path = config.source_setting(str(account), "inbox_path") if "inbox_path" in settings.model_fields else None
-        if path and "://" not in path:
-            yield from ((account, file) for file in sorted(Path(path).rglob("*")) if file.name.endswith(SUFFIXES))
+def _folders() -> Iterator[tuple[Account, Path]]:
+    """The inboxes that settings state or the receiver writes, also of accounts that are enabled no more."""
+    enabled = [
+        account for account in config.enabled_accounts() if issubclass(config.settings_of(account), InboxSettings)
+    ]
+    places = {InboxSettings.alone(account).place: account for account in enabled}
+    for folder in inbox.inboxes().glob("*"):
+        source, _, name = folder.name.partition(".")
+        if source in config.SOURCE_NAMES:
+            places.setdefault(str(folder), Account(source, name))
+    yield from ((account, Path(place)) for place, account in places.items() if Path(place).is_dir())
+
+
+def _in(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.name.endswith(SUFFIXES))
 
 
 def _items(file: Path) -> list[Any]:
@@ -54,15 +68,24 @@ def _items(file: Path) -> list[Any]:
 def _clean(file: Path, account: Account, people: People) -> None:
     text = file.read_bytes()
     if file.suffix == ".jsonl":
-        lines = text.split(b"\n")
-        theirs = [bool(line.strip()) and tells_of(_parsed(line), account, people) for line in lines]
-        cleaned = b"\n".join(b" " * len(line) if is_one else line for line, is_one in zip(lines, theirs, strict=True))
+        cleaned = b"\n".join(_cleaned_line(line, account, people) for line in text.split(b"\n"))
     else:
         items = _items(file)
-        left = [item for item in items if not tells_of(item, account, people)]
-        cleaned = text if len(left) == len(items) else json.dumps(left, ensure_ascii=False).encode().ljust(len(text))
+        left = [left for item in items for left in _left_of(item, account, people)]
+        cleaned = text if left == items else _written(left, len(text))
     if cleaned != text:
         rewrite(file, cleaned)
+
+
+def _cleaned_line(line: bytes, account: Account, people: People) -> bytes:
+    item = _parsed(line) if line.strip() else None
+    if item is None or not tells_of(item, account, people):
+        return line
+    return b"".join(_written(left, 0) for left in _left_of(item, account, people)).ljust(len(line))
+
+
+def _written(value: Any, size: int) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass").ljust(size)
 
 
 def _parsed(text: bytes) -> Any:
@@ -70,6 +93,38 @@ def _parsed(text: bytes) -> Any:
         return parsed(text.decode(errors="replace"))
     except ValueError:  # what is no JSON is looked through as a text
         return text.decode(errors="replace")
+
+
+def _left_of(item: Any, account: Account, people: People) -> list[Any]:
+    """The event; without what its lists tell of them, where something is left; or nothing, where it is all theirs."""
+    if not tells_of(item, account, people):
+        return [item]
+    rest = _without(item, people)
+    is_of_others = rest != item and rest != _without_lists(item) and not tells_of(rest, account, people)
+    return [rest] if is_of_others else []
+
+
+def _without(value: Any, people: People) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without(each, people) for name, each in value.items()}
+    if isinstance(value, list):
+        left = (_without(each, people) for each in value)
+        return [each for each in left if not people.are_named_in(each)]
+    return value
+
+
+def _without_lists(value: Any) -> Any:
+    """What is left of an event that tells of one person alone: the lists around its records, and nothing in them."""
+    if isinstance(value, Mapping):
+        return {name: _without_lists(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_without_lists(each) for each in value if _holds_a_list(each)]
+    return value
+
+
+def _holds_a_list(value: Any) -> bool:
+    each = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return isinstance(value, list) or any(map(_holds_a_list, each))
 
 
 def tells_of(item: Any, account: Account, people: People) -> bool:

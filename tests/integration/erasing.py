@@ -21,6 +21,7 @@ KINDS = {
     "subscriber": "bool_or(source_record_id in (select customer from raw_stripe.subscriptions))",
     "company contact": "any_value(person_id) in (select person_id from core.bridge_account_persons)",
     "with a deal": "any_value(person_id) in (select person_id from core.fct_deals)",
+    "wrote on WhatsApp": "bool_or(source_system = 'whatsapp')",
     "answered a survey": "bool_or(source_system = 'files')",
 }
 # Ids, and the names and addresses that ids stand for: all else in a mart is what it was.
@@ -82,8 +83,9 @@ def texts_of(company: Company, person_ids: list[str]) -> set[str]:
         select email, phone, null from raw_hubspot.contacts where 'hubspot:contact:' || id in ({records})
         """
     )
+    numbers = {text[1:] for row in found for text in row if text and text.startswith("+")}  # as WhatsApp writes them
     written = "\n".join(path.read_text() for path in (ROOT / "dbt_project/models").rglob("*.yml"))
-    return {*person_ids, *(text for row in found for text in row if text and text not in written)}
+    return {*person_ids, *numbers, *(text for row in found for text in row if text and text not in written)}
 
 
 def left_of(company: Company, texts: set[str]) -> list[str]:
