@@ -417,7 +417,7 @@ def _is_of_records(table: RawTable) -> bool:
 
 
 def _references_to(table: RawTable) -> list[str]:
-    """The columns that name another record, of which a row is. One that is a phone number says by itself whose it is."""
+    """The columns that name another record, of which a row is. A phone number says by itself whose it is."""
     kinds = table.row.personal.items()
     return [name for name, kind in kinds if isinstance(kind, Record) and not (kind.stays or kind.is_phone)]
 

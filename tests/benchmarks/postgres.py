@@ -8,7 +8,6 @@ table of it in DuckDB; and does so once more the night after, when one row in a 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from pathlib import Path
 import duckdb
 from adbc_driver_postgresql import dbapi
 
+from ingestion.sources.files.settings import Connection, Settings
 from tests.benchmarks.measuring import Usage, run, say, table
 from tests.postgres import execute, started_server
 
@@ -55,9 +55,8 @@ def bare(url: str) -> int:
 def ours(folder: Path) -> int:
     """Rows of the input's table, after what is known in the folder was brought up to date."""
     from ingestion.sources.files.copies import Copies
-    from ingestion.sources.files.inputs import load_input
+    from ingestion.sources.files.inputs import find_files, load_input
     from ingestion.sources.files.mapping import read_mappings
-    from ingestion.sources.files.settings import Settings
 
     state_file = folder / "state.json"
     state = json.loads(state_file.read_text()) if state_file.exists() else {}
@@ -68,7 +67,7 @@ def ours(folder: Path) -> int:
     state_file.write_text(json.dumps({copied.mapping.name: copied.known}))
     source = copied.mapping.inputs["orders"]
     with duckdb.connect() as connection:
-        load_input(connection, copied.mapping, source, [Path(source.path)])
+        load_input(connection, copied.mapping, source, find_files(copied.mapping, source, folder))
         return int(connection.execute("SELECT count(*) FROM orders").fetchall()[0][0])
 
 
@@ -123,5 +122,5 @@ def report(folder: Path, rows: int) -> str:
 if __name__ == "__main__":
     way, place = sys.argv[1:]
     started = time.perf_counter()
-    count = bare(os.environ["SOURCES__FILES__CONNECTIONS__BENCH__URL"]) if way == "bare" else ours(Path(place))
+    count = bare(Connection.of("bench").url.get_secret_value()) if way == "bare" else ours(Path(place))
     print(time.perf_counter() - started, count)
