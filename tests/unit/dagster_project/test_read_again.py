@@ -104,5 +104,5 @@ def test_there_is_an_asset_for_each_source_that_can_be_asked_for_days() -> None:
     assets = [each for each in days.defs().assets or []]
 
     assert {each.key.to_user_string() for each in assets} == {
-        f"read_again/{source}" for source in ("meta_ads", "respond_io", "stripe")
+        f"read_again/{source}" for source in ("meta_ads", "respond_io", "stripe", "whatsapp")
     }
