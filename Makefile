@@ -121,7 +121,7 @@ test: lint  ## Run every check: lint, then unit, contract and integration tests
 
 .PHONY: resilience
 resilience: .venv/installed  ## Break the nightly job for real, in every way it has to survive (the long version of tests/resilience)
-	@RESILIENCE=long .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/resilience
+	@RESILIENCE=long .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/resilience tests/integration/test_source_subset.py
 
 .PHONY: bench
 bench: .venv/installed  ## Measure speed and memory beside a floor, as docs/benchmarks.md shows (about 10 minutes)
