@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import subprocess
 import sys
@@ -27,6 +28,14 @@ def loopback_only_in_child_processes() -> Iterator[None]:
         for name in ("NO_PROXY", "no_proxy"):
             patch.setenv(name, "127.0.0.1,localhost,::1")
         yield
+
+
+@pytest.fixture(autouse=True)
+def our_loggers_are_heard() -> None:
+    """A library that configures logging in this process silences every logger that is there already."""
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith(("ingestion", "serving", "dagster_project")) and isinstance(logger, logging.Logger):
+            logger.disabled = False
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ Belongs here: choosing people of every kind, their texts, comparing marts withou
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from itertools import islice
 from pathlib import Path
@@ -24,6 +25,7 @@ KINDS = {
     "wrote on WhatsApp": "bool_or(source_system = 'whatsapp')",
     "answered a survey": "bool_or(source_system = 'files')",
 }
+NUMBER = re.compile("[+][1-9][0-9]{8,14}")
 # Ids, and the names and addresses that ids stand for: all else in a mart is what it was.
 OF_PERSONS = (
     *("person_id", "entity_id", "customer_id", "entry_person_id", "source_record_id", "customer_number"),
@@ -92,7 +94,7 @@ def texts_of(company: Company, person_ids: list[str]) -> set[str]:
         select email, phone, null from raw_hubspot.contacts where 'hubspot:contact:' || id in ({records})
         """
     )
-    numbers = {text[1:] for row in found for text in row if text and text.startswith("+")}  # as WhatsApp writes them
+    numbers = {text[1:] for row in found for text in row if text and NUMBER.fullmatch(text)}  # as WhatsApp writes them
     written = "\n".join(path.read_text() for path in (ROOT / "dbt_project/models").rglob("*.yml"))
     return {*person_ids, *numbers, *(text for row in found for text in row if text and text not in written)}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import logging
 import socket
 import threading
 import time
@@ -80,19 +79,6 @@ class Receiver:
 
     def health(self) -> Any:
         return requests.get(f"{self.url}/health", timeout=20).json()
-
-
-@pytest.fixture(autouse=True)
-def _audible() -> None:
-    """Dagster's migrations silence every logger that they do not know, in the process that runs them."""
-    for name in (
-        "ingestion",
-        "ingestion.receiver",
-        "ingestion.receiver.app",
-        "ingestion.receiver.segments",
-        "ingestion.inbox",
-    ):
-        logging.getLogger(name).disabled = False
 
 
 @pytest.fixture
