@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import sqlite3
 import sys
@@ -44,6 +45,7 @@ BUILT = ("staging", "intermediate", "core", "marts")
 # Of the schemas that others write to, what holds no row of a person.
 KEPT = {"ops": ("run_log", "refresh_settings", "erasures"), "predictions": (*KEPT_BY_NIGHT, "survival_curves")}
 INSTEAD = "*"
+_NUMBER = re.compile("[+][1-9][0-9]{8,14}")  # no placeholder such as +00000000, whose digits stand in many files
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -275,7 +277,7 @@ def _needles(persons: Iterable[Person]) -> tuple[str, ...]:
     found = {each for person in persons for each in person.keys - person.deal_ids if len(each) >= 6}
     ids = {key.split(":", 2)[2] for person in persons for key in person.record_keys}
     found |= {own for own in ids if len(own) >= 6 and not own.isdigit()}
-    found |= {each[1:] for each in found if each.startswith("+")}  # as WhatsApp writes a number
+    found |= {each[1:] for each in found if _NUMBER.fullmatch(each)}  # as WhatsApp writes it
     guests = {key.split(":", 2)[2] for person in persons for key in person.record_keys if ":guest_" in key}
     written = {form for each in found - guests for form in (each, json.dumps(each)[1:-1])}
     return tuple(sorted(written, key=len, reverse=True))
