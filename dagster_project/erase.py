@@ -25,11 +25,11 @@ from pathlib import Path
 import duckdb
 
 from dagster_project import environment, known_person
-from dagster_project.inboxes import clean_inboxes, rewrite
 from dagster_project.known_person import Person, WhoError
 from dagster_project.prediction_tables import KEPT_BY_NIGHT
 from ingestion import config, erasure, personal
 from ingestion.config import SettingsError
+from ingestion.erased_events import clean_inboxes, rewrite
 from ingestion.lock import RefreshInProgressError, writer_lock
 from ingestion.obstacles import WarehouseFileError, refuse_unusable_file
 from ingestion.permissions import PUBLISHED
@@ -39,8 +39,9 @@ from serving.publish import PublicationError, current_version
 
 SANDBOX = "sandbox"  # the simulated vendors' own memory: a vendor keeps the person, whoever is erased here
 EXPORTS = "exports"
-# What is made anew when it is missing: dlt's working folders, and the copies of the build file for people.
-MADE_ANEW = ("dlt", "dev", "shell")
+# What is made anew when it is missing: the working folders of dlt and dbt, and the copies of the build file for people.
+# A text that is replaced in what dbt parsed would leave a project that reads well and is another.
+MADE_ANEW = ("dlt", "dbt", "dev", "shell")
 BUILT = ("staging", "intermediate", "core", "marts")
 # Of the schemas that others write to, what holds no row of a person.
 KEPT = {"ops": ("run_log", "refresh_settings", "erasures"), "predictions": (*KEPT_BY_NIGHT, "survival_curves")}

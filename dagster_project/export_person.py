@@ -21,10 +21,10 @@ import duckdb
 
 from dagster_project import environment, known_person
 from dagster_project.erase import EXPORTS
-from dagster_project.inboxes import events_of
 from dagster_project.known_person import Person, WhoError
 from ingestion import config, erasure
 from ingestion.config import SettingsError
+from ingestion.erased_events import events_of
 from ingestion.lock import RefreshInProgressError, writer_lock
 from ingestion.obstacles import WarehouseFileError, refuse_unusable_file
 from serving.erasure import rows_in_versions, rows_with

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from dagster_project.inboxes import clean_inboxes, events_of, tells_of
 from ingestion import erasure
 from ingestion.config import Account
+from ingestion.erased_events import clean_inboxes, events_of, tells_of
 from ingestion.personal import People
 
 KEY = b"a key of the tests"
