@@ -32,6 +32,8 @@ from ingestion.sources import SOURCE_NAMES
 from ingestion.tables import OF_EVERY_SOURCE, RawTable
 
 FOLDER, KEY, LIST = "erasures", "key", "requests.jsonl"
+# What no text with an address or a phone number lacks: one without its plus stands alone, in a column or within JSON.
+_MAY_NAME = '@|[+]|00|(^|[ "])[1-9][0-9]{7,14}($|[ "])'
 COUNTRIES = PROJECT_ROOT / "dbt_project" / "seeds" / "countries.csv"
 DBT_PROJECT = PROJECT_ROOT / "dbt_project" / "dbt_project.yml"
 LOG_TABLE = "ops.erasures"
@@ -269,12 +271,15 @@ def rows_of(
     others = [name for name in place.columns if name not in of_persons and not name.startswith("_dlt")]
     texts = ", ".join(f'cast("{name}" as varchar)' for name in others)
     if texts:
-        named = f"select rowid, {texts} from {place.sql_name} where regexp_matches(concat_ws(' ', {texts}), '@|[+]|00')"
+        named = (
+            f"select rowid, {texts} from {place.sql_name} where regexp_matches(concat_ws(' ', {texts}), '{_MAY_NAME}')"
+        )
         theirs = {*numbers}
         numbers += [
             number
             for number, *values in connection.execute(named).fetchall()
-            if number not in theirs and found.are_named_in(values)
+            if number not in theirs
+            and found.are_named_in(_as_it_arrived(table, dict(zip(others, values, strict=True))))
         ]
     if numbers:
         query = f"select rowid, {_listed(place.columns)} from {place.sql_name} where rowid in (select unnest(?))"

@@ -13,7 +13,7 @@ from sandbox.running import running_sandbox
 from tests.integration.reading import Reader
 from tests.resilience import times
 
-VENDORS = ("respond_io", "shopify", "hubspot", "stripe")[: times(2, 4)]
+VENDORS = ("respond_io", "shopify", "whatsapp", "hubspot", "stripe")[: times(3, 5)]
 RECORDS = {
     "hubspot.contacts": "'hubspot:contact:' || id",
     "respond_io.contacts": "'respond_io:contact:' || id",
@@ -45,7 +45,21 @@ def some_people() -> set[str]:
         for table in lists:
             query = f"select {RECORDS[table]} from raw_{table} where lower(email) in (select lower(unnest(?)))"
             found.update(record for (record,) in connection.execute(query, [emails]).fetchall())
+        found.update(f"phone:+{number}" for number in whatsapp_numbers(connection, 4))
     return found
+
+
+def whatsapp_numbers(connection: duckdb.DuckDBPyConnection, count: int) -> list[str]:
+    """Numbers of contacts, as WhatsApp writes them."""
+    query = "select distinct phone from raw_whatsapp.contacts where phone not like '+%' order by phone limit ?"
+    return [number for (number,) in connection.execute(query, [count]).fetchall()]
+
+
+def whatsapp_texts() -> str:
+    """All that is kept of WhatsApp."""
+    with duckdb.connect(str(config.warehouse_path()), read_only=True) as connection:
+        places = [place for place in erasure.places(connection) if place.system == "whatsapp"]
+        return str([connection.execute(f"select * from {place.sql_name}").fetchall() for place in places])
 
 
 def test_what_a_vendor_sends_again_equals_what_is_left_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,6 +69,10 @@ def test_what_a_vendor_sends_again_equals_what_is_left_of_it(tmp_path: Path, mon
             reader.run(sandbox, vendor, "erased")
         references = some_people()
         assert len(references) > 10
+        numbers = [
+            each.removeprefix("phone:+") for each in references if each.removeprefix("phone:+") in whatsapp_texts()
+        ]
+        assert len(numbers) >= 4
         people = erasure.people("", ())
         hashes = {people.hash_of(each) for each in references}
         erasure.keep(erasure.new_request("", people, hashes, {}))
@@ -64,6 +82,7 @@ def test_what_a_vendor_sends_again_equals_what_is_left_of_it(tmp_path: Path, mon
             erasure.drop_working_tables(connection)
         erasure.write_anew(config.warehouse_path())
         assert {place.split(".")[0] for place in changed} == {f"raw_{vendor}" for vendor in VENDORS}
+        assert [number for number in numbers if number in whatsapp_texts()] == []
         left, rows = sizes(), {vendor: reader.rows(vendor, "erased") for vendor in VENDORS}
 
         # the working folders know nothing of what follows, and everything is sent once more

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -202,3 +203,19 @@ def test_an_older_warehouse_that_is_put_back_is_cleaned_before_the_next_load(dat
         log = connection.execute("select reason, len(identifier_hashes) from ops.erasures").fetchall()
     assert rows == [("Jack", None), (None, None)]
     assert log == [("letter", len(REFERENCES))]
+
+
+@pytest.mark.parametrize("payload", [{"from": "447700900123"}, {"calls": [{"to": "447700900123"}]}])
+def test_a_stored_payload_names_a_person_by_a_number_as_whatsapp_writes_it(payload: dict, data: Path) -> None:
+    columns = "event_id varchar, field varchar, source_account varchar, payload json, _dlt_id varchar"
+    others = {"from": "447700900124", "id": "4477009001239", "at": "447700900123000"}
+    with duckdb.connect(str(config.warehouse_path())) as connection:
+        connection.execute(f"create schema raw_whatsapp; create table raw_whatsapp.other_events ({columns})")
+        rows = [(name, "calls", "", json.dumps(told), name) for name, told in (("theirs", payload), ("other", others))]
+        connection.executemany("insert into raw_whatsapp.other_events values (?, ?, ?, ?, ?)", rows)
+
+        changed = erasure.clean_raw(connection, lambda system: people(*REFERENCES))
+
+        left = connection.execute("select event_id, payload from raw_whatsapp.other_events order by 1").fetchall()
+    assert changed == {"raw_whatsapp.other_events": 1}
+    assert left == [("other", json.dumps(others)), ("theirs", "{}")]
