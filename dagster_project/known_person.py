@@ -15,8 +15,8 @@ from functools import cache
 import duckdb
 
 from ingestion import erasure, personal
-from ingestion.erasure import COUNTRIES
-from ingestion.personal import Countries, Identifier, Record
+from ingestion.erasure import BLOCKLIST, COUNTRIES
+from ingestion.personal import Blocklist, Countries, Identifier, Record
 
 NEEDED = ("int_persons__resolved", "int_identifiers__normalized", "int_contact_records__unioned")
 
@@ -34,7 +34,8 @@ class Person:
         record_keys: the records that are this person, of every system.
         references: what tells that a row is theirs: these records, their addresses, numbers and deals.
         shared: addresses that others have too, with the persons who have them.
-        names: texts that are of this person where a row is: names, and what deals with them are called.
+        names: texts that are of this person where a row is: names, what deals with them are called, and addresses that
+            stand for nobody.
         deal_ids: deals with this person.
         spellings: the addresses as they were written.
     """
@@ -179,6 +180,7 @@ def _person(
         for text in row
         if text
     }
+    of_nobody = {text for text in spellings if _stands_for_nobody(text)}
     theirs = {f"{system}:deal:{own}" for system, _, own in (deal_id.partition(":") for deal_id, _ in deals)}
     identifiers = _identifiers(connection, record_keys).union(*(earlier.get(key, ()) for key in record_keys))
     shared = _others(connection, identifiers, record_keys, together)
@@ -187,10 +189,17 @@ def _person(
         frozenset(record_keys),
         frozenset({*record_keys, *theirs, *(identifiers - shared.keys())}),
         shared,
-        frozenset({*names, *(name for _, name in deals if name)}),
+        frozenset({*names, *of_nobody, *(name for _, name in deals if name)}),
         frozenset(deal_id for deal_id, _ in deals),
-        frozenset(spellings),
+        frozenset(spellings - of_nobody),
     )
+
+
+def _stands_for_nobody(written: str) -> bool:
+    found = [f"email:{each}" for each in personal.emails(written)]
+    found += [f"phone:{each}" for each in personal.phones(written)]
+    blocklist = Blocklist(BLOCKLIST)
+    return bool(found) and all(each in blocklist for each in found)
 
 
 def _identifiers(connection: duckdb.DuckDBPyConnection, record_keys: Collection[str]) -> set[str]:
@@ -205,9 +214,9 @@ def _identifiers(connection: duckdb.DuckDBPyConnection, record_keys: Collection[
         "where record_key in (select unnest(?))",
         [[*record_keys]],
     ).fetchall()
-    return {each for (each,) in found} | {
-        f"email:{email}" for row in listed for text in row if text for email in personal.emails(text)
-    }
+    emails = {f"email:{email}" for row in listed for text in row if text for email in personal.emails(text)}
+    blocklist = Blocklist(BLOCKLIST)
+    return {each for (each,) in found} | {each for each in emails if each not in blocklist}
 
 
 def _earlier(connection: duckdb.DuckDBPyConnection, record_keys: Collection[str]) -> dict[str, set[str]]:

@@ -27,7 +27,7 @@ import yaml
 from ingestion import config
 from ingestion.config import PROJECT_ROOT, ErasureSettings, SettingsError
 from ingestion.intake import ERASED_RECORD, OF_ERASED
-from ingestion.personal import Countries, Identifier, People, Record
+from ingestion.personal import Blocklist, Countries, Identifier, People, Record
 from ingestion.sources import SOURCE_NAMES
 from ingestion.tables import OF_EVERY_SOURCE, RawTable
 
@@ -35,6 +35,7 @@ FOLDER, KEY, LIST = "erasures", "key", "requests.jsonl"
 # What no text with an address or a phone number lacks: one without its plus stands alone, in a column or within JSON.
 _MAY_NAME = '@|[+]|00|(^|[ "])[1-9][0-9]{7,14}($|[ "])'
 COUNTRIES = PROJECT_ROOT / "dbt_project" / "seeds" / "countries.csv"
+BLOCKLIST = PROJECT_ROOT / "dbt_project" / "seeds" / "identity_blocklist.csv"
 DBT_PROJECT = PROJECT_ROOT / "dbt_project" / "dbt_project.yml"
 LOG_TABLE = "ops.erasures"
 LOG_COLUMNS = (
@@ -123,7 +124,7 @@ def people(system: str, hashes: Collection[str], of_key: bytes | None = None) ->
         SettingsError: the key is not the one that the list was made with.
     """
     default = str(yaml.safe_load(DBT_PROJECT.read_text())["vars"]["default_country"])
-    found = People(system, of_key or key(), hashes, Countries(COUNTRIES, default))
+    found = People(system, of_key or key(), hashes, Countries(COUNTRIES, default), Blocklist(BLOCKLIST))
     if of_key is None and any(request.key_check != key_check(found) for request in requests()):
         raise SettingsError(
             f"{ErasureSettings.variable('erasure_key')}, or {folder() / KEY}, is not the key that the list of erasures "

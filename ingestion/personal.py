@@ -218,6 +218,27 @@ class Countries:
         return self._by_code.get(str(country).upper() if country else self._default)
 
 
+class Blocklist:
+    """Identifiers that stand for nobody: made-up numbers, a shop's own address. They are no evidence of a person.
+
+    Args:
+        seed: their namespaces and patterns, as the models read them.
+    """
+
+    def __init__(self, seed: Path) -> None:
+        self._seed = seed
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        with self._seed.open(encoding="utf-8", newline="") as file:
+            listed = [f"{row['namespace']}:{row['identifier_pattern']}" for row in csv.DictReader(file)]
+        # as SQL's `like`
+        return re.compile("|".join(re.escape(each).replace("%", ".*").replace("_", ".") for each in listed) or "(?!)")
+
+    def __contains__(self, reference: str) -> bool:
+        return self._pattern.fullmatch(reference) is not None
+
+
 # ---- a row without the person
 
 
@@ -229,10 +250,14 @@ class People:
         key: of the hashes and the pseudonyms.
         hashes: of what identifies the persons.
         countries: how phone numbers without a calling code are read.
+        blocklist: identifiers that stand for nobody.
     """
 
-    def __init__(self, system: str, key: bytes, hashes: Collection[str], countries: Countries) -> None:
+    def __init__(
+        self, system: str, key: bytes, hashes: Collection[str], countries: Countries, blocklist: Blocklist
+    ) -> None:
         self._system, self._key, self._hashes, self._countries = system, key, frozenset(hashes), countries
+        self._blocklist = blocklist
 
     def hash_of(self, reference: str) -> str:
         """What is kept of an identifier (`email:a@b.example`) or a record (`shopify:customer:1`)."""
@@ -357,7 +382,13 @@ class People:
     def _read(
         self, table: RawTable, row: Mapping[str, Any], kind: Identifier | Record, value: str
     ) -> Iterator[tuple[str, str]]:
-        """The references of a value, each beside what of the value it stands for."""
+        """The references of a value, each beside what of the value it stands for. What stands for nobody is none."""
+        found = self._read_all(table, row, kind, value)
+        yield from ((reference, own) for reference, own in found if reference not in self._blocklist)
+
+    def _read_all(
+        self, table: RawTable, row: Mapping[str, Any], kind: Identifier | Record, value: str
+    ) -> Iterator[tuple[str, str]]:
         if isinstance(kind, Record) and kind.is_phone and value.isdigit():
             yield from ((f"phone:{each}", value) for each in phones(f"+{value}"))
         elif isinstance(kind, Record):
@@ -382,7 +413,11 @@ class People:
             return _emptied(table, column)
         found = dict(self._read(table, row, kind, str(value)))
         # A record that came since keeps its id, by which its rows belong together: without an address it names nobody.
-        stays = {each for each in found if isinstance(kind, Record) and not self.knows(each)}
+        stays = {
+            each
+            for each in found
+            if isinstance(kind, Record) and not self.knows(each) and not each.startswith(ADDRESSES)
+        }
         stands = [own if each in stays or is_pseudonym(own) else self.pseudonym(each) for each, own in found.items()]
         if isinstance(kind, Record) and kind.begins:
             return stands[0] + str(value)[len(next(iter(found.values()))) :]

@@ -49,7 +49,7 @@ class Message(ToldRow):
         "context": TEXT,
         "referral": TEXT,
         "ctwa_clid": TEXT,
-        "new_wa_id": Code(),
+        "new_wa_id": WA_ID,
     }
     not_personal = (
         "business_account_id",

@@ -219,3 +219,14 @@ def test_a_stored_payload_names_a_person_by_a_number_as_whatsapp_writes_it(paylo
         left = connection.execute("select event_id, payload from raw_whatsapp.other_events order by 1").fetchall()
     assert changed == {"raw_whatsapp.other_events": 1}
     assert left == [("other", json.dumps(others)), ("theirs", "{}")]
+
+
+def test_a_number_that_stands_for_nobody_is_emptied_and_joins_nobody() -> None:
+    """Two people with the same placeholder would be one, if a pseudonym took its place."""
+    of_others = {**CUSTOMER, "id": "c2", "email": "joe@doe.org", "phone": "+00000000"}
+
+    theirs = arrived(door("shopify:customer:c1", "phone:+00000000"), CUSTOMERS, **CUSTOMER | {"phone": "+00000000"})
+    other = arrived(door("shopify:customer:c1", "phone:+00000000"), CUSTOMERS, **of_others)
+
+    assert theirs["phone"] is None and theirs["email"].endswith("@erased.invalid")
+    assert (other["phone"], other["email"]) == ("+00000000", "joe@doe.org")
