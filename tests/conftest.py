@@ -31,11 +31,10 @@ def loopback_only_in_child_processes() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def our_loggers_are_heard() -> None:
-    """A library that configures logging in this process silences every logger that is there already."""
-    for name, logger in logging.root.manager.loggerDict.items():
-        if name.startswith(("ingestion", "serving", "dagster_project")) and isinstance(logger, logging.Logger):
-            logger.disabled = False
+def level_of_our_loggers() -> Iterator[None]:
+    """A command sets it for its process, which is this one where a test calls it."""
+    yield
+    logging.getLogger("ingestion").setLevel(logging.NOTSET)
 
 
 @pytest.fixture
