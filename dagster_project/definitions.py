@@ -8,7 +8,7 @@ from dagster import Definitions, definitions, in_process_executor, load_from_def
 from dagster_dlt import DagsterDltResource
 
 from dagster_project import environment
-from dagster_project.resources import Refresh, dbt_cli
+from dagster_project.resources import Refresh
 from ingestion import config
 
 
@@ -25,6 +25,6 @@ def _load(data_dir: Path) -> Definitions:
         load_from_defs_folder(path_within_project=Path(__file__).parent),
         Definitions(
             executor=in_process_executor,
-            resources={"refresh": Refresh(), "dlt_loader": DagsterDltResource(), "dbt": dbt_cli()},
+            resources={"refresh": Refresh(), "dlt_loader": DagsterDltResource()},
         ),
     )

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import duckdb
 
-from dagster_project import environment, known_person
+from dagster_project import environment, known_person, news
 from dagster_project.known_person import Person, WhoError
 from dagster_project.prediction_tables import KEPT_BY_NIGHT
 from ingestion import config, erasure, personal
@@ -111,6 +111,7 @@ def _erase(options: argparse.Namespace) -> int:
         return erasure.people(system, hashes)
 
     unclean = [why for clean in TARGETS if (why := _why_not(clean, keys, _stands_for(persons, people)))]
+    news.owe(2 if unclean else 1)  # PostgreSQL keeps the version before until the publication after the next
     clean_inboxes(people_of)
     exports = (f"{EXPORTS}/{person.person_id}" for person in persons)
     for path in (config.data_dir() / name for name in (*MADE_ANEW, *exports)):

@@ -5,16 +5,13 @@ Belongs here: what more than one folder of `defs/` needs. Does not: assets and c
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +23,16 @@ from dagster import (
     InitResourceContext,
     RunsFilter,
 )
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject
-from packaging.version import Version
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
 
-from dagster_project import environment, summary
+from dagster_project import dbt_runner, environment, summary
+from dagster_project.content import content
 from dagster_project.retention import forget_old_runs
 from dagster_project.stage_models import refuse_unknown_stage_models
-from dagster_project.steps import dbt_target
+from dagster_project.steps import dbt_target, parsed_manifest
 from ingestion import config
 from ingestion.clock import check_before_loading
-from ingestion.config import PROJECT_ROOT, SettingsError
+from ingestion.config import SettingsError
 from ingestion.lock import RefreshInProgressError, writer_lock
 from ingestion.obstacles import WarehouseFileError, refuse_unusable_file
 from ingestion.pipelines import check_settings
@@ -141,50 +138,29 @@ class ModelTranslator(DagsterDbtTranslator):
 
 def dbt_project() -> DbtProject:
     """The dbt project, with everything that dbt writes in the data folder."""
-    return DbtProject(project_dir=PROJECT_ROOT / "dbt_project", target_path=dbt_target())
-
-
-class Dbt(DbtCliResource):
-    """dbt's command line, without what dagster-dbt does around it and nobody here asks for."""
-
-    @property
-    def _cli_version(self) -> Version:
-        """Known without `dbt --version`, which asks a package registry over the network."""
-        return Version(version("dbt-core"))
-
-    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:  # type: ignore[override]  # None is taken too
-        """No second dbt in this process: it serves metadata of columns, takes seconds, and swallows an interruption."""
-
-
-def dbt_cli() -> Dbt:
-    """dbt's command line, logging to the data folder."""
-    return Dbt(
-        project_dir=str(dbt_project().project_dir),
-        dbt_executable=str(Path(sys.executable).with_name("dbt")),
-        global_config_flags=["--log-path", str(config.data_dir() / "logs"), "--no-use-colors"],
-    )
+    return DbtProject(project_dir=dbt_runner.PROJECT, target_path=dbt_target())
 
 
 def dbt_manifest() -> Path:
     """dbt's manifest; parsed first when it is missing or was made from other files than those of the project."""
     project = Path(dbt_project().project_dir)
     refuse_unknown_stage_models(project)
-    return _parse_if_changed(dbt_target(), _content(project))
+    return _parse_if_changed(dbt_target(), content(project))
 
 
 @cache
-def _parse_if_changed(target: Path, content: str) -> Path:
+def _parse_if_changed(target: Path, parsed_content: str) -> Path:
     # By content, not by time: a data folder may have been filled by another checkout, or restored.
     # A manifest of our own, because dbt writes the one in its target anew in every command, and may be killed there.
-    parsed, parsed_from = target / "parsed" / "manifest.json", target / "parsed" / "parsed_from.sha256"
-    if _is_json(parsed) and parsed_from.exists() and parsed_from.read_text() == content:
+    parsed, parsed_from = parsed_manifest(target), target / "parsed" / "parsed_from.sha256"
+    if _is_json(parsed) and parsed_from.exists() and parsed_from.read_text() == parsed_content:
         return parsed
-    dbt_cli().cli(["parse"], target_path=target).wait()
+    dbt_runner.parse(target)
     parsed.parent.mkdir(exist_ok=True)
     draft = parsed.with_name(f"manifest.json.{os.getpid()}")
     shutil.copyfile(target / "manifest.json", draft)
     draft.replace(parsed)
-    parsed_from.write_text(content)
+    parsed_from.write_text(parsed_content)
     return parsed
 
 
@@ -195,15 +171,3 @@ def _is_json(path: Path) -> bool:
     except (FileNotFoundError, ValueError):
         return False
     return True
-
-
-def _content(folder: Path) -> str:
-    """Hash of the names and contents of a folder's files; what tools generate does not count."""
-    generated = {"target", "logs", "dbt_packages", "__pycache__"}
-    digest = hashlib.sha256()
-    for path, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in generated)
-        for name in sorted(name for name in files if name != ".user.yml"):
-            file = Path(path, name)
-            digest.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes() + b"\0")
-    return digest.hexdigest()

@@ -11,6 +11,8 @@ from ingestion import config
 
 # The two runs of dbt: everything that predictions are made from, then the marts that show them.
 BUILD_STEPS = ("build_models", "build_marts")
+JOB = "nightly_refresh"
+PUBLISHED = ("serving", "lifecycle")  # key of what BI opens, as an asset
 ACCOUNTED_CHECK = "every_record_is_accounted_for"
 LOADED_CHECK = "every_account_is_loaded"
 
@@ -18,6 +20,11 @@ LOADED_CHECK = "every_account_is_loaded"
 def dbt_target() -> Path:
     """Folder that dbt writes the parsed project to."""
     return config.data_dir() / "dbt"
+
+
+def parsed_manifest(target: Path) -> Path:
+    """dbt's manifest as it was parsed last, whole or not there: dbt's own may be cut short."""
+    return target / "parsed" / "manifest.json"
 
 
 def build_target(step: str) -> Path:

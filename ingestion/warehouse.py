@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,13 +50,27 @@ class OpenRejection:
     number: int
 
 
+@contextmanager
+def held_open() -> Iterator[None]:
+    """Keep the build file open: a load opens it a dozen times, and each first opening reads the whole catalog.
+
+    Connections of this process that only read do not go with it. Where there is no file yet, or another process has it,
+    nothing is held: the load that comes next makes it, or says who has it.
+    """
+    with ExitStack() as held:
+        with suppress(duckdb.IOException):
+            if config.warehouse_path().exists():
+                held.enter_context(duckdb.connect(str(config.warehouse_path())))
+        yield
+
+
 def latest_as_of(path: Path | None = None) -> datetime | None:
     """The latest instant that a load called now, into `path` or the build file; None before the first load."""
     path = path or config.warehouse_path()
     if not path.exists():
         return None
     try:
-        with duckdb.connect(str(path), read_only=True) as connection:
+        with duckdb.connect(str(path)) as connection:
             schemas = connection.execute(
                 "select table_schema from information_schema.columns where table_schema like 'raw_%' "
                 "and table_name = ? and column_name = 'loaded_as_of' order by 1",

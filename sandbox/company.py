@@ -9,6 +9,7 @@ their own random stream and are generated whole; the clock only decides how much
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import takewhile
@@ -44,6 +45,7 @@ class Company:
         self._companies: list[Record] = []
         self._merged_companies: list[Record] = []
         self._people: list[Person] = []
+        self._living = threading.Lock()  # the servers answer in threads of their own
         self._arrivals = self._arrive()
         self._next = next(self._arrivals)
         self._world = Neighbours(self.advertising, self.rates, self.start, self._companies, {}, self._found_company)
@@ -72,12 +74,13 @@ class Company:
 
     def people(self, clock: int) -> list[Person]:
         """Everybody who arrived up to the clock, in order of arrival."""
-        while self._next <= clock:
-            person = Life(self.settings.seed, len(self._people), self._next, self._world).live()
-            Subscriber(self.settings.seed, person, BY_CODE[person.country].currency).live()
-            Number(self.settings.seed, person).live()
-            self._people.append(person)
-            self._next = next(self._arrivals)
+        with self._living:
+            while self._next <= clock:
+                person = Life(self.settings.seed, len(self._people), self._next, self._world).live()
+                Subscriber(self.settings.seed, person, BY_CODE[person.country].currency).live()
+                Number(self.settings.seed, person).live()
+                self._people.append(person)
+                self._next = next(self._arrivals)
         return list(takewhile(lambda person: person.arrived_at <= clock, self._people))
 
     def companies(self, clock: int) -> list[Record]:

@@ -66,13 +66,17 @@ class Files:
         self.whatsapp_inbox = folder / "whatsapp_inbox"
         self.data = folder / "files"
         self.mappings = folder / "mappings"
+        self._written_until = folder / "written_until.txt"
 
     @property
     def _folders(self) -> tuple[Path, ...]:
         return (self.inbox, self.whatsapp_inbox, self.data, self.mappings)
 
     def write(self, company: Company, clock: int) -> None:
-        """Bring the folders up to the clock."""
+        """Bring the folders up to the clock. Where they are, nothing of the company has to exist yet."""
+        until = f"{clock} of {company.settings}"
+        if self._written_until.exists() and self._written_until.read_text() == until:
+            return
         for folder in self._folders:
             folder.mkdir(parents=True, exist_ok=True)
         inbox, numbers = malformed.inbox_lines(company.start), malformed.whatsapp_lines(company.start)
@@ -82,9 +86,11 @@ class Files:
         self._write_surveys(company, clock)
         _replace(self.mappings / "exchange_rates.yml", RATES_MAPPING)
         _replace(self.mappings / "surveys.yml", SURVEYS_MAPPING)
+        _replace(self._written_until, until)
 
     def remove(self) -> None:
         """Delete the folders."""
+        self._written_until.unlink(missing_ok=True)
         for folder in self._folders:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -137,6 +137,10 @@ class Sandbox:
         self._threads = {name: ServerThread(server) for name, server in self.servers.items()}
         for thread in self._threads.values():
             thread.start()
+        # While whoever reads it starts: nobody waits for people to be made at the first question.
+        threading.Thread(
+            target=self.company.people, args=[self.state.clock], name="sandbox-people", daemon=True
+        ).start()
         return self
 
     def __exit__(

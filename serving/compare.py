@@ -73,18 +73,26 @@ def _compare_mart(
     def count(sql: str) -> int:
         return int(connection.execute(f"select count(*) from ({sql})").fetchall()[0][0])
 
+    earlier, later = (f'{catalog}.{SCHEMA}."{mart}"' for catalog in ("earlier", "later"))
     if not before:
-        return MartChange(mart, count(f'from later.{SCHEMA}."{mart}"'), 0 if key else None, 0)
+        return MartChange(mart, count(f"from {later}"), 0 if key else None, 0)
     if not after:
-        return MartChange(mart, 0, 0 if key else None, count(f'from earlier.{SCHEMA}."{mart}"'))
+        return MartChange(mart, 0, 0 if key else None, count(f"from {earlier}"))
     shared = [column for column in after if column in before]
     new, gone = tuple(c for c in after if c not in before), tuple(c for c in before if c not in after)
     row = ", ".join(f'"{column}"' for column in shared)
-    only_later = f'select {row} from later.{SCHEMA}."{mart}" except all select {row} from earlier.{SCHEMA}."{mart}"'
-    only_earlier = f'select {row} from earlier.{SCHEMA}."{mart}" except all select {row} from later.{SCHEMA}."{mart}"'
-    added, removed, changed = count(only_later), count(only_earlier), None
-    if key and set(key) <= set(shared):
+    is_keyed = bool(key) and set(key) <= set(shared)
+    # Most marts of most nights are equal, and two sums say so sooner than two set differences.
+    told = "select count(*), sum(hash({row})::hugeint) from {table}"
+    if len({connection.execute(told.format(row=row, table=table)).fetchone() for table in (earlier, later)}) == 1:
+        return MartChange(mart, 0, 0 if is_keyed else None, 0, new, gone)
+    for name, ours, theirs in (("only_later", later, earlier), ("only_earlier", earlier, later)):
+        connection.execute(
+            f"create or replace temp table {name} as select {row} from {ours} except all select {row} from {theirs}"
+        )
+    added, removed, changed = count("from only_later"), count("from only_earlier"), None
+    if is_keyed:
         columns = ", ".join(f'"{column}"' for column in key)
-        changed = count(f"select {columns} from ({only_later}) intersect select {columns} from ({only_earlier})")
+        changed = count(f"select {columns} from only_later intersect select {columns} from only_earlier")
         added, removed = added - changed, removed - changed
     return MartChange(mart, added, changed, removed, new, gone)

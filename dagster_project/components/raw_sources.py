@@ -47,6 +47,7 @@ from ingestion.freshness import Freshness, freshness, note_failure
 from ingestion.intake import Intake
 from ingestion.sources import SOURCE_NAMES
 from ingestion.tables import LOAD_AUDIT
+from ingestion.warehouse import held_open
 
 SECONDS_BETWEEN_REPORTS = 2.0
 
@@ -127,9 +128,10 @@ class RawSources(Component, Model, Resolvable):
                 outcomes.clear()
             known = outcomes.setdefault(context.run.run_id, {})
             try:
-                for account in config.accounts_of(source):
-                    if account not in known or known[account].may_pass:
-                        known[account] = _load(context, account, translator, dlt_loader)
+                with held_open():
+                    for account in config.accounts_of(source):
+                        if account not in known or known[account].may_pass:
+                            known[account] = _load(context, account, translator, dlt_loader)
             except (DagsterExecutionInterruptedError, KeyboardInterrupt):
                 raise _interrupted(context) from None
             waiting = [str(outcome.error) for outcome in known.values() if outcome.may_pass]

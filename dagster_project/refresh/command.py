@@ -85,7 +85,7 @@ def _refresh(console: Console) -> int:
         limit = environment.RefreshSettings.variable("time_limit_minutes")
         console.print(f"The run was ended after its time limit of {minutes} minutes ({limit}).", highlight=False)
     console.print(f"The command took {seconds:.1f} s.", highlight=False)
-    is_published = log.ended == "succeeded" and job.process.returncode == 0 and log.published is not None
+    is_published = log.ended == "succeeded" and job.process.returncode == 0 and log.is_up_to_date
     if is_published and not log.stale_sources:
         return 0
     console.print(f"Log: {_shown(log_path)}", highlight=False, soft_wrap=True)

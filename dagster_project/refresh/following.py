@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
+from dagster_project.steps import JOB
 from ingestion.config import PROJECT_ROOT
 from ingestion.lifeline import VARIABLE, lifeline
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from dagster_project.summary.run_log import RunLog
 
-JOB = "nightly_refresh"
 MARKS = {"started": "…", "finished": "✓", "failed": "✗", "lacks": "!", "retried": "↻", "rows": " "}
 SECONDS_BETWEEN_POLLS = 0.25
 # After an interruption, for the run to say so and for dbt to stop. Then it is killed, which it survives at any point:

@@ -9,15 +9,17 @@ results, from which the text is made.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from dagster import DagsterInstance
 from rich.console import Console
 
 from dagster_project import alerts, environment
-from dagster_project.steps import BUILD_STEPS, build_target, dbt_target
+from dagster_project.steps import BUILD_STEPS, build_target, dbt_target, parsed_manifest
 from dagster_project.summary import dbt_results, run_table, text
 from dagster_project.summary.run_log import Finding, RunLog
 from ingestion import config
@@ -67,8 +69,9 @@ def leave(
         text.print_title(console, run_id)
         findings: list[Finding] = []
         try:
-            findings = [*run.findings, *(_found_by_dbt(run) if holds_lock else ())]
-            _print(console, run, findings, before, holds_lock)
+            nodes = _parsed_nodes()
+            findings = [*run.findings, *(_found_by_dbt(run, nodes) if holds_lock else ())]
+            _print(console, run, findings, nodes, before, holds_lock)
         except Exception as error:
             # Never a reason to fail a run that has done its work, and never silent.
             console.print(f"The summary ends here: {type(error).__name__}: {error}", markup=False, soft_wrap=True)
@@ -116,7 +119,12 @@ def _whose() -> str:
 
 
 def _print(
-    console: Console, log: RunLog, findings: list[Finding], before: Publication | None, holds_lock: bool
+    console: Console,
+    log: RunLog,
+    findings: list[Finding],
+    nodes: Mapping[str, Any],
+    before: Publication | None,
+    holds_lock: bool,
 ) -> None:
     folder, warehouse = environment.serving_dir(), config.warehouse_path()
     now = latest_readable(folder)
@@ -130,24 +138,32 @@ def _print(
         text.print_held_back(console, warehouse)
         console.print()
         known = before is not None and before.path.exists()
-        keys = dbt_results.mart_keys(dbt_target())
+        keys = dbt_results.keys_of(nodes)
         text.print_changes(console, compare(before.path, now.path, keys) if before and known else None)
         console.print()
     text.print_steps(console, log)
     console.print()
     if log.published is not None and now is not None:
         text.print_published(console, link_path(folder), now, log.published.get("remarks", ()))
-    if log.published is None or log.has_failed:
+    elif log.unchanged is not None and now is not None:
+        text.print_unchanged(console, link_path(folder), now)
+    if not log.is_up_to_date or log.has_failed:
         text.print_why(console, log)
     text.print_left(console, log, before, damage(folder))
 
 
-def _found_by_dbt(log: RunLog) -> list[Finding]:
+def _parsed_nodes() -> Mapping[str, Any]:
+    """Nodes of the project that dbt parsed last; none where no run has come as far."""
+    manifest = parsed_manifest(dbt_target())
+    return json.loads(manifest.read_text())["nodes"] if manifest.exists() else {}
+
+
+def _found_by_dbt(log: RunLog, nodes: Mapping[str, Any]) -> list[Finding]:
     found: list[Finding] = []
     for step in BUILD_STEPS:
         build, results = log.steps.get(step), build_target(step) / "run_results.json"
         if build and results.exists() and results.stat().st_mtime >= build.started_at:
-            found += dbt_results.findings(results.parent, config.warehouse_path())
+            found += dbt_results.findings(results, nodes, config.warehouse_path())
     return found
 
 

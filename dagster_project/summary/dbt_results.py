@@ -1,4 +1,4 @@
-"""What dbt's last command found, read from the results and the manifest that it writes."""
+"""What dbt found in a build, read from the results that it wrote and from the parsed project."""
 
 from __future__ import annotations
 
@@ -24,16 +24,15 @@ STATUSES: dict[str, Status] = {
 SAMPLE_ROWS = 5
 
 
-def findings(target: Path, warehouse: Path) -> list[Finding]:
+def findings(run_results: Path, nodes: Mapping[str, Any], warehouse: Path) -> list[Finding]:
     """Results of the tests, and of the models that could not be built, with rows that offend.
 
     Args:
-        target: folder that dbt writes to.
+        run_results: what dbt wrote of a build.
+        nodes: of the parsed project.
         warehouse: the build file; opened read-only for the rows.
     """
-    results = json.loads((target / "run_results.json").read_text())["results"]
-    nodes = json.loads((target / "manifest.json").read_text())["nodes"]
-    return list(_findings(results, nodes, warehouse))
+    return list(_findings(json.loads(run_results.read_text())["results"], nodes, warehouse))
 
 
 def _findings(results: list[dict[str, Any]], nodes: Mapping[str, Any], warehouse: Path) -> Iterator[Finding]:
@@ -68,11 +67,6 @@ def _rows(query: str | None, warehouse: Path) -> Iterator[str]:
         names = [column[0] for column in found.description or ()]
         for row in found.fetchall():
             yield personal.shown_row(dict(zip(names, row, strict=True)))
-
-
-def mart_keys(target: Path) -> dict[str, list[str]]:
-    """As `keys_of`, for the project that dbt parsed last."""
-    return keys_of(json.loads((target / "manifest.json").read_text())["nodes"])
 
 
 def keys_of(nodes: Mapping[str, Any]) -> dict[str, list[str]]:

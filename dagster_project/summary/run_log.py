@@ -16,7 +16,7 @@ from dagster import (
 )
 
 from dagster_project.alerts import Outcome
-from dagster_project.steps import ACCOUNTED_CHECK, BUILD_STEPS, LOADED_CHECK
+from dagster_project.steps import ACCOUNTED_CHECK, LOADED_CHECK, PUBLISHED
 from ingestion.obstacles import explained
 from ingestion.sources import SOURCE_NAMES
 
@@ -67,6 +67,7 @@ class RunLog:
         counts: source, or account of one, to resource to received, loaded, rejected; None for a disabled source.
         failed_accounts: the accounts that could not be loaded.
         published: metadata of the publication, once there is one.
+        unchanged: which version stays and what it lacks, where there was nothing new to build.
         started_at, latest_at: instants at which the run began and last logged something, in seconds since the epoch.
     """
 
@@ -75,11 +76,11 @@ class RunLog:
     counts: dict[str, Mapping[str, Mapping[str, int]] | None] = field(default_factory=dict)
     failed_accounts: set[str] = field(default_factory=set)
     published: Mapping[str, Any] | None = None
+    unchanged: Mapping[str, Any] | None = None
     started_at: float | None = None
     latest_at: float | None = None
     ended: Literal["succeeded", "failed", "canceled"] | None = None
     cause: str = ""
-    _models: int = 0
     _cursor: str | None = None
 
     @property
@@ -94,13 +95,18 @@ class RunLog:
 
     @property
     def stale_sources(self) -> list[str]:
-        """The sources without whose news was published, each with since when and why."""
-        return list(self.published.get("stale_sources", ())) if self.published else []
+        """The sources of which the published data lack news, each with since when and why."""
+        return list((self.published or self.unchanged or {}).get("stale_sources", ()))
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether what BI reads was made of what this run knows: published by it, or found unchanged."""
+        return self.published is not None or (self.unchanged is not None and self.ended != "canceled")
 
     @property
     def outcome(self) -> Outcome | None:
         """How the run ended for those who read the marts; None where it was not meant to publish and did its work."""
-        if self.published is not None:
+        if self.is_up_to_date:
             return "partly" if self.has_failed or self.stale_sources else "published"
         return "failed" if self.has_failed or self.cause or not self.steps else None
 
@@ -140,13 +146,15 @@ class RunLog:
             rows = observation.metadata.get("rows_of_source_so_far")
             if rows is not None:
                 yield Happening(name, "rows", f"{rows.value:,} rows so far, {observation.asset_key.path[-1]}")
+            built = observation.metadata.get("models_so_far")
+            if built is not None:
+                yield Happening(name, "models", f"{built.value} models built")
+            if tuple(observation.asset_key.path) == PUBLISHED:
+                self.unchanged = {key: value.value for key, value in observation.metadata.items()}
         elif kind == DagsterEventType.ASSET_MATERIALIZATION:
-            if event.asset_key and event.asset_key.path[0] == "serving":
+            if event.asset_key and tuple(event.asset_key.path) == PUBLISHED:
                 materialization = event.step_materialization_data.materialization
                 self.published = {key: value.value for key, value in materialization.metadata.items()}
-            elif name in BUILD_STEPS:
-                self._models += 1
-                yield Happening(name, "models", f"{self._models} models built")
         elif kind in ENDS:
             self.ended = ENDS[kind]
             self.cause = _cause(event)

@@ -206,17 +206,26 @@ def print_changes(console: Console, changes: Sequence[MartChange] | None) -> Non
 
 def print_published(console: Console, link: Path, publication: Publication, remarks: Sequence[str] = ()) -> None:
     """Where the file is, a line that queries it, and what was noticed at the publication."""
-    shell, file = shown(Path(sys.executable).with_name("duckdb")), shown(link)
     lacks = news_missing(publication.states)
-    console.print(
-        f"Published {publication.version} as {file}{',' if lacks else ''}{lacks}. Query it:",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
-    line = f'  {quote(str(shell))} -readonly {quote(str(file))} "from marts.customer_360 limit 5"'
-    for each in (line, *remarks):
+    said = f"Published {publication.version} as {shown(link)}{',' if lacks else ''}{lacks}. Query it:"
+    for each in (said, _query(link), *remarks):
         console.print(each, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_unchanged(console: Console, link: Path, publication: Publication) -> None:
+    """Where the file is that stays, because nothing is new."""
+    lacks = news_missing(publication.states)
+    said = (
+        f"Nothing is new since {publication.version} was published{',' if lacks else ''}{lacks}: nothing was built, "
+        f"and {shown(link)} stays as it is. Query it:"
+    )
+    for each in (said, _query(link)):
+        console.print(each, markup=False, highlight=False, soft_wrap=True)
+
+
+def _query(link: Path) -> str:
+    shell = shown(Path(sys.executable).with_name("duckdb"))
+    return f'  {quote(str(shell))} -readonly {quote(str(shown(link)))} "from marts.customer_360 limit 5"'
 
 
 def reasons(log: RunLog) -> list[str]:
@@ -224,7 +233,7 @@ def reasons(log: RunLog) -> list[str]:
     failed = [step for step in log.steps.values() if step.has_failed]
     if failed:
         found = [f"Failed: {step.name}: {step.cause}" for step in failed]
-    elif log.published is not None:
+    elif log.is_up_to_date:
         found = [f"No news of {source}." for source in log.stale_sources]
     elif log.ended == "canceled" or any(step.seconds is None for step in log.steps.values()):
         found = ["Interrupted: the run was ended."]
@@ -237,7 +246,7 @@ def reasons(log: RunLog) -> list[str]:
 
 def left(log: RunLog, before: Publication | None, damaged: str) -> list[str]:
     """What BI reads after a run that published nothing: `before`, unless that cannot be read."""
-    if log.published is not None:
+    if log.is_up_to_date:
         return []
     if damaged:
         return [f"Published data left as it was, and {damaged}"]

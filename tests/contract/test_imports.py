@@ -76,8 +76,14 @@ def test_no_room_imports_against_the_direction_by_name_at_run_time(root: Path, r
             assert not forbidden, f"{path}:{node.lineno} imports {forbidden}"  # type: ignore[attr-defined]
 
 
+# What Dagster's own documentation tells people to name in `dagster.yaml`.
+NAMED_BY_DAGSTER = ("dagster._core.storage.event_log",)
+
+
 def test_nothing_private_of_dagster_is_imported(root: Path) -> None:
     for path in (root / "dagster_project").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             module = getattr(node, "module", None) or ""
-            assert "._" not in module, f"{path}: {module} is not Dagster's public interface"
+            assert "._" not in module or module in NAMED_BY_DAGSTER, (
+                f"{path}: {module} is not Dagster's public interface"
+            )

@@ -335,8 +335,22 @@ def mart_columns(company: Company) -> list[tuple[str, str]]:
     )
 
 
-def test_a_second_refresh_changes_no_row(company: Company) -> None:
+def test_a_second_refresh_has_nothing_to_build(company: Company) -> None:
+    before, built = company.published(), company.rows("from ops.refresh_settings")
+    done = company.refresh()
+
+    assert done.returncode == 0, done.stdout
+    assert f"Nothing is new since {before.version} was published: nothing was built" in done.stdout
+    assert company.published() == before
+    assert company.rows("select outcome, published_version from ops.run_log order by started_at desc limit 1") == [
+        ("published", None)
+    ]
+    assert company.rows("from ops.refresh_settings") == built
+
+
+def test_built_again_no_row_is_another(company: Company) -> None:
     before = company.published()
+    (company.data / "published_from.json").unlink()
     done = company.refresh()
 
     assert done.returncode == 0, done.stdout

@@ -49,12 +49,8 @@ POINTS: dict[str, Callable[[Night, Path], bool]] = {
     "while dbt writes the parsed project": written("dbt/manifest.json"),
     "while Dagster starts": lambda night, data: "dagster" in night.processes(),
     "while a new version is written": written("serving/versions/*.tmp"),
-    "while dbt writes the manifest of a build": lambda night, data: (
-        begun("build_models")(night, data) and written("dbt/run_results.json")(night, data)
-    ),
-    "while dbt parses for the marts": lambda night, data: (
-        begun("build_marts")(night, data) and written("dbt/build_marts/*")(night, data)
-    ),
+    "while dbt writes the results of the models": written("dbt/run_results.json"),
+    "while dbt writes the results of the marts": written("dbt/build_marts/*"),
     "while the new version is linked and old ones are deleted": written("serving/versions/lifecycle-*.duckdb"),
     **{f"at the beginning of {step}": begun(step) for step in STEPS},
     "while the summary is written": written("logs/summary-*"),
@@ -86,16 +82,23 @@ def test_a_plain_run_after_kills_publishes_the_same_rows(
     undisturbed: SmallCompany, killed: SmallCompany, points: list[str]
 ) -> None:
     for point in points:
+        has_something_to_build(killed)
         with Night(killed) as night:
             night.wait_until(lambda: POINTS[point](night, killed.data), point)  # noqa: B023  # asked at once
             night.kill()
     halve_what_is_generated(killed.data)
+    has_something_to_build(killed)
 
     done = killed.refresh()
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert changed_marts(undisturbed, killed) == {}
     assert not [*killed.data.glob("serving/versions/*.tmp*"), *killed.data.glob("serving/.lifecycle*")]
+
+
+def has_something_to_build(company: SmallCompany) -> None:
+    """Without it, a night without news ends before the models, and few points are reached."""
+    (company.data / "published_from.json").unlink(missing_ok=True)
 
 
 def halve_what_is_generated(data: Path) -> None:

@@ -7,11 +7,12 @@ several models runs exactly once, after the last of them.
 
 from collections.abc import Iterator
 
-from dagster import AssetExecutionContext, AssetsDefinition, Definitions, definitions
-from dagster_dbt import DbtCliResource, dbt_assets
+from dagster import AssetExecutionContext, AssetObservation, AssetsDefinition, Definitions, definitions
+from dagster_dbt import dbt_assets
 
+from dagster_project import dbt_runner, news
 from dagster_project.resources import WRITER_POOL, ModelTranslator, Refresh, dbt_manifest, dbt_project
-from dagster_project.steps import BUILD_STEPS, build_target
+from dagster_project.steps import BUILD_STEPS, PUBLISHED, build_target
 
 # Marts, and the tests of what they are about to read.
 MARTS = "fqn:lifecycle.marts source:predictions"
@@ -24,7 +25,6 @@ def defs() -> Definitions:
 
 
 def _build(step: str, select: str = "fqn:*", exclude: str | None = None) -> AssetsDefinition:
-    # Unit tests hold the logic and run in `make test`: a nightly run judges the data.
     @dbt_assets(
         manifest=dbt_manifest(),
         project=dbt_project(),
@@ -34,9 +34,12 @@ def _build(step: str, select: str = "fqn:*", exclude: str | None = None) -> Asse
         pool=WRITER_POOL,
         dagster_dbt_translator=ModelTranslator(),
     )
-    def build(context: AssetExecutionContext, dbt: DbtCliResource, refresh: Refresh) -> Iterator:
-        yield from dbt.cli(
-            ["build", "--exclude-resource-type", "unit_test"], context=context, target_path=build_target(step)
-        ).stream()
+    def build(context: AssetExecutionContext, refresh: Refresh) -> Iterator:
+        if step == BUILD_STEPS[0] and (version := news.unchanged_version(context.run)):
+            # What is not built has no output, and the steps behind it are skipped.
+            context.log.info(f"Nothing is new since {version} was published: there is nothing to build.")
+            context.log_event(AssetObservation([*PUBLISHED], metadata=news.unchanged(version)))
+            return
+        yield from dbt_runner.build(context, build_target(step))
 
     return build

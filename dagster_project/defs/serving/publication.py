@@ -17,20 +17,20 @@ from dagster import (
     definitions,
 )
 
-from dagster_project import environment, personal
+from dagster_project import environment, news, personal
 from dagster_project.alerts import AlertSettings
 from dagster_project.resources import WRITER_POOL, ModelTranslator, Refresh, dbt_manifest
+from dagster_project.steps import PUBLISHED
 from dagster_project.summary.dbt_results import keys_of
 from ingestion import config, secrecy
-from ingestion.freshness import freshness
 from serving.postgres import PostgresError
-from serving.publish import SCHEMA, Description, PublicationError, Source, link_path, publish
+from serving.publish import SCHEMA, Description, PublicationError, link_path, publish
 
 
 @definitions
 def defs() -> Definitions:
     @asset(
-        key=["serving", "lifecycle"],
+        key=[*PUBLISHED],
         deps=_marts(),
         group_name="serving",
         kinds={"duckdb"},
@@ -43,10 +43,7 @@ def defs() -> Definitions:
     )
     def published(context: AssetExecutionContext, refresh: Refresh) -> MaterializeResult:
         folder, settings = environment.serving_dir(), environment.settings()
-        sources = [
-            Source(str(known.account), known.loaded_at, known.loaded_as_of, known.reason)
-            for known in freshness(config.enabled_accounts())
-        ]
+        sources = news.sources()
         try:
             publication = publish(
                 config.warehouse_path(),
@@ -63,6 +60,7 @@ def defs() -> Definitions:
         except PublicationError as error:
             may_pass = isinstance(error, PostgresError) and error.may_pass
             raise Failure(secrecy.hidden(str(error)), allow_retries=may_pass) from None
+        news.note(publication.version)
         for remark in publication.remarks:
             context.log.warning(remark)
         return MaterializeResult(

@@ -11,6 +11,7 @@ import duckdb
 import pytest
 from dagster import Failure, ResourceDefinition, build_asset_context
 
+from dagster_project import news
 from dagster_project.defs.serving import publication
 
 
@@ -50,8 +51,9 @@ def test_where_postgresql_takes_nothing_the_step_fails_with_its_reason_and_witho
     url = "postgresql://me:it-is-secret@127.0.0.1:9/nowhere" if may_pass else f"{postgres}&password=it-is-secret"
     monkeypatch.setenv("SERVING_POSTGRES_URL", url)
     monkeypatch.setenv("SERVING_POSTGRES_READERS", readers)
-    for name, value in (("_marts", []), ("left_out", []), ("descriptions", {}), ("freshness", [])):
+    for name, value in (("_marts", []), ("left_out", []), ("descriptions", {})):
         monkeypatch.setattr(publication, name, lambda *_, value=value: value)
+    monkeypatch.setattr(news, "sources", list)
     (asset,) = publication.defs().assets or ()
 
     resources = {"refresh": ResourceDefinition.none_resource()}

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus, asset, in_process_executor, materialize
 
-from dagster_project import resources
+from dagster_project import dbt_runner, resources
 from dagster_project.refresh import command
 from dagster_project.resources import Refresh
 from ingestion import config
@@ -143,22 +143,6 @@ def test_the_executor_of_the_project_runs_in_one_process(data_dir: Path) -> None
     assert defs() is definitions, "loaded twice"
 
 
-def test_the_project_is_parsed_anew_when_its_content_is_another_whatever_the_times_say(tmp_path: Path) -> None:
-    model = tmp_path / "models" / "one.sql"
-    model.parent.mkdir()
-    model.write_text("select 1")
-    (tmp_path / "target").mkdir()
-    before = resources._content(tmp_path)
-    (tmp_path / "target" / "manifest.json").write_text("{}")
-    os.utime(model, (2_000_000_000, 2_000_000_000))
-    assert resources._content(tmp_path) == before
-    model.write_text("select 2")
-    os.utime(model, (0, 0))
-    edited = resources._content(tmp_path)
-    model.rename(model.with_name("two.sql"))
-    assert len({before, edited, resources._content(tmp_path)}) == 3
-
-
 @pytest.mark.parametrize("left", ["", '{"nodes": {', None])
 def test_a_parsed_project_that_was_cut_short_is_made_anew(
     left: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -166,17 +150,12 @@ def test_a_parsed_project_that_was_cut_short_is_made_anew(
     """Also where dbt was killed while it wrote its own manifest, which every command of dbt writes."""
     parsed: list[Path] = []
 
-    class Parsing:
-        def cli(self, arguments: list[str], target_path: Path) -> Parsing:
-            self.target = target_path
-            return self
+    def parses(target: Path) -> None:
+        target.mkdir(exist_ok=True)
+        (target / "manifest.json").write_text('{"nodes": {}}')
+        parsed.append(target)
 
-        def wait(self) -> None:
-            self.target.mkdir(exist_ok=True)
-            (self.target / "manifest.json").write_text('{"nodes": {}}')
-            parsed.append(self.target)
-
-    monkeypatch.setattr(resources, "dbt_cli", Parsing)
+    monkeypatch.setattr(dbt_runner, "parse", parses)
     parse = resources._parse_if_changed.__wrapped__  # as another process would: it remembers nothing
     target = tmp_path / "dbt"
     manifest = parse(target, "content")

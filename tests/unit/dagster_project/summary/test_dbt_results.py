@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dagster_project.summary.dbt_results import findings, mart_keys
+from dagster_project.summary.dbt_results import findings, keys_of
 from dagster_project.summary.run_log import Finding
 
 
@@ -21,9 +21,7 @@ def warehouse(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def target(tmp_path: Path) -> Path:
-    folder = tmp_path / "target"
-    folder.mkdir()
+def nodes() -> dict[str, dict]:
     model = {"resource_type": "model", "schema": "marts", "name": "people", "primary_key": ["person_id"]}
     other = {"resource_type": "model", "schema": "marts", "name": "episodes", "primary_key": []}
     test = {"resource_type": "test", "schema": "tests", "name": "small_ids", "attached_node": "model.people"}
@@ -34,53 +32,58 @@ def target(tmp_path: Path) -> Path:
         "attached_node": "model.episodes",
         "test_metadata": {"name": "unique_combination", "kwargs": {"columns": ["a", "b"]}},
     }
-    nodes = {"model.people": model, "model.episodes": other, "test.small": test, "test.unique": combination}
-    (folder / "manifest.json").write_text(json.dumps({"nodes": nodes}))
-    return folder
+    return {"model.people": model, "model.episodes": other, "test.small": test, "test.unique": combination}
 
 
-def write_results(target: Path, *results: dict) -> None:
-    (target / "run_results.json").write_text(json.dumps({"results": list(results)}))
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    return tmp_path / "run_results.json"
 
 
-def test_a_failed_test_shows_how_many_rows_and_five_of_them(target: Path, warehouse: Path) -> None:
+def write_results(path: Path, *results: dict) -> None:
+    path.write_text(json.dumps({"results": list(results)}))
+
+
+def test_a_failed_test_shows_how_many_rows_and_five_of_them(results: Path, nodes: dict, warehouse: Path) -> None:
     query = "select person_id from marts.people where person_id > 1"
-    write_results(target, {"unique_id": "test.small", "status": "fail", "failures": 7, "compiled_code": query})
+    write_results(results, {"unique_id": "test.small", "status": "fail", "failures": 7, "compiled_code": query})
 
-    (finding,) = findings(target, warehouse)
+    (finding,) = findings(results, nodes, warehouse)
 
     assert finding == Finding(
         "dbt test", "marts.people", "small_ids", "failed", "7 rows", tuple(f"person_id={n}" for n in range(2, 7))
     )
 
 
-def test_a_model_that_was_built_is_no_finding_and_one_that_failed_is(target: Path, warehouse: Path) -> None:
+def test_a_model_that_was_built_is_no_finding_and_one_that_failed_is(
+    results: Path, nodes: dict, warehouse: Path
+) -> None:
     write_results(
-        target,
+        results,
         {"unique_id": "model.episodes", "status": "success"},
         {"unique_id": "model.people", "status": "error", "message": "Binder Error:\n  no column x"},
     )
 
-    assert findings(target, warehouse) == [
+    assert findings(results, nodes, warehouse) == [
         Finding("dbt model", "marts.people", "people", "failed", "Binder Error: no column x")
     ]
 
 
-def test_a_passed_test_asks_the_warehouse_nothing(target: Path, tmp_path: Path) -> None:
-    write_results(target, {"unique_id": "test.small", "status": "pass", "failures": 0, "compiled_code": "select 1"})
+def test_a_passed_test_asks_the_warehouse_nothing(results: Path, nodes: dict, tmp_path: Path) -> None:
+    write_results(results, {"unique_id": "test.small", "status": "pass", "failures": 0, "compiled_code": "select 1"})
 
-    (finding,) = findings(target, tmp_path / "no warehouse")
+    (finding,) = findings(results, nodes, tmp_path / "no warehouse")
     assert (finding.status, finding.samples) == ("passed", ())
 
 
-def test_keys_come_from_dbt_and_from_tests_of_several_columns(target: Path) -> None:
-    assert mart_keys(target) == {"people": ["person_id"], "episodes": ["a", "b"]}
+def test_keys_come_from_dbt_and_from_tests_of_several_columns(nodes: dict) -> None:
+    assert keys_of(nodes) == {"people": ["person_id"], "episodes": ["a", "b"]}
 
 
-def test_rows_that_offend_name_nobody(target: Path, warehouse: Path) -> None:
+def test_rows_that_offend_name_nobody(results: Path, nodes: dict, warehouse: Path) -> None:
     query = "select 7 as person_id, 'jo@x.fr' as email, 'write to jo@x.fr' as reason"
-    write_results(target, {"unique_id": "test.small", "status": "fail", "failures": 1, "compiled_code": query})
+    write_results(results, {"unique_id": "test.small", "status": "fail", "failures": 1, "compiled_code": query})
 
-    (finding,) = findings(target, warehouse)
+    (finding,) = findings(results, nodes, warehouse)
 
     assert finding.samples == ("person_id=7, email=j***@x***.fr, reason=write to j***@x***.fr",)

@@ -1,0 +1,163 @@
+"""dbt within a run, on a project of three models: what was built, what was found, and that nothing stays open."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    DagsterInstance,
+    ExecuteInProcessResult,
+    materialize,
+)
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
+
+from dagster_project import dbt_runner
+from dagster_project.steps import dbt_target
+from ingestion import config
+
+FILES = {
+    "dbt_project.yml": "{name: small, profile: small, version: '1.0', models: {+materialized: table}}",
+    "profiles.yml": """
+small: {target: t, outputs: {t: {type: duckdb, path: "{{ env_var('WAREHOUSE') }}", threads: 2}}}
+""",
+    "models/one.sql": "select 1 as id",
+    "models/two.sql": "select id from {{ ref('one') }}",
+    "models/unhappy.sql": "select {{ env_var('NUMBER') }} as id from {{ ref('one') }}",
+    "models/models.yml": """
+models:
+  - {name: one, columns: [{name: id, data_tests: [unique, not_null]}]}
+  - {name: two, columns: [{name: id, data_tests: [{accepted_values: {arguments: {values: [1, 2], quote: false}}}]}]}
+  - {name: unhappy, columns: [{name: id, data_tests: [not_null]}]}
+unit_tests:
+  - {name: never_at_night, model: two, given: [{input: ref('one'), rows: [{id: 7}]}], expect: {rows: [{id: 8}]}}
+""",
+}
+
+
+@pytest.fixture
+def project(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    folder = tmp_path / "project"
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    monkeypatch.setattr(dbt_runner, "PROJECT", folder)
+    monkeypatch.setenv("WAREHOUSE", str(config.warehouse_path()))
+    monkeypatch.setenv("NUMBER", "5")
+    dbt_runner._parsed.cache_clear()
+    yield folder
+    dbt_runner._parsed.cache_clear()
+
+
+def build(**options: Any) -> ExecuteInProcessResult:
+    dbt_runner.parse(dbt_target())
+
+    @dbt_assets(
+        manifest=dbt_target() / "manifest.json",
+        dagster_dbt_translator=DagsterDbtTranslator(DagsterDbtTranslatorSettings(enable_asset_checks=True)),
+    )
+    def built(context: AssetExecutionContext) -> Iterator:
+        yield from dbt_runner.build(context, config.data_dir() / "built")
+
+    with DagsterInstance.ephemeral() as instance:
+        return materialize([built], instance=instance, raise_on_error=False, **options)
+
+
+def models(done: ExecuteInProcessResult) -> set[str]:
+    return {event.asset_key.path[-1] for event in done.get_asset_materialization_events() if event.asset_key}
+
+
+def checks(done: ExecuteInProcessResult) -> dict[tuple[str, str], bool]:
+    return {
+        (each.asset_key.path[-1], each.check_name.partition("_" + each.asset_key.path[-1])[0]): each.passed
+        for each in done.get_asset_check_evaluations()
+    }
+
+
+def test_what_was_built_and_checked_is_reported_one_by_one(project: Path) -> None:
+    before = os.getcwd()
+    done = build()
+
+    assert done.success
+    assert models(done) == {"one", "two", "unhappy"}
+    assert checks(done) == {
+        ("one", "unique"): True,
+        ("one", "not_null"): True,
+        ("two", "accepted_values"): True,
+        ("unhappy", "not_null"): True,
+    }
+    assert (config.data_dir() / "built" / "run_results.json").exists()
+    assert os.getcwd() == before
+    # Nothing holds the file: one process opens it in one way at a time.
+    with duckdb.connect(str(config.warehouse_path()), read_only=True) as connection:
+        assert connection.execute("from main.two").fetchall() == [(1,)]
+
+
+def test_a_build_within_a_run_is_built_again_by_the_next(project: Path) -> None:
+    build()
+    (project / "models/two.sql").write_text("select id + 1 as id from {{ ref('one') }}")
+    dbt_runner._parsed.cache_clear()  # another process
+    assert build().success
+    with duckdb.connect(str(config.warehouse_path()), read_only=True) as connection:
+        assert connection.execute("from main.two").fetchall() == [(2,)]
+
+
+def test_a_selection_builds_no_more(project: Path) -> None:
+    done = build(selection=[AssetKey("two")])
+
+    assert models(done) == set()  # `one` was never built
+    assert "one" in reason(done)
+    build()
+    assert models(build(selection=[AssetKey("two")])) == {"two"}
+
+
+def reason(done: ExecuteInProcessResult) -> str:
+    (failed,) = [event for event in done.all_events if event.is_step_failure]
+    data = failed.step_failure_data.user_failure_data
+    return (data.description if data else None) or ""
+
+
+def test_a_model_that_cannot_be_built_fails_the_step_by_name_and_the_others_are_built(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBER", "no_such_column")
+    done = build()
+
+    assert not done.success
+    assert models(done) == {"one", "two"}
+    assert ("unhappy", "not_null") not in checks(done)  # skipped
+    assert reason(done).startswith("unhappy: ") and "no_such_column" in reason(done)
+
+
+def test_a_failed_test_fails_the_step_by_name(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBER", "null::int")
+    done = build()
+
+    assert not done.success
+    assert checks(done)["unhappy", "not_null"] is False
+    assert reason(done).startswith("not_null_unhappy_id: Got 1 result")
+
+
+def test_a_project_that_does_not_parse_says_why(project: Path) -> None:
+    (project / "models/two.sql").write_text("select {{ ref('nowhere') }}")
+    with pytest.raises(dbt_runner.DbtError, match="nowhere"):
+        dbt_runner.parse(dbt_target())
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, DagsterExecutionInterruptedError])
+def test_an_interruption_is_no_result_of_dbt(
+    project: Path, monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]
+) -> None:
+    from dbt.cli import main
+
+    def interrupted(*_: object) -> None:
+        raise kind
+
+    monkeypatch.setattr(main.cli, "invoke", interrupted)
+    with pytest.raises(kind):
+        dbt_runner.parse(dbt_target())
