@@ -13,7 +13,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import chdir
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -53,7 +52,7 @@ def parse(target: Path) -> None:
     Raises:
         DbtError: the project cannot be parsed.
     """
-    _parsed(target, os.environ.get(AS_OF), has_to_write=True)
+    _PARSED[_key(target)] = _parse(target)
 
 
 def build(context: AssetExecutionContext, target: Path) -> Iterator[Output[None] | AssetCheckResult]:
@@ -75,7 +74,7 @@ def build(context: AssetExecutionContext, target: Path) -> Iterator[Output[None]
     done = _invoke(
         ["build", "--exclude-resource-type", "unit_test", *parameters.selection_args],
         target,
-        manifest=_parsed(dbt_target(), os.environ.get(AS_OF)),
+        manifest=_parsed(dbt_target()),
         callbacks=[Progress(context)],
         **({"indirect_selection": parameters.indirect_selection} if parameters.indirect_selection else {}),
     )
@@ -138,10 +137,23 @@ class Progress:
             self._context.log_event(AssetObservation(self._key, metadata={"models_so_far": self._built}))
 
 
-@cache
-def _parsed(target: Path, as_of: str | None, *, has_to_write: bool = False) -> Manifest:
-    """The parsed project, read once a process: what is compiled of it holds for one instant."""
-    done = _invoke(["parse", *([] if has_to_write else ["--no-write-json"])], target)
+# Of this process. What is compiled of a parsed project holds for one instant.
+_PARSED: dict[tuple[Path, str | None], Manifest] = {}
+
+
+def _parsed(target: Path) -> Manifest:
+    key = _key(target)
+    if key not in _PARSED:
+        _PARSED[key] = _parse(target, "--no-write-json")
+    return _PARSED[key]
+
+
+def _key(target: Path) -> tuple[Path, str | None]:
+    return target, os.environ.get(AS_OF)
+
+
+def _parse(target: Path, *options: str) -> Manifest:
+    done = _invoke(["parse", *options], target)
     if not done.success or done.result is None:
         raise DbtError(" ".join(str(done.exception or "dbt could not parse the project").split()))
     return cast("Manifest", done.result)

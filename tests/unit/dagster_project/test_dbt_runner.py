@@ -49,9 +49,9 @@ def project(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(dbt_runner, "PROJECT", folder)
     monkeypatch.setenv("WAREHOUSE", str(config.warehouse_path()))
     monkeypatch.setenv("NUMBER", "5")
-    dbt_runner._parsed.cache_clear()
+    dbt_runner._PARSED.clear()
     yield folder
-    dbt_runner._parsed.cache_clear()
+    dbt_runner._PARSED.clear()
 
 
 def build(**options: Any) -> ExecuteInProcessResult:
@@ -101,7 +101,7 @@ def test_what_was_built_and_checked_is_reported_one_by_one(project: Path) -> Non
 def test_a_build_within_a_run_is_built_again_by_the_next(project: Path) -> None:
     build()
     (project / "models/two.sql").write_text("select id + 1 as id from {{ ref('one') }}")
-    dbt_runner._parsed.cache_clear()  # another process
+    dbt_runner._PARSED.clear()  # another process
     assert build().success
     with duckdb.connect(str(config.warehouse_path()), read_only=True) as connection:
         assert connection.execute("from main.two").fetchall() == [(2,)]
