@@ -59,6 +59,10 @@ class Company:
     def refresh(self, **variables: str) -> subprocess.CompletedProcess[str]:
         return self.run(sys.executable, "-m", "dagster_project.refresh", sandbox=True, **variables)
 
+    def has_something_to_build(self) -> None:
+        """For the next refresh, which would end before the models where nothing is new."""
+        (self.data / "published_from.json").unlink(missing_ok=True)
+
     def published(self) -> Publication:
         publication = current_publication(self.serving)
         assert publication is not None

@@ -44,6 +44,7 @@ def test_a_full_disk_is_told_and_the_next_night_with_room_publishes_the_same_row
     used = shutil.disk_usage(small_disk).used
     mount("-o", f"remount,size={used + SPARE}", str(small_disk))
 
+    company.has_something_to_build()
     full = company.refresh()
 
     assert full.returncode == 1, full.stdout

@@ -43,6 +43,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> SmallCompany:
 def test_an_interruption_ends_everything_within_ten_seconds(
     company: SmallCompany, place: str, number: signal.Signals
 ) -> None:
+    company.has_something_to_build()
     with Night(company) as night:
         night.wait_until(lambda: PLACES[place](night), place)
         time.sleep(0.5)  # into the step

@@ -82,23 +82,18 @@ def test_a_plain_run_after_kills_publishes_the_same_rows(
     undisturbed: SmallCompany, killed: SmallCompany, points: list[str]
 ) -> None:
     for point in points:
-        has_something_to_build(killed)
+        killed.has_something_to_build()
         with Night(killed) as night:
             night.wait_until(lambda: POINTS[point](night, killed.data), point)  # noqa: B023  # asked at once
             night.kill()
     halve_what_is_generated(killed.data)
-    has_something_to_build(killed)
+    killed.has_something_to_build()
 
     done = killed.refresh()
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert changed_marts(undisturbed, killed) == {}
     assert not [*killed.data.glob("serving/versions/*.tmp*"), *killed.data.glob("serving/.lifecycle*")]
-
-
-def has_something_to_build(company: SmallCompany) -> None:
-    """Without it, a night without news ends before the models, and few points are reached."""
-    (company.data / "published_from.json").unlink(missing_ok=True)
 
 
 def halve_what_is_generated(data: Path) -> None:
