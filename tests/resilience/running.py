@@ -65,7 +65,7 @@ class Night:
         return Path(self._output.name).read_text()
 
     def processes(self) -> dict[str, int]:
-        """The processes of this night by what they are: sandbox, command, dagster, dbt."""
+        """The processes of this night by what they are: sandbox, command, dagster."""
         found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -83,10 +83,11 @@ class Night:
                 if part in line:
                     found[name] = int(folder.name)
                     break
-            else:
-                if line and any(Path(each).name == "dbt" for each in line[:2]):
-                    found["dbt"] = int(folder.name)
         return found
+
+    def has_written(self, pattern: str) -> bool:
+        """Whether a file of the data folder that fits the pattern was written since the night began."""
+        return any(_changed_at(path) >= self.began_at for path in self._company.data.glob(pattern))
 
     def kill(self) -> None:
         """End all of them by SIGKILL, as a machine that stops does."""
@@ -111,6 +112,13 @@ class Night:
 
     def wait_for_end(self) -> int:
         return self.wrapper.wait(SECONDS_TO_WAIT)
+
+
+def _changed_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def changed_marts(one: Company, other: Company) -> dict[str, int]:

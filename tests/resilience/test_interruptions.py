@@ -18,7 +18,7 @@ SECONDS_TO_END = 10.0
 PLACES: dict[str, Callable[[Night], bool]] = {
     "while Dagster starts": lambda night: "dagster" in night.processes(),
     "in a load": lambda night: "… load_hubspot" in night.said,
-    "in dbt": lambda night: "… build_models" in night.said and "dbt" in night.processes(),
+    "in dbt": lambda night: "… build_models" in night.said and night.has_written("dbt/run/**/int_*.sql"),
     "in gate 1": lambda night: "… gate_raw" in night.said,
     "in the predictions": lambda night: "… predict_customers" in night.said,
     "in gate 2": lambda night: "… gate_marts" in night.said,

@@ -28,19 +28,7 @@ def begun(step: str) -> Callable[[Night, Path], bool]:
 
 
 def written(pattern: str) -> Callable[[Night, Path], bool]:
-    """A file of the pattern was written since the night began."""
-
-    def holds(night: Night, data: Path) -> bool:
-        return any(changed_at(path) >= night.began_at for path in data.glob(pattern))
-
-    return holds
-
-
-def changed_at(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
+    return lambda night, data: night.has_written(pattern)
 
 
 # The first ones come early in a night, and cost little.
