@@ -80,7 +80,7 @@ def build(context: AssetExecutionContext, target: Path) -> Iterator[Output[None]
     )
     results = getattr(done.result, "results", ())
     yield from _results(context, parameters.manifest, parameters.dagster_dbt_translator, results)
-    if isinstance(done.exception, Exception) or not done.success:
+    if not done.success:
         raise Failure(_why(done.exception, results), allow_retries=False)
 
 
@@ -110,7 +110,7 @@ def _results(
 
 
 def _why(exception: BaseException | None, results: Iterable[Any]) -> str:
-    """What went wrong, a line each, the errors of models before failed tests."""
+    """What went wrong in one line, the errors of models before failed tests."""
     failed = [result for result in results if result.status in ("error", "fail", "runtime error", "partial success")]
     failed.sort(key=lambda result: result.node.resource_type == "test")
     said = [f"{each.node.name}: {' '.join(str(each.message).split())}" for each in failed[:SHOWN_ERRORS]]

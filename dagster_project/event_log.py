@@ -2,11 +2,10 @@
 
 Belongs here: how the databases are opened. Does not: what is stored (Dagster), how much of it stays (`retention`).
 
-A refresh stores thousands of events, one by one, while its steps wait. Dagster opens a connection for each of them and
-waits for the disk several times, which is most of what a refresh of few rows would take. Here a database is opened once
-and SQLite waits for the disk when it moves its log into the database (`synchronous = normal`,
-https://sqlite.org/pragma.html#pragma_synchronous): a process that is killed loses nothing, and a machine that loses
-power the last events of a run, which ended with it.
+A refresh stores thousands of events, one by one, while its steps wait. For each of them Dagster opens up to three
+connections and waits for the disk each time. Here a database is opened once, and SQLite waits for the disk only when it
+moves its log into the database (`synchronous = normal`, https://sqlite.org/pragma.html#pragma_synchronous). A process
+that is killed loses nothing. A machine that loses power loses the last events of the run, which ended with it.
 """
 
 from __future__ import annotations

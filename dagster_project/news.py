@@ -1,5 +1,4 @@
-"""Whether a run has anything new to build: where the current publication was made of the same, the same rows would come
-out again.
+"""Whether a run has anything new to build. What the current publication was made of already would only give it again.
 
 Belongs here: what a publication was made of, and the note of it. Does not: what is done where there is nothing new (the
 steps in `defs/`).
@@ -86,13 +85,21 @@ def version_of_the_same() -> str | None:
 
 def note(version: str) -> None:
     """Keep what a version that has just been published was made of, and where it was published beside the file."""
-    owed = max(0, _noted().get("owed", 0) - 1)
+    owed = max(0, _owed() - 1)
     _write({"version": version, "postgres": _target(), "made_of": made_of(), "owed": owed})
 
 
 def owe(publications: int) -> None:
-    """Have so many publications made, whether or not anything is new: what is kept of them was changed by hand."""
-    _write({"owed": publications})
+    """Have at least so many publications made, whether or not anything is new.
+
+    One, before models are built: a build that ends half-way leaves tables of another state than the published one. More
+    after what is kept of them was changed by hand.
+    """
+    _write({"owed": max(publications, _owed())})
+
+
+def _owed() -> int:
+    return int(_noted().get("owed", 0))
 
 
 def _write(noted: Mapping[str, Any]) -> None:

@@ -70,7 +70,7 @@ def latest_as_of(path: Path | None = None) -> datetime | None:
     if not path.exists():
         return None
     try:
-        with duckdb.connect(str(path)) as connection:
+        with duckdb.connect(str(path)) as connection:  # not read-only: a load may hold it open
             schemas = connection.execute(
                 "select table_schema from information_schema.columns where table_schema like 'raw_%' "
                 "and table_name = ? and column_name = 'loaded_as_of' order by 1",

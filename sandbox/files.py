@@ -73,9 +73,10 @@ class Files:
         return (self.inbox, self.whatsapp_inbox, self.data, self.mappings)
 
     def write(self, company: Company, clock: int) -> None:
-        """Bring the folders up to the clock. Where they are, nothing of the company has to exist yet."""
+        """Bring the folders up to the clock. If they are there already, no person of the company has to exist."""
         until = f"{clock} of {company.settings}"
-        if self._written_until.exists() and self._written_until.read_text() == until:
+        is_written = self._written_until.exists() and self._written_until.read_text() == until
+        if is_written and all(folder.is_dir() for folder in self._folders):
             return
         for folder in self._folders:
             folder.mkdir(parents=True, exist_ok=True)

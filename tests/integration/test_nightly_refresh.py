@@ -278,6 +278,8 @@ def test_erased_people_are_in_no_file_any_more(company: Company, tmp_path: Path)
     assert left_of(erased, texts) == []
     assert {mode.stat().st_mode & 0o777 for mode in (erased.serving / "versions").glob("*.duckdb")} == {0o440}
     assert erased.published().rows == company.published().rows
+    # Nothing arrived, and yet the models have to be built: theirs are gone.
+    assert json.loads((erased.data / "published_from.json").read_text()) == {"owed": 1}
 
 
 def test_every_record_is_loaded_or_rejected(company: Company) -> None:
@@ -376,6 +378,8 @@ def test_an_interruption_ends_the_run_and_leaves_the_warehouse_free(company: Com
     assert "Interrupted" in said or "Failed: build_models: interrupted" in said, said
     assert f"Published data left as it was (version {before.version})" in said
     assert company.published() == before
+    # The tables that it left half-way are built again, also if nothing is new by then.
+    assert json.loads((company.data / "published_from.json").read_text()) == {"owed": 1}
     with duckdb.connect(str(company.warehouse)):
         pass  # nobody holds it any more
 

@@ -40,6 +40,7 @@ def _build(step: str, select: str = "fqn:*", exclude: str | None = None) -> Asse
             context.log.info(f"Nothing is new since {version} was published: there is nothing to build.")
             context.log_event(AssetObservation([*PUBLISHED], metadata=news.unchanged(version)))
             return
+        news.owe(1)
         yield from dbt_runner.build(context, build_target(step))
 
     return build

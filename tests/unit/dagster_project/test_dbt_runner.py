@@ -98,7 +98,7 @@ def test_what_was_built_and_checked_is_reported_one_by_one(project: Path) -> Non
         assert connection.execute("from main.two").fetchall() == [(1,)]
 
 
-def test_a_build_within_a_run_is_built_again_by_the_next(project: Path) -> None:
+def test_an_edited_model_is_built_as_it_is_by_the_next_process(project: Path) -> None:
     build()
     (project / "models/two.sql").write_text("select id + 1 as id from {{ ref('one') }}")
     dbt_runner._PARSED.clear()  # another process

@@ -133,6 +133,21 @@ def test_after_an_erasure_as_many_publications_follow_as_it_takes(published: str
     assert news.version_of_the_same() == version
 
 
+def test_a_build_that_was_not_published_is_built_again(published: str) -> None:
+    """Also if nothing is new any more: an edited model that failed half-way, and was put back."""
+    news.owe(1)
+    assert news.version_of_the_same() is None
+    version = publish_again()
+    assert news.version_of_the_same() == version
+
+
+def test_a_build_settles_no_debt_that_it_did_not_make(published: str) -> None:
+    news.owe(2)
+    news.owe(1)
+    publish_again()
+    assert news.version_of_the_same() is None
+
+
 def test_a_version_that_postgresql_lacks_or_shows_to_others_is_published_there(
     published: str, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

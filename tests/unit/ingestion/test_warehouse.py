@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -9,7 +11,8 @@ import pytest
 
 from ingestion import config, pipelines
 from ingestion.config import SettingsError
-from ingestion.warehouse import latest_as_of, refuse_going_back
+from ingestion.obstacles import WarehouseFileError, refuse_unusable_file
+from ingestion.warehouse import held_open, latest_as_of, refuse_going_back
 
 AUDIT = "create table {}.load_audit as select {} as loaded_as_of"
 
@@ -60,3 +63,32 @@ def test_before_the_first_load_any_instant_will_do(monkeypatch: pytest.MonkeyPat
     config.warehouse_path().parent.mkdir(parents=True)
     duckdb.connect(str(config.warehouse_path())).close()
     refuse_going_back()
+
+
+def in_another_process(statement: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", f"import duckdb; {statement}"], capture_output=True, text=True)
+
+
+def test_a_file_that_is_held_open_is_no_other_process_s_until_then(loaded: Path) -> None:
+    opening = f"duckdb.connect({str(loaded)!r})"
+    with held_open():
+        assert latest_as_of() is not None, "a load opens it too"
+        assert "Conflicting lock" in in_another_process(opening).stderr
+    assert in_another_process(opening).returncode == 0
+
+
+def test_without_a_file_none_is_made(loaded: Path) -> None:
+    loaded.unlink()
+    with held_open():
+        assert not loaded.exists()
+
+
+def test_where_another_process_has_the_file_the_load_that_comes_says_so(loaded: Path) -> None:
+    holding = f"import duckdb, sys; held = duckdb.connect({str(loaded)!r}); print('held', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", holding], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None and other.stdout.readline() == "held\n"
+        with held_open(), pytest.raises(WarehouseFileError, match=f"held open by process {other.pid}"):
+            refuse_unusable_file(loaded)
+        other.communicate()

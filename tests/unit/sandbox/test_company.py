@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shutil
 from collections import Counter
 from datetime import datetime
 from decimal import Decimal
@@ -265,6 +266,22 @@ def test_files_of_past_days_never_change_and_tell_nothing_of_the_future(tmp_path
     assert before == inbox_of(straight)
     rates = [(folder.data / "exchange_rates.csv").read_text() for folder in (step_by_step, straight)]
     assert rates[0] == rates[1]
+
+
+def test_folders_that_are_up_to_date_need_nobody_to_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = dataclasses.replace(SETTINGS, people=50)
+    Files(tmp_path).write(Company(settings), CLOCK)
+    written = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with monkeypatch.context() as patch:
+        patch.setattr(Company, "people", lambda *_: pytest.fail("people were made"))
+        Files(tmp_path).write(Company(settings), CLOCK)
+
+    shutil.rmtree(tmp_path / "files")
+    Files(tmp_path).write(Company(settings), CLOCK)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == written
+    later = CLOCK + 20 * DAY
+    Files(tmp_path).write(Company(settings), later)
+    assert len([*(tmp_path / "inbox").iterdir()]) > len([path for path in written if path.parent.name == "inbox"])
 
 
 def test_surveys_come_under_addresses_that_the_shop_knows(tmp_path: Path) -> None:
