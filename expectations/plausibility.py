@@ -122,6 +122,18 @@ def fresh(batch: Batch, column: str, days: int, severity: Severity = "warn") -> 
     )
 
 
+def answered_every_month(batch: Batch) -> Expectation:
+    """Somebody was answered in each month with many waits: else the messages of the company's side are missing.
+
+    A month that has just begun is not judged: where its first days are holidays, nobody has been answered yet.
+    """
+    return no_rows(
+        "no month that began two weeks ago or earlier, with 50 waits or more, has no answer at all",
+        "select * from {batch} where breakdown = 'all' and wait_count >= 50 and answered_count = 0 "
+        f"and month::timestamptz <= {batch.as_of_sql} - interval 14 day",
+    )
+
+
 def steady_mean(batch: Batch, column: str, *, by: str | None = None, times: float = 5.0) -> Expectation:
     """The mean of `column` has not moved away from that of the rows loaded earlier.
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 from great_expectations.expectations.expectation import Expectation
 
 from expectations.batch import Batch
-from expectations.plausibility import no_rows, rows_kept
+from expectations.plausibility import answered_every_month, no_rows, rows_kept
 
 
 def expectations(batch: Batch) -> list[Expectation]:
     return [
         *rows_kept(batch),
-        no_rows(
-            "no month with 50 waits or more has no answer at all",
-            "select * from {batch} where breakdown = 'all' and month is not null "
-            "and wait_count >= 50 and answered_count = 0",
-        ),
+        answered_every_month(batch),
         *_steady_answers(batch),
     ]
 

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 
@@ -349,6 +349,19 @@ def test_orders_that_all_belong_to_nobody_are_said(warehouse: Path, persons: str
 
     assert [result.status for result in results] == statuses
     assert "belongs to somebody" in results[0].expectation
+
+
+@pytest.mark.parametrize(("days", "status"), [(1, "passed"), (13, "passed"), (14, "failed")])
+def test_a_month_that_has_just_begun_may_lack_answers(warehouse: Path, days: int, status: str) -> None:
+    month = datetime(2026, 11, 1, tzinfo=UTC)
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(
+            "create table marts.response_times as "
+            "select 'all' as breakdown, date '2026-11-01' as month, 58 as wait_count, 0 as answered_count"
+        )
+    suite = Suite("marts", "response_times", "expectations.marts.response_times")
+    with open_runner(warehouse, as_of=month + timedelta(days=days, hours=6)) as runner:
+        assert [result.status for result in runner.run(suite)] == [status]
 
 
 def test_a_version_that_was_corrected_since_is_not_judged_unless_models_read_it(judge, warehouse: Path) -> None:
