@@ -9,10 +9,13 @@ lines that dbt's threads print beside each other, one is lost where two of them 
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import chdir
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -32,6 +35,7 @@ from ingestion import config
 from ingestion.config import PROJECT_ROOT
 
 if TYPE_CHECKING:
+    from dbt.artifacts.schemas.run import RunExecutionResult, RunResult
     from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
     from dbt_common.events.base_types import EventMsg
@@ -40,6 +44,9 @@ PROJECT = PROJECT_ROOT / "dbt_project"
 SECONDS_BETWEEN_REPORTS = 2.0
 SHOWN_ERRORS = 3
 AS_OF = "LIFECYCLE_AS_OF"
+WITHOUT_GENERIC_TESTS = ("--exclude", "test_type:generic")
+BUILT = ("success", "pass", "warn")
+FAILED = ("error", "fail", "runtime error", "partial success")
 
 
 class DbtError(RuntimeError):
@@ -71,17 +78,103 @@ def build(context: AssetExecutionContext, target: Path) -> Iterator[Output[None]
         Failure: a model could not be built or a test failed; it names them.
     """
     parameters = get_updated_cli_invocation_params_for_context(context, {}, DagsterDbtTranslator())
-    done = _invoke(
-        ["build", "--exclude-resource-type", "unit_test", *parameters.selection_args],
+    manifest, selection = _parsed(dbt_target()), parameters.selection_args
+    options = {"indirect_selection": parameters.indirect_selection} if parameters.indirect_selection else {}
+    tests = _generic_tests(selection, target, manifest, options)
+    built = _invoke(
+        ["build", "--exclude-resource-type", "unit_test", *selection, *WITHOUT_GENERIC_TESTS, "--no-write-json"],
         target,
-        manifest=_parsed(dbt_target()),
+        manifest=manifest,
         callbacks=[Progress(context)],
-        **({"indirect_selection": parameters.indirect_selection} if parameters.indirect_selection else {}),
+        **options,
     )
-    results = getattr(done.result, "results", ())
+    results, exception = _results_of(built), built.exception
+    if built.result is not None:
+        missing = {result.node.unique_id for result in results if result.status not in BUILT}
+        to_check = [test for test in tests if missing.isdisjoint(manifest.nodes[test].depends_on_nodes)]
+        checked, exception_of_tests = _checked(to_check, target, manifest)
+        results, exception = results + checked, exception or exception_of_tests
+        replace(cast("RunExecutionResult", built.result), results=results).write(str(target / "run_results.json"))
     yield from _results(context, parameters.manifest, parameters.dagster_dbt_translator, results)
-    if not done.success:
-        raise Failure(_why(done.exception, results), allow_retries=False)
+    if exception is not None or not built.success or any(result.status in FAILED for result in results):
+        raise Failure(_why(exception, results), allow_retries=False)
+
+
+def _generic_tests(selection: Sequence[str], target: Path, manifest: Manifest, options: Mapping[str, Any]) -> list[str]:
+    """Ids of the generic tests that dbt would run beside the models of a selection."""
+    listed = _invoke(
+        ["ls", "--resource-type", "test", "--output", "json", "--output-keys", "unique_id"]
+        + ["--log-level", "none", "--no-write-json", *selection],
+        target,
+        manifest=manifest,
+        **options,
+    )
+    ids = [json.loads(line)["unique_id"] for line in cast("list[str]", listed.result or [])]
+    return [each for each in ids if getattr(manifest.nodes[each], "test_metadata", None) is not None]
+
+
+def _checked(tests: Sequence[str], target: Path, manifest: Manifest) -> tuple[list[RunResult], BaseException | None]:
+    """Results of generic tests: of those that pass together, and of the others as dbt finds them one by one."""
+    from dbt.artifacts.schemas.results import TestStatus
+    from dbt.artifacts.schemas.run import RunResult
+
+    passed = _passed_together(tests, target, manifest)
+    results = [
+        RunResult(
+            status=TestStatus.Pass,
+            timing=[],
+            thread_id="",
+            execution_time=0.0,
+            adapter_response={},
+            message=None,
+            failures=0,
+            node=manifest.nodes[test],
+        )
+        for test in tests
+        if test in passed
+    ]
+    others = [".".join(manifest.nodes[test].fqn) for test in tests if test not in passed]
+    if not others:
+        return results, None
+    found = _invoke(["test", "--select", *others, "--no-write-json"], target, manifest=manifest)
+    return results + _results_of(found), found.exception
+
+
+def _passed_together(tests: Sequence[str], target: Path, manifest: Manifest) -> set[str]:
+    """Ids of the tests that found nothing, with one query a table. dbt's own way costs as much for each test.
+
+    A test with a configuration of its own is not among them. Where a query fails, dbt has to say which test it was.
+    """
+    tables: dict[str, list[str]] = defaultdict(list)
+    for test in tests:
+        node: Any = manifest.nodes[test]
+        subject = node.attached_node or node.depends_on_nodes[0]
+        if _is_plain(node) and (relation := {**manifest.nodes, **manifest.sources}[subject].relation_name):
+            tables[relation].append(test)
+    passed: set[str] = set()
+
+    def take(event: EventMsg) -> None:
+        if event.info.name == "JinjaLogDebug":
+            passed.update(json.loads(event.data.msg)["passed_together"])
+
+    arguments = json.dumps({"tables": tables})
+    _invoke(["run-operation", "checked_together", "--args", arguments, "--no-write-json"], target, manifest, [take])
+    return passed
+
+
+def _is_plain(test: Any) -> bool:
+    """Whether a generic test is its macro with its arguments, and nothing else."""
+    config, arguments = test.config, {**test.test_metadata.kwargs, "model": None}
+    return (
+        test.test_metadata.namespace is None
+        and (config.where, config.limit, config.store_failures, config.fail_calc) == (None, None, None, "count(*)")
+        and config.warn_if == config.error_if == "!= 0"
+        and "{{" not in json.dumps(arguments, default=str)
+    )
+
+
+def _results_of(done: dbtRunnerResult) -> list[RunResult]:
+    return list(getattr(done.result, "results", ()))
 
 
 def _results(
@@ -111,7 +204,7 @@ def _results(
 
 def _why(exception: BaseException | None, results: Iterable[Any]) -> str:
     """What went wrong in one line, the errors of models before failed tests."""
-    failed = [result for result in results if result.status in ("error", "fail", "runtime error", "partial success")]
+    failed = [result for result in results if result.status in FAILED]
     failed.sort(key=lambda result: result.node.resource_type == "test")
     said = [f"{each.node.name}: {' '.join(str(each.message).split())}" for each in failed[:SHOWN_ERRORS]]
     if len(failed) > SHOWN_ERRORS:
@@ -175,7 +268,7 @@ def _invoke(
     from dbt.cli.main import dbtRunner
 
     folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(target)]
-    logs = ["--log-path", str(config.data_dir() / "logs"), "--no-use-colors"]
+    logs = ["--log-path", str(config.data_dir() / "logs"), "--log-level-file", "info", "--no-use-colors"]
     try:
         with chdir(PROJECT):  # dbt goes there, and stays
             done = dbtRunner(manifest, list(callbacks)).invoke([*arguments, *folders, *logs], **options)

@@ -30,6 +30,7 @@ class OpenEventLogStorage(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         self._engines: dict[str, Engine] = {}
+        self._tables: set[str] = set()
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -70,6 +71,12 @@ class OpenEventLogStorage(SqliteEventLogStorage):
         with engine.connect() as connection:
             connection.exec_driver_sql("pragma synchronous = normal")
         return engine
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has a table: Dagster asks before it stores a check, and no table goes away again."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
     def wipe(self) -> None:
         """Remove every event."""

@@ -9,6 +9,7 @@ python -m sandbox reset                  back to the first clock
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import shlex
 import signal
@@ -20,6 +21,7 @@ from ingestion import config, permissions
 from ingestion.config import SettingsError
 from ingestion.lifeline import VARIABLE, lifeline
 from sandbox import settings
+from sandbox.company import Company
 from sandbox.files import Files
 from sandbox.running import Sandbox
 
@@ -72,6 +74,7 @@ def _advance(days: int) -> int:
     folder = settings.sandbox_dir()
     state = settings.load_state(folder).advanced(days)
     settings.save_state(folder, state)
+    Files(folder).write(Company(state.company), state.clock)
     print(f"The sandbox's clock is at {state.now.isoformat()}.")
     return 0
 
@@ -112,4 +115,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(50_000, 20, 100)  # people stay: nothing is gained by looking for unused ones among them
     sys.exit(main(sys.argv[1:]))

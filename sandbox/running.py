@@ -138,10 +138,12 @@ class Sandbox:
         for thread in self._threads.values():
             thread.start()
         # While whoever reads it starts: nobody waits for people to be made at the first question.
-        threading.Thread(
-            target=self.company.people, args=[self.state.clock], name="sandbox-people", daemon=True
-        ).start()
+        threading.Thread(target=self._prepare, name="sandbox-people", daemon=True).start()
         return self
+
+    def _prepare(self) -> None:
+        for server in self.servers.values():
+            server.prepare()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -5,8 +5,12 @@ The thread that watches is there before the libraries are, which take seconds to
 
 from __future__ import annotations
 
+import atexit
+import gc
+import logging
 import os
 import signal
+import sys
 
 from ingestion.lifeline import watch_parent
 
@@ -16,9 +20,27 @@ def _end_all() -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
+def _end(code: int) -> None:
+    """End this process as Python would, but for freeing a gigabyte of objects one by one, which takes seconds."""
+    atexit._run_exitfuncs()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
     watch_parent(_end_all)
+    # Most objects of a run, such as parsed models and definitions, live as long as it does. To look through all of them
+    # for unused ones as often as Python does by default takes a tenth of the time.
+    gc.set_threshold(50_000, 20, 100)
 
     from dagster_dg_cli.cli import main
 
-    main()
+    try:
+        main()
+    except SystemExit as ended:
+        if not isinstance(ended.code, int):
+            raise
+        _end(ended.code)
+    _end(0)

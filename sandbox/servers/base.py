@@ -121,7 +121,8 @@ class VendorServer(ABC):
         self.faults = faults
         self.requests = 0
         self.clock = clock
-        self.tell(clock)
+        self._told_until: int | None = None
+        self._telling = threading.Lock()
 
     @abstractmethod
     def tell(self, clock: int) -> None:
@@ -156,12 +157,19 @@ class VendorServer(ABC):
         return Reply({"message": message}, 400)
 
     def advance(self, clock: int) -> None:
-        """Tell the company as it is at a later clock."""
+        """Serve the company as it is at a later clock."""
         self.clock = clock
-        self.tell(clock)
+
+    def prepare(self) -> None:
+        """Have the indexes of the clock; the first request waits for them where nobody asked for them before."""
+        with self._telling:
+            if self._told_until != self.clock:
+                self.tell(self.clock)
+                self._told_until = self.clock
 
     def answer(self, call: Call, handler: Handler) -> Reply:
         """Faults first, as an outage asks nobody's name; then authentication, limit, the endpoint itself."""
+        self.prepare()
         self.requests += 1
         kind = self.faults.take(self.vendor, call.path, has_cursor=self.has_cursor(call))
         if kind is not None and kind not in PLAYED_BY_THE_ENDPOINT:

@@ -1,5 +1,6 @@
 """dbt within a run, on a project of three models: what was built, what was found, and that nothing stays open."""
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +21,11 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 from dagster_project import dbt_runner
 from dagster_project.steps import dbt_target
 from ingestion import config
+from ingestion.config import PROJECT_ROOT
 
+CHECKED_TOGETHER = "macros/tests/checked_together.sql"
 FILES = {
+    CHECKED_TOGETHER: (PROJECT_ROOT / "dbt_project" / CHECKED_TOGETHER).read_text(),
     "dbt_project.yml": "{name: small, profile: small, version: '1.0', models: {+materialized: table}}",
     "profiles.yml": """
 small: {target: t, outputs: {t: {type: duckdb, path: "{{ env_var('WAREHOUSE') }}", threads: 2}}}
@@ -141,6 +145,61 @@ def test_a_failed_test_fails_the_step_by_name(project: Path, monkeypatch: pytest
     assert not done.success
     assert checks(done)["unhappy", "not_null"] is False
     assert reason(done).startswith("not_null_unhappy_id: Got 1 result")
+
+
+def test_tests_that_pass_need_no_node_of_dbt_each(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = asked_of_dbt(monkeypatch)
+    done = build()
+
+    assert len(checks(done)) == 4
+    assert [command[0] for command in commands] == ["parse", "ls", "build", "run-operation"]
+    results = json.loads((config.data_dir() / "built" / "run_results.json").read_text())["results"]
+    assert sorted(result["unique_id"].split(".")[2] for result in results if result["status"] == "pass") == [
+        "accepted_values_two_id__False__1__2",
+        "not_null_one_id",
+        "not_null_unhappy_id",
+        "unique_one_id",
+    ]
+
+
+def test_what_is_more_than_its_macro_is_left_to_dbt(project: Path) -> None:
+    tests = {
+        "not_null: {name: where, config: {where: id > 0}}": True,
+        "not_null: {name: of_another_severity, config: {severity: warn}}": False,
+        "not_null: {name: fails_later, config: {error_if: '> 1', warn_if: '> 1'}}": True,
+        "not_null: {name: limited, config: {limit: 1}}": False,
+        "not_null: {name: stored, config: {store_failures: true}}": False,
+        "not_null: {name: counted_in_its_own_way, config: {fail_calc: count(*) - 1}}": True,
+        "accepted_values: {name: rendered, arguments: {values: ['{{ 3 + 4 }}'], quote: false}}": True,
+        "relationships: {name: related, arguments: {to: ref('one'), field: id}}": False,
+        "relationships: {name: cannot_run, arguments: {to: ref('one'), field: no_such_column}}": False,
+        "unique: {name: unique}": True,
+    }
+    listed = "".join(f"          - {test}\n" for test in tests)
+    (project / "models/models.yml").write_text(
+        f"models:\n  - name: seven_and_null\n    columns:\n      - name: id\n        data_tests:\n{listed}"
+    )
+    (project / "models/seven_and_null.sql").write_text("select unnest([7, null]) as id from {{ ref('one') }}")
+    done = build()
+
+    names = [test.partition("name: ")[2].partition(",")[0].rstrip("}") for test in tests]
+    assert {each.check_name: each.passed for each in done.get_asset_check_evaluations()} == dict(
+        zip(names, tests.values(), strict=True)
+    )
+    assert reason(done).startswith("cannot_run: ") and "no_such_column" in reason(done)
+
+
+def asked_of_dbt(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands that dbt is given from here on."""
+    commands: list[list[str]] = []
+    invoke = dbt_runner._invoke
+
+    def noted(arguments: list[str], *more: Any, **options: Any) -> Any:
+        commands.append(arguments)
+        return invoke(arguments, *more, **options)
+
+    monkeypatch.setattr(dbt_runner, "_invoke", noted)
+    return commands
 
 
 def test_a_project_that_does_not_parse_says_why(project: Path) -> None:
