@@ -3,12 +3,14 @@
 The copy `dev/warehouse.duckdb` is in the data folder and is made again when the build file has changed. So unfinished
 models never reach what a refresh publishes, and no refresh waits for somebody who is working on one.
 
-Belongs here: the settings that dbt gets. Does not: what a refresh runs (`defs/`), how the file is copied (`copies`).
+Belongs here: the settings that dbt gets, and that somebody who waits gets an answer soon. Does not: what a refresh runs
+(`defs/`), how the file is copied (`copies`), what is said of a mistake (`dbt_mistakes`).
 """
 
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -20,16 +22,24 @@ import duckdb
 
 from dagster_project import environment
 from dagster_project.copies import copy_if_newer, say
+from dagster_project.dbt_mistakes import what_went_wrong
+from dagster_project.parsed_project import take_over
 from dagster_project.stage_models import refuse_unknown_stage_models
+from dagster_project.steps import dbt_target
 from ingestion import config
 from ingestion.config import PROJECT_ROOT, SettingsError
-from ingestion.warehouse import latest_as_of
+
+# dlt and dbt take long to import: whatever needs one of them imports it when it comes to that.
 
 DBT = PROJECT_ROOT / "dbt_project"
+TARGET = "dev"
+# What these do is read from no manifest: its 6 MB are written where something reads them (`parse`, `docs`, `compile`).
+WITHOUT_MANIFEST = ("build", "run", "test", "seed", "show", "list", "ls", "retry")
+RESULTS = "run_results.json"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Replace this process by dbt; returns only when that cannot start."""
+    """Run dbt; 0: it succeeded."""
     if not arguments:
         say('Give what dbt is to do: make dbt ARGS="build -s customer_360"')
         return 1
@@ -39,9 +49,10 @@ def main(arguments: Sequence[str]) -> int:
         folder = config.data_dir() / "dev"
         refuse_unknown_stage_models(DBT)
         _claim(folder)
-        if copy_if_newer(config.warehouse_path(), folder):
+        is_new = copy_if_newer(config.warehouse_path(), folder)
+        if is_new:
             say(f"Copied {config.warehouse_path()}: what was built in the copy before has to be built again.")
-        settings = _last_refresh(folder / "warehouse.duckdb")
+        settings = _last_refresh(folder, is_new)
     except SettingsError as error:
         say(f"dbt not started: {error}")
         return 1
@@ -50,21 +61,51 @@ def main(arguments: Sequence[str]) -> int:
     os.environ.update(
         DBT_PROJECT_DIR=str(DBT),
         DBT_PROFILES_DIR=str(DBT),
-        DBT_TARGET="dev",
+        DBT_TARGET=TARGET,
         # What the refresh has parsed, with the build file as its target, stays as it is.
         DBT_TARGET_PATH=str(folder / "dbt"),
         DBT_LOG_PATH=str(folder / "logs"),
     )
     del os.environ["LIFECYCLE_WAREHOUSE_PATH"]  # another target finds no build file
+    take_over(dbt_target(), folder / "dbt", DBT, TARGET)
     say(
         f"dbt as of {chosen['LIFECYCLE_AS_OF']} in {chosen['LIFECYCLE_REPORTING_CURRENCY']}, "
         f"on {folder / 'warehouse.duckdb'}"
     )
-    os.execv(Path(sys.executable).with_name("dbt"), ["dbt", *arguments])
+    return _run(arguments, folder / "dbt")
+
+
+def _run(arguments: Sequence[str], target: Path) -> int:
+    """Let dbt do what it is told, in this process. What a person's own options say wins."""
+    from dbt.artifacts.schemas.run import RunExecutionResult
+    from dbt.cli.main import dbtRunner
+
+    is_quick = _verb(arguments) in WITHOUT_MANIFEST and not _says_what_to_write(arguments)
+    if is_quick:
+        os.environ["DBT_WRITE_JSON"] = "false"
+    done = dbtRunner().invoke([*arguments])
+    if is_quick and isinstance(done.result, RunExecutionResult):
+        done.result.write(str(target / RESULTS))  # `retry` reads it
+    if done.success:
+        return 0
+    say(what_went_wrong(done, DBT))
+    return 1
+
+
+def _verb(arguments: Sequence[str]) -> str | None:
+    from dbt.cli.main import cli
+
+    return next((each for each in arguments if each in cli.commands), None)
+
+
+def _says_what_to_write(arguments: Sequence[str]) -> bool:
+    return "DBT_WRITE_JSON" in os.environ or any(
+        each.startswith(("--write-json", "--no-write-json", "--target-path")) for each in arguments
+    )
 
 
 def _claim(folder: Path) -> None:
-    """Hold the copy for this process and for the dbt that takes its place: one of them may change it at a time."""
+    """Hold the copy until this process ends: one of them may change it at a time."""
     folder.mkdir(parents=True, exist_ok=True)
     file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
     try:
@@ -72,10 +113,9 @@ def _claim(folder: Path) -> None:
     except BlockingIOError:
         os.close(file)
         raise SettingsError(f"another dbt is working on {folder}: wait until it has finished.") from None
-    os.set_inheritable(file, True)
 
 
-def _last_refresh(copy: Path) -> dict[str, str]:
+def _last_refresh(folder: Path, is_new: bool) -> dict[str, str]:
     """Now, and the settings that the models read: those with which they were built as a whole.
 
     The build file states them itself. If something was loaded since, the instant of that load counts.
@@ -83,6 +123,7 @@ def _last_refresh(copy: Path) -> dict[str, str]:
     Raises:
         SettingsError: no refresh has built the models yet, or somebody else has the copy open.
     """
+    copy = folder / "warehouse.duckdb"
     try:
         with duckdb.connect(str(copy)) as connection:
             as_of, currency, rate = connection.execute(
@@ -94,7 +135,7 @@ def _last_refresh(copy: Path) -> dict[str, str]:
         ) from None
     except duckdb.IOException as error:
         raise SettingsError(f"{str(error).splitlines()[0]}") from None
-    built, loaded = as_of.replace(tzinfo=UTC), latest_as_of(copy)
+    built, loaded = as_of.replace(tzinfo=UTC), _loaded(folder, is_new)
     if loaded and loaded > built:
         say(f"Data were loaded as of {_text(loaded)} and the models built as of {_text(built)}: build what you read.")
     return {
@@ -104,9 +145,23 @@ def _last_refresh(copy: Path) -> dict[str, str]:
     }
 
 
+def _loaded(folder: Path, is_new: bool) -> datetime | None:
+    """The instant of the latest load in the copy. Nobody loads into it: what was read of it once stays so."""
+    note = folder / "loaded_as_of"
+    if is_new or not note.exists():
+        from ingestion.warehouse import latest_as_of
+
+        latest = latest_as_of(folder / "warehouse.duckdb")
+        note.write_text(latest.isoformat() if latest else "")
+    text = note.read_text()
+    return datetime.fromisoformat(text) if text else None
+
+
 def _text(instant: datetime) -> str:
     return instant.isoformat().replace("+00:00", "Z")
 
 
 if __name__ == "__main__":
+    # What one command makes is wanted until it ends: to look for rubbish in a parsed project takes longer than reading it.
+    gc.disable()
     sys.exit(main(sys.argv[1:]))
