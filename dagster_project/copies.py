@@ -1,7 +1,7 @@
 """Copies of the build file for people to work on, so that nobody is in the way of a refresh, and no refresh in theirs.
 
-Belongs here: how one is made, and made again when the build file has changed. Does not: what is done with it
-(`dbt_command`, `shell_command`).
+Belongs here: how one is made, and made again when the build file has changed, and what is noted beside it. Does not:
+what is done with it (`dbt_command`, `shell_command`), what a sample holds (`sampling`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from ingestion.obstacles import HELD
 
 # Shares the blocks of a file with its copy where the file system can (btrfs, XFS): linux/fs.h.
 FICLONE = 0x40049409
+# Beside a copy: the state of the build file that it was made of, the latest load in it, and of a sample how many people.
+COPIED_FROM, LOADED_AS_OF, PEOPLE = "copied_from", "loaded_as_of", "sample_of"
 
 
 def copy_if_newer(warehouse: Path, folder: Path) -> bool:
@@ -36,11 +38,11 @@ def copy_if_newer(warehouse: Path, folder: Path) -> bool:
         SettingsError: there is none, and nothing to copy either.
     """
     # DuckDB names a database after its file, and views hold that name: the copy bears it too.
-    copy, note = folder / warehouse.name, folder / "copied_from"
+    copy, note = folder / warehouse.name, folder / COPIED_FROM
     if not warehouse.exists():
         raise SettingsError(f"nothing was refreshed in {config.data_dir()} yet: run `make refresh` first.")
     state = _state(warehouse)
-    if copy.exists() and note.exists() and note.read_text() == state and _is_whole(copy):
+    if is_copy_of(warehouse, folder) and _is_whole(copy):
         return False
     fresh = folder / "fresh.duckdb"
     if not is_writing(config.data_dir()):
@@ -62,6 +64,39 @@ def copy_if_newer(warehouse: Path, folder: Path) -> bool:
         raise SettingsError(f"{warehouse} is being written: try again when that has finished.")
     say(f"{warehouse} is being written: this is the copy of what was there before.")
     return False
+
+
+def is_copy_of(warehouse: Path, folder: Path) -> bool:
+    """Whether what lies in a folder was made of the build file as it is."""
+    copy, note = folder / warehouse.name, folder / COPIED_FROM
+    return copy.exists() and note.exists() and note.read_text() == _state(warehouse)
+
+
+def put(database: Path, people: int, whole: Path, folder: Path) -> None:
+    """Put a sample in the place of the copy in a folder.
+
+    Args:
+        database: the sample; its file is moved.
+        people: how many were asked for.
+        whole: folder of the copy that it was made of.
+    """
+    for old in (folder / COPIED_FROM, folder / LOADED_AS_OF, _log_of(folder / "warehouse.duckdb")):
+        old.unlink(missing_ok=True)
+    (folder / PEOPLE).write_text(str(people))
+    os.replace(database, folder / "warehouse.duckdb")
+    os.replace(whole / COPIED_FROM, folder / COPIED_FROM)
+
+
+def take_whole(folder: Path) -> None:
+    """Have the next command copy the whole build file again."""
+    for note in (PEOPLE, COPIED_FROM):
+        (folder / note).unlink(missing_ok=True)
+
+
+def people_of(folder: Path) -> int | None:
+    """How many people were asked for of the sample in a folder; None: it is the whole warehouse."""
+    note = folder / PEOPLE
+    return int(note.read_text()) if note.exists() else None
 
 
 def _state(warehouse: Path) -> str:

@@ -21,7 +21,7 @@ from pathlib import Path
 import duckdb
 
 from dagster_project import environment
-from dagster_project.copies import copy_if_newer, say
+from dagster_project.copies import LOADED_AS_OF, copy_if_newer, is_copy_of, people_of, say
 from dagster_project.dbt_mistakes import what_went_wrong
 from dagster_project.parsed_project import take_over
 from dagster_project.stage_models import refuse_unknown_stage_models
@@ -48,10 +48,8 @@ def main(arguments: Sequence[str]) -> int:
         environment.prepare()
         folder = config.data_dir() / "dev"
         refuse_unknown_stage_models(DBT)
-        _claim(folder)
-        is_new = copy_if_newer(config.warehouse_path(), folder)
-        if is_new:
-            say(f"Copied {config.warehouse_path()}: what was built in the copy before has to be built again.")
+        claim(folder)
+        is_new = _copy(folder)
         settings = _last_refresh(folder, is_new)
     except SettingsError as error:
         say(f"dbt not started: {error}")
@@ -68,9 +66,11 @@ def main(arguments: Sequence[str]) -> int:
     )
     del os.environ["LIFECYCLE_WAREHOUSE_PATH"]  # another target finds no build file
     take_over(dbt_target(), folder / "dbt", DBT, TARGET)
+    people = people_of(folder)
+    what = f"a sample of {people:,} people, " if people else ""
     say(
         f"dbt as of {chosen['LIFECYCLE_AS_OF']} in {chosen['LIFECYCLE_REPORTING_CURRENCY']}, "
-        f"on {folder / 'warehouse.duckdb'}"
+        f"on {what}{folder / 'warehouse.duckdb'}"
     )
     return _run(arguments, folder / "dbt")
 
@@ -104,8 +104,8 @@ def _says_what_to_write(arguments: Sequence[str]) -> bool:
     )
 
 
-def _claim(folder: Path) -> None:
-    """Hold the copy until this process ends: one of them may change it at a time."""
+def claim(folder: Path) -> int:
+    """Hold the copy until the file that this returns is closed, or the process ends: one at a time may change it."""
     folder.mkdir(parents=True, exist_ok=True)
     file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
     try:
@@ -113,6 +113,20 @@ def _claim(folder: Path) -> None:
     except BlockingIOError:
         os.close(file)
         raise SettingsError(f"another dbt is working on {folder}: wait until it has finished.") from None
+    return file
+
+
+def _copy(folder: Path) -> bool:
+    """Copy the build file where it has changed, unless the copy is a sample. Returns whether the copy is a new one."""
+    warehouse, people = config.warehouse_path(), people_of(folder)
+    if people is not None:
+        if not is_copy_of(warehouse, folder):
+            say(f"{warehouse} has changed since: `make sample PEOPLE={people}` makes the sample anew.")
+        return False
+    is_new = copy_if_newer(warehouse, folder)
+    if is_new:
+        say(f"Copied {warehouse}: what was built in the copy before has to be built again.")
+    return is_new
 
 
 def _last_refresh(folder: Path, is_new: bool) -> dict[str, str]:
@@ -147,7 +161,7 @@ def _last_refresh(folder: Path, is_new: bool) -> dict[str, str]:
 
 def _loaded(folder: Path, is_new: bool) -> datetime | None:
     """The instant of the latest load in the copy. Nobody loads into it: what was read of it once stays so."""
-    note = folder / "loaded_as_of"
+    note = folder / LOADED_AS_OF
     if is_new or not note.exists():
         from ingestion.warehouse import latest_as_of
 
@@ -162,6 +176,6 @@ def _text(instant: datetime) -> str:
 
 
 if __name__ == "__main__":
-    # What one command makes is wanted until it ends: to look for rubbish in a parsed project takes longer than reading it.
+    # What one command makes is wanted until it ends: looking for rubbish in a parsed project takes longer than reading it.
     gc.disable()
     sys.exit(main(sys.argv[1:]))
