@@ -21,7 +21,7 @@ from ingestion.obstacles import HELD
 
 # Shares the blocks of a file with its copy where the file system can (btrfs, XFS): linux/fs.h.
 FICLONE = 0x40049409
-# Beside a copy: the state of the build file that it was made of, the latest load in it, and of a sample how many people.
+# Beside a copy: the state of the build file it was made of, the latest load in it, and of a sample how many people.
 COPIED_FROM, LOADED_AS_OF, PEOPLE = "copied_from", "loaded_as_of", "sample_of"
 
 

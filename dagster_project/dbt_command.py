@@ -176,6 +176,6 @@ def _text(instant: datetime) -> str:
 
 
 if __name__ == "__main__":
-    # What one command makes is wanted until it ends: looking for rubbish in a parsed project takes longer than reading it.
+    # What one command makes is wanted until it ends, and looking for rubbish among it takes longer than a build.
     gc.disable()
     sys.exit(main(sys.argv[1:]))

@@ -3,10 +3,10 @@
 Belongs here: who is in a sample, and which rows of the raw tables are theirs. Does not: the file and the command
 (`sample_command`), the models, which dbt builds from these rows as from all others.
 
-Who belongs together stays together: records that identity joined or held for review, the people of one account, those
-of one deal. Such a group is in the sample or is not. Groups come in the order of a hash of their name, so that the same
-number gives the same people, and a larger one adds to them. A group of more than `MANY` people comes after all others:
-by its turn it would make a small sample large.
+Who belongs together stays together: records that identity joined or held for review, the people of one account and of
+the companies that it is part of, those of one deal. Such a group is in the sample or is not. Groups come in the order
+of a hash of their name, so that the same number gives the same people, and a larger one adds to them. A group of more
+than `MANY` people comes after all others: by its turn it would make a small sample large.
 
 A raw row is of the person whom one of its ids names, as the row models declare them (`personal`). A row that names
 nobody goes with the row that it belongs to (`belongs_to` in the YAML of dbt's source) or, where nobody is known, is in
@@ -95,6 +95,10 @@ def _group(connection: duckdb.DuckDBPyConnection) -> None:
             persons as (select record_key, person_id from {WHOLE}.core.bridge_person_records)
         select 'person:' || person_id as one, 'account:' || account_id as other
         from {WHOLE}.core.bridge_account_persons
+        union
+        select 'account:' || account_id, 'account:' || parent_account_id
+        from {WHOLE}.core.dim_accounts
+        where parent_account_id is not null
         union
         select 'person:' || person_id, 'deal:' || deal_id from {WHOLE}.core.fct_deals where person_id is not null
         union

@@ -42,6 +42,19 @@ if TYPE_CHECKING:
 ONLY_TABLES = ["--full-refresh", "--resource-type", "model", "--resource-type", "seed"]
 # Without a proposed stage model there is nothing to say; of so few buyers nothing is foretold.
 EMPTY = {"lifecycle_proposed_effects", "lifecycle_proposed_moves", "prediction_parameters"}
+# What a sample holds of its people as the whole does, with the column that says whose it is. A rank is one among all.
+WHOLE_IN_A_SAMPLE = {
+    "marts.customer_360": "person_id",
+    "marts.customer_value": "person_id",
+    "marts.lifecycle_stage_history": "entity_id",
+    "marts.account_coverage": "account_id",
+    "core.bridge_person_records": "person_id",
+    "core.fct_activities": "person_id",
+    "core.fct_revenue_entries": "person_id",
+    "core.fct_deals": "person_id",
+    "core.fct_subscriptions": "person_id",
+}
+RANKS = ("rfm_recency_score", "rfm_frequency_score", "rfm_monetary_score", "rfm_segment", "rfm_segment_order")
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +272,34 @@ def test_the_warehouse_says_with_what_it_was_built(company: Company) -> None:
     """`make dbt` goes on from there."""
     as_of = company.published().as_of.replace(tzinfo=None)
     assert company.rows("from ops.refresh_settings") == [(as_of, "EUR", 0.2)]
+
+
+def test_a_sample_has_of_its_people_what_the_whole_has_and_passes_every_test(company: Company) -> None:
+    before = company.warehouse.stat().st_mtime_ns
+    in_sample = company.data / "dev" / "warehouse.duckdb"
+    try:
+        done = company.run(sys.executable, "-m", "dagster_project.sample_command", "40")
+        assert done.returncode == 0, done.stdout + done.stderr
+        judged = company.run(
+            *(sys.executable, "-m", "dagster_project.dbt_command", "test", "--exclude-resource-type", "unit_test")
+        )
+        assert judged.returncode == 0, judged.stdout + judged.stderr
+        assert "on a sample of 40 people" in judged.stderr
+        with duckdb.connect(str(in_sample), read_only=True) as connection:
+            people = connection.execute("select person_id from core.dim_persons").fetchall()
+            accounts = connection.execute("select account_id from core.dim_accounts").fetchall()
+            theirs = [each for (each,) in people + accounts]
+            assert 40 <= len(people) < 60
+            for table, key in WHOLE_IN_A_SAMPLE.items():
+                columns = f"* exclude ({', '.join(RANKS)})" if table == "marts.customer_value" else "*"
+                query = f"select {columns} from {table} where {key} in (select unnest($ids)) order by all"
+                with duckdb.connect(str(company.warehouse), read_only=True) as whole:
+                    expected = whole.execute(query, {"ids": theirs}).fetchall()
+                assert connection.execute(query, {"ids": theirs}).fetchall() == expected, table
+                assert expected, table
+    finally:
+        shutil.rmtree(company.data / "dev", ignore_errors=True)
+    assert company.warehouse.stat().st_mtime_ns == before
 
 
 def test_erased_people_are_in_no_file_any_more(company: Company, tmp_path: Path) -> None:
