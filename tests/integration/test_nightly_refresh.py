@@ -278,25 +278,25 @@ def test_a_sample_has_of_its_people_what_the_whole_has_and_passes_every_test(com
     before = company.warehouse.stat().st_mtime_ns
     in_sample = company.data / "dev" / "warehouse.duckdb"
     try:
-        done = company.run(sys.executable, "-m", "dagster_project.sample_command", "40")
+        done = company.run(sys.executable, "-m", "dagster_project.sample_command", "140")
         assert done.returncode == 0, done.stdout + done.stderr
         judged = company.run(
             *(sys.executable, "-m", "dagster_project.dbt_command", "test", "--exclude-resource-type", "unit_test")
         )
         assert judged.returncode == 0, judged.stdout + judged.stderr
-        assert "on a sample of 40 people" in judged.stderr
+        assert "on a sample of 140 people" in judged.stderr
         with duckdb.connect(str(in_sample), read_only=True) as connection:
             people = connection.execute("select person_id from core.dim_persons").fetchall()
             accounts = connection.execute("select account_id from core.dim_accounts").fetchall()
             theirs = [each for (each,) in people + accounts]
-            assert 40 <= len(people) < 60
+            assert 140 <= len(people) < company.rows("select count(*) from core.dim_persons")[0][0]
             for table, key in WHOLE_IN_A_SAMPLE.items():
                 columns = f"* exclude ({', '.join(RANKS)})" if table == "marts.customer_value" else "*"
                 query = f"select {columns} from {table} where {key} in (select unnest($ids)) order by all"
                 with duckdb.connect(str(company.warehouse), read_only=True) as whole:
                     expected = whole.execute(query, {"ids": theirs}).fetchall()
                 assert connection.execute(query, {"ids": theirs}).fetchall() == expected, table
-                assert expected, table
+                assert expected, (table, len(people), accounts)
     finally:
         shutil.rmtree(company.data / "dev", ignore_errors=True)
     assert company.warehouse.stat().st_mtime_ns == before

@@ -262,14 +262,17 @@ def test_what_the_refresh_has_parsed_is_not_parsed_again(data_dir: Path, parsed_
 
 
 def test_what_is_parsed_for_the_copy_stays(data_dir: Path) -> None:
+    from dbt.parser.manifest import extended_mashumaro_encoder
+
     refresh(data_dir)
     for folder in ("dbt", "dev/dbt"):
         (data_dir / folder).mkdir(parents=True)
-        (data_dir / folder / "partial_parse.msgpack").write_text(folder)
+        (data_dir / folder / "partial_parse.msgpack").write_bytes(extended_mashumaro_encoder({"state_check": {}}))
+    before = (data_dir / "dev/dbt/partial_parse.msgpack").read_bytes()
 
     run("build")
 
-    assert (data_dir / "dev/dbt/partial_parse.msgpack").read_text() == "dev/dbt"
+    assert (data_dir / "dev/dbt/partial_parse.msgpack").read_bytes() == before
 
 
 def test_a_parsed_project_that_is_cut_short_is_left_alone(data_dir: Path) -> None:

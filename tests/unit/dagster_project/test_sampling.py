@@ -150,7 +150,6 @@ def test_a_row_goes_with_its_person_and_what_belongs_to_it_with_the_row(warehous
         [(f"o{n}{which}", name) for n, name in enumerate(names) for which in "xy"]
         + [(f"nobody{n}", None) for n in range(40)],
     )
-    warehouse.run("insert into raw_shopify.orders values ('o0x', 'c0', 'outlet')")  # another shop's, of nobody known
     warehouse.run("insert into raw_shopify.order_lines select 'l' || id, id, source_account from raw_shopify.orders")
     warehouse.run("insert into raw_shopify.order_lines values ('lost', 'gone', '')")
 
@@ -162,8 +161,23 @@ def test_a_row_goes_with_its_person_and_what_belongs_to_it_with_the_row(warehous
     assert 0 < len(of_nobody) < 30  # about as many as of the people
     lines = "select id from sample.raw_shopify.order_lines where id <> 'lost'"
     assert warehouse.texts(lines) == warehouse.texts("select 'l' || id from sample.raw_shopify.orders")
-    kept = warehouse.texts("select id || source_account from sample.raw_shopify.order_lines where id = 'lo0x'")
-    assert ("lo0x" in kept) == ("c0" in chosen)
+
+
+def test_equal_ids_of_two_shops_are_two_people_with_an_order_each(warehouse: Warehouse) -> None:
+    names = [f"c{n}" for n in range(30)]
+    warehouse.people(*names, *(f"outlet:{name}" for name in names))
+    warehouse.run("create schema raw_shopify")
+    warehouse.run("create table raw_shopify.orders (id varchar, customer_id varchar, source_account varchar)")
+    warehouse.run("create table raw_shopify.order_lines (id varchar, order_id varchar, source_account varchar)")
+    both = [(f"o{name}", name, account) for name in names for account in ("", "outlet")]
+    warehouse.run("insert into raw_shopify.orders values (?, ?, ?)", both)
+    warehouse.run("insert into raw_shopify.order_lines select 'l' || id, id, source_account from raw_shopify.orders")
+
+    chosen = warehouse.chosen(20)
+
+    whose = "coalesce(nullif(source_account, '') || ':', '') || "
+    assert warehouse.texts(f"select {whose} customer_id from sample.raw_shopify.orders") == chosen
+    assert warehouse.texts(f"select {whose} substring(id, 3) from sample.raw_shopify.order_lines") == chosen
 
 
 def test_a_contact_of_whatsapp_is_known_by_its_hash(warehouse: Warehouse) -> None:
