@@ -5,6 +5,7 @@ Belongs here: names and places, without any library behind them. Does not: anyth
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ingestion import config
@@ -13,6 +14,8 @@ from ingestion import config
 BUILD_STEPS = ("build_models", "build_marts")
 JOB = "nightly_refresh"
 PUBLISHED = ("serving", "lifecycle")  # key of what BI opens, as an asset
+# In front of an error's message: where an exception's class lives says nothing to who reads the line.
+CLASS_PATH = re.compile(r"^(?:\w+\.)+\w+: ")
 ACCOUNTED_CHECK = "every_record_is_accounted_for"
 LOADED_CHECK = "every_account_is_loaded"
 

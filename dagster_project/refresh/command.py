@@ -20,6 +20,7 @@ from rich.console import Console
 
 from dagster_project import environment
 from dagster_project.refresh.following import dagster_job, follow
+from dagster_project.steps import CLASS_PATH
 from ingestion import config
 from ingestion.clock import check_before_loading
 from ingestion.config import SettingsError
@@ -77,7 +78,7 @@ def _refresh(console: Console) -> int:
     seconds = time.time() - started_at
     console.print()
     if run_id is None:
-        _say_that_no_run_began(console, before, "interrupted" if job.asked_at else _last_line(log_path))
+        _say_that_no_run_began(console, before, "interrupted" if job.asked_at else _first_error(log_path))
     else:
         summary = _summary(run_id, before, _last_line(log_path), was_interrupted=job.asked_at is not None)
         console.print(summary, end="", markup=False, highlight=False, soft_wrap=True)
@@ -168,6 +169,13 @@ def _alert(console: Console, title: str, lines: Sequence[str]) -> None:
         return
     for sentence in alerts.tell("failed", title, lines):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
+def _first_error(log_path: Path) -> str:
+    """What the log's first traceback ends with, which is the cause of those behind it; else the last line."""
+    traceback = log_path.read_text(errors="replace").partition("Traceback (most recent call last):\n")[2]
+    error = next((line for line in traceback.splitlines() if line.strip() and not line.startswith(" ")), None)
+    return explained(CLASS_PATH.sub("", error)) if error else _last_line(log_path)
 
 
 def _last_line(log_path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,12 +15,11 @@ from dagster import (
 )
 
 from dagster_project.alerts import Outcome
-from dagster_project.steps import ACCOUNTED_CHECK, LOADED_CHECK, PUBLISHED
+from dagster_project.steps import ACCOUNTED_CHECK, CLASS_PATH, LOADED_CHECK, PUBLISHED
 from ingestion.obstacles import explained
 from ingestion.sources import SOURCE_NAMES
 
 Status = Literal["passed", "warned", "failed", "skipped"]
-CLASS_PATH = re.compile(r"^(?:\w+\.)+\w+: ")
 
 
 @dataclass

@@ -65,6 +65,24 @@ def test_where_no_run_began_the_last_line_of_the_log_says_why(monkeypatch, capsy
     assert "\nLog: " in said
 
 
+def test_where_definitions_cannot_be_loaded_the_first_error_says_why(tmp_path: Path) -> None:
+    log = tmp_path / "dagster.log"
+    log.write_text(
+        "17:33:18  Running with dbt\n"
+        "Traceback (most recent call last):\n"
+        '  File "models.py", line 24, in defs\n'
+        "    manifest=dbt_manifest(),\n"
+        "             ^^^^^^^^^^^^^^\n"
+        "dagster_project.dbt_runner.DbtError: customer_360 depends on a node named 'nowhere' which was not found\n"
+        "\nThe above exception was the direct cause of the following exception:\n\n"
+        "Traceback (most recent call last):\n"
+        '  File "cli.py", line 1, in main\n'
+        "dagster.components.core.ComponentTreeException: Error while loading defs\n"
+        "└── cut_short.py (loaded)\n"
+    )
+    assert command._first_error(log) == "customer_360 depends on a node named 'nowhere' which was not found"
+
+
 @pytest.mark.parametrize(
     ("log", "code", "exit_code"),
     [
