@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import chdir
 from dataclasses import replace
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,6 +24,7 @@ from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,
     AssetExecutionContext,
+    AssetKey,
     AssetObservation,
     Failure,
     Output,
@@ -30,11 +32,13 @@ from dagster import (
 from dagster_dbt import DagsterDbtTranslator
 from dagster_dbt.asset_utils import get_asset_check_key_for_test, get_updated_cli_invocation_params_for_context
 
+from dagster_project import kept_views
 from dagster_project.steps import dbt_target
 from ingestion import config
 from ingestion.config import PROJECT_ROOT
 
 if TYPE_CHECKING:
+    from dagster_dbt.asset_utils import DbtCliInvocationPartialParams
     from dbt.artifacts.schemas.run import RunExecutionResult, RunResult
     from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
@@ -44,7 +48,6 @@ PROJECT = PROJECT_ROOT / "dbt_project"
 SECONDS_BETWEEN_REPORTS = 2.0
 SHOWN_ERRORS = 3
 AS_OF = "LIFECYCLE_AS_OF"
-WITHOUT_GENERIC_TESTS = ("--exclude", "test_type:generic")
 BUILT = ("success", "pass", "warn")
 FAILED = ("error", "fail", "runtime error", "partial success")
 
@@ -80,9 +83,12 @@ def build(context: AssetExecutionContext, target: Path) -> Iterator[Output[None]
     parameters = get_updated_cli_invocation_params_for_context(context, {}, DagsterDbtTranslator())
     manifest, selection = _parsed(dbt_target()), parameters.selection_args
     options = {"indirect_selection": parameters.indirect_selection} if parameters.indirect_selection else {}
-    tests = _generic_tests(selection, target, manifest, options)
+    tests = _tests(selection, target, manifest, options)
+    views = [] if context.is_subset else _views(context, manifest, parameters)
+    kept = kept_views.unchanged(views, manifest, PROJECT, target) if views else []
     built = _invoke(
-        ["build", "--exclude-resource-type", "unit_test", *selection, *WITHOUT_GENERIC_TESTS, "--no-write-json"],
+        ["build", "--exclude-resource-type", "unit_test", *selection, "--no-write-json"]
+        + ["--exclude", "test_type:generic", *(_name(each, manifest) for each in kept)],
         target,
         manifest=manifest,
         callbacks=[Progress(context)],
@@ -91,17 +97,23 @@ def build(context: AssetExecutionContext, target: Path) -> Iterator[Output[None]
     results, exception = _results_of(built), built.exception
     if built.result is not None:
         missing = {result.node.unique_id for result in results if result.status not in BUILT}
-        to_check = [test for test in tests if missing.isdisjoint(manifest.nodes[test].depends_on_nodes)]
-        checked, exception_of_tests = _checked(to_check, target, manifest)
+        seen = {result.node.unique_id for result in results}
+        left = [
+            test for test in tests if test not in seen and missing.isdisjoint(manifest.nodes[test].depends_on_nodes)
+        ]
+        checked, exception_of_tests = _checked(left, target, manifest)
         results, exception = results + checked, exception or exception_of_tests
         replace(cast("RunExecutionResult", built.result), results=results).write(str(target / "run_results.json"))
-    yield from _results(context, parameters.manifest, parameters.dagster_dbt_translator, results)
+        if built.success and views:
+            kept_views.note(PROJECT, target)
+    yield from _outputs(parameters, manifest, results, kept)
+    yield from _check_results(context, parameters, results)
     if exception is not None or not built.success or any(result.status in FAILED for result in results):
         raise Failure(_why(exception, results), allow_retries=False)
 
 
-def _generic_tests(selection: Sequence[str], target: Path, manifest: Manifest, options: Mapping[str, Any]) -> list[str]:
-    """Ids of the generic tests that dbt would run beside the models of a selection."""
+def _tests(selection: Sequence[str], target: Path, manifest: Manifest, options: Mapping[str, Any]) -> list[str]:
+    """Ids of the tests that dbt would run beside the models of a selection."""
     listed = _invoke(
         ["ls", "--resource-type", "test", "--output", "json", "--output-keys", "unique_id"]
         + ["--log-level", "none", "--no-write-json", *selection],
@@ -109,12 +121,11 @@ def _generic_tests(selection: Sequence[str], target: Path, manifest: Manifest, o
         manifest=manifest,
         **options,
     )
-    ids = [json.loads(line)["unique_id"] for line in cast("list[str]", listed.result or [])]
-    return [each for each in ids if getattr(manifest.nodes[each], "test_metadata", None) is not None]
+    return [json.loads(line)["unique_id"] for line in cast("list[str]", listed.result or [])]
 
 
 def _checked(tests: Sequence[str], target: Path, manifest: Manifest) -> tuple[list[RunResult], BaseException | None]:
-    """Results of generic tests: of those that pass together, and of the others as dbt finds them one by one."""
+    """Results of tests: of those that pass together, and of the others as dbt finds them one by one."""
     from dbt.artifacts.schemas.results import TestStatus
     from dbt.artifacts.schemas.run import RunResult
 
@@ -133,7 +144,7 @@ def _checked(tests: Sequence[str], target: Path, manifest: Manifest) -> tuple[li
         for test in tests
         if test in passed
     ]
-    others = [".".join(manifest.nodes[test].fqn) for test in tests if test not in passed]
+    others = [_name(test, manifest) for test in tests if test not in passed]
     if not others:
         return results, None
     found = _invoke(["test", "--select", *others, "--no-write-json"], target, manifest=manifest)
@@ -148,8 +159,10 @@ def _passed_together(tests: Sequence[str], target: Path, manifest: Manifest) -> 
     tables: dict[str, list[str]] = defaultdict(list)
     for test in tests:
         node: Any = manifest.nodes[test]
+        if not _is_plain(node):
+            continue
         subject = node.attached_node or node.depends_on_nodes[0]
-        if _is_plain(node) and (relation := {**manifest.nodes, **manifest.sources}[subject].relation_name):
+        if relation := (manifest.nodes.get(subject) or manifest.sources[subject]).relation_name:
             tables[relation].append(test)
     passed: set[str] = set()
 
@@ -163,7 +176,9 @@ def _passed_together(tests: Sequence[str], target: Path, manifest: Manifest) -> 
 
 
 def _is_plain(test: Any) -> bool:
-    """Whether a generic test is its macro with its arguments, and nothing else."""
+    """Whether a test is a generic one, its macro with its arguments, and nothing else."""
+    if getattr(test, "test_metadata", None) is None:
+        return False
     config, arguments = test.config, {**test.test_metadata.kwargs, "model": None}
     return (
         test.test_metadata.namespace is None
@@ -173,33 +188,65 @@ def _is_plain(test: Any) -> bool:
     )
 
 
+def _name(unique_id: str, manifest: Manifest) -> str:
+    """What selects one node and no other."""
+    return ".".join(manifest.nodes[unique_id].fqn)
+
+
 def _results_of(done: dbtRunnerResult) -> list[RunResult]:
     return list(getattr(done.result, "results", ()))
 
 
-def _results(
-    context: AssetExecutionContext,
-    manifest: Mapping[str, Any],
-    translator: DagsterDbtTranslator,
-    results: Iterable[Any],
-) -> Iterator[Output[None] | AssetCheckResult]:
-    checks = context.selected_asset_check_keys
+def _outputs(
+    parameters: DbtCliInvocationPartialParams, manifest: Manifest, results: Iterable[Any], kept: Iterable[str]
+) -> Iterator[Output[None]]:
+    """One output per model and seed that the build file has now, each after those that it is made of."""
+    said: dict[str, dict[str, Any]] = {name: {"unique_id": name, "status": "unchanged"} for name in kept}
     for result in results:
-        name = result.node.unique_id
-        said = {"unique_id": name, "status": str(result.status), "Execution Duration": result.execution_time}
-        if result.node.resource_type == "test":
-            check = get_asset_check_key_for_test(manifest, translator, name, project=None)
-            if result.status != "skipped" and check is not None and check in checks:
-                yield AssetCheckResult(
-                    passed=result.status == "pass",
-                    asset_key=check.asset_key,
-                    check_name=check.name,
-                    severity=AssetCheckSeverity.WARN if result.status == "warn" else AssetCheckSeverity.ERROR,
-                    metadata={**said, "dagster_dbt/failed_row_count": result.failures or 0},
-                )
-        elif result.node.resource_type in ("model", "seed") and result.status == "success":
-            key = translator.get_asset_spec(manifest, name, None).key
-            yield Output(None, output_name=key.to_python_identifier(), metadata=said)
+        if result.node.resource_type in ("model", "seed") and result.status == "success":
+            said[result.node.unique_id] = _said(result)
+    order = TopologicalSorter({name: node.depends_on_nodes for name, node in manifest.nodes.items()})
+    for name in order.static_order():
+        if name in said:
+            yield Output(None, output_name=_key_of(parameters, name).to_python_identifier(), metadata=said[name])
+
+
+def _check_results(
+    context: AssetExecutionContext, parameters: DbtCliInvocationPartialParams, results: Iterable[Any]
+) -> Iterator[AssetCheckResult]:
+    """One result per test that ran and that the run has selected."""
+    for result in results:
+        if result.node.resource_type != "test" or result.status == "skipped":
+            continue
+        check = get_asset_check_key_for_test(
+            parameters.manifest, parameters.dagster_dbt_translator, result.node.unique_id, project=None
+        )
+        if check is not None and check in context.selected_asset_check_keys:
+            yield AssetCheckResult(
+                passed=result.status == "pass",
+                asset_key=check.asset_key,
+                check_name=check.name,
+                severity=AssetCheckSeverity.WARN if result.status == "warn" else AssetCheckSeverity.ERROR,
+                metadata={**_said(result), "dagster_dbt/failed_row_count": result.failures or 0},
+            )
+
+
+def _said(result: Any) -> dict[str, Any]:
+    return {
+        "unique_id": result.node.unique_id,
+        "status": str(result.status),
+        "Execution Duration": result.execution_time,
+    }
+
+
+def _views(context: AssetExecutionContext, manifest: Manifest, parameters: DbtCliInvocationPartialParams) -> list[str]:
+    """Ids of the views that a step is made of."""
+    views = [name for name, node in manifest.nodes.items() if node.config.materialized == "view"]
+    return [name for name in views if _key_of(parameters, name) in context.selected_asset_keys]
+
+
+def _key_of(parameters: DbtCliInvocationPartialParams, name: str) -> AssetKey:
+    return parameters.dagster_dbt_translator.get_asset_spec(parameters.manifest, name, None).key
 
 
 def _why(exception: BaseException | None, results: Iterable[Any]) -> str:
@@ -268,7 +315,7 @@ def _invoke(
     from dbt.cli.main import dbtRunner
 
     folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(target)]
-    logs = ["--log-path", str(config.data_dir() / "logs"), "--log-level-file", "info", "--no-use-colors"]
+    logs = ["--log-path", str(config.data_dir() / "logs"), "--log-level-file", "none", "--no-use-colors"]
     try:
         with chdir(PROJECT):  # dbt goes there, and stays
             done = dbtRunner(manifest, list(callbacks)).invoke([*arguments, *folders, *logs], **options)

@@ -147,6 +147,34 @@ def test_a_failed_test_fails_the_step_by_name(project: Path, monkeypatch: pytest
     assert reason(done).startswith("not_null_unhappy_id: Got 1 result")
 
 
+def test_a_view_that_stays_as_it_is_has_its_output_and_its_tests(project: Path) -> None:
+    (project / "models/seen.sql").write_text("{{ config(materialized='view') }} select id from {{ ref('one') }}")
+    (project / "models/three.sql").write_text("select id from {{ ref('seen') }}")
+    (project / "tests").mkdir()
+    (project / "tests/nothing_above_one.sql").write_text("select * from {{ ref('seen') }} where id > 1")
+    first, second = build(), build()
+
+    assert models(first) == models(second) == {"one", "two", "unhappy", "seen", "three"}
+    assert [status_of(done, "seen") for done in (first, second)] == ["success", "unchanged"]
+    assert status_of(second, "three") == "success"
+    for done in (first, second):
+        (judged,) = [each for each in done.get_asset_check_evaluations() if each.check_name == "nothing_above_one"]
+        assert judged.passed
+    (project / "models/one.sql").write_text("select 2 as id")
+    dbt_runner._PARSED.clear()  # another process
+    changed = build()
+    assert not changed.success and reason(changed).startswith("nothing_above_one: ")
+
+
+def status_of(done: ExecuteInProcessResult, model: str) -> object:
+    (metadata,) = [
+        event.step_materialization_data.materialization.metadata
+        for event in done.get_asset_materialization_events()
+        if event.asset_key and event.asset_key.path[-1] == model
+    ]
+    return metadata["status"].value
+
+
 def test_tests_that_pass_need_no_node_of_dbt_each(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = asked_of_dbt(monkeypatch)
     done = build()

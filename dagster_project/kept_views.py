@@ -1,0 +1,85 @@
+"""Views of the last build that are as this one would make them. Nothing is gained by making them again.
+
+Belongs here: how it is known that a view is still the same. Does not: building (`dbt_runner`).
+
+A view follows from the project's files, the settings, and the columns of what it reads. After a build the hash of all
+that is kept, together with the text of every view in the file: if somebody changes a view by hand, all are made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from dagster_project.content import content
+from ingestion import config
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+MADE_BY = ("dbt-core", "dbt-duckdb", "duckdb")
+SETTING = "env_var("
+CONTENT_OF_FILE = """
+select schema_name, view_name, sql from duckdb_views() where not internal
+union all
+select schema_name, table_name || '.' || column_name, data_type from duckdb_columns() where schema_name like 'raw%'
+order by all
+"""
+
+
+def unchanged(views: Sequence[str], manifest: Manifest, project: Path, target: Path) -> list[str]:
+    """Those of some views that the build file has as the project makes them today.
+
+    Args:
+        views: their ids.
+        manifest: the parsed project.
+        project: its folder.
+        target: folder that `note` wrote to.
+    """
+    place = _place(target)
+    if not place.exists() or place.read_text() != _made_of(project):
+        place.unlink(missing_ok=True)  # it holds again once all of them are built
+        return []
+    return [view for view in views if not _reads_settings(manifest.nodes[view], manifest)]
+
+
+def note(project: Path, target: Path) -> None:
+    """Keep what the views were made of, after all of them were built."""
+    draft = _place(target).with_suffix(".new")
+    draft.write_text(_made_of(project))
+    os.replace(draft, _place(target))
+
+
+def _made_of(project: Path) -> str:
+    with duckdb.connect(str(config.warehouse_path())) as connection:
+        found = connection.execute(CONTENT_OF_FILE).fetchall()
+    parts = [content(project), [version(name) for name in MADE_BY], found]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _reads_settings(node: Any, manifest: Manifest) -> bool:
+    """Whether a view's text depends on a setting or on now: by itself, a macro, or an ephemeral model within it."""
+    seen: set[str] = set()
+    to_read: list[Any] = [node]
+    while to_read:
+        each = to_read.pop()
+        if each.unique_id in seen:
+            continue
+        seen.add(each.unique_id)
+        if SETTING in (each.macro_sql if each.resource_type == "macro" else each.raw_code):
+            return True
+        to_read += [manifest.macros[name] for name in each.depends_on.macros]
+        parents: list[Any] = [manifest.nodes.get(name) for name in getattr(each.depends_on, "nodes", ())]
+        to_read += [parent for parent in parents if parent and parent.config.materialized == "ephemeral"]
+    return False
+
+
+def _place(target: Path) -> Path:
+    return target / "views_made_of.sha256"
