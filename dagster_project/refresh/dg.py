@@ -21,7 +21,7 @@ def _end_all() -> None:
 
 
 def _end(code: int) -> None:
-    """End this process as Python would, but for freeing a gigabyte of objects one by one, which takes seconds."""
+    """End this process as Python would, but for freeing all of its objects one by one, which takes seconds."""
     atexit._run_exitfuncs()
     logging.shutdown()
     sys.stdout.flush()
@@ -31,8 +31,8 @@ def _end(code: int) -> None:
 
 if __name__ == "__main__":
     watch_parent(_end_all)
-    # Most objects of a run, such as parsed models and definitions, live as long as it does. To look through all of them
-    # for unused ones as often as Python does by default takes a tenth of the time.
+    # Most objects of a run, such as parsed models and definitions, live as long as it does. By default, Python looks
+    # through all of them for unused ones far too often.
     gc.set_threshold(50_000, 20, 100)
 
     from dagster_dg_cli.cli import main
