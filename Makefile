@@ -128,8 +128,8 @@ resilience: .venv/installed  ## Break the nightly job for real, in every way it 
 	@RESILIENCE=long .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/resilience tests/integration/test_source_subset.py
 
 .PHONY: bench
-bench: .venv/installed  ## Measure speed and memory beside a floor, as docs/benchmarks.md shows (about 10 minutes)
-	@.venv/bin/python -m tests.benchmarks
+bench: .venv/installed  ## Measure speed and memory beside floors, as docs/benchmarks.md shows (ARGS="--only refresh")
+	@.venv/bin/python -m tests.benchmarks $(ARGS)
 
 .PHONY: lock
 lock: .uv/installed  ## Make the locks anew from pyproject.toml (hashes, no index)

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import lifecycle, postgres, predictions, publication, receiver
+from tests.benchmarks import lifecycle, postgres, predictions, publication, receiver, refresh
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--people", type=int, default=1_000_000, help="people, and customers, of the benchmarks")
+    parser.add_argument("--people", type=int, default=1_000_000, help="people, and customers, of single steps")
+    parser.add_argument(
+        "--refresh-people",
+        type=int,
+        nargs="+",
+        default=refresh.SIZES,
+        help="sizes of the companies that are refreshed as a whole; 1000000 takes hours",
+    )
+    reports: dict[str, Callable[[Path], str]] = {
+        "lifecycle": lambda folder: lifecycle.report(folder, arguments.people),
+        "predictions": lambda folder: predictions.report(folder, arguments.people),
+        "publication": lambda folder: publication.report(folder, arguments.people),
+        "receiver": receiver.report,
+        "postgres": lambda folder: postgres.report(folder, arguments.people),
+        "refresh": lambda folder: refresh.report(folder, arguments.refresh_people),
+    }
+    parser.add_argument("--only", choices=reports, nargs="+", default=list(reports), help="the benchmarks to run")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lifecycle-bench-") as folder:
-        print(lifecycle.report(Path(folder), arguments.people), flush=True)
-        print("\n" + predictions.report(Path(folder), arguments.people), flush=True)
-        print("\n" + publication.report(Path(folder), arguments.people), flush=True)
-        print("\n" + receiver.report(Path(folder)), flush=True)
-        print("\n" + postgres.report(Path(folder), arguments.people), flush=True)
+        for name in arguments.only:
+            print(f"{reports[name](Path(folder))}\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,257 @@
+"""The whole refresh of companies of several sizes, by the job of `make refresh`, each step beside its floor.
+
+The company's files (`company`) are loaded, checked, built, predicted, checked again and published; then one person in
+a hundred does something, and the night after is refreshed and compared with a rebuild. The floor of a step (`bare`) is
+the same rows by DuckDB alone, in the same run. How cost grows is the exponent of the processor's seconds over people: 1
+is proportional, and what a refresh costs whatever its size lowers it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from serving.compare import compare
+from serving.publish import current_version
+from tests.benchmarks import bare, company
+from tests.benchmarks.measuring import run, say, table
+from tests.benchmarks.watching import Span, watched
+
+ROOT = Path(__file__).resolve().parents[2]
+MAPPING = Path(__file__).parent / "company.yml"
+SIZES = (10_000, 100_000)
+# What a line of the report is made of, as Dagster names steps.
+LINES = {
+    "loads": "load_",
+    "gate 1": "gate_raw",
+    "models up to core": "build_models",
+    "predictions": "predict_customers",
+    "marts": "build_marts",
+    "gate 2": "gate_marts",
+    "publication": "serving__lifecycle",
+}
+WHOLE, REST = "whole refresh", "start, end and in between"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One size: its first refresh, the floors of its steps in seconds of the processor, and its night after."""
+
+    people: int
+    rows: int
+    first: Mapping[str, Span]
+    floors: Mapping[str, float]
+    night: Mapping[str, Span]
+    night_rows: int
+    marts: int
+    differing: Sequence[str]
+    published_bytes: int
+
+
+class Installation:
+    """A data folder and the settings of the company that is refreshed into it."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder, self.data = folder, folder / "data"
+        self.warehouse = self.data / "warehouse.duckdb"
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("LIFECYCLE_", "SOURCES__", "SERVING_", "SANDBOX_", "DAGSTER_", "DBT_", "DLT_"))
+        }
+        self.environment = {
+            **inherited,
+            "LIFECYCLE_DATA_DIR": str(self.data),
+            "LIFECYCLE_MEMORY_LIMIT": bare.MEMORY_LIMIT,
+            "PYTHONWARNINGS": "ignore",
+            **settings,
+        }
+
+    def refresh(self, name: str, as_of: datetime | None = None) -> dict[str, Span]:
+        """Refresh once; the lines of the report."""
+        command = [sys.executable, "-m", "dagster_project.environment", "--sandbox", "--"]
+        spans = watched(
+            [*command, sys.executable, "-m", "dagster_project.refresh"],
+            {**self.environment, **({"LIFECYCLE_AS_OF": f"{as_of.isoformat()}Z"} if as_of else {})},
+            self.data,
+            self.folder / f"{name}.log",
+        )
+        return _lines(spans)
+
+    def floor(self, name: str, source: Path, file: Path) -> float:
+        """Seconds of the processor that a step takes at least."""
+        log = self.folder / f"bare_{name}.log"
+        run([sys.executable, "-m", "tests.benchmarks.bare", name, str(source), str(file)], log)
+        return float(log.read_text(encoding="utf-8").split()[-1])
+
+    def floors(self, files: Path | None) -> dict[str, float]:
+        """The floor of each step of the latest refresh, which built everyone; of loads, from these files."""
+        place = self.folder / "bare"
+        builds = {"models up to core": self.data / "dbt", "marts": self.data / "dbt" / "build_marts"}
+        built = [node for each in builds.values() for node, _ in bare.built(each, ("model",))]
+        models = place / "warehouse.duckdb"  # the name that is written in the compiled SQL
+        bare.prepare(self.warehouse, models, {f"{node['schema']}.{node['name']}" for node in built})
+        floors = {
+            "loads": self.floor("loads" if files else "copies", files or self.warehouse, place / "loads.duckdb"),
+            **{line: self.floor("build", target, models) for line, target in builds.items()},
+            "tests of models and marts": sum(self.floor("checks", target, models) for target in builds.values()),
+            "publication": self.floor("publication", self.warehouse, place / "published.duckdb"),
+        }
+        shutil.rmtree(place)
+        return floors
+
+    def published(self) -> Path:
+        """The version that was published last."""
+        version = current_version(self.data / "serving")
+        assert version is not None
+        return version
+
+    def forget_models(self) -> None:
+        """Have the next refresh build everyone from the raw tables, as if it were the first."""
+        with duckdb.connect(str(self.warehouse)) as connection:
+            for schema in ("staging", "intermediate", "core", "marts"):
+                connection.execute(f"drop schema if exists {schema} cascade")
+        (self.data / "published_from.json").unlink()
+
+
+def _lines(spans: Mapping[str, Span]) -> dict[str, Span]:
+    lines = {}
+    for line, step in LINES.items():
+        (first, *others) = [span for name, span in spans.items() if name.startswith(step)]
+        lines[line] = sum(others, first)
+    whole = spans["whole"]
+    seconds, cpu = (sum(getattr(line, of) for line in lines.values()) for of in ("seconds", "cpu_seconds"))
+    lines[REST] = Span(whole.seconds - seconds, whole.cpu_seconds - cpu, 0, 0)
+    return {**lines, WHOLE: whole}
+
+
+def measure(folder: Path, people: int) -> Measured:
+    """Refresh a company of this size, and its night after."""
+    files = folder / "files"
+    installation = Installation(
+        folder,
+        LIFECYCLE_PROFILE="production",
+        LIFECYCLE_SOURCES="files",
+        SOURCES__FILES__MAPPINGS_PATH=str(MAPPING),
+        SOURCES__FILES__DATA_PATH=str(files),
+    )
+    rows = company.draw(files, people)
+    say(f"The first refresh of {people:,} people, {rows:,} rows …")
+    first = installation.refresh("first", company.AS_OF)
+    published_bytes = installation.published().stat().st_size
+    say("The floors of its steps …")
+    floors = installation.floors(files)
+    night_rows = company.touch(files, people)
+    say("The night after, when 1 % of people did something …")
+    night = installation.refresh("night", company.LATER)
+    incremented = installation.published()
+    say("A rebuild, to compare …")
+    installation.forget_models()
+    installation.refresh("rebuild", company.LATER)
+    changes = compare(incremented, installation.published())
+    differing = [change.mart for change in changes if not change.is_unchanged]
+    return Measured(people, rows, first, floors, night, night_rows, len(changes), differing, published_bytes)
+
+
+def report(folder: Path, sizes: Sequence[int]) -> str:
+    """Measure companies of these sizes, and the simulated one; Markdown with ratios and exponents."""
+    measured = []
+    for people in sizes:
+        place = folder / str(people)
+        place.mkdir()
+        measured.append(measure(place, people))
+        shutil.rmtree(place)
+    parts = [_of_size(each) for each in measured]
+    if len(measured) > 1:
+        parts.append(_growth(measured[0], measured[-1]))
+    parts.append(_sandbox(folder / "sandbox"))
+    return "\n\n".join(["## The whole refresh", *parts])
+
+
+def _of_size(measured: Measured) -> str:
+    def row(line: str, span: Span) -> list[str]:
+        floor, night = measured.floors.get(line), measured.night[line]
+        return [
+            line,
+            f"{span.seconds:.1f}",
+            f"{span.cpu_seconds:.1f}",
+            f"{floor:.1f}" if floor else "",
+            f"{span.cpu_seconds / floor:.2f}" if floor else "",
+            f"{span.peak_bytes / 1e9:.1f}" if span.peak_bytes else "",
+            f"{span.disk_bytes / 1e9:.2f}" if span.disk_bytes else "",
+            f"{night.seconds:.1f}",
+            f"{night.cpu_seconds:.1f}",
+        ]
+
+    head = ["step", "seconds", "CPU seconds", "CPU of the floor", "times the floor", "peak memory, GB", "disk, GB"]
+    loads = measured.first["loads"]
+    equality = f"{len(measured.differing)} of {measured.marts} marts differ from a rebuild"
+    if measured.differing:
+        equality += f": {', '.join(measured.differing)}"
+    night_share = measured.night[WHOLE].cpu_seconds / measured.first[WHOLE].cpu_seconds
+    return "\n".join(
+        [
+            f"### {measured.people:,} people, {measured.rows:,} rows",
+            "",
+            table(
+                [*head, "the night after, seconds", "the night after, CPU seconds"],
+                [row(line, span) for line, span in measured.first.items()],
+            ),
+            "",
+            f"Published: {measured.published_bytes / 1e9:.2f} GB. Tests of models and marts, bare:"
+            f" {measured.floors['tests of models and marts']:.1f} CPU seconds. Loads:"
+            f" {measured.rows / loads.seconds:,.0f} rows a second.",
+            f"The night after ({measured.night_rows:,} new rows) takes {night_share:.0%} of the CPU seconds of the"
+            f" first refresh; after it, {equality}.",
+        ]
+    )
+
+
+def _growth(small: Measured, large: Measured) -> str:
+    def exponent(of: str, line: str) -> str:
+        costs = [getattr(each, of)[line].cpu_seconds for each in (small, large)]
+        return f"{math.log(costs[1] / costs[0]) / math.log(large.people / small.people):.2f}"
+
+    return "\n".join(
+        [
+            f"### Exponent of CPU seconds over people, from {small.people:,} to {large.people:,}",
+            "",
+            table(
+                ["step", "first refresh", "the night after"],
+                [[line, exponent("first", line), exponent("night", line)] for line in small.first],
+            ),
+        ]
+    )
+
+
+def _sandbox(folder: Path) -> str:
+    folder.mkdir()
+    say("The first refresh of the simulated company, and its floors …")
+    installation = Installation(folder)
+    whole = installation.refresh("first")[WHOLE]
+    floors = installation.floors(None)
+    shutil.rmtree(folder)
+    checks = floors["tests of models and marts"]
+    floor = sum(floors.values())
+    return "\n".join(
+        [
+            "### The simulated company in its default size, servers included",
+            "",
+            table(
+                ["run", "CPU seconds", "times the floor"],
+                [
+                    ["the same rows and SQL, bare (floor)", f"{floor:.1f}", "1.00"],
+                    ["… of which tests", f"{checks:.1f}", f"{checks / floor:.2f}"],
+                    [WHOLE, f"{whole.cpu_seconds:.1f}", f"{whole.cpu_seconds / floor:.2f}"],
+                ],
+            ),
+        ]
+    )
