@@ -141,15 +141,9 @@
                 {%- else -%} (activity is null or activity in ({{ quoted_list(plan.measured) }}))
                 {%- endif -%}
             {%- endset %}
-            prepared as (
-                select
-                    *
-                    {%- for name, measure in plan.measures.items() if measure.prepare %}
-                        , {{ measure.prepare }} as prepared_{{ name }}
-                    {%- endfor %}
-                from stream
-                where {{ needs_measures }}
-            ),
+            to_measure as (select * from stream where {{ needs_measures }}),
+
+            prepared as ({{ lifecycle_prepared_sql(plan.measures, "to_measure") }}),
 
             -- Rows for which no rule needs a measure, and which no measure reads, bypass this window.
             measured as (

@@ -90,14 +90,7 @@
         ),
 
         {#- Persons and accounts have different ids, so that the measures' windows by entity_id keep them apart. -#}
-        prepared as (
-            select
-                *
-                {%- for name, measure in measures.items() if measure.prepare %}
-                    , {{ measure.prepare }} as prepared_{{ name }}
-                {%- endfor %}
-            from stream
-        ),
+        prepared as ({{ lifecycle_prepared_sql(measures, "stream") }}),
 
         measured as (
             select

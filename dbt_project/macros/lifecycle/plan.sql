@@ -69,7 +69,8 @@
     {%- set reasons = definition.rules | map(attribute="reason", default="") | join(" ") -%}
     {%- set measure_texts = [""] -%}
     {%- for measure in measures.values() -%}
-        {%- do measure_texts.append(measure.sql) -%} {%- do measure_texts.append(measure.get("prepare", "")) -%}
+        {%- do measure_texts.append(measure.sql) -%}
+        {%- if measure.prepare -%} {%- do measure_texts.append(measure.prepare.sql) -%} {%- endif -%}
     {%- endfor -%}
     {%- set measure_text = measure_texts | join(" ") ~ " " -%}
     {%- set columns = [] -%}

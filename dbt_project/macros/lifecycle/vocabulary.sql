@@ -83,6 +83,10 @@
     `before`: window that ends before it. For each measure: `activities`, what it reads, so that a model reads no more
     (none: everything); `sql`, its window; `prepare`, where the window needs it, a value of each row that the window
     reads as `prepared_<name>`. docs/lifecycle.md explains each of them.
+
+    A `prepare` is a window itself, in `sql`; `of` names the activities that it looks at. Rows of other activities have
+    the value `otherwise` and stay out of it: of ten activities, nine are messages, and sorting them for a window over
+    deals took longer than the rest.
 -#}
 {% macro lifecycle_measures() -%}
     {%- set over -%} over (partition by entity_id order by occurred_at asc nulls last range between unbounded preceding and current row) {%- endset -%}
@@ -153,9 +157,11 @@
             },
             "conversions_to_date": {
                 "activities": conversions,
-                "prepare": "case when activity = 'deal_stage_changed' then "
-                ~ lifecycle_is_first_of("source_system, source_record_id", is_won)
-                ~ " when activity in ('order_paid', 'subscription_started') then 1 else 0 end",
+                "prepare": {
+                    "of": ["deal_stage_changed"],
+                    "sql": lifecycle_is_first_of("source_system, source_record_id", is_won),
+                    "otherwise": "case when activity in ('order_paid', 'subscription_started') then 1 else 0 end",
+                },
                 "sql": "coalesce(sum(prepared_conversions_to_date) " ~ over ~ ", 0)::bigint",
             },
             "days_since_first_conversion": {
@@ -168,27 +174,45 @@
             },
             "stakeholders_engaged_to_date": {
                 "activities": engagement,
-                "prepare": lifecycle_is_first_of("person_id", "person_id is not null and " ~ is_engagement),
+                "prepare": {
+                    "of": engagement,
+                    "sql": lifecycle_is_first_of("person_id", "person_id is not null and " ~ is_engagement),
+                    "otherwise": "0",
+                },
                 "sql": "coalesce(sum(prepared_stakeholders_engaged_to_date) " ~ over ~ ", 0)::bigint",
             },
             "subscriptions_active": {
                 "activities": ["subscription_started", "subscription_ended"],
-                "prepare": lifecycle_change_of_open_things(
-                    ["subscription_started", "subscription_ended"], "activity = 'subscription_ended'"
-                ),
+                "prepare": {
+                    "of": ["subscription_started", "subscription_ended"],
+                    "sql": lifecycle_change_of_open_things(
+                        ["subscription_started", "subscription_ended"], "activity = 'subscription_ended'"
+                    ),
+                    "otherwise": "0",
+                },
                 "sql": "coalesce(sum(prepared_subscriptions_active) " ~ over ~ ", 0)::bigint",
             },
             "deals_open": {
                 "activities": ["deal_stage_changed"],
-                "prepare": lifecycle_change_of_open_things(
-                    ["deal_stage_changed"],
-                    "coalesce(" ~ json_text("attributes", "meaning") ~ ", '') in ('deal_won', 'deal_lost')",
-                ),
+                "prepare": {
+                    "of": ["deal_stage_changed"],
+                    "sql": lifecycle_change_of_open_things(
+                        ["deal_stage_changed"],
+                        "coalesce("
+                        ~ json_text("attributes", "meaning")
+                        ~ ", '') in ('deal_won', 'deal_lost')",
+                    ),
+                    "otherwise": "0",
+                },
                 "sql": "coalesce(sum(prepared_deals_open) " ~ over ~ ", 0)::bigint",
             },
             "deals_won_to_date": {
                 "activities": ["deal_stage_changed"],
-                "prepare": lifecycle_is_first_of("source_system, source_record_id", is_won),
+                "prepare": {
+                    "of": ["deal_stage_changed"],
+                    "sql": lifecycle_is_first_of("source_system, source_record_id", is_won),
+                    "otherwise": "0",
+                },
                 "sql": "coalesce(sum(prepared_deals_won_to_date) " ~ over ~ ", 0)::bigint",
             },
             "stage_changes_by_source_to_date": {
@@ -202,4 +226,39 @@
         }
     ) -%}
     {{ return(measures) }}
+{%- endmacro %}
+
+{#-
+    The rows of a relation with `prepared_<name>` for each of the measures that need it. A row is in one of two parts: it
+    may matter to some window, or it takes the values that all others have.
+-#}
+{% macro lifecycle_prepared_sql(measures, relation) -%}
+    {%- set prepares = {} -%}
+    {%- for name, measure in measures.items() if measure.prepare -%}
+        {%- do prepares.update({name: measure.prepare}) -%}
+    {%- endfor -%}
+    {%- set looked_at = prepares.values() | map(attribute="of") | sum(start=[]) | unique | sort -%}
+    {%- for is_looked_at in [true, false] if is_looked_at or looked_at %}
+        select
+            *
+            {%- for name, prepare in prepares.items() %}
+                ,
+                {% if is_looked_at -%}
+                    case
+                        when activity in ({{ quoted_list(prepare.of) }})
+                        then {{ prepare.sql }}
+                        else {{ prepare.otherwise }}
+                    end
+                {%- else -%} {{ prepare.otherwise }}
+                {%- endif %} as prepared_{{ name }}
+            {%- endfor %}
+        from {{ relation }}
+        {% if looked_at -%}
+            where
+                {% if is_looked_at -%} activity in ({{ quoted_list(looked_at) }})
+                {%- else -%} activity is null or activity not in ({{ quoted_list(looked_at) }})
+                {%- endif -%}
+                {{ " union all " if is_looked_at }}
+        {%- endif -%}
+    {%- endfor -%}
 {%- endmacro %}

@@ -24,14 +24,7 @@ START = datetime(2026, 1, 1)
 MEASURES_CALL = """
     with
         stream as (select *, account_id as entity_id from activities_given),
-        prepared as (
-            select
-                *
-                {% for name, measure in lifecycle_measures().items() if measure.prepare -%}
-                    , {{ measure.prepare }} as prepared_{{ name }}
-                {% endfor %}
-            from stream
-        )
+        prepared as ({{ lifecycle_prepared_sql(lifecycle_measures(), "stream") }})
     select
         activity_id
         {% for name, measure in lifecycle_measures().items() %}, {{ measure.sql }} as {{ name }}{% endfor %}
