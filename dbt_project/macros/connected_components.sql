@@ -3,6 +3,9 @@
     key of the component). Labels flow along a star from each identifier's smallest record, and only upwards, so the
     smallest label reaches every record whatever the order of the rows.
     `max_tier`: weakest evidence that still joins.
+
+    Labels are hashes. In the order of the keys themselves, which is often that of a chain of records, each record would
+    get the label of all before it; by hash it gets only those that are smaller than all on the way: a dozen of 10,000.
 -#}
 {% macro connected_components(records, identifiers, max_tier) -%}
     with recursive
@@ -13,27 +16,29 @@
         ),
 
         edges as (
-            select centre_key as from_key, record_key as to_key
+            select centre_key as from_key, record_key as to_key, md5(record_key) as to_label
             from stars
             where centre_key <> record_key
             union
-            select record_key as from_key, centre_key as to_key
+            select record_key as from_key, centre_key as to_key, md5(centre_key) as to_label
             from stars
             where centre_key <> record_key
         ),
 
         reached as (
-            select from_key as record_key, from_key as label_key
+            select to_key as record_key, to_label as label
             from edges
             union
-            select edges.to_key as record_key, reached.label_key
+            select edges.to_key as record_key, reached.label
             from reached
-            inner join edges on edges.from_key = reached.record_key and reached.label_key < edges.to_key
+            inner join edges on edges.from_key = reached.record_key and reached.label < edges.to_label
         ),
 
-        smallest_labels as (select record_key, min(label_key) as cluster_key from reached group by record_key)
+        smallest_labels as (select record_key, min(label) as label from reached group by record_key),
 
-    select records.record_key, coalesce(smallest_labels.cluster_key, records.record_key) as cluster_key
+        clusters as (select record_key, min(record_key) over (partition by label) as cluster_key from smallest_labels)
+
+    select records.record_key, coalesce(clusters.cluster_key, records.record_key) as cluster_key
     from {{ records }} as records
-    left join smallest_labels on smallest_labels.record_key = records.record_key
+    left join clusters on clusters.record_key = records.record_key
 {%- endmacro %}

@@ -33,20 +33,24 @@ def components_sql(tmp_path_factory: pytest.TempPathFactory) -> dict[int, str]:
         }
 
 
-def components(sql: str, identifiers: list[Identifier]) -> dict[str, str]:
+def components(sql: str, identifiers: list[Identifier], records: list[str] = RECORDS) -> dict[str, str]:
     """Cluster key of each record, by the compiled SQL over shuffled rows."""
+    found = rows_of(sql, identifiers, records)
+    assert len(found) == len(records)
+    return dict(found)
+
+
+def rows_of(sql: str, identifiers: list[Identifier], records: list[str]) -> list[tuple]:
     rows = list(identifiers)
     random.Random(len(rows)).shuffle(rows)
     with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute("create table records_given as select unnest(?::text[]) as record_key", [RECORDS])
+        connection.execute("create table records_given as select unnest(?::text[]) as record_key", [records])
         connection.execute(
             "create table identifiers_given (record_key text, namespace text, identifier text, evidence_tier int)"
         )
         if rows:
             connection.executemany("insert into identifiers_given values (?, ?, ?, ?)", rows)
-        found = connection.execute(sql).fetchall()
-    assert len(found) == len(RECORDS)
-    return dict(found)
+        return connection.execute(sql).fetchall()
 
 
 def union_find(identifiers: list[Identifier], max_tier: int) -> dict[str, str]:
@@ -85,6 +89,21 @@ def test_a_long_chain_is_one_component(components_sql: dict[int, str]) -> None:
     ]
     assert set(components(components_sql[3], chain).values()) == {RECORDS[0]}
     assert len(set(components(components_sql[2], chain).values())) == len(RECORDS)
+
+
+def test_the_work_of_a_chain_grows_with_its_length_and_not_with_its_square(components_sql: dict[int, str]) -> None:
+    def labels(length: int) -> int:
+        records = [f"r{number:05}" for number in range(length)]  # the worst order: each record's neighbour is the next
+        chain = [
+            (record, "phone", str(link), 3)
+            for link, pair in enumerate(zip(records, records[1:], strict=False))
+            for record in pair
+        ]
+        assert set(components(components_sql[3], chain, records).values()) == {records[0]}
+        work = components_sql[3].rpartition("select records.record_key")[0].rstrip() + " select count(*) from reached"
+        return rows_of(work, chain, records)[0][0]
+
+    assert labels(800) < 3 * labels(400) < 800 * 30
 
 
 def test_more_evidence_never_makes_more_components(components_sql: dict[int, str]) -> None:
