@@ -27,11 +27,20 @@
     Every measure at the entries of episodes. `entries`: a select of entity_type, entity_id, entered_at and
     entry_activity_id. Gives those columns and `measures`, a JSON text. A measure at an entry is what a rule that is
     evaluated at that instant would read.
+
+    Of ten activities, one enters a stage. So those between two entries of an entity are added up first, and the windows
+    of the measures run over the sums.
 -#}
 {% macro lifecycle_entry_measures_sql(activities_relation, entries) -%}
-    {%- set measures = lifecycle_measures() -%}
+    {%- set running = [] -%}
+    {%- set measures = lifecycle_measures(running) -%}
     {%- set pairs = {} -%}
     {%- for name in measures -%} {%- do pairs.update({name: name}) -%} {%- endfor -%}
+    {%- set running_columns = [] -%}
+    {%- for part in running -%}
+        {%- do running_columns.append("running_" ~ loop.index) -%}
+        {%- if part.before -%} {%- do running_columns.append("running_" ~ loop.index ~ "_before") -%} {%- endif -%}
+    {%- endfor -%}
     with
         entries as ({{ entries }}),
 
@@ -46,7 +55,6 @@
                     activities.occurred_at,
                     activities.source_system,
                     activities.source_record_id,
-                    activities.channel,
                     activities.amount_reporting,
                     activities.attributes
                 from {{ activities_relation }} as activities
@@ -64,23 +72,96 @@
             from account_activities
         ),
 
-        -- An entry is a row of its own that no measure counts, like a timer that runs out.
-        stream as (
-            select *
+        entry_instants as (select distinct entity_type, entity_id, entered_at from entries),
+
+        instants as (
+            select
+                entity_type,
+                entity_id,
+                person_id,
+                activity_id,
+                activity,
+                occurred_at,
+                source_system,
+                source_record_id,
+                amount_reporting,
+                attributes,
+                cast(null as {{ timestamp_type() }}) as entered_at
             from activities
+            union all
+            select
+                entity_type,
+                entity_id,
+                null as person_id,
+                null as activity_id,
+                null as activity,
+                entered_at as occurred_at,
+                null as source_system,
+                null as source_record_id,
+                null as amount_reporting,
+                null as attributes,
+                entered_at
+            from entry_instants
+        ),
+
+        {#- Persons and accounts have different ids, so that windows by entity_id keep them apart. -#}
+        -- The first entry at or after each activity. What follows the last entry is of no account.
+        counted as (
+            select
+                *,
+                min(entered_at) over (
+                    partition by entity_id
+                    order by occurred_at asc nulls last
+                    range between current row and unbounded following
+                ) as counts_from
+            from instants
+        ),
+
+        to_prepare as (select * from counted where activity is not null and counts_from is not null),
+
+        prepared as ({{ lifecycle_prepared_sql(measures, "to_prepare") }}),
+
+        summed as (
+            select
+                entity_type,
+                entity_id,
+                source_system,
+                counts_from,
+                {%- for part in running %}
+                    {{ part.aggregate }} ({{ part.value }}) as running_{{ loop.index }},
+                    {%- if part.before %}
+                        {{ part.aggregate }} (
+                            case when occurred_at < counts_from then {{ part.value }} end
+                        ) as running_{{ loop.index }}_before,
+                    {%- endif %}
+                {%- endfor %}
+                count(*) as activity_count
+            from prepared
+            group by entity_type, entity_id, source_system, counts_from
+        ),
+
+        -- An entry is a row of its own, with nothing to add.
+        steps as (
+            select
+                entity_type,
+                entity_id,
+                cast(null as {{ dbt.type_string() }}) as activity_id,
+                source_system,
+                counts_from as occurred_at,
+                {%- for part in running %}
+                    running_{{ loop.index }}, {%- if part.before %} running_{{ loop.index }}_before, {%- endif %}
+                {%- endfor %}
+                false as is_entry
+            from summed
             union all
             select
                 entries.entity_type,
                 entries.entity_id,
-                activities.person_id,
                 entries.entry_activity_id as activity_id,
-                cast(null as {{ dbt.type_string() }}) as activity,
-                entries.entered_at as occurred_at,
                 activities.source_system,
-                activities.source_record_id,
-                activities.channel,
-                cast(null as decimal(18, 4)) as amount_reporting,
-                activities.attributes
+                entries.entered_at as occurred_at,
+                {%- for column in running_columns %} null as {{ column }}, {%- endfor %}
+                true as is_entry
             from entries
             left join
                 activities
@@ -89,18 +170,23 @@
                 and activities.activity_id = entries.entry_activity_id
         ),
 
-        {#- Persons and accounts have different ids, so that the measures' windows by entity_id keep them apart. -#}
-        prepared as ({{ lifecycle_prepared_sql(measures, "stream") }}),
-
+        {% set measured = namespace(sql={}) -%}
+        {%- for name, measure in measures.items() -%}
+            {%- do measured.sql.update({name: measure.sql}) -%}
+            {%- for part in running -%}
+                {%- set sum = lifecycle_running_sum(part, "running_" ~ loop.index) -%}
+                {%- do measured.sql.update({name: measured.sql[name] | replace(part.window, sum)}) -%}
+            {%- endfor -%}
+        {%- endfor -%}
         measured as (
             select
                 entity_type,
                 entity_id,
                 activity_id,
-                activity,
-                occurred_at
-                {%- for name, measure in measures.items() %}, {{ measure.sql }} as {{ name }} {%- endfor %}
-            from prepared
+                occurred_at,
+                is_entry
+                {%- for name, sql in measured.sql.items() %}, {{ sql }} as {{ name }} {%- endfor %}
+            from steps
         )
 
     select
@@ -110,5 +196,15 @@
         activity_id as entry_activity_id,
         {{ json_attributes(pairs) }} as measures
     from measured
-    where activity is null
+    where is_entry
+{%- endmacro %}
+
+{#- A window over rows, as a window over the sums of rows that end at each instant: what was counted is added up. -#}
+{% macro lifecycle_running_sum(part, column) -%}
+    {%- if part.before -%}
+        {%- set up_to_now = part.frame | replace("interval '1' microsecond preceding", "current row") -%}
+        {{ return("greatest(max(" ~ column ~ "_before) " ~ up_to_now ~ ", max(" ~ column ~ ") " ~ part.frame ~ ")") }}
+    {%- elif part.aggregate == "count" -%} {{ return("coalesce(sum(" ~ column ~ ") " ~ part.frame ~ ", 0)::bigint") }}
+    {%- else -%} {{ return(part.aggregate ~ "(" ~ column ~ ") " ~ part.frame) }}
+    {%- endif -%}
 {%- endmacro %}

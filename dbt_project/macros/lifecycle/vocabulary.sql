@@ -78,24 +78,49 @@
 {%- endmacro %}
 
 {#-
+    What is known of an entity up to an instant: `aggregate` (count, sum, min, max) of `value`, SQL of a row, over its rows
+    up to that instant or, of a max, strictly `before` it; `by`: only rows with the same value of that column.
+
+    Adds it to the list `running` and gives its SQL, a window over all rows. `lifecycle_entry_measures_sql` goes by the
+    list: where few rows are asked about, it adds up the others first.
+-#}
+{% macro lifecycle_running(running, aggregate, value, before=false, by=none) -%}
+    {%- set end = "interval '1' microsecond preceding" if before else "current row" -%}
+    {%- set frame -%}
+        over (
+            partition by entity_id{{ ", " ~ by if by }}
+            order by occurred_at asc nulls last
+            range between unbounded preceding and {{ end }}
+        )
+    {%- endset -%}
+    {%- set window = aggregate ~ "(" ~ value ~ ") " ~ frame -%}
+    {%- if window not in running | map(attribute="window") -%}
+        {%- do running.append(
+            {"window": window, "aggregate": aggregate, "value": value, "before": before, "frame": frame}
+        ) -%}
+    {%- endif -%}
+    {{ return(window) }}
+{%- endmacro %}
+
+{#-
     Point-in-time measures that a rule's condition may use as `measures.<name>`: what is known about the entity at that
-    instant, including the row's own instant; `previous` means strictly before it. `over`: window up to the instant;
-    `before`: window that ends before it. For each measure: `activities`, what it reads, so that a model reads no more
-    (none: everything); `sql`, its window; `prepare`, where the window needs it, a value of each row that the window
-    reads as `prepared_<name>`. docs/lifecycle.md explains each of them.
+    instant, including the row's own instant; `previous` means strictly before it. For each measure: `activities`, what it
+    reads, so that a model reads no more (none: everything); `sql`, its window; `prepare`, where the window needs it, a
+    value of each row that the window reads as `prepared_<name>`. docs/lifecycle.md explains each of them. `running`: a
+    list that gets the windows in it, as `lifecycle_running` describes them.
 
     A `prepare` is a window itself, in `sql`; `of` names the activities that it looks at. Rows of other activities have
     the value `otherwise` and stay out of it: of ten activities, nine are messages, and sorting them for a window over
     deals took longer than the rest.
 -#}
-{% macro lifecycle_measures() -%}
-    {%- set over -%} over (partition by entity_id order by occurred_at asc nulls last range between unbounded preceding and current row) {%- endset -%}
-    {%- set before -%} over (partition by entity_id order by occurred_at asc nulls last range between unbounded preceding and interval '1' microsecond preceding) {%- endset -%}
-    {%- set by_source -%} over (partition by entity_id, source_system order by occurred_at asc nulls last range between unbounded preceding and current row) {%- endset -%}
+{% macro lifecycle_measures(running=none) -%}
+    {%- set running = [] if running is none else running -%}
     {%- set conversions = ["order_paid", "subscription_started", "deal_stage_changed"] -%}
     {%- set is_won -%} coalesce(activity = 'deal_stage_changed' and {{ json_text("attributes", "meaning") }} = 'deal_won', false) {%- endset -%}
     {%- set is_conversion -%} coalesce(activity in ('order_paid', 'subscription_started') or {{ is_won }}, false) {%- endset -%}
-    {%- set first_conversion_at -%} min(case when {{ is_conversion }} then occurred_at end) {{ over }} {%- endset -%}
+    {%- set first_conversion_at = lifecycle_running(
+        running, "min", "case when " ~ is_conversion ~ " then occurred_at end"
+    ) -%}
     {%- set engagement = var("engagement_activities") -%}
     {%- set is_engagement -%} coalesce(activity in ({{ quoted_list(engagement) }}), false) {%- endset -%}
 
@@ -109,7 +134,8 @@
     } -%}
     {%- set kinds_after_conversion = [] -%}
     {%- for activities in kinds.values() -%}
-        {%- set last_at -%} max(case when activity in ({{ quoted_list(activities) }}) then occurred_at end) {{ over }} {%- endset -%}
+        {%- set instant -%} case when activity in ({{ quoted_list(activities) }}) then occurred_at end {%- endset -%}
+        {%- set last_at = lifecycle_running(running, "max", instant) -%}
         {%- do kinds_after_conversion.append(
             "case when " ~ last_at ~ " > " ~ first_conversion_at ~ " then 1 else 0 end"
         ) -%}
@@ -125,17 +151,21 @@
         "broadcasts_sent_to_date": ["broadcast_sent"],
         "engagements_to_date": engagement,
     }.items() -%}
-        {%- set sql -%} count(case when activity in ({{ quoted_list(activities) }}) then 1 end) {{ over }} {%- endset -%}
-        {%- do measures.update({name: {"activities": activities, "sql": sql}}) -%}
+        {%- set counted -%} case when activity in ({{ quoted_list(activities) }}) then 1 end {%- endset -%}
+        {%- do measures.update(
+            {name: {"activities": activities, "sql": lifecycle_running(running, "count", counted)}}
+        ) -%}
     {%- endfor -%}
-    {%- for name, (aggregate, activity, window) in {
-        "first_order_paid_at": ("min", "order_paid", over),
-        "last_order_paid_at": ("max", "order_paid", over),
-        "last_message_received_at": ("max", "message_received", over),
-        "previous_order_paid_at": ("max", "order_paid", before),
+    {%- for name, (aggregate, activity, before) in {
+        "first_order_paid_at": ("min", "order_paid", false),
+        "last_order_paid_at": ("max", "order_paid", false),
+        "last_message_received_at": ("max", "message_received", false),
+        "previous_order_paid_at": ("max", "order_paid", true),
     }.items() -%}
-        {%- set sql -%} {{ aggregate }}(case when activity = '{{ activity }}' then occurred_at end) {{ window }} {%- endset -%}
-        {%- do measures.update({name: {"activities": [activity], "sql": sql}}) -%}
+        {%- set instant -%} case when activity = '{{ activity }}' then occurred_at end {%- endset -%}
+        {%- do measures.update(
+            {name: {"activities": [activity], "sql": lifecycle_running(running, aggregate, instant, before)}}
+        ) -%}
     {%- endfor -%}
     {%- for name, activities in {
         "days_since_previous_order_paid": ["order_paid"],
@@ -144,15 +174,20 @@
         "days_since_previous_broadcast_sent": ["broadcast_sent"],
         "days_since_previous_engagement": engagement,
     }.items() -%}
-        {%- set last_at -%} max(case when activity in ({{ quoted_list(activities) }}) then occurred_at end) {{ before }} {%- endset -%}
+        {%- set instant -%} case when activity in ({{ quoted_list(activities) }}) then occurred_at end {%- endset -%}
+        {%- set last_at = lifecycle_running(running, "max", instant, before=true) -%}
         {%- do measures.update({name: {"activities": activities, "sql": days_between(last_at, "occurred_at")}}) -%}
     {%- endfor -%}
     {%- do measures.update(
         {
             "revenue_to_date": {
                 "activities": ["order_paid", "order_refunded"],
-                "sql": "coalesce(sum(case when activity = 'order_paid' then amount_reporting when activity = 'order_refunded' then -amount_reporting end) "
-                ~ over
+                "sql": "coalesce("
+                ~ lifecycle_running(
+                    running,
+                    "sum",
+                    "case when activity = 'order_paid' then amount_reporting when activity = 'order_refunded' then -amount_reporting end",
+                )
                 ~ ", 0)",
             },
             "conversions_to_date": {
@@ -162,7 +197,9 @@
                     "sql": lifecycle_is_first_of("source_system, source_record_id", is_won),
                     "otherwise": "case when activity in ('order_paid', 'subscription_started') then 1 else 0 end",
                 },
-                "sql": "coalesce(sum(prepared_conversions_to_date) " ~ over ~ ", 0)::bigint",
+                "sql": "coalesce("
+                ~ lifecycle_running(running, "sum", "prepared_conversions_to_date")
+                ~ ", 0)::bigint",
             },
             "days_since_first_conversion": {
                 "activities": conversions,
@@ -179,7 +216,9 @@
                     "sql": lifecycle_is_first_of("person_id", "person_id is not null and " ~ is_engagement),
                     "otherwise": "0",
                 },
-                "sql": "coalesce(sum(prepared_stakeholders_engaged_to_date) " ~ over ~ ", 0)::bigint",
+                "sql": "coalesce("
+                ~ lifecycle_running(running, "sum", "prepared_stakeholders_engaged_to_date")
+                ~ ", 0)::bigint",
             },
             "subscriptions_active": {
                 "activities": ["subscription_started", "subscription_ended"],
@@ -190,7 +229,9 @@
                     ),
                     "otherwise": "0",
                 },
-                "sql": "coalesce(sum(prepared_subscriptions_active) " ~ over ~ ", 0)::bigint",
+                "sql": "coalesce("
+                ~ lifecycle_running(running, "sum", "prepared_subscriptions_active")
+                ~ ", 0)::bigint",
             },
             "deals_open": {
                 "activities": ["deal_stage_changed"],
@@ -204,7 +245,9 @@
                     ),
                     "otherwise": "0",
                 },
-                "sql": "coalesce(sum(prepared_deals_open) " ~ over ~ ", 0)::bigint",
+                "sql": "coalesce("
+                ~ lifecycle_running(running, "sum", "prepared_deals_open")
+                ~ ", 0)::bigint",
             },
             "deals_won_to_date": {
                 "activities": ["deal_stage_changed"],
@@ -213,15 +256,24 @@
                     "sql": lifecycle_is_first_of("source_system, source_record_id", is_won),
                     "otherwise": "0",
                 },
-                "sql": "coalesce(sum(prepared_deals_won_to_date) " ~ over ~ ", 0)::bigint",
+                "sql": "coalesce("
+                ~ lifecycle_running(running, "sum", "prepared_deals_won_to_date")
+                ~ ", 0)::bigint",
             },
             "stage_changes_by_source_to_date": {
                 "activities": ["crm_stage_changed"],
-                "sql": "count(case when activity = 'crm_stage_changed' then 1 end) " ~ by_source,
+                "sql": lifecycle_running(
+                    running,
+                    "count",
+                    "case when activity = 'crm_stage_changed' then 1 end",
+                    by="source_system",
+                ),
             },
             "previous_activity_at": {
                 "activities": [],
-                "sql": "max(case when activity is not null then occurred_at end) " ~ before,
+                "sql": lifecycle_running(
+                    running, "max", "case when activity is not null then occurred_at end", before=true
+                ),
             },
         }
     ) -%}

@@ -31,6 +31,23 @@ MEASURES_CALL = """
     from prepared
 """
 
+# A stage is entered at every third activity.
+ENTERED = ("0", "3", "6", "9")
+ENTRIES_CALL = """
+    with
+        told as (
+            {{
+                lifecycle_entry_measures_sql(
+                    "activities_given",
+                    "select 'account' as entity_type, account_id as entity_id, occurred_at as entered_at,"
+                    ~ " activity_id as entry_activity_id from activities_given"
+                    ~ " where right(activity_id, 1) in ('0', '3', '6', '9')",
+                )
+            }}
+        )
+    select entry_activity_id, measures from told
+"""
+
 # What the measures read one by one; the rest of the vocabulary is in `previous_activity_at` only.
 READ = [
     "order_placed",
@@ -235,6 +252,30 @@ def test_measures_know_what_had_happened_by_their_instant_and_no_more(measures_s
             for fact in history
         }
         assert measured(measures_sql, accounts) == expected
+
+    check()
+
+
+def test_an_entry_tells_every_measure_of_its_instant(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with dbt_environment(tmp_path_factory.mktemp("entries")):
+        sql = compiled(ENTRIES_CALL)
+
+    def as_json(value: object) -> object:
+        return (
+            pytest.approx(value) if isinstance(value, float) else str(value) if isinstance(value, datetime) else value
+        )
+
+    @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(histories())
+    def check(accounts: list[list[Fact]]) -> None:
+        expected = {
+            fact.activity_id: {name: as_json(value) for name, value in expected_measures(fact, history).items()}
+            for history in accounts
+            for fact in history
+            if fact.activity_id.endswith(ENTERED)
+        }
+        told = {entry: json.loads(str(row["measures"])) for entry, row in measured(sql, accounts).items()}
+        assert told == expected
 
     check()
 
