@@ -207,12 +207,12 @@ with
             )
     ),
 
-    handed_over as (
+    hand_offs as (
         select
-            *,
-            min(case when event = 'assigned' and bot_answers > 0 then occurred_at end) over (
-                partition by thread_id, span_number, turn_number
-            ) as handed_off_at,
+            thread_id,
+            span_number,
+            turn_number,
+            min(case when event = 'assigned' and bot_answers > 0 then occurred_at end) as handed_off_at,
             -- If a bot's last word went unanswered for that long, the matter was settled: the next question is new.
             max(
                 case
@@ -223,43 +223,43 @@ with
                         > {{ dbt.dateadd("hour", var("bot_answer_settles_hours"), "answered_by_bot_at") }}
                     then occurred_at
                 end
-            ) over (partition by thread_id, span_number, turn_number) as asked_again_at
+            ) as asked_again_at
         from taken
+        group by thread_id, span_number, turn_number
     ),
 
-    -- The messages that wait for a person: those since the hand-off, or those before it if none followed; without a
-    -- hand-off, those since the contact asked again.
+    handed_over as (
+        select taken.*, hand_offs.handed_off_at, hand_offs.asked_again_at
+        from taken
+        inner join
+            hand_offs
+            on hand_offs.thread_id = taken.thread_id
+            and hand_offs.span_number = taken.span_number
+            and hand_offs.turn_number = taken.turn_number
+    ),
+
+    -- Of the messages that wait for a person, the first: of those since the hand-off, or of those before it if none
+    -- followed; without a hand-off, of those since the contact asked again.
     waiting as (
-        select
-            *,
-            case
-                when event = 'received'
-                then
-                    row_number() over (
-                        partition by thread_id, span_number, turn_number, event
-                        order by
-                            case
-                                when occurred_at < coalesce(handed_off_at, asked_again_at) then 1 else 0
-                            end asc nulls last,
-                            occurred_at asc nulls last,
-                            event_id asc nulls last
-                    )
-            end as waiting_position
+        select *
         from handed_over
+        where event = 'received'
+        qualify
+            row_number() over (
+                partition by thread_id, span_number, turn_number
+                order by
+                    case when occurred_at < coalesce(handed_off_at, asked_again_at) then 1 else 0 end asc nulls last,
+                    occurred_at asc nulls last,
+                    event_id asc nulls last
+            )
+            = 1
     ),
 
-    turns as (
+    answers as (
         select
             thread_id,
             span_number,
             turn_number,
-            max(case when waiting_position = 1 then event_id end) as message_id,
-            max(case when waiting_position = 1 then source_system end) as source_system,
-            max(case when waiting_position = 1 then record_key end) as record_key,
-            max(case when waiting_position = 1 then channel end) as channel,
-            max(case when waiting_position = 1 then occurred_at end) as received_at,
-            max(handed_off_at) as handed_off_at,
-            max(asked_again_at) as asked_again_at,
             min(case when event = 'replied' then occurred_at end) as replied_at,
             max(case when event = 'replied' then user_id end) as replied_by_user_id,
             max(case when event = 'replied' then team_id end) as replied_by_team_id,
@@ -267,9 +267,34 @@ with
             min_by(user_id, occurred_at) filter (
                 where event = 'assigned' and occurred_at = handed_off_at
             ) as assigned_user_id
-        from waiting
+        from handed_over
+        where event in ('replied', 'assigned')
         group by thread_id, span_number, turn_number
-        having count(case when event = 'received' then 1 end) > 0
+    ),
+
+    turns as (
+        select
+            waiting.thread_id,
+            waiting.span_number,
+            waiting.turn_number,
+            waiting.event_id as message_id,
+            waiting.source_system,
+            waiting.record_key,
+            waiting.channel,
+            waiting.occurred_at as received_at,
+            waiting.handed_off_at,
+            waiting.asked_again_at,
+            answers.replied_at,
+            answers.replied_by_user_id,
+            answers.replied_by_team_id,
+            answers.reply_loaded_at,
+            answers.assigned_user_id
+        from waiting
+        left join
+            answers
+            on answers.thread_id = waiting.thread_id
+            and answers.span_number = waiting.span_number
+            and answers.turn_number = waiting.turn_number
     ),
 
     numbered as (
