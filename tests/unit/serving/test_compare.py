@@ -26,6 +26,17 @@ def test_counts_added_changed_and_removed_rows_by_key(tmp_path: Path) -> None:
     assert compare(earlier, later, {"m": ["k"]}) == [MartChange("m", added=1, changed=1, removed=1)]
 
 
+def test_a_null_in_a_key_is_a_value_and_another_type_is_no_change(tmp_path: Path) -> None:
+    rows = "(values (1, null, 7), (1, 'x', 8), (null, null, 9)) t(a, b, v)"
+    earlier = version(tmp_path / "a.duckdb", f"create table marts.m as select a, b, v::integer as v from {rows}")
+    later = version(
+        tmp_path / "b.duckdb",
+        f"create table marts.m as select a, b, (case when b = 'x' then 80 else v end)::bigint as v from {rows}",
+    )
+
+    assert compare(earlier, later, {"m": ["a", "b"]}) == [MartChange("m", added=0, changed=1, removed=0)]
+
+
 def test_without_a_key_a_changed_row_is_one_added_and_one_removed(tmp_path: Path) -> None:
     earlier = version(tmp_path / "a.duckdb", "create table marts.m as from (values (1, 'a'), (2, 'b')) t(k, v)")
     later = version(tmp_path / "b.duckdb", "create table marts.m as from (values (1, 'a'), (2, null)) t(k, v)")
