@@ -1,4 +1,4 @@
-"""A child process that ends when its parent does, however that ended.
+"""How processes end: a child when its parent does, however that ended, and any of them without delay.
 
 The parent hands the child the reading end of a pipe and keeps the writing end, into which it never writes. The system
 closes what a dead process held, also after SIGKILL, and then the child reads the end of the pipe.
@@ -6,10 +6,14 @@ closes what a dead process held, also after SIGKILL, and then the child reads th
 
 from __future__ import annotations
 
+import atexit
+import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 VARIABLE = "LIFELINE_OF_PARENT"
 
@@ -45,3 +49,12 @@ def watch_parent(at_end: Callable[[], None]) -> None:
         at_end()
 
     threading.Thread(target=wait, name="lifeline", daemon=True).start()
+
+
+def end(code: int) -> NoReturn:
+    """End this process as Python would, but for freeing all of its objects one by one, which can take seconds."""
+    atexit._run_exitfuncs()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -19,7 +19,7 @@ import threading
 
 from ingestion import config, permissions
 from ingestion.config import SettingsError
-from ingestion.lifeline import VARIABLE, lifeline
+from ingestion.lifeline import VARIABLE, end, lifeline
 from sandbox import settings
 from sandbox.company import Company
 from sandbox.files import Files
@@ -116,4 +116,4 @@ def main(arguments: list[str]) -> int:
 
 if __name__ == "__main__":
     gc.set_threshold(50_000, 20, 100)  # people stay: nothing is gained by looking for unused ones among them
-    sys.exit(main(sys.argv[1:]))
+    end(main(sys.argv[1:]))

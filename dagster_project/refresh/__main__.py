@@ -7,6 +7,8 @@ Exit code 0: published from all sources; 2: published, but without news of at le
 import signal
 import sys
 
+from ingestion.lifeline import end
+
 try:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     from dagster_project.refresh.command import main
@@ -15,4 +17,4 @@ try:
 except KeyboardInterrupt:  # before Dagster's command was started or after it ended: nothing is under way
     print("Interrupted: nothing is running any more.", file=sys.stderr)
     code = 1
-raise SystemExit(code)
+end(code)

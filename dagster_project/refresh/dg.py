@@ -5,28 +5,16 @@ The thread that watches is there before the libraries are, which take seconds to
 
 from __future__ import annotations
 
-import atexit
 import gc
-import logging
 import os
 import signal
-import sys
 
-from ingestion.lifeline import watch_parent
+from ingestion.lifeline import end, watch_parent
 
 
 def _end_all() -> None:
     """End this process and those that it started, such as dbt. The next run mends what they leave half-way."""
     os.killpg(os.getpgrp(), signal.SIGKILL)
-
-
-def _end(code: int) -> None:
-    """End this process as Python would, but for freeing all of its objects one by one, which takes seconds."""
-    atexit._run_exitfuncs()
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
 
 
 if __name__ == "__main__":
@@ -42,5 +30,5 @@ if __name__ == "__main__":
     except SystemExit as ended:
         if not isinstance(ended.code, int):
             raise
-        _end(ended.code)
-    _end(0)
+        end(ended.code)
+    end(0)

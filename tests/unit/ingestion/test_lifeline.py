@@ -1,4 +1,4 @@
-"""A child that ends with its parent."""
+"""A child that ends with its parent, and an end that loses nothing."""
 
 from __future__ import annotations
 
@@ -58,3 +58,17 @@ def test_the_lifeline_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     while not ended and time.monotonic() < deadline:
         time.sleep(0.01)
     assert ended == [True]
+
+
+def test_an_end_without_delay_runs_what_was_registered_and_loses_no_output() -> None:
+    script = (
+        "import atexit, sys; from ingestion.lifeline import end\n"
+        "atexit.register(lambda: print('registered'))\n"
+        "print('printed'); print('an error', file=sys.stderr)\n"
+        "class Held:\n    def __del__(self): print('freed')\n"
+        "held = Held()\n"
+        "end(3)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout, done.stderr) == (3, "printed\nregistered\n", "an error\n")
