@@ -46,8 +46,10 @@ def prepare(build_file: Path, file: Path, made: set[str]) -> None:
 
 
 def built(target: Path, kinds: tuple[str, ...]) -> Iterator[tuple[dict[str, Any], str]]:
-    """The nodes that a step of dbt ran, each with its compiled SQL, in the order in which they ended."""
-    nodes = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["nodes"]
+    """The nodes that dbt ran or compiled, each with its compiled SQL, in the order in which they ended."""
+    # The builds of a refresh share one parsed project.
+    manifest = next(each / "manifest.json" for each in (target, target.parent) if (each / "manifest.json").exists())
+    nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]
     results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]
     results.sort(key=lambda result: max((each["completed_at"] for each in result["timing"]), default=""))
     for result in results:
