@@ -103,6 +103,8 @@ def build(context: AssetExecutionContext, target: Path) -> Iterator[Output[None]
         ]
         checked, exception_of_tests = _checked(left, target, manifest)
         results, exception = results + checked, exception or exception_of_tests
+        if built.success:
+            exception = exception or _omission(tests, results, manifest)
         replace(cast("RunExecutionResult", built.result), results=results).write(str(target / "run_results.json"))
         if built.success and views:
             kept_views.note(PROJECT, target)
@@ -113,7 +115,11 @@ def build(context: AssetExecutionContext, target: Path) -> Iterator[Output[None]
 
 
 def _tests(selection: Sequence[str], target: Path, manifest: Manifest, options: Mapping[str, Any]) -> list[str]:
-    """Ids of the tests that dbt would run beside the models of a selection."""
+    """Ids of the tests that dbt would run beside the models of a selection.
+
+    Raises:
+        Failure: dbt cannot say which.
+    """
     listed = _invoke(
         ["ls", "--resource-type", "test", "--output", "json", "--output-keys", "unique_id"]
         + ["--log-level", "none", "--no-write-json", *selection],
@@ -121,7 +127,16 @@ def _tests(selection: Sequence[str], target: Path, manifest: Manifest, options: 
         manifest=manifest,
         **options,
     )
-    return [json.loads(line)["unique_id"] for line in cast("list[str]", listed.result or [])]
+    if not listed.success:
+        raise Failure(_why(listed.exception, ()), allow_retries=False)
+    return [json.loads(line)["unique_id"] for line in cast("list[str]", listed.result)]
+
+
+def _omission(tests: Iterable[str], results: Iterable[RunResult], manifest: Manifest) -> DbtError | None:
+    """What is wrong where every model was built and a test has no result: nothing unchecked goes further."""
+    ran = {result.node.unique_id for result in results}
+    left_out = [manifest.nodes[test].name for test in tests if test not in ran]
+    return DbtError(f"{len(left_out)} tests were not run, such as {left_out[0]}") if left_out else None
 
 
 def _checked(tests: Sequence[str], target: Path, manifest: Manifest) -> tuple[list[RunResult], BaseException | None]:

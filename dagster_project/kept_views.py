@@ -2,8 +2,9 @@
 
 Belongs here: how it is known that a view is still the same. Does not: building (`dbt_runner`).
 
-A view follows from the project's files, the settings, and the columns of what it reads. After a build the hash of all
-that is kept, together with the text of every view in the file: if somebody changes a view by hand, all are made again.
+A view follows from the project's files and the columns of the raw tables that it reads. After a build the hash of these
+is kept, together with the text of every view in the file: if somebody changes a view by hand, all are made again. What
+follows from anything else as well, such as a setting, now, or a table that others write, is made each time.
 """
 
 from __future__ import annotations
@@ -25,11 +26,15 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 MADE_BY = ("dbt-core", "dbt-duckdb", "duckdb")
-SETTING = "env_var("
-CONTENT_OF_FILE = """
+# In the text of a model or macro: what it comes to is not known from the project's files.
+OF_THE_RUN = ("env_var(", "run_started_at", "invocation_id", "modules.", "run_query(", "adapter.get_")
+RAW = "raw_"
+CONTENT_OF_FILE = f"""
 select schema_name, view_name, sql from duckdb_views() where not internal
 union all
-select schema_name, table_name || '.' || column_name, data_type from duckdb_columns() where schema_name like 'raw%'
+select schema_name, table_name || '.' || column_name, data_type
+from duckdb_columns()
+where starts_with(schema_name, '{RAW}')
 order by all
 """
 
@@ -47,7 +52,7 @@ def unchanged(views: Sequence[str], manifest: Manifest, project: Path, target: P
     if not place.exists() or place.read_text() != _made_of(project):
         place.unlink(missing_ok=True)  # it holds again once all of them are built
         return []
-    return [view for view in views if not _reads_settings(manifest.nodes[view], manifest)]
+    return [view for view in views if _follows_from_files(manifest.nodes[view], manifest)]
 
 
 def note(project: Path, target: Path) -> None:
@@ -58,14 +63,14 @@ def note(project: Path, target: Path) -> None:
 
 
 def _made_of(project: Path) -> str:
-    with duckdb.connect(str(config.warehouse_path())) as connection:
+    with duckdb.connect(str(config.warehouse_path()), read_only=True) as connection:
         found = connection.execute(CONTENT_OF_FILE).fetchall()
     parts = [content(project), [version(name) for name in MADE_BY], found]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _reads_settings(node: Any, manifest: Manifest) -> bool:
-    """Whether a view's text depends on a setting or on now: by itself, a macro, or an ephemeral model within it."""
+def _follows_from_files(node: Any, manifest: Manifest) -> bool:
+    """Whether files and raw tables alone make a view, with the macros and ephemeral models that it consists of."""
     seen: set[str] = set()
     to_read: list[Any] = [node]
     while to_read:
@@ -73,12 +78,14 @@ def _reads_settings(node: Any, manifest: Manifest) -> bool:
         if each.unique_id in seen:
             continue
         seen.add(each.unique_id)
-        if SETTING in (each.macro_sql if each.resource_type == "macro" else each.raw_code):
-            return True
+        text = each.macro_sql if each.resource_type == "macro" else each.raw_code
+        sources = [manifest.sources[name] for name in getattr(each, "depends_on_nodes", ()) if name in manifest.sources]
+        if any(word in text for word in OF_THE_RUN) or any(not one.schema.startswith(RAW) for one in sources):
+            return False
         to_read += [manifest.macros[name] for name in each.depends_on.macros]
-        parents: list[Any] = [manifest.nodes.get(name) for name in getattr(each.depends_on, "nodes", ())]
+        parents: list[Any] = [manifest.nodes.get(name) for name in getattr(each, "depends_on_nodes", ())]
         to_read += [parent for parent in parents if parent and parent.config.materialized == "ephemeral"]
-    return False
+    return True
 
 
 def _place(target: Path) -> Path:

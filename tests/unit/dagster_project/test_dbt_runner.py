@@ -147,6 +147,25 @@ def test_a_failed_test_fails_the_step_by_name(project: Path, monkeypatch: pytest
     assert reason(done).startswith("not_null_unhappy_id: Got 1 result")
 
 
+@pytest.mark.parametrize("verb", ["ls", "test"])
+def test_a_test_that_nobody_ran_fails_the_step(project: Path, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    """Whether dbt could not say which tests there are, or left one out that it was asked for."""
+    invoke = dbt_runner._invoke
+
+    def lost(arguments: list[str], *more: Any, **options: Any) -> Any:
+        if arguments[0] == "run-operation":
+            return None  # so that each test is for dbt
+        if arguments[0] == verb:
+            return invoke([verb, "--no-such-option"] if verb == "ls" else ["ls", "--quiet"], *more, **options)
+        return invoke(arguments, *more, **options)
+
+    monkeypatch.setattr(dbt_runner, "_invoke", lost)
+    done = build()
+
+    assert not done.success
+    assert ("no-such-option" if verb == "ls" else "4 tests were not run, such as accepted_values_two_id") in reason(done)
+
+
 def test_a_view_that_stays_as_it_is_has_its_output_and_its_tests(project: Path) -> None:
     (project / "models/seen.sql").write_text("{{ config(materialized='view') }} select id from {{ ref('one') }}")
     (project / "models/three.sql").write_text("select id from {{ ref('seen') }}")

@@ -18,13 +18,19 @@ FILES = {
     "models/of_the_macro.sql": "select {{ number() }} as id from {{ ref('plain') }}",
     "models/within.sql": "{{ config(materialized='ephemeral') }} select {{ number() }} as id",
     "models/around.sql": "select id from {{ ref('within') }}",
+    "models/of_today.sql": "select '{{ run_started_at }}' as id from {{ ref('plain') }}",
+    "models/of_what_others_write.sql": "select id from {{ source('ops', 'noted') }}",
+    "models/sources.yml": "{sources: [{name: ops, schema: ops, tables: [{name: noted}]}]}",
     "models/stored.sql": "{{ config(materialized='table') }} select id from {{ ref('plain') }}",
 }
-VIEWS = [f"model.small.{name}" for name in ("plain", "of_the_setting", "of_the_macro", "around")]
+VIEWS = [
+    f"model.small.{name}"
+    for name in ("plain", "of_the_setting", "of_the_macro", "around", "of_today", "of_what_others_write")
+]
 
 
 class Small:
-    """A project of four views and its build file."""
+    """A project of some views and its build file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.target = folder, config.data_dir() / "target"
@@ -57,6 +63,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
         patch.setenv("NUMBER", "5")
         small = Small(folder)
         small.change("create schema raw_shop; create table raw_shop.orders as select 1 as id")
+        small.change("create schema ops; create table ops.noted as select 1 as id")
         yield small
 
 
