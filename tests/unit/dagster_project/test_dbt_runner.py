@@ -163,7 +163,8 @@ def test_a_test_that_nobody_ran_fails_the_step(project: Path, monkeypatch: pytes
     done = build()
 
     assert not done.success
-    assert ("no-such-option" if verb == "ls" else "4 tests were not run, such as accepted_values_two_id") in reason(done)
+    said = "no-such-option" if verb == "ls" else "4 tests were not run, such as accepted_values_two_id"
+    assert said in reason(done)
 
 
 def test_a_view_that_stays_as_it_is_has_its_output_and_its_tests(project: Path) -> None:
