@@ -42,9 +42,10 @@ def unaccounted(intake: Intake, tables: Iterable[RawTable], rows_of: Mapping[str
         if name not in history:
             continue
         rows, loaded = rows_of.get(name, 0), loaded + intake.replayed_rows[name]
-        # An event that arrived twice in a run is one row; a version whose successor was rejected comes once more.
+        # An event that arrived twice in a run is one row; a version whose successor was rejected comes once more; of a
+        # set, rows that the table has already do not come.
         is_lost = (
-            rows != loaded + intake.kept[name]
+            rows != loaded + intake.kept[name] - intake.unchanged[name]
             if history[name] == "versions"
             else rows > loaded or (loaded > 0 and rows == 0)
         )

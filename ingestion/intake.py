@@ -207,6 +207,7 @@ class Intake:
         self.loaded: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self.kept: Counter[str] = Counter()  # versions handed on again because a newer one was rejected
+        self.unchanged: Counter[str] = Counter()  # rows of sets that the table has already, and that are not handed on
         self.replayed: Counter[str] = Counter()  # rejections of earlier loads that are loaded now
         self.replayed_rows: Counter[str] = Counter()  # rows handed on for them
         self.warnings: list[str] = []
@@ -400,17 +401,28 @@ class Intake:
         unit = Verdict(record, None, _key_of(table, record), {}).unit(table) if table else None
         self._keep(resource, record, reason, unit)
 
-    def count_set(self, resource: str, of: str, *, loaded: int, rejections: Iterable[Mapping[str, Any]] = ()) -> None:
+    def count_set(
+        self,
+        resource: str,
+        of: str,
+        *,
+        loaded: int,
+        unchanged: int = 0,
+        rejections: Iterable[Mapping[str, Any]] = (),
+    ) -> None:
         """Count rows that were judged as a set outside (Arrow, SQL), and that replace what there was of it.
 
         Args:
             of: name of the set. Its rejections of earlier loads are superseded.
+            loaded: rows that fit.
+            unchanged: those of them that the table has already, and that are not handed on.
             rejections: mappings of record and reason.
         """
         self._supersede(resource, of)
         self._supersede(resource, None)  # rejected before sets had names
         self.received[resource] += loaded
         self.loaded[resource] += loaded
+        self.unchanged[resource] += unchanged
         for rejection in rejections:
             self.received[resource] += 1
             self._keep(resource, rejection["record"], str(rejection["reason"]), of)

@@ -16,6 +16,7 @@ from typing import Any
 
 import dlt
 import duckdb
+import pyarrow as pa
 from dlt.common.schema.typing import LOADS_TABLE_NAME
 from dlt.destinations.sql_client import SqlClientBase
 
@@ -138,6 +139,19 @@ def count_current(table: RawTable, column: str, value: str) -> int:
         query = f"select count(*) from {name} where _dlt_valid_to is null and {wanted} = %s"
         with client.execute_query(query, value) as cursor:
             return int(cursor.fetchall()[0][0])
+
+
+def current_hashes(table: RawTable, column: str, value: str) -> pa.Array:
+    """dlt's hashes (`_dlt_id`) of the versions that hold now and have `value` in `column`."""
+    found: list[pa.Table] = []
+    with dlt.current.pipeline().sql_client() as client:
+        if not client.has_dataset():  # the warehouse was deleted: this load fills it anew
+            return pa.array([], pa.string())
+        name, wanted = client.make_qualified_table_name(table.name), client.escape_column_name(column)
+        query = f"select _dlt_id from {name} where _dlt_valid_to is null and {wanted} = %s"
+        with client.execute_query(query, value) as cursor:
+            found += cursor.iter_arrow(1_000_000)
+    return pa.concat_arrays([pa.array([], pa.string()), *(chunk for each in found for chunk in each[0].chunks)])
 
 
 def current_values(table: RawTable, column: str, where: str, account: str) -> list[Any]:

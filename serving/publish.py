@@ -31,8 +31,9 @@ SCHEMA = "marts"
 PUBLICATION_TABLE = "publication"
 SOURCES_TABLE = "publication_sources"
 WRITTEN_HERE = (PUBLICATION_TABLE, SOURCES_TABLE)
-# Readable by every DuckDB client from 1.2 on; the build file's own format is not.
-STORAGE_VERSION = "v1.2.0"
+# Readable by every DuckDB client from 1.3 on, the first that keeps equal texts of a column once; the build file's own
+# format is not.
+STORAGE_VERSION = "v1.3.0"
 # Without a number: of a version of the project that ordered by the clock. They count as older than all that have one.
 VERSION_PATTERN = re.compile(r"lifecycle-(?:(?P<number>\d{6,})-)?\d{8}T\d{12}Z\.duckdb")
 

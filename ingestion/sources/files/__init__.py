@@ -10,7 +10,7 @@ import hashlib
 import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
+import pyarrow.compute as pc
 from dlt.common.schema.typing import TScd2StrategyDict
 from dlt.extract import DltResource
 
@@ -26,8 +27,8 @@ from ingestion.http import VendorError
 from ingestion.intake import AHEAD_AT_MOST, Intake
 from ingestion.sources.files.canonical import columns, entity_row
 from ingestion.sources.files.copies import Copies, Known, State
-from ingestion.sources.files.evaluation import EntityRows, Evaluation, no_rows
-from ingestion.sources.files.inputs import find_files
+from ingestion.sources.files.evaluation import ROW_VERSION, Evaluation, no_rows
+from ingestion.sources.files.inputs import Rejection, find_files, literal
 from ingestion.sources.files.mapping import FileMapping, MappingError, read_mappings
 from ingestion.sources.files.models import TABLES
 from ingestion.sources.files.settings import Settings
@@ -37,12 +38,37 @@ __all__ = ["TABLES", "MappingError", "resources"]
 
 logger = logging.getLogger(__name__)
 
+# Rows that are gone are named in the merge, one by one, up to this number; beyond it, all rows are handed on.
+GONE_AT_MOST = 10_000
+
 
 def resources(intake: Intake) -> Iterable[DltResource]:
     """One resource a canonical entity. A mapping's files are read when the first of them asks."""
     load = _Load(intake)
     for table in TABLES:
         yield dlt.resource(load.rows_of(table), **table.hints())
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a mapping's files hold of an entity now, beside what the table has.
+
+    Attributes:
+        rows: to be handed on: those that the table does not have, or all of them.
+        loaded: how many rows fit.
+        unchanged: how many of them the table has already, and are not handed on.
+        gone: hashes of the table's rows that are not there any more; None where all rows are handed on, and the merge
+            finds by itself which are gone.
+        rejections: what does not fit.
+        next_at: when the first fact happens that lies ahead and was turned away.
+    """
+
+    rows: pa.Table
+    loaded: int
+    unchanged: int
+    gone: list[str] | None
+    rejections: list[Rejection]
+    next_at: datetime | None
 
 
 class _Load:
@@ -57,7 +83,7 @@ class _Load:
         self._settings: Settings | None = None
         self._mappings: list[FileMapping] | None = None
         self._files: dict[str, str] = {}
-        self._results: dict[str, dict[str, EntityRows]] = {}
+        self._results: dict[str, dict[str, _Found]] = {}
         self._local: dict[str, FileMapping] = {}  # mappings whose tables and queries are files by now
         self._known: dict[str, dict[str, Known]] = {}
         self._failed: dict[str, MappingError | VendorError | OSError] = {}
@@ -70,23 +96,32 @@ class _Load:
         return rows
 
     def _rows(self, table: RawTable) -> Iterator[Any]:
-        """The entity's rows of every mapping that changed, at most one Arrow table.
+        """The entity's new rows of every mapping that changed, at most one Arrow table.
 
-        What is read replaces the mapping's rows; the state of the resource remembers what was read, so that it
-        moves together with the data. It remembers, too, when the first of the facts that were turned away because they
-        lay ahead happens: from then on the files are read again, though nobody changed them.
+        What is read replaces the mapping's rows, of which those that stay as they are need not be handed on. The state
+        of the resource remembers what was read, so that it moves together with the data. It remembers, too, when the
+        first of the facts that were turned away because they lay ahead happens: from then on the files are read again,
+        though nobody changed them.
         """
         mappings = {mapping.name: mapping for mapping in self._all() if table.name in mapping.entities}
         state, next_at = _read(table), _next_at(table)
         gone = sorted(state.keys() - mappings.keys())
-        tables, changed = [], []
+        tables: list[pa.Table] = []
+        replaced: list[str] = []  # mappings of which the merge sees all rows
+        retired: list[str] = []  # rows of the other mappings that are gone
         for name, mapping in mappings.items():
             result = self._result(mapping).pop(table.name, None)
             if result is None:
                 continue
-            changed.append(name)
-            self._intake.count_set(table.name, name, loaded=result.rows.num_rows, rejections=result.rejections)
-            tables.append(result.rows)
+            self._intake.count_set(
+                table.name, name, loaded=result.loaded, unchanged=result.unchanged, rejections=result.rejections
+            )
+            if result.rows.num_rows:
+                tables.append(result.rows)
+            if result.gone is None:
+                replaced.append(name)
+            else:
+                retired += result.gone
             state[name] = self._fingerprint(table, mapping)
             if mapping.connection:
                 _copies()[name] = self._known[name]
@@ -98,19 +133,23 @@ class _Load:
             self._intake.supersede_set(table.name, name)
             del state[name]
             next_at.pop(name, None)
-        if changed or gone:
+        if tables or replaced or retired or gone:
             # The scope is what the new rows replace. A merge key would not do: where a mapping has no row left, it
             # retires none.
-            scope = ", ".join(f"'{name}'" for name in sorted({*changed, *gone}))
+            scope = " OR ".join(
+                f"{column} IN ({', '.join(map(literal, sorted(values)))})"
+                for column, values in (("mapping", {*replaced, *gone}), (ROW_VERSION, {*retired}))
+                if values
+            )
             disposition: TScd2StrategyDict = {
                 "disposition": "merge",
                 "strategy": "scd2",
-                "destination_scope": f"mapping IN ({scope})",
+                "destination_scope": scope or "1 = 0",
             }
             rows = pa.concat_tables(tables) if tables else no_rows(table.name)  # the merge runs, and retires
             yield dlt.mark.with_hints(rows, dlt.mark.make_hints(write_disposition=disposition))
 
-    def _result(self, mapping: FileMapping) -> dict[str, EntityRows]:
+    def _result(self, mapping: FileMapping) -> dict[str, _Found]:
         """The rows of the entities of a mapping that have to be read, each on disk; none where the mapping fails.
 
         Raises:
@@ -126,7 +165,7 @@ class _Load:
                 self._fail(mapping, error)
         return self._results.get(mapping.name, {})
 
-    def _evaluated(self, mapping: FileMapping) -> dict[str, EntityRows]:
+    def _evaluated(self, mapping: FileMapping) -> dict[str, _Found]:
         changed = [table for table in TABLES if table.name in mapping.entities and self._has_to_be_read(table, mapping)]
         if not changed:
             return {}
@@ -143,15 +182,17 @@ class _Load:
             self._intake.count_set(resource, mapping.name, loaded=rows.taken, rejections=rows.rejections)
         return found
 
-    def _entity(self, evaluation: Evaluation, table: RawTable, mapping: FileMapping) -> EntityRows:
+    def _entity(self, evaluation: Evaluation, table: RawTable, mapping: FileMapping) -> _Found:
         result = evaluation.entity(table.name)
         self._hold_what_shrinks(table, mapping, result.rows.num_rows)
+        rows, gone = _new(table, mapping, self._intake.without_erased(table, result.rows))
+        unchanged = result.rows.num_rows - rows.num_rows
         # until the whole mapping is known to be good its rows wait on disk, not in memory
         path = Path(self._folder.name) / f"{mapping.name}.{table.name}.arrow"
-        found = self._intake.without_erased(table, result.rows)
-        with pa.ipc.new_file(path, found.schema) as file:
-            file.write_table(found)
-        return replace(result, rows=pa.ipc.open_file(pa.memory_map(str(path))).read_all())
+        with pa.ipc.new_file(path, rows.schema) as file:
+            file.write_table(rows)
+        rows = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        return _Found(rows, result.rows.num_rows, unchanged, gone, result.rejections, result.next_at)
 
     def _fail(self, mapping: FileMapping, error: MappingError | VendorError | OSError) -> None:
         self._failed[mapping.name] = error
@@ -220,6 +261,19 @@ class _Load:
         row = entity_row(table)
         text = f"{self._files[mapping.name]}\n{mapping.company}\n{columns(row)!r}\n{row.row_rules!r}\n{_code()}"
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _new(table: RawTable, mapping: FileMapping, rows: pa.Table) -> tuple[pa.Table, list[str] | None]:
+    """The rows that the table does not have yet, and the hashes of those that it has and that are gone.
+
+    Where very many are gone: all rows, and None.
+    """
+    known = warehouse.current_hashes(table, "mapping", mapping.name)
+    hashes = rows.column(ROW_VERSION)
+    gone = known.filter(pc.invert(pc.is_in(known, hashes.combine_chunks())))
+    if len(gone) > GONE_AT_MOST:
+        return rows, None
+    return rows.filter(pc.invert(pc.is_in(hashes, known))), gone.to_pylist()
 
 
 def _read(table: RawTable) -> dict[str, str]:

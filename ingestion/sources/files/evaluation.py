@@ -200,7 +200,6 @@ class Evaluation:
         types = self._compute_values(entity, canonical)
         source = self.mapping.inputs[entity.input]
         reading = Reading(self.mapping.timezone, source.decimal, source.date_formats)
-        values = ", ".join(f"value_{number}" for number in range(len(canonical)))
         problems = ", ".join(
             [
                 *(
@@ -213,49 +212,64 @@ class Evaluation:
             ]
         )
         keys = ", ".join(quoted(column) for column in ENTITIES[name].unique_by)
+        same_key = " AND ".join(
+            f"_judged.{quoted(column)} IS NOT DISTINCT FROM shared.{quoted(column)}"
+            for column in ENTITIES[name].unique_by
+        )
+        named = ", ".join(quoted(column.name) for column in canonical)
         self._connection.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE _judged AS
-            WITH typed AS ({typed_rows("_candidates", canonical, types, reading)}),
-            checked AS (
-                SELECT *, {self._version(canonical)} AS {ROW_VERSION},
-                    nullif(concat_ws('; ', {problems}), '') AS problem
-                FROM typed
+            WITH typed AS ({typed_rows("_candidates", canonical, types, reading)})
+            SELECT {ROW}, {named}, {self._version(canonical)} AS {ROW_VERSION},
+                nullif(concat_ws('; ', {problems}), '') AS problem
+            FROM typed
+            """
+        )
+        # keys that are there more than once are few: to number every row by its key would sort them all
+        self._connection.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE _copies AS
+            WITH shared AS (
+                SELECT {keys} FROM _judged WHERE problem IS NULL GROUP BY {keys} HAVING count(*) > 1
             )
-            SELECT *, row_number() OVER (PARTITION BY problem IS NULL, {keys} ORDER BY {ROW_VERSION}, {ROW}) AS turn
-            FROM checked
+            SELECT {ROW}, {keys}
+            FROM (SELECT _judged.* FROM _judged JOIN shared ON {same_key} WHERE problem IS NULL)
+            QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {ROW_VERSION}, {ROW}) > 1
             """
         )
         key_text = ", ' ', ".join(f"coalesce({quoted(column)}::VARCHAR, '-')" for column in ENTITIES[name].unique_by)
         label = ", ".join(ENTITIES[name].unique_by)
-        reason = f"coalesce(problem, {literal(label)} || ': ' || concat({key_text}) || ' is there more than once')"
         if entity.group_by:
             pairs = ", ".join(
-                f"{literal(column.name)}, _refused.value_{number}::VARCHAR" for number, column in enumerate(canonical)
+                f"{literal(column.name)}, _candidates.value_{number}::VARCHAR"
+                for number, column in enumerate(canonical)
             )
-            record, joined = f"json_object({pairs})::VARCHAR", ""
+            record, origin = f"json_object({pairs})::VARCHAR", "_candidates"
         else:
-            record, joined = self._as_json(entity.input), f"JOIN {quoted(entity.input)} USING ({ROW})"
+            record, origin = self._as_json(entity.input), quoted(entity.input)
         rejected = self._connection.execute(
             f"""
             SELECT {record}, _refused.reason
             FROM (
-                SELECT {ROW}, {values}, {reason} AS reason FROM _judged WHERE problem IS NOT NULL OR turn > 1
-            ) AS _refused {joined}
+                SELECT {ROW}, problem AS reason FROM _judged WHERE problem IS NOT NULL
+                UNION ALL
+                SELECT {ROW}, {literal(label)} || ': ' || concat({key_text}) || ' is there more than once' FROM _copies
+            ) AS _refused
+            JOIN {origin} USING ({ROW})
             ORDER BY {ROW}
             """
         ).fetchall()
-        names = ", ".join(quoted(column.name) for column in canonical)
         # instants leave DuckDB with the session's zone as their type: UTC, whatever the zone of the mapping
         self._connection.execute("SET TimeZone = 'UTC'")
         rows = self._connection.execute(
-            f"SELECT {literal(self.mapping.name)} AS mapping, {self._company()} AS company, {names}, {ROW_VERSION} "
-            "FROM _judged "
-            "WHERE problem IS NULL AND turn = 1"
+            f"SELECT {literal(self.mapping.name)} AS mapping, {self._company()} AS company, {named}, {ROW_VERSION} "
+            f"FROM _judged WHERE problem IS NULL AND {ROW} NOT IN (SELECT {ROW} FROM _copies)"
         ).to_arrow_table()
         next_at = self._next_at(happened[0][1]) if happened else None
         self._set_timezone()
         self._connection.execute("DROP TABLE _judged")
+        self._connection.execute("DROP TABLE _copies")
         self._connection.execute("DROP TABLE _candidates")
         rows = rows.cast(_obligations(rows.schema, canonical))
         rejections = number_copies([{"record": record, "reason": reason} for record, reason in rejected])

@@ -12,9 +12,11 @@ from types import ModuleType
 
 import duckdb
 import pytest
+import sqlalchemy
 from great_expectations.expectations.expectation import Expectation
 
 from expectations.batch import Batch
+from expectations.duckdb_dialect import FETCHED_AT_MOST
 from expectations.plausibility import (
     any_filled,
     between,
@@ -147,6 +149,46 @@ def test_rows_that_sql_finds_are_counted_and_shown(judge) -> None:
     result = only(judge(lambda batch: no_rows("ids are below 78", "select id from {batch} where id >= 78")))
 
     assert (result.status, result.observed, result.samples) == ("failed", "2", ("id=78", "id=79"))
+
+
+def test_a_large_batch_is_counted_whole_though_it_is_never_fetched(judge, warehouse: Path) -> None:
+    rows = 3 * FETCHED_AT_MOST
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(
+            f"create table raw_shop.clicks as select range as id, 'EUR' as currency, '{FIRST_LOAD.timestamp()}' as "
+            f"_dlt_load_id from range({rows})"
+        )
+    results, _ = judge(
+        lambda batch: [
+            no_rows("ids are small", f"select id from {{batch}} where id >= {FETCHED_AT_MOST}"),
+            between("id", 0, FETCHED_AT_MOST - 1),
+            known("currency", ["USD"]),
+        ],
+        "raw_shop.clicks",
+    )
+
+    assert [(each.status, each.observed) for each in results] == [
+        ("failed", f"{2 * FETCHED_AT_MOST}"),
+        ("failed", f"{2 * FETCHED_AT_MOST} of {rows} rows (66.67 %)"),
+        ("warned", f"{rows} of {rows} rows (100.00 %)"),
+    ]
+    assert [len(each.samples) for each in results] == [5, 5, 5]
+
+
+def test_who_reads_past_the_rows_that_were_fetched_is_told(warehouse: Path) -> None:
+    engine = sqlalchemy.create_engine(f"duckdb+buffered:///{warehouse}")
+    with engine.connect() as connection:
+
+        def result(rows: int) -> sqlalchemy.CursorResult:
+            return connection.execute(sqlalchemy.text(f"select range as id from range({rows})"))
+
+        assert len(result(FETCHED_AT_MOST).fetchall()) == FETCHED_AT_MOST
+        assert list(result(FETCHED_AT_MOST + 1).keys()) == ["id"]
+        assert len(result(FETCHED_AT_MOST + 1).fetchmany(5)) == 5
+        for read_all in (lambda rows: rows.fetchall(), list, lambda rows: rows.fetchmany(2 * FETCHED_AT_MOST)):
+            with pytest.raises(RuntimeError, match="read more than 10,000 rows"):
+                read_all(result(FETCHED_AT_MOST + 1))
+    engine.dispose()
 
 
 def test_an_expectation_that_cannot_be_evaluated_fails_and_says_why(judge) -> None:

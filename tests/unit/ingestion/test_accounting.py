@@ -62,6 +62,14 @@ def test_a_version_kept_in_place_of_a_rejected_one_is_one_row_more() -> None:
     assert unaccounted(counted, {"deal_contacts": 2, "rejected_records": 1})
 
 
+def test_rows_of_a_set_that_the_table_has_already_do_not_come_again() -> None:
+    counted = intake("exchange_rates", 3, 3, 0)
+    counted.source, counted.unchanged["exchange_rates"] = "files", 2
+
+    assert unaccounted(counted, {"exchange_rates": 1}) == []
+    assert unaccounted(counted, {"exchange_rates": 3}) and unaccounted(counted, {})
+
+
 def test_rejections_that_did_not_reach_their_table_are_found() -> None:
     counted = intake("contacts", 2, 0, 2)
 

@@ -171,7 +171,7 @@ def test_is_stored_in_a_format_that_older_clients_open(warehouse: Path, serving_
     with duckdb.connect() as connection:
         connection.execute(f"attach '{str(publication.path).replace(chr(39), chr(39) * 2)}' as p (read_only)")
         tags = connection.execute("select tags from duckdb_databases() where database_name = 'p'").fetchall()[0][0]
-    assert "v1.2.0" in tags["storage_version"]
+    assert "v1.3.0" in tags["storage_version"]
 
 
 def test_a_reader_of_the_old_version_keeps_seeing_it_after_the_flip(warehouse: Path, serving_dir: Path) -> None:

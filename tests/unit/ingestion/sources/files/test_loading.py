@@ -13,6 +13,7 @@ import pytest
 
 from ingestion import pipelines
 from ingestion.intake import Intake
+from ingestion.sources import files
 from ingestion.sources.files.canonical import ENTITIES, columns
 from ingestion.sources.files.evaluation import EntityRows, Evaluation
 from ingestion.sources.files.mapping import OPTIONS, read_mapping
@@ -79,7 +80,12 @@ OPEN = """
 EVERY = "SELECT * FROM raw_files.exchange_rates ORDER BY _dlt_id, _dlt_valid_from"
 
 
-def test_a_changed_file_replaces_its_rows_and_leaves_the_others_untouched(folder: Path, query: Query) -> None:
+@pytest.mark.parametrize("gone_at_most", [files.GONE_AT_MOST, 0], ids=["new rows", "all rows"])
+def test_a_changed_file_replaces_its_rows_and_leaves_the_others_untouched(
+    folder: Path, query: Query, monkeypatch: pytest.MonkeyPatch, gone_at_most: int
+) -> None:
+    """Whether only what is new is handed on, or, as where very many rows are gone, everything."""
+    monkeypatch.setattr(files, "GONE_AT_MOST", gone_at_most)
     first, second, third = "2025-03-01,EUR,USD,1.1", "2025-03-02,EUR,USD,1.2", "2025-03-03,EUR,USD,1.3"
     mapping(folder, "ecb", first, second, third, "soon,EUR,USD,1")
     intake = load()
@@ -96,13 +102,15 @@ def test_a_changed_file_replaces_its_rows_and_leaves_the_others_untouched(folder
 
     # the same rows in another order: read, and nothing moves
     data(folder, "ecb", third, "soon,EUR,USD,1", first, second)
-    assert counts(load(), "exchange_rates") == (4, 3, 1)
+    intake = load()
+    assert counts(intake, "exchange_rates") == (4, 3, 1)
+    assert intake.unchanged["exchange_rates"] == 3
     assert query(EVERY) == before
     assert query("SELECT count(*) FROM raw_files.rejected_records") == [1]
 
     # one row edited, one removed, one new
     data(folder, "ecb", first, "2025-03-02,EUR,USD,1.25", "2025-03-04,EUR,USD,1.4")
-    load()
+    assert load().unchanged["exchange_rates"] == (1 if gone_at_most else 0)
     assert query(CURRENT) == ["ecb 1 1.1", "ecb 2 1.25", "ecb 4 1.4"]
     retired = "SELECT rate::DOUBLE FROM raw_files.exchange_rates WHERE _dlt_valid_to IS NOT NULL ORDER BY 1"
     assert query(retired) == [1.2, 1.3]
