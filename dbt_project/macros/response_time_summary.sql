@@ -115,42 +115,41 @@
             from in_stage
         ),
 
-        periods as (
-            select *
-            from broken_down
-            union all
-            select
-                breakdown,
-                lifecycle_model,
-                stage,
-                channel,
-                agent_id,
-                null as month,
-                is_answered,
-                response_seconds,
-                business_response_seconds
-            from broken_down
-        ),
-
+        -- Whether for a month or for all of them, a wait goes through the quantiles with a short key. The text key is
+        -- made once for each row of the result.
         keyed as (
             select
                 *,
-                {{ surrogate_key(["breakdown", "lifecycle_model", "stage", "channel", "agent_id", "month"]) }}
-                as summary_id
-            from periods
+                {{ row_fingerprint(["breakdown", "lifecycle_model", "stage", "channel", "agent_id", "month"]) }}
+                as month_key,
+                {{ row_fingerprint(["breakdown", "lifecycle_model", "stage", "channel", "agent_id"]) }} as whole_key
+            from broken_down
+        ),
+
+        periods as (
+            select month_key as period_key, is_answered, response_seconds, business_response_seconds
+            from keyed
+            union all
+            select whole_key as period_key, is_answered, response_seconds, business_response_seconds
+            from keyed
         ),
 
         wall_clock as (
-            {{ kaplan_meier_quantiles("keyed", ["summary_id"], "response_seconds", "is_answered", quantiles) }}
+            {{ kaplan_meier_quantiles("periods", ["period_key"], "response_seconds", "is_answered", quantiles) }}
         ),
 
         business_hours as (
-            {{ kaplan_meier_quantiles("keyed", ["summary_id"], "business_response_seconds", "is_answered", quantiles) }}
+            {{
+                kaplan_meier_quantiles(
+                    "periods", ["period_key"], "business_response_seconds", "is_answered", quantiles
+                )
+            }}
         ),
 
-        summaries as (
+        monthly as (
             select
-                summary_id,
+                month_key,
+                whole_key,
                 breakdown,
                 month,
                 lifecycle_model,
@@ -160,7 +159,42 @@
                 count(*) as wait_count,
                 count(case when is_answered then 1 end) as answered_count
             from keyed
-            group by summary_id, breakdown, month, lifecycle_model, stage, channel, agent_id
+            group by month_key, whole_key, breakdown, month, lifecycle_model, stage, channel, agent_id
+        ),
+
+        counted as (
+            select
+                month_key as period_key,
+                breakdown,
+                month,
+                lifecycle_model,
+                stage,
+                channel,
+                agent_id,
+                wait_count,
+                answered_count
+            from monthly
+            union all
+            select
+                whole_key as period_key,
+                breakdown,
+                null as month,
+                lifecycle_model,
+                stage,
+                channel,
+                agent_id,
+                sum(wait_count)::bigint as wait_count,
+                sum(answered_count)::bigint as answered_count
+            from monthly
+            group by whole_key, breakdown, lifecycle_model, stage, channel, agent_id
+        ),
+
+        summaries as (
+            select
+                {{ surrogate_key(["breakdown", "lifecycle_model", "stage", "channel", "agent_id", "month"]) }}
+                as summary_id,
+                *
+            from counted
         )
 
     select
@@ -181,6 +215,6 @@
         business_hours.median_seconds as median_business_seconds,
         business_hours.p90_seconds as p90_business_seconds
     from summaries
-    left join wall_clock on wall_clock.summary_id = summaries.summary_id
-    left join business_hours on business_hours.summary_id = summaries.summary_id
+    left join wall_clock on wall_clock.period_key = summaries.period_key
+    left join business_hours on business_hours.period_key = summaries.period_key
 {%- endmacro %}

@@ -3,8 +3,9 @@
 Belongs here: the floors of `refresh`, each a process of its own, `python -m tests.benchmarks.bare <floor> <in> <out>`,
 which prints seconds of the processor. Does not: anything that is measured beside them.
 
-`loads` reads Parquet files into tables, `copies` the tables of another DuckDB file, `publication` those of the schema
-`marts`. `build` runs the SQL that a step of dbt compiled, in the order of that step, and `checks` that of its tests.
+`loads` reads Parquet files into tables, `publication` copies those of the schema `marts`. `pipelines` loads every
+enabled source by dlt, as a refresh does, and nothing else. `build` runs the SQL that a step of dbt compiled, in the
+order of that step, and `checks` that of its tests.
 """
 
 from __future__ import annotations
@@ -71,17 +72,20 @@ def _loads(source: Path, file: Path) -> None:
             connection.execute(f"create table {folder.name} as from '{folder}/*.parquet'")
 
 
-def _copies(source: Path, file: Path, only: str | None = None) -> None:
-    with opened(file) as connection:
-        connection.execute(f"attach '{source}' as build (read_only)")
-        for schema, table in _tables(connection, "build"):
-            if schema == only or (only is None and schema.startswith("raw_")):
-                connection.execute(f'create schema if not exists "{schema}"')
-                connection.execute(f'create table "{schema}"."{table}" as from build."{schema}"."{table}"')
+def _pipelines(source: Path, file: Path) -> None:
+    from ingestion import config, pipelines  # only here: the imports count
+
+    for account in config.enabled_accounts():
+        pipelines.run(account.source, account.name)
 
 
 def _publication(source: Path, file: Path) -> None:
-    _copies(source, file, only="marts")
+    with opened(file) as connection:
+        connection.execute(f"attach '{source}' as build (read_only)")
+        connection.execute("create schema marts")
+        for schema, table in _tables(connection, "build"):
+            if schema == "marts":
+                connection.execute(f'create table marts."{table}" as from build.marts."{table}"')
 
 
 def _build(target: Path, file: Path) -> None:
@@ -100,7 +104,7 @@ def _checks(target: Path, file: Path) -> None:
 
 FLOORS: dict[str, Callable[[Path, Path], None]] = {
     "loads": _loads,
-    "copies": _copies,
+    "pipelines": _pipelines,
     "publication": _publication,
     "build": _build,
     "checks": _checks,

@@ -66,6 +66,13 @@ class Watch:
         self.memory.append(memory)
         self.disk.append(sum(_size(path) for path in _databases(data)))
 
+    def end(self, data: Path) -> None:
+        """Note that all has ended, with nothing used since the last sample."""
+        self.at.append(time.time())
+        self.cpu.append(self.cpu[-1])
+        self.memory.append(0)
+        self.disk.append(sum(_size(path) for path in _databases(data)))
+
     def between(self, start: float, end: float) -> Span:
         """What was used from one instant to another."""
         start_cpu, end_cpu = np.interp([start, end], self.at, self.cpu)
@@ -84,18 +91,28 @@ def watched(command: Sequence[str], environment: Mapping[str, str], data: Path, 
     Raises:
         RuntimeError: it failed; the message holds what it printed last.
     """
+    watch = watch_command(command, environment, data, log)
+    began, ended = watch.at[0], watch.at[-1]
+    spans = {name: watch.between(start, end) for name, start, end in _steps(data, began)}
+    return {**spans, "whole": watch.between(began, ended)}
+
+
+def watch_command(command: Sequence[str], environment: Mapping[str, str], data: Path, log: Path) -> Watch:
+    """Run a command to its end, and watch it and all that it starts.
+
+    Raises:
+        RuntimeError: it failed; the message holds what it printed last.
+    """
     watch = Watch()
-    began = time.time()
     with log.open("w", encoding="utf-8") as output:
         process = psutil.Popen(command, env=dict(environment), stdout=output, stderr=subprocess.STDOUT)
         while process.poll() is None:
             watch.sample(process, data)
             time.sleep(SECONDS_BETWEEN_SAMPLES)
-    ended = time.time()
+    watch.end(data)
     if process.returncode:
-        raise RuntimeError(f"the refresh failed:\n{log.read_text(encoding='utf-8')[-3000:]}")
-    spans = {name: watch.between(start, end) for name, start, end in _steps(data, began)}
-    return {**spans, "whole": watch.between(began, ended)}
+        raise RuntimeError(f"{' '.join(command)} failed:\n{log.read_text(encoding='utf-8')[-3000:]}")
+    return watch
 
 
 def _steps(data: Path, since: float) -> Iterator[tuple[str, float, float]]:

@@ -155,12 +155,21 @@ with
         from span_starts
     ),
 
+    -- A turn ends with a person's reply. Its number counts the replies in the thread, so that spans and turns are
+    -- told by
+    -- one pass.
     spanned as (
         select
             *,
             sum(span_step) over (
                 partition by thread_id {{ in_order }} rows between unbounded preceding and current row
-            ) as span_number
+            ) as span_number,
+            coalesce(
+                sum(case when event = 'replied' then 1 else 0 end) over (
+                    partition by thread_id {{ in_order }} rows between unbounded preceding and 1 preceding
+                ),
+                0
+            ) as turn_number
         from positioned
     ),
 
@@ -175,19 +184,6 @@ with
         inner join span_starts on span_starts.thread_id = spanned.thread_id and span_starts.event_id = spanned.event_id
     ),
 
-    -- A turn ends with a person's reply.
-    turned as (
-        select
-            *,
-            coalesce(
-                sum(case when event = 'replied' then 1 else 0 end) over (
-                    partition by thread_id, span_number {{ in_order }} rows between unbounded preceding and 1 preceding
-                ),
-                0
-            ) as turn_number
-        from spanned
-    ),
-
     -- An assignment hands over what a bot had taken.
     taken as (
         select
@@ -195,7 +191,7 @@ with
             count(case when event = 'answered_by_bot' then 1 end) over so_far as bot_answers,
             max(case when event = 'answered_by_bot' then occurred_at end) over before as answered_by_bot_at,
             max(case when event = 'received' then occurred_at end) over before as asked_at
-        from turned
+        from spanned
         window
             so_far as (
                 partition by thread_id, span_number, turn_number {{ in_order }}
