@@ -84,9 +84,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def dbt(project: Path, *arguments: str) -> dbtRunnerResult:
     with dbt_environment(project.parent, {"LIFECYCLE_AS_OF": AS_OF.isoformat() + "Z"}):
-        return dbtRunner().invoke(
-            [*QUIETLY, *arguments, "--project-dir", str(project), "--profiles-dir", str(project)]
-        )
+        return dbtRunner().invoke([*QUIETLY, *arguments, "--project-dir", str(project), "--profiles-dir", str(project)])
 
 
 @pytest.fixture(scope="module")
