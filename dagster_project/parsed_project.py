@@ -24,7 +24,7 @@ def take_over(source: Path, target: Path, project: Path, target_name: str) -> No
         source: dbt's target folder of the refresh.
         target: the other one.
         project: folder of the project and its profile.
-        target_name: what the profile calls the other target.
+        target_name: what the profile calls the other target; empty where a command names none.
     """
     parsed, copy = source / NAME, target / NAME
     if copy.exists() or not parsed.exists():
@@ -53,7 +53,7 @@ def _hashes(project: Path, target_name: str) -> tuple[dict[str, str], dict[str, 
 
     set_invocation_context(os.environ)
     set_from_args(Namespace(profiles_dir=str(project), project_dir=str(project)), {})
-    connection = sorted(load_profile(str(project), {}, None, target_name).credentials.connection_info())
+    connection = sorted(load_profile(str(project), {}, None, target_name or None).credentials.connection_info())
     return (
         FileHash.from_contents("\x00".join([pprint.pformat({}), "", target_name, __version__])).to_dict(),
         FileHash.from_contents(pprint.pformat(connection)).to_dict(),

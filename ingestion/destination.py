@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import dlt
+from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.destination.client import LoadJob, PreparedTableSchema
+from dlt.common.normalizers.naming import NamingConvention
+from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 from dlt.destinations.impl.duckdb.duck import DuckDbClient, DuckDbCopyJob
 
 
@@ -33,6 +36,12 @@ class Warehouse(dlt.destinations.duckdb):
     @property
     def destination_type(self) -> str:
         return "dlt.destinations.duckdb"  # the state in the warehouse tells of it, and knows no other
+
+    def capabilities(
+        self, config: DuckDbClientConfiguration | None = None, naming: NamingConvention | None = None
+    ) -> DestinationCapabilitiesContext:
+        """What DuckDB can do, which no setting changes. dlt asks dozens of times a load, and would read them all."""
+        return super().capabilities(config or self.spec(), naming)
 
     @property
     def client_class(self) -> type[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import logging
 import os
 import subprocess
@@ -18,6 +19,15 @@ from tests.postgres import postgres_server as postgres_server
 ROOT = Path(__file__).resolve().parents[1]
 # Nothing listens there: what a child process sends elsewhere fails at once. pytest-socket guards this process.
 DEAD_END = "http://127.0.0.1:9"
+# As in a refresh: most objects of dbt and dlt live as long as the process, and Python looks through all of them for
+# unused ones far too often.
+gc.set_threshold(50_000, 20, 100)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays until the end: nothing is gained by looking for unused objects in it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -41,7 +51,7 @@ def level_of_our_loggers() -> Iterator[None]:
 def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """`LIFECYCLE_DATA_DIR` of this test."""
     folder = tmp_path / "data"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     monkeypatch.setenv("LIFECYCLE_DATA_DIR", str(folder))
     return folder
 
@@ -52,7 +62,9 @@ def parsed_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
-    target, places = shared / "parsed", ["--project-dir", "dbt_project", "--profiles-dir", "dbt_project"]
+    # As a refresh names it, which goes on from here in another folder: dbt keeps the path of seeds as it is given.
+    project = str(ROOT / "dbt_project")
+    target, places = shared / "parsed", ["--project-dir", project, "--profiles-dir", project]
     with (shared / "parsed.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
         if not (target / "manifest.json").exists():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -19,7 +20,7 @@ from ingestion import pipelines
 from ingestion.config import dataset_name
 from ingestion.sources import SOURCE_NAMES
 from ingestion.sources.files.canonical import ENTITIES, columns
-from tests.unit.dbt_project.compiling import PROJECT, compiled_models, dbt_environment
+from tests.unit.dbt_project.compiling import PROJECT, compiled_models, dbt_environment, start_from
 
 Origin = tuple[str, str]  # a staging model and one of its columns
 
@@ -136,8 +137,9 @@ def test_every_entity_is_declared_and_unioned_and_the_reverse(manifest: dict[str
 
 
 @pytest.fixture(scope="module")
-def queries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def queries(tmp_path_factory: pytest.TempPathFactory, parsed_project: Path) -> dict[str, str]:
     """SQL of the staging and the canonical models by name; what is a part of another one stands in it."""
+    start_from(parsed_project)
     with dbt_environment(tmp_path_factory.mktemp("canonical")):
         return compiled_models("path:models/staging", "path:models/canonical")
 

@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -140,7 +142,14 @@ def drawn_rows(strategy: st.SearchStrategy[dict[str, Any]], count: int) -> list[
 
 def candidates(source: str, table: RawTable, count: int) -> list[dict[str, Any]]:
     """Rows that may or may not fit the table."""
+    return deepcopy(_drawn_for(source, table.name, count))
+
+
+@cache
+def _drawn_for(source: str, name: str, count: int) -> list[dict[str, Any]]:
+    """Drawn once a process: the same for every test, and slow."""
     texts = words(source)
+    (table,) = (each for each in record_tables(source) if each.name == name)
     fields = {name: field for name, field in table.row.model_fields.items() if name not in ("mapping", "company")}
     keys = {*table.key, *getattr(table.row, "unique_by", ())}
     references = {"customer", "subscription", "invoice", "charge", "payment_intent", "product", "price", "event"}

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import duckdb
 
+from dagster_project.environment import variables
+from dagster_project.parsed_project import take_over
 from serving.publish import Publication, current_publication
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,6 +60,11 @@ class Company:
 
     def refresh(self, **variables: str) -> subprocess.CompletedProcess[str]:
         return self.run(sys.executable, "-m", "dagster_project.refresh", sandbox=True, **variables)
+
+    def begin_parsed(self, parsed_project: Path) -> None:
+        """Have the first refresh read no more of the dbt project than what is not as it was parsed before."""
+        with variables(LIFECYCLE_WAREHOUSE_PATH=str(self.warehouse)):
+            take_over(parsed_project, self.data / "dbt", ROOT / "dbt_project", "")
 
     def has_something_to_build(self) -> None:
         """For the next refresh, which would end before the models where nothing is new."""

@@ -32,9 +32,10 @@ FACTS = {
 
 
 @pytest.fixture(scope="module")
-def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Company, str]]:
+def shops(tmp_path_factory: pytest.TempPathFactory, parsed_project: Path) -> Iterator[tuple[Company, str]]:
     """Two shops and files, refreshed once, with what the refresh said."""
     company = Company(tmp_path_factory.mktemp("shops"))
+    company.begin_parsed(parsed_project)
     company.environment["LIFECYCLE_SOURCES"] = "shopify,shopify.outlet,files"
     company.environment["SANDBOX_SECOND_SHOP_PEOPLE"] = "40"
     done = company.refresh()
@@ -97,9 +98,12 @@ def test_a_second_refresh_of_both_changes_nothing(shops: tuple[Company, str]) ->
     assert "no row of any mart changed" in done.stdout
 
 
-def test_two_accounts_of_every_vendor_are_two_of_everything_and_the_same_people(tmp_path: Path) -> None:
+def test_two_accounts_of_every_vendor_are_two_of_everything_and_the_same_people(
+    tmp_path: Path, parsed_project: Path
+) -> None:
     """The same records under two names: facts double, and people, agents and what ads cost do not."""
     company = Company(tmp_path)
+    company.begin_parsed(parsed_project)
     done = company.run(sys.executable, "-c", TWICE, "-m", "dagster_project.refresh", sandbox=True)
     assert done.returncode == 0, done.stdout + done.stderr
 

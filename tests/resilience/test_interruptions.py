@@ -27,8 +27,10 @@ PLACES: dict[str, Callable[[Night], bool]] = {
 
 
 @pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> SmallCompany:
-    return SmallCompany(tmp_path_factory.mktemp("interrupted"))
+def company(tmp_path_factory: pytest.TempPathFactory, parsed_project: Path) -> SmallCompany:
+    found = SmallCompany(tmp_path_factory.mktemp("interrupted"))
+    found.begin_parsed(parsed_project)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,9 @@ def test_an_interruption_ends_everything_within_ten_seconds(
     assert "↻" not in said, "an interruption is no failure that a second try could mend"
 
 
-def test_a_request_that_is_never_answered_holds_nobody(tmp_path: Path) -> None:
+def test_a_request_that_is_never_answered_holds_nobody(tmp_path: Path, parsed_project: Path) -> None:
+    company = SmallCompany(tmp_path)
+    company.begin_parsed(parsed_project)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         vendor = {
             "LIFECYCLE_PROFILE": "production",
@@ -68,7 +72,7 @@ def test_a_request_that_is_never_answered_holds_nobody(tmp_path: Path) -> None:
             "SOURCES__HUBSPOT__BASE_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
             "SOURCES__HUBSPOT__ACCESS_TOKEN": "a-token",
         }
-        with Night(SmallCompany(tmp_path), **vendor) as night:
+        with Night(company, **vendor) as night:
             silent.settimeout(SECONDS_TO_WAIT)
             asking, _ = silent.accept()
             asked_at = time.monotonic()

@@ -46,8 +46,9 @@ POINTS: dict[str, Callable[[Night, Path], bool]] = {
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> SmallCompany:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, parsed_project: Path) -> SmallCompany:
     company = SmallCompany(tmp_path_factory.mktemp("undisturbed"))
+    company.begin_parsed(parsed_project)
     done = company.refresh()
     assert done.returncode == 0, done.stdout + done.stderr
     return company

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +10,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from dagster_project import dbt_runner
+from dagster_project.parsed_project import take_over
 from dagster_project.prediction_tables import (
     SETTINGS,
     TABLES,
@@ -28,7 +27,7 @@ NIGHT, NEXT_NIGHT = pd.Timestamp("2026-06-01 06:00"), pd.Timestamp("2026-06-02 0
 
 
 @pytest.fixture(scope="module")
-def declared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def declared(tmp_path_factory: pytest.TempPathFactory, parsed_project: Path) -> Path:
     """A warehouse in which dbt has created the tables, one of them older and with a column less."""
     folder = tmp_path_factory.mktemp("declared")
     warehouse = folder / "warehouse.duckdb"
@@ -37,26 +36,21 @@ def declared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         connection.execute(
             "create table predictions.churn_scores as select 'old' as person_id, 0.5 as churn_probability"
         )
-    places = {
-        "LIFECYCLE_WAREHOUSE_PATH": str(warehouse),
-        "LIFECYCLE_AS_OF": "2026-10-31T06:00:00Z",
-        "DBT_TARGET_PATH": str(folder / "target"),
-        "DBT_LOG_PATH": str(folder / "logs"),
-    }
-    # Any command that runs creates them first; a seed needs nothing else.
-    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "seed", "--select", "identity_overrides"]
-    for is_second in (False, True):
-        done = subprocess.run(
-            [*command, "--project-dir", str(DBT), "--profiles-dir", str(DBT)],
-            env={**os.environ, **places},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        if not is_second:
-            # The second time nothing but a column is missing.
-            with duckdb.connect(str(warehouse)) as connection:
-                connection.execute("alter table predictions.prediction_backtest drop column reason")
+    target = folder / "target"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LIFECYCLE_DATA_DIR", str(folder))
+        patch.setenv("LIFECYCLE_WAREHOUSE_PATH", str(warehouse))
+        patch.setenv("LIFECYCLE_AS_OF", "2026-10-31T06:00:00Z")
+        take_over(parsed_project, target, DBT, "")
+        for is_second in (False, True):
+            # Any command that runs creates them first; a seed needs nothing else.
+            seed = ["--quiet", "seed", "--select", "identity_overrides"]
+            done = dbt_runner._invoke(seed, target, dbt_runner._parsed(target))
+            assert done.success, done.exception
+            if not is_second:
+                # The second time nothing but a column is missing.
+                with duckdb.connect(str(warehouse)) as connection:
+                    connection.execute("alter table predictions.prediction_backtest drop column reason")
     return warehouse
 
 

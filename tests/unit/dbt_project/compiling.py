@@ -8,14 +8,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 from dbt.artifacts.schemas.run import RunResult
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 
+from dagster_project.parsed_project import take_over
+
 PROJECT = Path(__file__).resolve().parents[3] / "dbt_project"
 PLACES = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+# Writing the manifest takes longer than to compile a piece of SQL, and nobody reads it here.
+QUIETLY = ["--quiet", "--no-write-json"]
 
 
 @contextmanager
@@ -33,12 +38,31 @@ def dbt_environment(folder: Path, variables: Mapping[str, str] | None = None) ->
         yield
 
 
+def parse_from(parsed_before: Path, project: Path) -> dbtRunnerResult:
+    """`dbt parse` into the target folder of the environment; dbt reads again what is not as it was parsed before.
+
+    Args:
+        parsed_before: dbt's target folder of the project as it is in this repository.
+        project: the same, or a copy with changes.
+    """
+    take_over(parsed_before, Path(os.environ["DBT_TARGET_PATH"]), project, "")
+    return dbtRunner().invoke([*QUIETLY, "parse", "--project-dir", str(project), "--profiles-dir", str(project)])
+
+
+_parsed_before: list[Path] = []
+
+
+def start_from(parsed_before: Path) -> None:
+    """Have `parsed` read no more than what is not as it was parsed before, into dbt's target folder."""
+    _parsed_before[:] = [parsed_before]
+
+
 @cache
 def parsed() -> Manifest:
     """The project, parsed once a process: that takes far longer than to compile a piece of it."""
-    # Not opened while dbt parses: it gives the database its name.
-    with patch.dict(os.environ, {"LIFECYCLE_WAREHOUSE_PATH": "warehouse.duckdb"}):
-        result = dbtRunner().invoke(["--quiet", "parse", *PLACES])
+    # The warehouse is not opened while dbt parses: its path gives the database its name.
+    with TemporaryDirectory() as folder, dbt_environment(Path(folder)):
+        result = parse_from(_parsed_before[0] if _parsed_before else Path(folder), PROJECT)
     assert isinstance(result.result, Manifest), result.exception
     return result.result
 
@@ -48,7 +72,7 @@ def invoke(inline: str) -> dbtRunnerResult:
     manifest = parsed()
     own = set(manifest.nodes)
     try:
-        return dbtRunner(manifest).invoke(["--quiet", "compile", "--inline", inline, *PLACES])
+        return dbtRunner(manifest).invoke([*QUIETLY, "compile", "--inline", inline, *PLACES])
     finally:
         for name in manifest.nodes.keys() - own:  # dbt leaves a piece that failed
             del manifest.nodes[name]
@@ -64,7 +88,7 @@ def compiled(inline: str) -> str:
 
 def compiled_models(*names: str) -> dict[str, str]:
     """The SQL of models by name; what they read are the tables of the schemas that dbt would write them to."""
-    result = dbtRunner(parsed()).invoke(["--quiet", "compile", "--select", *names, *PLACES])
+    result = dbtRunner(parsed()).invoke([*QUIETLY, "compile", "--select", *names, *PLACES])
     assert result.success, result.exception
     return {run.node.name: str(run.node.compiled_code) for run in result.result.results}
 

@@ -6,13 +6,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from dbt.cli.main import dbtRunner
 
-from tests.unit.dbt_project.compiling import PROJECT, dbt_environment
+from tests.unit.dbt_project.compiling import PROJECT, dbt_environment, parse_from
 
 
 @pytest.mark.parametrize(("model", "is_refused"), [("stg_stripe__charges", True), ("fct_orders", False)])
-def test_a_mart_reads_core_and_nothing_before_it(tmp_path: Path, model: str, is_refused: bool) -> None:
+def test_a_mart_reads_core_and_nothing_before_it(
+    tmp_path: Path, parsed_project: Path, model: str, is_refused: bool
+) -> None:
     folder = tmp_path / "dbt_project"
     shutil.copytree(PROJECT, folder, ignore=shutil.ignore_patterns("target", "logs", "__pycache__"))
     planted = folder / "models/marts/value/planted.sql"
@@ -23,7 +24,7 @@ def test_a_mart_reads_core_and_nothing_before_it(tmp_path: Path, model: str, is_
     )
 
     with dbt_environment(tmp_path):
-        done = dbtRunner().invoke(["--quiet", "parse", "--project-dir", str(folder), "--profiles-dir", str(folder)])
+        done = parse_from(parsed_project, folder)
 
     assert done.success is not is_refused, done.exception
     if is_refused:

@@ -8,7 +8,7 @@ import pytest
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
-from tests.unit.dbt_project.compiling import PLACES, parsed
+from tests.unit.dbt_project.compiling import PLACES, QUIETLY, parsed
 
 REFUSAL = (
     "dbt by itself knows neither the warehouse nor the instant of the last refresh. Fix: run it from the folder of the"
@@ -21,7 +21,7 @@ def without_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     """The project as dbt parses it by itself, which works: editors and linters do."""
     with pytest.MonkeyPatch.context() as patch:
         tell_nothing(patch, tmp_path_factory.mktemp("parsed"))
-        done = dbtRunner().invoke(["--quiet", "parse", *PLACES])
+        done = dbtRunner().invoke([*QUIETLY, "parse", *PLACES])
     assert isinstance(done.result, Manifest), done.exception
     return done.result
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 
-from tests.unit.dbt_project.compiling import PROJECT, dbt_environment
+from tests.unit.dbt_project.compiling import PROJECT, QUIETLY, dbt_environment
 
 EXAMPLE = PROJECT.parent / "examples/custom_lifecycle"
 START = datetime(2026, 1, 1)
@@ -84,9 +84,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def dbt(project: Path, *arguments: str) -> dbtRunnerResult:
     with dbt_environment(project.parent, {"LIFECYCLE_AS_OF": AS_OF.isoformat() + "Z"}):
-        return dbtRunner().invoke(
-            ["--quiet", *arguments, "--project-dir", str(project), "--profiles-dir", str(project)]
-        )
+        return dbtRunner().invoke([*QUIETLY, *arguments, "--project-dir", str(project), "--profiles-dir", str(project)])
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tomllib
 from collections.abc import Callable, Iterator
 from email.utils import format_datetime
@@ -20,7 +21,7 @@ from dlt.common.configuration.providers.dictionary import DictionaryProvider
 from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
-from ingestion import config, secrecy
+from ingestion import config, pipelines, secrecy
 
 AS_OF = "2026-10-31T06:00:00Z"
 
@@ -42,6 +43,36 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         providers = ConfigProvidersContainer([EnvironProvider(), of_the_project])
         monkeypatch.setattr(Container()[PluggableRunContext], "providers", providers)
         yield
+
+
+@pytest.fixture(scope="session")
+def empty_warehouses() -> dict[str, Path]:
+    """By source, files of warehouses with its raw tables and without a row: each made when a test first asks for it."""
+    return {}
+
+
+@pytest.fixture
+def begin_with_raw_tables(
+    settings: None,
+    empty_warehouses: dict[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[str], None]:
+    """Give the test a warehouse that has the raw tables of a source already: making them takes longer than a load.
+
+    That a load makes them where they are missing is for the tests of the pipelines and of the connectors.
+    """
+
+    def begin(source: str) -> None:
+        if source not in empty_warehouses:
+            with monkeypatch.context() as patch:
+                patch.setenv("LIFECYCLE_DATA_DIR", str(tmp_path_factory.mktemp("raw_tables")))
+                pipelines.prepare(source, pipelines.build_pipeline(source))
+                empty_warehouses[source] = config.warehouse_path()
+        config.warehouse_path().parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(empty_warehouses[source], config.warehouse_path())
+
+    return begin
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ingestion import pipelines
+from ingestion import config, pipelines
 from ingestion.intake import Intake
 from ingestion.sources import files
 from ingestion.sources.files.canonical import ENTITIES, columns
@@ -39,7 +39,8 @@ SPEND_BESIDE = """
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin_with_raw_tables: Callable[[str], None]) -> Path:
+    begin_with_raw_tables("files")
     monkeypatch.setenv("SOURCES__FILES__MAPPINGS_PATH", str(tmp_path / "mappings"))
     monkeypatch.setenv("SOURCES__FILES__DATA_PATH", str(tmp_path / "files"))
     for name in ("mappings", "files"):
@@ -225,6 +226,7 @@ def test_a_mapping_that_cannot_work_loads_nothing_and_says_so_in_words_and_the_o
 def test_a_warehouse_from_before_companies_goes_on(folder: Path, query: Query, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its tables get the column, its rows stay untouched, and a company that is stated later makes new versions."""
     lines = ("2025-03-01,EUR,USD,1.1", "2025-03-02,EUR,USD,1.2")
+    config.warehouse_path().unlink()  # it has tables of today
     with monkeypatch.context() as before:
         declared, evaluated = RawTable.columns, Evaluation.entity
 

@@ -144,7 +144,8 @@ class FakeHubSpot:
 
 
 @pytest.fixture
-def crm(web, monkeypatch) -> FakeHubSpot:
+def crm(web, monkeypatch, begin_with_raw_tables) -> FakeHubSpot:
+    begin_with_raw_tables("hubspot")
     fake = FakeHubSpot()
 
     def answer(request):

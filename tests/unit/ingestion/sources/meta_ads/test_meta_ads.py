@@ -130,7 +130,8 @@ class FakeMeta:
 
 
 @pytest.fixture
-def meta(web, monkeypatch) -> FakeMeta:
+def meta(web, monkeypatch, begin_with_raw_tables) -> FakeMeta:
+    begin_with_raw_tables("meta_ads")
     for name, value in {
         "BASE_URL": BASE,
         "API_VERSION": "v25.0",

@@ -98,7 +98,8 @@ class Inbox:
 
 
 @pytest.fixture
-def workspace(web, monkeypatch) -> FakeRespondIo:
+def workspace(web, monkeypatch, begin_with_raw_tables) -> FakeRespondIo:
+    begin_with_raw_tables("respond_io")
     fake = FakeRespondIo()
 
     def answer(request):

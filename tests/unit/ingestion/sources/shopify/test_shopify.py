@@ -147,7 +147,8 @@ class FakeShop:
 
 
 @pytest.fixture
-def fake(web, monkeypatch) -> FakeShop:
+def fake(web, monkeypatch, begin_with_raw_tables) -> FakeShop:
+    begin_with_raw_tables("shopify")
     shop = FakeShop()
 
     def answer(request):

@@ -82,7 +82,8 @@ class FakeStripe:
 
 
 @pytest.fixture
-def account(web, monkeypatch) -> FakeStripe:
+def account(web, monkeypatch, begin_with_raw_tables) -> FakeStripe:
+    begin_with_raw_tables("stripe")
     fake = FakeStripe()
 
     def answer(request):
