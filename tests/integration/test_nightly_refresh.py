@@ -100,6 +100,8 @@ def test_every_mart_is_in_postgresql_row_for_row_in_types_of_its_own_with_what_i
         ).fetchall()
     assert {(kind, there[mart][column]) for mart, column, kind, _ in here} == {
         ("BIGINT", "bigint"),
+        ("DECIMAL(10,9)", "numeric(10,9)"),
+        ("DECIMAL(28,9)", "numeric(28,9)"),
         ("BOOLEAN", "boolean"),
         ("DATE", "date"),
         ("DECIMAL(18,4)", "numeric(18,4)"),

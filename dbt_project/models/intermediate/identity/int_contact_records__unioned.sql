@@ -117,6 +117,14 @@ with
         where customer_id is null and (email is not null or phone is not null)
     ),
 
+    -- Messages are many, and name their customers again and again.
+    correspondents as (
+        select source_system, customer_id, min(sent_at) as mentioned_at, min(loaded_at) as loaded_at
+        from messages
+        where customer_id is not null and coalesce(customer_record_type, 'customer') = 'customer'
+        group by source_system, customer_id
+    ),
+
     -- A customer named by a record is a customer, even if the list of customers lacks them.
     mentions as (
         select source_system, source_account, customer_id, email, phone, happened_at as mentioned_at, loaded_at
@@ -134,16 +142,8 @@ with
         from deals
         where customer_id is not null and coalesce(customer_record_type, 'customer') = 'customer'
         union all
-        select
-            source_system,
-            null as source_account,
-            customer_id,
-            null as email,
-            null as phone,
-            sent_at as mentioned_at,
-            loaded_at
-        from messages
-        where customer_id is not null and coalesce(customer_record_type, 'customer') = 'customer'
+        select source_system, null as source_account, customer_id, null as email, null as phone, mentioned_at, loaded_at
+        from correspondents
     ),
 
     -- Some records count only if another record names them as its customer.
