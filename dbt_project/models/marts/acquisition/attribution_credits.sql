@@ -28,21 +28,35 @@ with
             and touches.touched_at <= conversions.converted_at
     ),
 
+    touch_counts as (
+        select conversion_id, count(*) as touch_count, count(case when not is_direct then 1 end) as non_direct_count
+        from paths
+        group by conversion_id
+    ),
+
+    counted as (
+        select paths.*, touch_counts.touch_count, touch_counts.non_direct_count
+        from paths
+        inner join touch_counts on touch_counts.conversion_id = paths.conversion_id
+    ),
+
+    -- Most conversions have one touch, which has all of them in every model.
+    alone as (select * from counted where touch_count = 1),
+
     numbered as (
         select
             *,
             row_number() over ({{ in_order }}) as touch_number,
-            count(*) over (partition by conversion_id) as touch_count,
-            count(case when not is_direct then 1 end) over (partition by conversion_id) as non_direct_count,
             count(case when not is_direct then 1 end) over (
                 {{ in_order }} rows between unbounded preceding and current row
             ) as non_direct_number,
             power(
                 2::double,
-                -{{ days_between("coalesce(touched_at, converted_at)", "converted_at") }}
+                -{{ days_between("touched_at", "converted_at") }}
                 / nullif({{ var("attribution")["half_life_days"] }}, 0)
             ) as weight
-        from paths
+        from counted
+        where touch_count > 1
     ),
 
     -- What each touch has of the conversion, in each model.
@@ -123,13 +137,34 @@ with
                 credit_{{ model }}_to_date as credit_to_date,
                 credit_{{ model }}_before as credit_before
             from parts
-            where credit_{{ model }}_to_date > credit_{{ model }}_before {{ "union all" if not loop.last }}
+            where credit_{{ model }}_to_date > credit_{{ model }}_before
+            union all
+            select
+                conversion_id,
+                conversion_kind,
+                source_id,
+                entity_type,
+                entity_id,
+                converted_at,
+                value_amount_reporting,
+                gross_margin_amount_reporting,
+                touch_id,
+                1 as touch_number,
+                touch_count,
+                touch_activity,
+                touched_at,
+                channel,
+                campaign_id,
+                ad_id,
+                '{{ model }}' as attribution_model,
+                1::decimal(10, 9) as credit_to_date,
+                0::decimal(10, 9) as credit_before
+            from alone {{ "union all" if not loop.last }}
         {% endfor %}
     ),
 
     final as (
         select
-            {{ surrogate_key(["conversion_id", "attribution_model", "touch_id"]) }} as credit_id,
             conversion_id,
             conversion_kind,
             source_id,

@@ -20,7 +20,8 @@ with
 
     person_values as (
         select
-            person_id,
+            'person' as entity_type,
+            person_id as entity_id,
             case
                 when count(*) = count(amount_reporting) then {{ money("sum(amount_reporting)") }}
             end as value_amount_reporting
@@ -61,9 +62,7 @@ with
             case
                 when count(case when entries.entity_type = 'account' then 1 end) > 0
                 then null
-                when
-                    count(case when person_values.person_id is not null then 1 end)
-                    = count(person_values.value_amount_reporting)
+                when count(person_values.entity_id) = count(person_values.value_amount_reporting)
                 then coalesce(sum(person_values.value_amount_reporting), 0)
             end as value_amount_reporting
         from entries
@@ -77,7 +76,10 @@ with
             and advances.entity_type = entries.entity_type
             and advances.entity_id = entries.entity_id
             and advances.stage = entries.stage
-        left join person_values on entries.entity_type = 'person' and person_values.person_id = entries.entity_id
+        left join
+            person_values
+            on person_values.entity_type = entries.entity_type
+            and person_values.entity_id = entries.entity_id
         group by
             coalesce(entity_campaigns.campaign_id, 'none'),
             cast({{ dbt.date_trunc("month", local_date("entries.entered_at")) }} as date),
