@@ -114,53 +114,65 @@ with
         from running
     ),
 
-    unpivoted as (
+    models as (
         {% for model in models %}
-            select
-                conversion_id,
-                conversion_kind,
-                source_id,
-                entity_type,
-                entity_id,
-                converted_at,
-                value_amount_reporting,
-                gross_margin_amount_reporting,
-                touch_id,
-                touch_number,
-                touch_count,
-                touch_activity,
-                touched_at,
-                channel,
-                campaign_id,
-                ad_id,
-                '{{ model }}' as attribution_model,
-                credit_{{ model }}_to_date as credit_to_date,
-                credit_{{ model }}_before as credit_before
-            from parts
-            where credit_{{ model }}_to_date > credit_{{ model }}_before
-            union all
-            select
-                conversion_id,
-                conversion_kind,
-                source_id,
-                entity_type,
-                entity_id,
-                converted_at,
-                value_amount_reporting,
-                gross_margin_amount_reporting,
-                touch_id,
-                1 as touch_number,
-                touch_count,
-                touch_activity,
-                touched_at,
-                channel,
-                campaign_id,
-                ad_id,
-                '{{ model }}' as attribution_model,
-                1::decimal(10, 9) as credit_to_date,
-                0::decimal(10, 9) as credit_before
-            from alone {{ "union all" if not loop.last }}
+            select '{{ model }}' as attribution_model {{ "union all" if not loop.last }}
         {% endfor %}
+    ),
+
+    -- The models of one touch lie side by side, so that what they share is stored once.
+    unpivoted as (
+        select
+            conversion_id,
+            conversion_kind,
+            source_id,
+            entity_type,
+            entity_id,
+            converted_at,
+            value_amount_reporting,
+            gross_margin_amount_reporting,
+            touch_id,
+            touch_number,
+            touch_count,
+            touch_activity,
+            touched_at,
+            channel,
+            campaign_id,
+            ad_id,
+            models.attribution_model,
+            case
+                models.attribution_model
+                {%- for model in models %} when '{{ model }}' then credit_{{ model }}_to_date{%- endfor %}
+            end as credit_to_date,
+            case
+                models.attribution_model
+                {%- for model in models %} when '{{ model }}' then credit_{{ model }}_before{%- endfor %}
+            end as credit_before
+        from parts
+        cross join models
+        union all
+        select
+            conversion_id,
+            conversion_kind,
+            source_id,
+            entity_type,
+            entity_id,
+            converted_at,
+            value_amount_reporting,
+            gross_margin_amount_reporting,
+            touch_id,
+            1 as touch_number,
+            touch_count,
+            touch_activity,
+            touched_at,
+            channel,
+            campaign_id,
+            ad_id,
+            models.attribution_model,
+            1::decimal(10, 9) as credit_to_date,
+            0::decimal(10, 9) as credit_before
+        from alone
+        cross join models
     ),
 
     final as (
@@ -188,6 +200,7 @@ with
             {{ part_credited("gross_margin_amount_reporting") }} as gross_margin_amount_reporting
         from unpivoted
         left join campaigns on campaigns.campaign_id = unpivoted.campaign_id
+        where credit_to_date > credit_before
     )
 
 select *
