@@ -81,7 +81,7 @@ class Company:
     activities: list[Activity]
     orders: list[tuple[int | None, int | None, int]]  # person, hour of payment, amount
     refunds: list[tuple[int, int]]  # number of the order, amount
-    subscriptions: list[tuple[int, int | None, int]]  # person, hour of the start, amount
+    subscriptions: list[tuple[int, int | None, int | None]]  # person, hour of the start, amount where it has a rate
     deals: list[tuple[int | None, int, bool, int | None, int]]  # person, account, won, amount, hour
     entries: list[tuple[str, str, int]]  # entity type, stage, hour: of the first person or account
     spend: list[tuple[str, int, int]]  # campaign, hour, amount
@@ -105,7 +105,7 @@ COMPANIES = st.builds(
     activities=st.lists(ACTIVITIES, max_size=14),
     orders=st.lists(st.tuples(st.none() | PEOPLE, st.none() | HOURS, AMOUNTS), max_size=6),
     refunds=st.lists(st.tuples(st.integers(0, 5), AMOUNTS), max_size=4),
-    subscriptions=st.lists(st.tuples(PEOPLE, st.none() | HOURS, AMOUNTS), max_size=3),
+    subscriptions=st.lists(st.tuples(PEOPLE, st.none() | HOURS, st.none() | AMOUNTS), max_size=3),
     deals=st.lists(
         st.tuples(st.none() | PEOPLE, st.integers(0, 1), st.booleans(), st.none() | AMOUNTS, HOURS), max_size=3
     ),

@@ -69,10 +69,17 @@ with
             'person' as entity_type,
             subscriptions.person_id as entity_id,
             subscriptions.started_at as converted_at,
-            coalesce(subscription_values.value_amount_reporting, {{ money("0") }}) as value_amount_reporting,
-            coalesce(
-                subscription_values.gross_margin_amount_reporting, {{ money("0") }}
-            ) as gross_margin_amount_reporting
+            -- Before its first payment it has brought in nothing, which is known.
+            case
+                when subscription_values.subscription_id is null
+                then {{ money("0") }}
+                else subscription_values.value_amount_reporting
+            end as value_amount_reporting,
+            case
+                when subscription_values.subscription_id is null
+                then {{ money("0") }}
+                else subscription_values.gross_margin_amount_reporting
+            end as gross_margin_amount_reporting
         from subscriptions
         left join subscription_values on subscription_values.subscription_id = subscriptions.subscription_id
         union all
