@@ -43,8 +43,13 @@ EXPORTS = "exports"
 # A text that is replaced in what dbt parsed would leave a project that reads well and is another.
 MADE_ANEW = ("dlt", "dbt", "dev", "shell")
 BUILT = ("staging", "intermediate", "core", "marts")
-# Of the schemas that others write to, what holds no row of a person.
-KEPT = {"ops": ("run_log", "refresh_settings", "erasures"), "predictions": (*KEPT_BY_NIGHT, "survival_curves")}
+# Cannot be made anew: only the rows of the person go.
+AUDIENCES = "audience_observations"
+# Of the schemas that others write to, what holds no row of a person otherwise.
+KEPT = {
+    "ops": ("run_log", "refresh_settings", "erasures", AUDIENCES),
+    "predictions": (*KEPT_BY_NIGHT, "survival_curves"),
+}
 INSTEAD = "*"
 _NUMBER = re.compile("[+][1-9][0-9]{8,14}")  # no placeholder such as +00000000, whose digits stand in many files
 
@@ -119,7 +124,7 @@ def _erase(options: argparse.Namespace) -> int:
             shutil.rmtree(path)
     needles = _needles(persons)
     _clean_files(needles)
-    _clean_warehouse(people_of, needles)
+    _clean_warehouse(people_of, {each for person in persons for each in person.person_ids}, needles)
     left = [str(path) for path in _files() if _holds(path, needles)]
     for each in left:
         print(f"Left: {each} still holds an address: a process may hold it open. End it, and erase again.")
@@ -230,13 +235,14 @@ def _stands_for(persons: Sequence[Person], people: People) -> StandsFor:
 # ---- the build file
 
 
-def _clean_warehouse(people_of: erasure.PeopleOf, needles: Iterable[str]) -> None:
+def _clean_warehouse(people_of: erasure.PeopleOf, person_ids: Iterable[str], needles: Iterable[str]) -> None:
     with duckdb.connect(str(config.warehouse_path())) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.begin()
         erasure.clean_raw(connection, people_of)
         erasure.drop_working_tables(connection)
         _forget_models(connection)
+        _clean_audiences(connection, person_ids)
         _clean_texts(connection, needles)
         erasure.write_log(connection)
         connection.commit()
@@ -254,6 +260,17 @@ def _forget_models(connection: duckdb.DuckDBPyConnection) -> None:
     for schema, table, kind in found:
         if schema in KEPT and table not in KEPT[schema]:
             connection.execute(f'drop {"view" if kind == "VIEW" else "table"} {schema}."{table}"')
+
+
+def _clean_audiences(connection: duckdb.DuckDBPyConnection, person_ids: Iterable[str]) -> None:
+    """Which audiences they were in is known from past refreshes alone, and so it is of everybody else."""
+    found = connection.execute(
+        "select 1 from information_schema.tables where table_catalog = current_database() and table_schema = 'ops' "
+        "and table_name = ?",
+        [AUDIENCES],
+    ).fetchall()
+    if found:
+        connection.execute(f"delete from ops.{AUDIENCES} where entity_id in (select unnest(?))", [[*person_ids]])
 
 
 def _clean_texts(connection: duckdb.DuckDBPyConnection, needles: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""What reaches the company as files: the inboxes of webhook events, exchange rates and surveys with their mappings.
+"""What reaches the company as files: webhook inboxes, exchange rates, surveys and consents with their mappings.
 
 Belongs here: writing them. Does not: what they say (`conversations`, `exchange_rates`, `life`, `malformed`).
 
@@ -56,6 +56,20 @@ SURVEYS_MAPPING = "\n".join(
         "",
     ]
 )
+CONSENT_COLUMNS = ("consent_id", "email", "purpose", "is_granted", "stated_at")
+CONSENTS_MAPPING = "\n".join(
+    [
+        "name: consents",
+        "inputs:",
+        "  register: {path: consents.csv}",
+        "entities:",
+        "  consents:",
+        "    from: register",
+        "    columns:",
+        *(f"      {column}: {column}" for column in CONSENT_COLUMNS),
+        "",
+    ]
+)
 
 
 class Files:
@@ -85,7 +99,9 @@ class Files:
         _write_inbox(self.whatsapp_inbox, _whatsapp_events(company, clock), numbers, company.start, clock)
         self._write_rates(company, clock)
         self._write_surveys(company, clock)
+        self._write_consents(company, clock)
         _replace(self.mappings / "exchange_rates.yml", RATES_MAPPING)
+        _replace(self.mappings / "consents.yml", CONSENTS_MAPPING)
         _replace(self.mappings / "surveys.yml", SURVEYS_MAPPING)
         _replace(self._written_until, until)
 
@@ -114,6 +130,17 @@ class Files:
             [SURVEY_COLUMNS, *sorted(answers), *malformed.survey_rows(iso(company.start))]
         )
         _replace(self.data / "surveys.csv", text.getvalue())
+
+    def _write_consents(self, company: Company, clock: int) -> None:
+        statements = [
+            (consent.id, consent.email, "advertising", str(consent.is_granted).lower(), iso(consent.at))
+            for person in company.people(clock)
+            for consent in person.consents
+            if consent.at <= clock
+        ]
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([CONSENT_COLUMNS, *sorted(statements)])
+        _replace(self.data / "consents.csv", text.getvalue())
 
 
 def _respond_io_events(company: Company, clock: int) -> Iterator[Event]:

@@ -39,7 +39,7 @@ from sandbox.people import (
     pick_country,
     spell_email,
 )
-from sandbox.records import Association, Order, Person, Record, Survey, Visit
+from sandbox.records import Association, Consent, Order, Person, Record, Survey, Visit
 from sandbox.settings import DAY
 
 LIFE_DAYS = 1200  # nobody is followed for longer than this
@@ -163,6 +163,7 @@ class Life:
         self._receive_broadcasts()
         self._keep_the_account()
         self._speak_of_us()
+        self._say_whether_platforms_may_know()
         self.shop.count_orders()
         return self.person
 
@@ -508,16 +509,41 @@ class Life:
                     max(order.created_at, chat.contact.created_at) + story.between(HOUR, 3 * DAY), "loyalty member"
                 )
 
+    def _addresses_in_the_shop(self) -> list[tuple[int, str]]:
+        """Since when the shop knows an address of the person, and which."""
+        return [
+            (shown_at, value)
+            for record in self.person.records
+            if record.system == "shopify"
+            for shown_at, (namespace, value) in record.keys
+            if namespace == "email"
+        ]
+
+    def _say_whether_platforms_may_know(self) -> None:
+        """Seven in ten customers of the shop agree at once to ads being measured; one in fifty takes it back later.
+
+        Who does follows from their place, not from chance: nothing else about anybody depends on it.
+        """
+        story, person = self.story, self.person
+        known = self._addresses_in_the_shop()
+        if not known or person.index % 10 >= 7:
+            return
+        since, email = known[0]
+        statements = [(since + HOUR, True)]
+        if person.index % 50 == 6:
+            statements.append((since + 30 * DAY, False))
+        for number, (at, is_granted) in enumerate(statements, start=1):
+            if at >= story.last_day:
+                continue
+            consent = Consent(f"CO-{person.index:06d}-{number}", at, email, is_granted)
+            person.consents.append(consent)
+            owned = story.own("files", "guest_consent", f"consents:{consent.id}", at)
+            story.shows(owned, at, ("email", email))
+
     def _answer_survey(self, at: int, delight: float) -> None:
         """An answer under an address that the shop knows by then."""
         story, person = self.story, self.person
-        addresses = [
-            value
-            for record in person.records
-            if record.system == "shopify"
-            for shown_at, (namespace, value) in record.keys
-            if namespace == "email" and shown_at <= at
-        ]
+        addresses = [value for shown_at, value in self._addresses_in_the_shop() if shown_at <= at]
         if not addresses:
             return
         at = story.tick(at)

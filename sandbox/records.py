@@ -323,6 +323,16 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True)
+class Consent:
+    """What a person said about being told of to ad platforms, as the company's register has it."""
+
+    id: str
+    at: int
+    email: str
+    is_granted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Activity:
     """Something that happened to a person, noted by the simulation as it decided it.
 
@@ -475,6 +485,7 @@ class Person:
     orders: list[Order] = field(default_factory=list)
     checkouts: list[Checkout] = field(default_factory=list)
     surveys: list[Survey] = field(default_factory=list)
+    consents: list[Consent] = field(default_factory=list)
     monthly_churn_probability: float | None = None  # of leaving a subscription at a renewal
     billing: list[BillingObject] = field(default_factory=list)
     subscriptions: list[Subscription] = field(default_factory=list)

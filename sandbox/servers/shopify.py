@@ -125,7 +125,9 @@ type CustomerVisit {
   landingPage: URL occurredAt: DateTime! source: String! utmParameters: UTMParameters
 }
 type CustomerJourneySummary { ready: Boolean! firstVisit: CustomerVisit lastVisit: CustomerVisit }
-type CustomerEmailAddress { emailAddress: String! marketingState: CustomerEmailAddressMarketingState! }
+type CustomerEmailAddress {
+  emailAddress: String! marketingState: CustomerEmailAddressMarketingState! marketingUpdatedAt: DateTime
+}
 type CustomerPhoneNumber { phoneNumber: String! }
 type MailingAddress { countryCodeV2: CountryCode }
 type Metafield { namespace: String! key: String! value: String! }
@@ -525,7 +527,11 @@ class Shopify(VendorServer):
             "firstName": state.get("firstName"),
             "lastName": state.get("lastName"),
             "displayName": f"{state.get('firstName')} {state.get('lastName')}",
-            "defaultEmailAddress": {"emailAddress": email, "marketingState": state.get("marketingState")}
+            "defaultEmailAddress": {
+                "emailAddress": email,
+                "marketingState": state.get("marketingState"),
+                "marketingUpdatedAt": iso(record.created_at),
+            }
             if email
             else None,
             "defaultPhoneNumber": {"phoneNumber": phone} if phone else None,

@@ -1,4 +1,4 @@
-"""`CONTRIBUTING.md`, followed to the letter: the source and the mart that it adds, added to a copy of the project.
+"""`CONTRIBUTING.md`, followed to the letter: the source, the mart and the audience that it adds, added to a copy of the project.
 
 Belongs here: that the files, lines and commands it shows do what it says. Does not: whether its queries run, for which
 a warehouse is needed (`integration/test_nightly_refresh.py`).
@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCE, MART = (ROOT / "examples" / name for name in ("new_source", "new_mart"))
+SOURCE, MART, AUDIENCE = (ROOT / "examples" / name for name in ("new_source", "new_mart", "new_audience"))
 
 
 def section(title: str) -> str:
@@ -50,18 +50,19 @@ def run(project: Path, *command: str | Path, **variables: str) -> subprocess.Com
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, committed_files: list[Path]) -> Path:
-    """A copy of the project with both examples in it and the lines that the walk adds, and no other change."""
+    """A copy of the project with the examples in it and the lines that the walk adds, and no other change."""
     copy = tmp_path_factory.mktemp("contributing") / "project"
     for path in committed_files:
         target = copy / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
-    for example in (SOURCE, MART):
+    for example in (SOURCE, MART, AUDIENCE):
         shutil.copytree(example, copy, dirs_exist_ok=True)
-    (line,) = blocks("Add a source", "yaml")
+    (line,), (audience_line,) = blocks("Add a source", "yaml"), blocks("Add an audience", "yaml")
     (documented,) = (block for block in blocks("Add a source", "sh") if "SOURCES__" in block)
     for name, before, added in (
         ("dbt_project/dbt_project.yml", "    meta_ads:", indent(line, "    ")),
+        ("dbt_project/dbt_project.yml", "    - cold_leads_to_win_back\n", indent(audience_line, "    ")),
         (".env.example", "# ---- Files\n", f"{documented}\n"),
         (".env.example", "meta_ads, respond_io,", "loyalty_app, "),
     ):
@@ -91,16 +92,18 @@ def read_by(manifest: dict[str, Any], model: str) -> set[str]:
     return {name.split("lifecycle.", 1)[1] for name in nodes}
 
 
-@pytest.mark.parametrize(("title", "example"), [("Add a source", SOURCE), ("Add a mart", MART)])
+@pytest.mark.parametrize(
+    ("title", "example"), [("Add a source", SOURCE), ("Add a mart", MART), ("Add an audience", AUDIENCE)]
+)
 def test_code_that_is_shown_stands_in_the_example(title: str, example: Path) -> None:
     texts = [re.sub(r"^ +", "", (example / file).read_text(), flags=re.MULTILINE) for file in files_of(example)]
     shown = [block for language in ("python", "sql") for block in blocks(title, language)]
 
-    assert len(shown) > 1
+    assert shown
     assert [block for block in shown if not any(re.sub(r"(?m)^ +", "", block) in text for text in texts)] == []
 
 
-def test_a_source_and_a_mart_are_as_many_files_of_their_own_as_is_said(root: Path, committed_files: list[Path]) -> None:
+def test_each_example_is_as_many_files_of_their_own_as_is_said(root: Path, committed_files: list[Path]) -> None:
     source, mart = files_of(SOURCE), files_of(MART)
 
     assert {root / file for file in (*source, *mart)} & {*committed_files} == set()
@@ -108,6 +111,8 @@ def test_a_source_and_a_mart_are_as_many_files_of_their_own_as_is_said(root: Pat
     assert "is ten files" in section("Add a source")
     assert len(mart) == 3
     assert section("Add a mart").startswith("Three files.")
+    assert len(files_of(AUDIENCE)) == 2
+    assert section("Add an audience").startswith("Two files and a line.")
 
 
 def test_a_new_source_reaches_the_unions_and_ops_by_its_line(followed: dict[str, Any]) -> None:
@@ -123,6 +128,10 @@ def test_a_new_mart_is_public(followed: dict[str, Any]) -> None:
     assert (mart["schema"], mart["access"], mart["contract"]["enforced"]) == ("marts", "public", True)
 
 
+def test_a_new_audience_is_observed_by_its_line(followed: dict[str, Any]) -> None:
+    assert {"aud_champions_to_thank"} < read_by(followed, "audience_observations")
+
+
 def test_a_new_source_is_loaded_by_the_command_that_is_shown(project: Path, tmp_path: Path) -> None:
     (commands,) = (block for block in blocks("Add a source", "sh") if "-m ingestion" in block)
     command = commands.splitlines()[0].replace(".venv/bin/python", sys.executable).split()
@@ -136,7 +145,7 @@ def test_a_new_source_is_loaded_by_the_command_that_is_shown(project: Path, tmp_
 
 
 def test_the_examples_keep_the_style_and_the_contract_of_the_project(project: Path) -> None:
-    files = [str(file) for example in (SOURCE, MART) for file in files_of(example)]
+    files = [str(file) for example in (SOURCE, MART, AUDIENCE) for file in files_of(example)]
     python, sql = ([file for file in files if file.endswith(ending)] for ending in (".py", ".sql"))
     tests = ["tests/contract/test_absent_fields.py", "tests/contract/test_repository.py"]
     chosen = "loyalty_app or variable or settings or names_every_source"

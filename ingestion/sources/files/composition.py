@@ -282,6 +282,9 @@ class Composer:
             expressions["agent"] = Expression(
                 f"CASE WHEN {way} = 'outbound' THEN {agent} END", expressions["agent"].comment + "; of what we sent"
             )
+        elif entity == "consents" and "purpose" not in matches:
+            expressions["purpose"] = Expression(literal("marketing"), "guess: no column says it")
+            decisions.append("consent to what (marketing, advertising, service)? marketing is a guess.")
         elif entity == "subscriptions":
             decisions.append("is mrr_amount what one month brings? Divide what is billed for a year by 12.")
         elif entity == "refunds" and matches["amount"].profile.negative:

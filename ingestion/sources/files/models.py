@@ -507,6 +507,41 @@ class Subscription(Entity):
     ended_at: datetime | None = None
 
 
+class Consent(Entity):
+    """Someone granted or refused to be reached for a purpose."""
+
+    personal = {
+        "consent_id": Record("guest_consent", stays=True),
+        "email": EMAIL,
+        "phone": PHONE,
+        "customer_id": Record("customer", is_given_to_guests=True),
+    }
+    not_personal = (
+        "mapping",
+        "company",
+        "purpose",
+        "channel",
+    )
+
+    unique_by: ClassVar[tuple[str, ...]] = ("consent_id",)
+    row_rules: ClassVar[tuple[RowRule, ...]] = (
+        RowRule(
+            ("customer_id", "email", "phone"),
+            "coalesce(customer_id, email, phone) IS NOT NULL",
+            "a consent has to say whose it is: customer_id, email or phone",
+        ),
+    )
+
+    consent_id: Key
+    customer_id: Key | None = None
+    email: Key | None = None
+    phone: Key | None = None
+    purpose: Annotated[str, one_of("marketing", "advertising", "service")]
+    channel: Annotated[str, one_of("email", "messaging", "phone", "post")] | None = None
+    is_granted: bool
+    stated_at: datetime
+
+
 class ExchangeRate(Entity):
     """One unit of `base_currency` buys `rate` units of `quote_currency` on `rate_date`."""
 
@@ -542,6 +577,7 @@ CONVERSATIONS = _table("conversations", Conversation, "opened_at")
 MESSAGES = _table("messages", Message, "sent_at")
 SURVEYS = _table("surveys", Survey, "responded_at")
 SUBSCRIPTIONS = _table("subscriptions", Subscription)
+CONSENTS = _table("consents", Consent, "stated_at")
 EXCHANGE_RATES = _table("exchange_rates", ExchangeRate)
 TABLES = (
     CUSTOMERS,
@@ -556,5 +592,6 @@ TABLES = (
     MESSAGES,
     SURVEYS,
     SUBSCRIPTIONS,
+    CONSENTS,
     EXCHANGE_RATES,
 )

@@ -79,13 +79,20 @@ _NEEDS: Mapping[str, tuple[frozenset[str], ...]] = {
     "messages": (frozenset(("direction",)), frozenset(("sent_at",))),
     "surveys": (frozenset(("score",)), frozenset(("responded_at",))),
     "subscriptions": (frozenset(("mrr_amount",)), frozenset(("started_at", "trial_started_at"))),
+    "consents": (
+        frozenset(("is_granted",)),
+        frozenset(("stated_at",)),
+        frozenset(("customer_id", "email", "phone")),
+    ),
     "exchange_rates": tuple(frozenset((column,)) for column in ROLES["exchange_rates"]),
 }
 # Moments that most rows of an entity do not have: another date is as likely.
 _NEED_NAME = frozenset(("trial_started_at", "trial_ended_at", "recorded_at"))
 _MANY = 30  # people, among whom some bear the same first name
 # Entities whose columns alone could be another's: the file's name, a header or another file has to say so.
-_NEEDS_SIGN = frozenset(("accounts", "ad_spend", "refunds", "leads", "conversations", "surveys", "subscriptions"))
+_NEEDS_SIGN = frozenset(
+    ("accounts", "ad_spend", "refunds", "leads", "conversations", "surveys", "subscriptions", "consents")
+)
 _FILE_NAME_SCORE = 3.0
 _LINK_SCORE = 1.5
 

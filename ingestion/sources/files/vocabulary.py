@@ -163,6 +163,7 @@ FILE_WORDS: Mapping[str, str] = {
     "surveys": (
         "surveys|survey|responses|nps|csat|ces|reviews|ratings|umfragen|bewertungen|feedback|enquetes|avis|encuestas"
     ),
+    "consents": "consents|consent|opt ins|optins|opt outs|optouts|einwilligungen|consentements|consentimientos",
     "ad_spend": (
         "ad spend|spend|ads|ad|adspend|campaigns|insights|werbung|kampagnen|depenses|publicite|anuncios|gasto"
     ),
@@ -684,6 +685,24 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
             "|fecha de fin",
         ),
     },
+    "consents": {
+        "consent_id": Role("key", "consent id|statement id|einwilligung id|id consentement|id consentimiento|id"),
+        "is_granted": Role(
+            "flag",
+            "granted|is granted|consent|consented|opted in|opt in|optin|accepted|agreed|einwilligung|zugestimmt"
+            "|consenti|accepte|aceptado",
+        ),
+        "stated_at": Role(
+            "instant",
+            "stated at|consented at|consent date|granted at|opted in at|opt in date|optin time|erteilt am|donne le"
+            f"|dado el|{_CREATED}|{_DAY}",
+        ),
+        "purpose": Role("label", "purpose|consent purpose|consent type|zweck|finalite|finalidad|proposito"),
+        "channel": Role("label", "channel|consent channel|kanal|canal"),
+        "customer_id": Role("id", _CUSTOMER),
+        "email": Role("email", _EMAIL),
+        "phone": Role("phone", _PHONE),
+    },
     "exchange_rates": {
         "rate_date": Role("instant", f"rate date|kursdatum|{_DAY}"),
         "base_currency": Role(
@@ -710,6 +729,7 @@ TELLING: Mapping[str, str] = {
     "leads": r"lead\b|qualif|qual\b|prospect|optin",
     "subscriptions": r"subscription|\bmrr\b|trial|\babo\b|recurring|abonnement|vertragsbeginn|suscripcion",
     "conversations": "conversation|opened|closing|ticket|chat|gesprach",
+    "consents": "consent|opt in|optin|einwilligung|zustimmung|consentement|consentimiento",
     "surveys": "survey|nps|csat|score|rating|bewertung|puntuacion|sterne|stars|response",
     "order_lines": "lineitem|line id|line item",
 }

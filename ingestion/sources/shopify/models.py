@@ -45,6 +45,9 @@ class Customer(AccountRow):
     last_name: str | None = Field(None, validation_alias="lastName")
     email: str | None = Field(None, validation_alias=AliasPath("defaultEmailAddress", "emailAddress"))
     email_marketing_state: str | None = Field(None, validation_alias=AliasPath("defaultEmailAddress", "marketingState"))
+    email_marketing_updated_at: datetime | None = Field(
+        None, validation_alias=AliasPath("defaultEmailAddress", "marketingUpdatedAt")
+    )
     phone: str | None = Field(None, validation_alias=AliasPath("defaultPhoneNumber", "phoneNumber"))
     customer_number: str | None = Field(None, validation_alias=AliasPath("metafield", "value"))
     country_code: str | None = Field(None, validation_alias=AliasPath("defaultAddress", "countryCodeV2"))

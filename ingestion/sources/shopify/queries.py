@@ -162,7 +162,7 @@ query ($first: Int!, $after: String, $filter: String) {
   customers(first: $first, after: $after, query: $filter, sortKey: UPDATED_AT) {
     nodes {
       id legacyResourceId firstName lastName numberOfOrders createdAt updatedAt
-      defaultEmailAddress { emailAddress marketingState }
+      defaultEmailAddress { emailAddress marketingState marketingUpdatedAt }
       defaultPhoneNumber { phoneNumber }
       defaultAddress { countryCodeV2 }
       metafield(namespace: "crm", key: "customer_number") { value }

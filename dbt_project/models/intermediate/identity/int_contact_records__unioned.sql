@@ -8,6 +8,7 @@ with
     conversations as (select * from {{ ref("int_conversations__unioned") }}),
     messages as (select * from {{ ref("int_messages__unioned") }}),
     surveys as (select * from {{ ref("int_surveys__unioned") }}),
+    consents as (select * from {{ ref("int_consents__unioned") }}),
     refunds as (select * from {{ ref("int_refunds__unioned") }}),
     deals as (select * from {{ ref("int_deals__unioned") }}),
 
@@ -86,6 +87,18 @@ with
             responded_at as happened_at,
             loaded_at
         from surveys
+        union all
+        select
+            source_system,
+            null as source_account,
+            'guest_consent' as record_type,
+            source_record_id,
+            customer_id,
+            email,
+            phone,
+            stated_at as happened_at,
+            loaded_at
+        from consents
         union all
         -- A refund belongs to its order's customer if the order has one.
         select

@@ -6,6 +6,7 @@ with
     customer_values as (select * from {{ ref("customer_value") }}),
     customer_churns as (select * from {{ ref("customer_churn") }}),
     activities as (select * from {{ ref("fct_activities") }}),
+    permissions as (select * from {{ ref("dim_permissions") }}),
 
     last_activities as (
         select person_id, max(occurred_at) as last_activity_at, count(*) as activity_count
@@ -14,28 +15,26 @@ with
         group by person_id
     ),
 
-    -- The last word holds: of an e-mail address, which is a contact's, and of an inbox as a whole.
-    last_permissions as (
-        select person_id, channel, activity = 'opted_in' as is_permitted, occurred_at
-        from activities
-        where activity in ('opted_in', 'opted_out') and channel in ('email', 'inbox') and person_id is not null
-        qualify
-            row_number() over (
-                partition by person_id, channel, source_system, case when channel = 'email' then source_record_id end
-                order by occurred_at desc nulls last, activity desc nulls last
-            )
-            = 1
-    ),
-
-    -- A single refusal that stands is enough, whatever was said to another system or from another address.
-    permissions as (
+    -- What the person said; silence is null here, whatever the setting makes of it.
+    consents as (
         select
             person_id,
-            channel,
-            bool_and(is_permitted) as is_permitted,
-            coalesce(min(case when not is_permitted then occurred_at end), min(occurred_at)) as stated_at
-        from last_permissions
-        group by person_id, channel
+            min(case when purpose = 'marketing' and channel = 'email' then verdict end) as email_verdict,
+            min(case when purpose = 'marketing' and channel = 'email' then stated_at end) as email_stated_at,
+            min(case when purpose = 'marketing' and channel = 'messaging' then verdict end) as messaging_verdict,
+            min(case when purpose = 'marketing' and channel = 'messaging' then stated_at end) as messaging_stated_at,
+            {%- for purpose, channel in [
+                ("marketing", "email"),
+                ("marketing", "messaging"),
+                ("advertising", "all"),
+                ("service", "all"),
+            ] %}
+                coalesce(
+                    bool_or(purpose = '{{ purpose }}' and channel = '{{ channel }}' and is_allowed), false
+                ) as is_{{ purpose }}_{{ channel }}_allowed{{ "," if not loop.last }}
+            {%- endfor %}
+        from permissions
+        group by person_id
     ),
 
     main_accounts as (select person_id, account_id from account_persons where is_main_account),
@@ -61,10 +60,16 @@ with
             persons.first_touch_campaign_id,
             last_activities.last_activity_at,
             coalesce(last_activities.activity_count, 0)::int as activity_count,
-            email_permissions.is_permitted as is_email_permitted,
-            email_permissions.stated_at as email_permission_stated_at,
-            messaging_permissions.is_permitted as is_messaging_permitted,
-            messaging_permissions.stated_at as messaging_permission_stated_at,
+            case consents.email_verdict when 'granted' then true when 'refused' then false end as is_email_permitted,
+            consents.email_stated_at as email_permission_stated_at,
+            case
+                consents.messaging_verdict when 'granted' then true when 'refused' then false
+            end as is_messaging_permitted,
+            consents.messaging_stated_at as messaging_permission_stated_at,
+            coalesce(consents.is_marketing_email_allowed, false) as is_marketing_by_email_allowed,
+            coalesce(consents.is_marketing_messaging_allowed, false) as is_marketing_by_messaging_allowed,
+            coalesce(consents.is_advertising_all_allowed, false) as is_advertising_allowed,
+            coalesce(consents.is_service_all_allowed, false) as is_service_allowed,
             main_stages.lifecycle_model,
             main_stages.stage,
             main_stages.stage_label_en,
@@ -99,14 +104,7 @@ with
         left join main_accounts on main_accounts.person_id = persons.person_id
         left join accounts on accounts.account_id = main_accounts.account_id
         left join last_activities on last_activities.person_id = persons.person_id
-        left join
-            permissions as email_permissions
-            on email_permissions.person_id = persons.person_id
-            and email_permissions.channel = 'email'
-        left join
-            permissions as messaging_permissions
-            on messaging_permissions.person_id = persons.person_id
-            and messaging_permissions.channel = 'inbox'
+        left join consents on consents.person_id = persons.person_id
         left join main_stages on main_stages.entity_id = persons.person_id
         left join customer_values on customer_values.person_id = persons.person_id
         left join customer_churns on customer_churns.person_id = persons.person_id

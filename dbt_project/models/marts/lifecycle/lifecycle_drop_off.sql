@@ -1,43 +1,8 @@
 with
-    episodes as (select * from {{ ref("fct_lifecycle_episodes") }}),
+    losses as (select * from {{ ref("fct_lifecycle_losses") }}),
     stages as (select * from {{ ref("dim_lifecycle_stages") }}),
-    causes as (select * from {{ ref("fct_lifecycle_episode_causes") }}),
 
-    -- Within a pass one stage follows the other without a gap.
-    followed as (
-        select
-            *,
-            lag(stage) over in_pass as stage_left,
-            lag(stage_kind) over in_pass as stage_left_kind,
-            lag(duration_days) over in_pass as days_in_stage_left,
-            lag(episode_id) over in_pass as episode_left_id
-        from episodes
-        window
-            in_pass as (
-                partition by lifecycle_model, entity_type, entity_id, pass_number order by entered_at asc nulls last
-            )
-    ),
-
-    -- A loss has the cause that was known in the stage that was left; if none was left, nobody had asked for anything.
-    losses as (
-        select
-            followed.lifecycle_model,
-            followed.entity_type,
-            coalesce(followed.stage_left, 'none') as stage_left,
-            followed.stage_left_kind,
-            followed.stage as lost_stage,
-            followed.lost_reason,
-            cast({{ dbt.date_trunc("month", local_date("followed.entered_at")) }} as date) as month,
-            case
-                when followed.episode_left_id is null then 'none_needed' else causes.first_response_bucket
-            end as first_response_bucket,
-            causes.channel,
-            causes.owner_id,
-            followed.days_in_stage_left
-        from followed
-        inner join causes on causes.episode_id = coalesce(followed.episode_left_id, followed.episode_id)
-        where followed.stage_kind = 'lost'
-    ),
+    dated as (select *, cast({{ dbt.date_trunc("month", local_date("lost_at")) }} as date) as month from losses),
 
     counted as (
         select
@@ -53,7 +18,7 @@ with
             owner_id,
             count(*) as lost_count,
             median(days_in_stage_left::double) as median_days_in_stage
-        from losses
+        from dated
         group by
             lifecycle_model,
             entity_type,

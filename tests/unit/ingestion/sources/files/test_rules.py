@@ -30,6 +30,13 @@ SPEND = {
 }
 SURVEY = {"response_id": "1", "survey_type": "csat", "score": "4", "responded_at": "2026-03-01"}
 RATE = {"rate_date": "2026-03-01", "base_currency": "EUR", "quote_currency": "USD", "rate": "1.1"}
+CONSENT = {
+    "consent_id": "1",
+    "email": "ana@mail.invalid",
+    "purpose": "marketing",
+    "is_granted": "yes",
+    "stated_at": "2026-03-01",
+}
 GOOD: dict[str, dict[str, str]] = {
     "orders": ORDER,
     "order_lines": LINE,
@@ -44,6 +51,7 @@ GOOD: dict[str, dict[str, str]] = {
     "deals": {"deal_id": "1", "created_at": "2026-03-01"},
     "leads": {"lead_id": "1", "created_at": "2026-03-01"},
     "messages": {"message_id": "1", "direction": "inbound", "sent_at": "2026-03-01"},
+    "consents": CONSENT,
 }
 
 
@@ -164,6 +172,10 @@ def test_what_lies_within_the_limits_is_loaded(tmp_path: Path, entity: str, chan
         ("surveys", {"survey_type": "ces", "score": "7.5"}, "the score has to lie on its scale"),
         ("surveys", {"survey_type": "review", "score": "40"}, "score: '40'"),
         ("surveys", {"scale_min": "5"}, "scale_min has to be smaller than scale_max"),
+        ("consents", {"email": ""}, "a consent has to say whose it is"),
+        ("consents", {"purpose": "profiling"}, "is not one of marketing, advertising, service"),
+        ("consents", {"channel": "fax"}, "is not one of email, messaging, phone, post"),
+        ("consents", {"is_granted": "perhaps"}, "is_granted: 'perhaps' is not true or false"),
     ],
 )
 def test_what_lies_beyond_them_is_rejected_with_its_reason(
