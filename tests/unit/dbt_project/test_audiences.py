@@ -26,7 +26,9 @@ OBSERVATIONS = """
 ALLOWED = [("p0", True), ("p1", True), ("p2", False)]
 AUDIENCE = "cold_leads_to_win_back"  # purpose marketing, by e-mail
 # Nights: days since the night before (0: the same night again), and who is cold then.
-NIGHTS = st.lists(st.tuples(st.sampled_from([0, 1, 1, 7, 70]), st.sets(st.sampled_from(["p0", "p1", "p2"]))), max_size=8)
+NIGHTS = st.lists(
+    st.tuples(st.sampled_from([0, 1, 1, 7, 70]), st.sets(st.sampled_from(["p0", "p1", "p2"]))), max_size=8
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,9 @@ def queries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def database() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("attach ':memory:' as warehouse; use warehouse; create schema core; create schema marts")
-        connection.execute("create table core.dim_permissions (person_id text, purpose text, channel text, is_allowed bool)")
+        connection.execute(
+            "create table core.dim_permissions (person_id text, purpose text, channel text, is_allowed bool)"
+        )
         connection.executemany("insert into core.dim_permissions values (?, 'marketing', 'email', ?)", ALLOWED)
         yield connection
 
@@ -177,4 +181,6 @@ def test_every_audience_is_in_the_list_of_the_setting() -> None:
     listed = re.search(r"\n  audiences:\n((?:    - \w+\n)+)", settings_file)
     assert listed
     names = re.findall(r"- (\w+)", listed[1])
-    assert sorted(names) == sorted(path.stem.removeprefix("aud_") for path in (folder / "models/audiences").glob("*.sql"))
+    assert sorted(names) == sorted(
+        path.stem.removeprefix("aud_") for path in (folder / "models/audiences").glob("aud_*.sql")
+    )

@@ -8,6 +8,7 @@
         incremental_strategy="delete+insert",
         unique_key=["audience", "entity_type", "entity_id", "entered_at"],
         full_refresh=false,
+        schema="ops",
         on_schema_change="append_new_columns",
     )
 }}
