@@ -79,7 +79,8 @@ def test_every_model_that_others_may_read_is_tested(models: list[dict[str, Any]]
         ("intermediate", {"canonical", "intermediate", "seed"}),
         ("core", {"intermediate", "core", "seed"}),
         # Predictions are made from core and read by marts: they are a layer between the two that Python fills.
-        ("marts", {"core", "marts", "predictions"}),
+        ("marts", {"core", "marts", "predictions", "audiences"}),
+        ("audiences", {"core", "marts", "audiences"}),
     ],
 )
 def test_layers_read_only_what_they_may(
@@ -168,6 +169,7 @@ def test_bands_and_buckets_of_marts_sort(models: list[dict[str, Any]]) -> None:
 RATES_OF_OTHER_THINGS = {
     "account_coverage.own_coverage_rate": "of roles",
     "account_coverage.group_coverage_rate": "of roles",
+    "account_review.coverage_rate": "of roles",
     "acquisition_payback.known_cost_rate": "of money",
     "customer_value.known_cost_rate": "of money",
     "ltv_cohorts.known_cost_rate": "of money",

@@ -108,7 +108,7 @@ with
             coverage.own_last_activity_at as last_activity_at,
             coverage.own_days_since_last_activity as days_since_last_activity,
             coalesce(satisfaction.answer_count, 0) as answer_count,
-            satisfaction.top_box_count::double / nullif(satisfaction.answer_count, 0) as top_box_rate,
+            coalesce(satisfaction.top_box_count, 0) as top_box_count,
             satisfaction.last_answered_at,
             next_actions.audience as next_audience,
             next_actions.action_en as next_action_en,
