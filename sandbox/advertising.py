@@ -104,6 +104,11 @@ def day_start(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=TIMEZONE).timestamp())
 
 
+def click_id(person_index: int) -> str:
+    """What Facebook put on the link that the person clicked (`fbclid`), wherever it is kept."""
+    return f"IwAR{person_index:08d}sandbox"
+
+
 def campaign_number(campaign_id: str) -> int:
     return (int(campaign_id) - FIRST_CAMPAIGN_ID) // 10_000
 

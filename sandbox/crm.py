@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sandbox.advertising import campaign_name, campaign_number
+from sandbox.advertising import campaign_name, campaign_number, click_id
 from sandbox.biography import HOUR, Biography
 from sandbox.conversations import Agent
 from sandbox.people import PLACEHOLDER_PHONES, spell_email, spell_phone
@@ -119,7 +119,7 @@ class Crm:
             hs_analytics_source=source,
             **self._drill_downs(source, campaign_id, form=form),
             hs_object_source=origin,
-            hs_facebook_click_id=f"fb.{person.index}.{at}" if campaign_id else None,
+            hs_facebook_click_id=click_id(person.index) if campaign_id else None,
             hubspot_owner_id=str(self._agent.owner_id),
             associatedcompanyid=str(person.company_id) if person.company_id else None,
         )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sandbox.advertising import Advertising
+from sandbox.advertising import Advertising, click_id
 from sandbox.biography import HOUR, Biography
 from sandbox.conversations import Chat
 from sandbox.crm import (
@@ -368,7 +368,8 @@ class Life:
         """The first visit behind an order; an ad's visitors carry its campaign."""
         person, story = self.person, self.story
         if person.entry == "shop" and person.campaign_id is not None:
-            return Visit(person.arrived_at - HOUR, "Facebook", person.campaign_id, "https://shop.example/landing")
+            landing_page = f"https://shop.example/landing?fbclid={click_id(person.index)}"
+            return Visit(person.arrived_at - HOUR, "Facebook", person.campaign_id, landing_page)
         source = "direct" if story.chance(0.5) else "google"
         return Visit(at - story.between(300, 3 * HOUR), source, None, "https://shop.example/")
 

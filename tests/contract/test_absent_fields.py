@@ -75,7 +75,10 @@ FILLED: dict[str, dict[tuple[Any, ...], Any]] = {
             "defaultPhoneNumber": {"phoneNumber": "+34600000001"},
         },
     },
-    "hubspot contacts": {("properties", "mobilephone"): "+34600000001"},
+    "hubspot contacts": {
+        ("properties", "mobilephone"): "+34600000001",
+        ("properties", "hs_google_click_id"): "Cj0KCQ",
+    },
     "hubspot deals": {("properties", "deal_currency_code"): "EUR"},
     "respond.io message": {("sender",): {"source": "user", "userId": 9, "teamId": 3}},
     "stripe invoice_payment": {("payment", "charge"): "ch_1"},

@@ -37,6 +37,41 @@
     regexp_replace({{ expression }}, r'{{ pattern }}', '{{ replacement }}')
 {%- endmacro %}
 
+{#- The first value of a parameter in the query of a URL, decoded; null where it is absent or empty. -#}
+{% macro url_parameter(url, name) -%}
+    {{ return(adapter.dispatch("url_parameter", "lifecycle")(url, name)) }}
+{%- endmacro %}
+{#- What is no UTF-8 once it is decoded stays as it is written. Most URLs lack it, and a search is faster than a pattern. -#}
+{% macro default__url_parameter(url, name) -%}
+    case
+        when contains({{ url }}, '{{ name }}=')
+        then
+            nullif(
+                coalesce(
+                    try(url_decode(replace({{ url_parameter_as_written(url, name) }}, '+', ' '))),
+                    {{ url_parameter_as_written(url, name) }}
+                ),
+                ''
+            )
+    end
+{%- endmacro %}
+{% macro spark__url_parameter(url, name) -%}
+    case
+        when contains({{ url }}, '{{ name }}=')
+        then
+            nullif(
+                coalesce(
+                    try_url_decode({{ url_parameter_as_written(url, name) }}), {{ url_parameter_as_written(url, name) }}
+                ),
+                ''
+            )
+    end
+{%- endmacro %}
+{#- What follows # is no part of the query. -#}
+{% macro url_parameter_as_written(url, name) -%}
+    regexp_extract({{ url }}, '^[^?#]*[?](?:[^#&]*&)*?{{ name }}=([^&#]*)', 1)
+{%- endmacro %}
+
 {#- One row for each part of a separated text: columns `carried` and `part`. -#}
 {% macro split_rows(relation, carried, column, separator) -%}
     {{ return(adapter.dispatch("split_rows", "lifecycle")(relation, carried, column, separator)) }}

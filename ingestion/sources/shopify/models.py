@@ -67,6 +67,7 @@ class Order(AccountRow):
         "email": EMAIL,
         "phone": PHONE,
         "customer_id": Record("customer", is_given_to_guests=True),
+        "first_visit_landing_page": TEXT,  # with the ids of clicks in it
     }
     not_personal = (
         "legacy_resource_id",
@@ -77,7 +78,6 @@ class Order(AccountRow):
         "cancel_reason",
         "source_name",
         "first_visit_source",
-        "first_visit_landing_page",
         "first_visit_utm_source",
         "first_visit_utm_medium",
         "first_visit_utm_campaign",

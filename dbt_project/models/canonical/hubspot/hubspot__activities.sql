@@ -76,6 +76,7 @@ with
             case when is_from_form then 'form' else 'crm' end as channel,
             paid_campaign as campaign_name,
             paid_site as campaign_site,
+            {{ click_ids({"fbclid": "fbclid", "gclid": "gclid"}) }} as click_ids,
             loaded_at
         from contacts
     ),
@@ -117,7 +118,16 @@ with
     ),
 
     unioned as (
-        select activity, contact_id, occurred_at, channel, campaign_name, campaign_site, null as attributes, loaded_at
+        select
+            activity,
+            contact_id,
+            occurred_at,
+            channel,
+            campaign_name,
+            campaign_site,
+            click_ids,
+            null as attributes,
+            loaded_at
         from created
         union all
         select
@@ -127,6 +137,7 @@ with
             channel,
             null as campaign_name,
             null as campaign_site,
+            null as click_ids,
             attributes,
             loaded_at
         from changed
@@ -142,6 +153,7 @@ with
             channel,
             campaign_name,
             campaign_site,
+            click_ids,
             attributes,
             loaded_at
         from unioned

@@ -31,6 +31,8 @@ with
             orders.is_test,
             orders.channel,
             orders.campaign_id,
+            {{ click_ids({"fbclid": "orders.fbclid", "gclid": "orders.gclid", "ttclid": "orders.ttclid"}) }}
+            as click_ids,
             orders.first_visited_at,
             orders.currency,
             case

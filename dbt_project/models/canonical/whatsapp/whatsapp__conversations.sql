@@ -9,6 +9,7 @@ with
             'contact' as customer_record_type,
             'whatsapp_cloud' as channel,
             ad_id,
+            {{ click_ids({"ctwa_clid": "ctwa_clid"}) }} as click_ids,
             'ad' as opened_by_source,
             'contact' as begun_by,
             sent_at as opened_at,

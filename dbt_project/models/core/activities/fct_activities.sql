@@ -20,7 +20,8 @@ with
             amount,
             currency,
             amount_reporting,
-            attributes
+            attributes,
+            click_ids
         from activities
     )
 

@@ -29,7 +29,16 @@ with
                 channel,
                 campaign_id,
                 ad_id,
-                channel is null and campaign_id is null and ad_id is null as is_direct
+                {% for name in click_id_names() %} {{ json_text("attributes", name) }} as {{ name }}, {% endfor %}
+                -- JSON is read where nothing else says whence they came.
+                case
+                    when channel is null and campaign_id is null and ad_id is null
+                    then
+                        {% for name in click_id_names() %}
+                            {{ json_text("attributes", name) }} is null {{ "and" if not loop.last }}
+                        {% endfor %}
+                    else false
+                end as is_direct
             from touches
             where {{ entity }}_id is not null {{ "union all" if not loop.last }}
         {% endfor %}

@@ -96,6 +96,7 @@ with
             cast(null as decimal(18, 4)) as amount,
             cast(null as {{ dbt.type_string() }}) as currency,
             {{ json_attributes({"opened_by": "opened_by_source", "begun_by": "begun_by"}) }} as attributes,
+            click_ids,
             loaded_at
         from conversations
         union all
@@ -115,6 +116,7 @@ with
                     {"category": "closing_category", "reason": "closing_reason", "closed_by": "closed_by_source"}
                 )
             }} as attributes,
+            null as click_ids,
             loaded_at
         from closings
         union all
@@ -136,6 +138,7 @@ with
             null as amount,
             null as currency,
             {{ json_attributes({"sender": "sender_kind", "user_id": "sender_user_id"}) }} as attributes,
+            null as click_ids,
             loaded_at
         from messages
         union all
@@ -151,6 +154,7 @@ with
             null as amount,
             null as currency,
             null as attributes,
+            null as click_ids,
             loaded_at
         from broadcast_replies
         union all
@@ -166,6 +170,7 @@ with
             null as amount,
             null as currency,
             null as attributes,
+            null as click_ids,
             loaded_at
         from first_replies
     ),

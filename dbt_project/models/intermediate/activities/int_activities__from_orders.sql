@@ -5,6 +5,19 @@ with
 
     real_orders as (select * from orders where not is_test and not is_credit_note),
 
+    -- Google and TikTok put their ids on clicks on ads alone; Facebook puts its own on every link that leads out.
+    ad_visits as (
+        select *
+        from real_orders
+        where
+            first_visited_at is not null
+            and (
+                campaign_id is not null
+                or {{ json_text("click_ids", "gclid") }} is not null
+                or {{ json_text("click_ids", "ttclid") }} is not null
+            )
+    ),
+
     unioned as (
         select
             'ad_clicked' as activity,
@@ -18,9 +31,9 @@ with
             cast(null as decimal(18, 4)) as amount,
             cast(null as {{ dbt.type_string() }}) as currency,
             cast(null as {{ dbt.type_string() }}) as attributes,
+            click_ids,
             loaded_at
-        from real_orders
-        where first_visited_at is not null and campaign_id is not null
+        from ad_visits
         union all
         select
             'checkout_started' as activity,
@@ -34,6 +47,7 @@ with
             checkout_amount as amount,
             currency,
             null as attributes,
+            null as click_ids,
             loaded_at
         from checkouts
         union all
@@ -49,6 +63,7 @@ with
             revenue_amount as amount,
             currency,
             null as attributes,
+            click_ids,
             loaded_at
         from real_orders
         union all
@@ -64,6 +79,7 @@ with
             revenue_amount as amount,
             currency,
             null as attributes,
+            click_ids,
             loaded_at
         from real_orders
         where paid_at is not null
@@ -80,6 +96,7 @@ with
             revenue_amount as amount,
             currency,
             null as attributes,
+            click_ids,
             loaded_at
         from real_orders
         where cancelled_at is not null
@@ -96,6 +113,7 @@ with
             refunded_revenue_amount as amount,
             currency,
             null as attributes,
+            null as click_ids,
             loaded_at
         from refunds
         where not is_test and payback_reason <> 'dispute'

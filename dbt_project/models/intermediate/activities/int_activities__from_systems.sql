@@ -63,6 +63,7 @@ with
             activities.amount,
             activities.currency,
             activities.attributes,
+            activities.click_ids,
             activities.account_id,
             activities.loaded_at
         from activities
@@ -140,6 +141,7 @@ with
             amount,
             currency,
             attributes,
+            click_ids,
             account_id,
             loaded_at
         from told
@@ -156,6 +158,7 @@ with
             deal_amount as amount,
             currency,
             attributes,
+            null as click_ids,
             account_id,
             loaded_at
         from deal_activities

@@ -22,6 +22,7 @@ with
                 amount,
                 currency,
                 attributes,
+                {{ "null" if source == "surveys_and_subscriptions" else "click_ids" }} as click_ids,
                 -- A deal's activity belongs to its company, any other activity to the person's main account.
                 {{ "account_id" if source == "systems" else "null" }} as account_id,
                 loaded_at
@@ -29,6 +30,7 @@ with
         {% endfor %}
     ),
 
+    -- A click's id that becomes known later makes no other activity.
     keyed as (
         select
             {{ surrogate_key(["source_system", "activity", "source_record_id", "occurred_at", "attributes"]) }}
@@ -43,7 +45,10 @@ with
         select *
         from keyed
         qualify
-            row_number() over (partition by activity_id order by loaded_at asc nulls last, record_key asc nulls last)
+            row_number() over (
+                partition by activity_id
+                order by loaded_at asc nulls last, record_key asc nulls last, click_ids asc nulls last
+            )
             = 1
     ),
 
@@ -72,7 +77,8 @@ with
             deduplicated.amount,
             deduplicated.currency,
             {{ converted("deduplicated.amount", "exchange_rates.rate_to_reporting::double") }} as amount_reporting,
-            deduplicated.attributes
+            {{ with_click_ids("deduplicated.attributes", "deduplicated.click_ids") }} as attributes,
+            deduplicated.click_ids
         from deduplicated
         left join person_records on person_records.record_key = deduplicated.record_key
         left join main_accounts on main_accounts.person_id = person_records.person_id
@@ -92,7 +98,15 @@ with
             *,
             {{
                 row_fingerprint(
-                    ["activity_id", "person_id", "account_id", "loaded_at", "amount_reporting", "channel"]
+                    [
+                        "activity_id",
+                        "person_id",
+                        "account_id",
+                        "loaded_at",
+                        "amount_reporting",
+                        "channel",
+                        "click_ids",
+                    ]
                 )
             }} as row_fingerprint
         from converted

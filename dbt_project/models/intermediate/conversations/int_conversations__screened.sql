@@ -36,6 +36,7 @@ with
             coalesce(conversations.channel, 'unknown') as channel,
             conversations.ad_id,
             coalesce(conversations.campaign_id, campaigns.campaign_id, ads.campaign_id) as campaign_id,
+            conversations.click_ids,
             conversations.opened_by_source,
             conversations.begun_by,
             conversations.opened_at,

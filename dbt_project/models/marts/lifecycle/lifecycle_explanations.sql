@@ -27,7 +27,8 @@ with
             activities.source_system,
             activities.source_record_id,
             {{ channel_or_unknown("activities.channel") }} as channel,
-            activities.attributes,
+            -- The ids of clicks stand for persons, and explain nothing.
+            {{ without_click_ids("activities.attributes", "activities.click_ids") }} as attributes,
             entries.measures
         from episodes
         inner join stages on stages.lifecycle_model = episodes.lifecycle_model and stages.stage = episodes.stage

@@ -54,6 +54,8 @@ with
                 ''
             ) as paid_campaign,
             case when hs_analytics_source = 'PAID_SOCIAL' then lower(trim(hs_analytics_source_data_1)) end as paid_site,
+            nullif(trim(hs_facebook_click_id), '') as fbclid,
+            nullif(trim(hs_google_click_id), '') as gclid,
             coalesce(hs_object_source = 'FORM', false) as is_from_form,
             is_archived,
             {{ utc_timestamp("crm_stage_seen_at") }} as crm_stage_seen_at,

@@ -9,6 +9,7 @@ with
             direction,
             message_type,
             case when referral_source_type = 'ad' then referral_source_id end as ad_id,
+            nullif(ctwa_clid, '') as ctwa_clid,
             {{ own_id("md5(new_wa_id)") }} as new_contact_id,
             {{ utc_timestamp("sent_at") }} as sent_at,
             {{ load_instant("_dlt_load_id") }} as loaded_at
