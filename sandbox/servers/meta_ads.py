@@ -20,6 +20,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from ingestion.sources.meta_ads.models import WINDOWS
 from sandbox import malformed
 from sandbox.advertising import (
     ACCOUNT_ID,
@@ -313,10 +314,22 @@ class MetaAds(VendorServer):
             if (condition.get("field"), condition.get("operator")) != ("ad.effective_status", "IN"):
                 raise Refused(error(f"(#100) Filtering field {condition.get('field')} is invalid", 100))
             statuses = self._statuses("ads", condition.get("value"))
-        rows = self._days(*self._range(asked), frozenset(statuses))
+        rows = self._days(*self._range(asked), frozenset(statuses), self._windows(asked))
         return self._page(call, rows, fields, ("date_start", "date_stop"))
 
-    def _insights_between(self, since: date, until: date, statuses: frozenset[str]) -> list[Record]:
+    def _windows(self, asked: dict[str, str]) -> tuple[str, ...]:
+        """Windows that claims are told in, beside `value`."""
+        windows = json.loads(asked.get("action_attribution_windows") or "[]")
+        for position, window in enumerate(windows):
+            if window not in ("default", *WINDOWS):
+                known = ", ".join(("default", *WINDOWS))
+                message = f"(#100) Param action_attribution_windows[{position}] must be one of {{{known}}}"
+                raise Refused(error(message, 100))
+        return tuple(window for window in windows if window != "default")
+
+    def _insights_between(
+        self, since: date, until: date, statuses: frozenset[str], windows: tuple[str, ...]
+    ) -> list[Record]:
         clock, advertising = self.clock, self.company.advertising
         until = min(until, account_day(clock))
         rows = []
@@ -325,7 +338,7 @@ class MetaAds(VendorServer):
             for day in advertising.days(campaign, clock):
                 if since <= day <= until:
                     found = advertising.insights(campaign, day, clock)
-                    rows += [_insight(campaign, each) for each in found if each.ad_id in shown]
+                    rows += [_insight(campaign, each, windows) for each in found if each.ad_id in shown]
         first_day = account_day(self.company.start)
         for days, overrides in malformed.INSIGHTS:
             day = first_day + timedelta(days=days)
@@ -354,7 +367,7 @@ def _campaign(campaign: Campaign, clock: int) -> Record:
     return {**_part(campaign, clock), "id": campaign.id, "name": campaign.name, "objective": campaign.objective}
 
 
-def _insight(campaign: Campaign, found: Insight) -> Record:
+def _insight(campaign: Campaign, found: Insight, windows: tuple[str, ...] = ()) -> Record:
     row: Record = {
         "date_start": found.day.isoformat(),
         "date_stop": found.day.isoformat(),
@@ -370,16 +383,45 @@ def _insight(campaign: Campaign, found: Insight) -> Record:
         "reach": str(found.reach),
         "attribution_setting": ATTRIBUTION,
     }
-    actions = []
+    actions, values = [], []
     if found.conversations:
         kind = "onsite_conversion.messaging_conversation_started_7d"
-        actions.append({"action_type": kind, "value": str(found.conversations)})
+        clicked = {window: found.conversations for window in windows if window.endswith("_click")}
+        actions.append(_claim(kind, found.conversations, clicked))
     if found.purchases:
-        actions.append({"action_type": "purchase", "value": str(found.purchases)})
-        row["action_values"] = [{"action_type": "purchase", "value": f"{found.purchase_value:.2f}"}]
+        counts = {window: count for window, count in _purchases_in(found).items() if window in windows}
+        money = {window: found.purchase_value * count / found.purchases for window, count in counts.items()}
+        for kind in ("purchase", "omni_purchase"):
+            actions.append(_claim(kind, found.purchases, counts))
+            values.append(_claim(kind, found.purchase_value, money))
     if actions:
         row["actions"] = actions
+    if values:
+        row["action_values"] = values
     return row
+
+
+def _purchases_in(found: Insight) -> dict[str, int]:
+    """What each window claims of the purchases: on some days everybody had only viewed the ad, or took days to buy."""
+    kind_of_day = (found.day.toordinal() + int(found.ad_id)) % 4
+    viewed = found.purchases if kind_of_day == 0 else 0
+    clicked = found.purchases - viewed
+    return {
+        "1d_view": viewed,
+        "1d_click": clicked if kind_of_day != 1 else 0,
+        "7d_click": clicked,
+        "28d_click": clicked,
+    }
+
+
+def _claim(kind: str, value: float, in_windows: dict[str, Any]) -> Record:
+    """An entry of `actions` or `action_values`; a window without any is left out."""
+
+    def told(number: float) -> str:
+        return str(number) if isinstance(number, int) else f"{number:.2f}"
+
+    windows = {window: told(number) for window, number in in_windows.items() if number}
+    return {"action_type": kind, "value": told(value), **windows}
 
 
 def _blank_insight(campaign: Campaign, day: date) -> Record:

@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from facebook_business.adobjects.ad import Ad
 from facebook_business.adobjects.adaccount import AdAccount
 from facebook_business.adobjects.adreportrun import AdReportRun
+from facebook_business.adobjects.adsactionstats import AdsActionStats
 from facebook_business.adobjects.adset import AdSet
 from facebook_business.adobjects.adsinsights import AdsInsights
 from facebook_business.adobjects.campaign import Campaign
@@ -24,8 +26,10 @@ from ingestion.intake import Intake
 from ingestion.sources import meta_ads
 from ingestion.sources.meta_ads import ACCOUNT_FIELDS, EFFECTIVE_STATUSES, INSIGHT_FIELDS, OBJECTS, account_row, judge
 from ingestion.sources.meta_ads import check as meta_ads_check
+from ingestion.sources.meta_ads.models import WINDOWS
 from tests.contract.wire import WIRE, Recorded, left_out, payload, untold
 
+ROOT = Path(__file__).resolve().parents[2]
 VENDOR = "meta_ads"
 CLASSES = {"campaigns": Campaign, "adsets": AdSet, "ads": Ad}
 TABLES = {edge: table for edge, (table, _) in OBJECTS.items()} | {"insights": meta_ads.AD_INSIGHTS}
@@ -57,6 +61,25 @@ def parameters(method: Any) -> set[str]:
 )
 def test_every_field_that_is_asked_for_is_published(fields: str, published: Any) -> None:
     assert {*fields.split(",")} - values(published.Field) == set()
+
+
+def test_every_attribution_window_may_be_asked_for_and_is_a_field_of_an_action() -> None:
+    asked = {*WINDOWS, meta_ads.DEFAULT_WINDOW}
+    assert asked - values(AdsInsights.ActionAttributionWindows) == set()
+    fields = values(AdsActionStats.Field)
+    assert {*WINDOWS, "value", "action_type"} - fields == set()
+    told = payload(VENDOR, "insights")["data"][0]
+    assert {name for claim in (*told["actions"], *told["action_values"]) for name in claim} - fields == set()
+
+
+def test_staging_reads_the_windows_that_the_source_may_ask_for() -> None:
+    file = ROOT / "dbt_project/models/staging/meta_ads/stg_meta_ads__ad_claims.sql"
+    windows = re.search(r"set windows = \{(.*?)\}", file.read_text(), re.DOTALL)
+    assert windows is not None
+    assert dict(re.findall(r'"(\w+)": "(\w+)"', windows[1])) == {
+        meta_ads.DEFAULT_WINDOW: "value",
+        **{window: window for window in WINDOWS},
+    }
 
 
 @pytest.mark.parametrize("edge", CLASSES)

@@ -88,6 +88,22 @@
     where {{ column }} is not null
 {%- endmacro %}
 
+{#- One row for each object of a JSON list: columns `carried` and `item`, its JSON text. -#}
+{% macro json_rows(relation, carried, column) -%}
+    {{ return(adapter.dispatch("json_rows", "lifecycle")(relation, carried, column)) }}
+{%- endmacro %}
+{% macro default__json_rows(relation, carried, column) -%}
+    select {{ carried | join(", ") }}, unnest({{ column }}::json[])::string as item
+    from {{ relation }}
+    where {{ column }} is not null
+{%- endmacro %}
+{% macro spark__json_rows(relation, carried, column) -%}
+    select {{ carried | join(", ") }}, item
+    from {{ relation }}
+    lateral view explode(from_json({{ column }}, 'array<string>')) items as item
+    where {{ column }} is not null
+{%- endmacro %}
+
 {#- The distinct values of a group as one text, comma separated, in their own order. -#}
 {% macro sorted_list(expression) -%}
     {{ return(adapter.dispatch("sorted_list", "lifecycle")(expression)) }}

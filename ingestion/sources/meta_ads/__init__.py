@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from calendar import monthrange
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -81,6 +81,7 @@ OBJECTS: dict[str, tuple[RawTable, str]] = {
         "id,account_id,campaign_id,adset_id,name,status,effective_status,created_time,updated_time",
     ),
 }
+DEFAULT_WINDOW = "default"  # of `action_attribution_windows`
 INSIGHT_FIELDS = (
     "date_start,date_stop,account_id,account_currency,campaign_id,adset_id,ad_id,spend,impressions,clicks,reach,"
     "attribution_setting,actions,action_values"
@@ -182,9 +183,10 @@ def earliest_day(today: date) -> date:
 class Account:
     """Reads one ad account."""
 
-    def __init__(self, client: Client, account_id: str) -> None:
+    def __init__(self, client: Client, account_id: str, windows: Sequence[str] = ()) -> None:
         self.account_id = account_id
         self._client = client
+        self._windows = windows
 
     def info(self) -> Any:
         return self._client.get(f"/act_{self.account_id}", {"fields": ACCOUNT_FIELDS})
@@ -230,6 +232,9 @@ class Account:
             "time_range": json.dumps({"since": since.isoformat(), "until": until.isoformat()}),
             "fields": INSIGHT_FIELDS,
             "filtering": json.dumps([every_status("ads")]),
+            # `value` of an action is what the ad manager shows: that of the window which its ad set is judged by.
+            "use_unified_attribution_setting": "true",
+            "action_attribution_windows": json.dumps([DEFAULT_WINDOW, *self._windows]),
         }
         if (until - since).days + 1 >= REPORT_FROM_DAYS:
             path, params = self._report(path, params), {}
@@ -320,7 +325,8 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     @cache
     def accounts() -> dict[str, Account]:
         client = connect(settings(), intake.clock)
-        return {account_id: Account(client, account_id) for account_id in settings().account_ids}
+        windows = settings().attribution_windows
+        return {account_id: Account(client, account_id, windows) for account_id in settings().account_ids}
 
     @cache
     def info(account_id: str) -> Any:

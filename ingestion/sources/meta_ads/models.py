@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from ingestion import limits
 from ingestion.tables import AccountRow, RawTable
+
+# How long after what an ad is said to have led to an action, as Meta names it ("Ads Action Stats"): days after a view,
+# an engaged view or a click. Those after views of 7 and 28 days are not returned since 2026-01-12.
+WINDOWS = ("1d_view", "1d_ev", "1d_click", "7d_click", "28d_click")
 
 
 class AdAccount(AccountRow):
@@ -121,9 +127,30 @@ class AdInsight(AccountRow):
     clicks: int | None = Field(None, ge=0)
     reach: int | None = None
     attribution_setting: str | None = None
-    # list of {"action_type", "value", ...}: what the platform claims, never summed with other platforms' claims
+    # What the platform claims, never summed with other platforms' claims: a list of {"action_type", "value", …} with
+    # windows as further keys. `value` is for the one that the ad set is judged by, which `attribution_setting` names.
     actions: list[Any] | None = None
-    action_values: list[Any] | None = None
+    action_values: list[Any] | None = None  # the same in money of the account
+
+    @field_validator("actions", "action_values")
+    @classmethod
+    def _claims_are_numbers(cls, claims: list[Any] | None) -> list[Any] | None:
+        for claim in claims or []:
+            if not isinstance(claim, Mapping) or not isinstance(claim.get("action_type"), str):
+                raise ValueError("a list of objects that name their action_type is expected")
+            for name in ("value", *WINDOWS):
+                if claim.get(name) is not None and not _is_amount(claim[name]):
+                    kind = claim["action_type"]
+                    raise ValueError(f"{kind}, {name}: a number below {limits.AMOUNT_BELOW:.0e} is expected")
+        return claims
+
+
+def _is_amount(value: Any) -> bool:
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return False
+    return number.is_finite() and abs(number) < limits.AMOUNT_BELOW
 
 
 AD_ACCOUNTS = RawTable("ad_accounts", AdAccount, "versions", ("id",))

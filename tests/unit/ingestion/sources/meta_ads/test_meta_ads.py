@@ -178,6 +178,47 @@ def test_a_restated_day_is_a_new_version_and_what_a_deleted_ad_cost_stays(meta, 
     assert query("select count(*) from raw_meta_ads.ad_insights") == [3]
 
 
+def test_claims_are_asked_for_in_the_windows_of_the_settings_and_in_that_of_the_ad_manager(meta, query, monkeypatch):
+    asked = [{"action_type": "omni_purchase", "value": "2", "7d_click": "1"}]
+    meta.insights = [meta.insight("ad-1", "2026-10-29", actions=asked)]
+    pipelines.run("meta_ads")
+    monkeypatch.setenv("SOURCES__META_ADS__ATTRIBUTION_WINDOWS", "28d_click, 1d_view, 1d_view")
+    # Of a day that is read again: there is one more, and the first one came after a view.
+    meta.insights = [meta.insight("ad-1", "2026-10-29", actions=[{**asked[0], "value": "3", "1d_view": "1"}])]
+    pipelines.run("meta_ads")
+    requests = [params for path, params in meta.asked if path in ("GET /act_7/insights", "POST /act_7/insights")]
+    assert {request["use_unified_attribution_setting"] for request in requests} == {"true"}
+    windows = [json.loads(request["action_attribution_windows"]) for request in requests]
+    assert windows[0] == ["default", "7d_click", "1d_view"]
+    assert windows[-1] == ["default", "28d_click", "1d_view"]
+    versions = query("select actions, _dlt_valid_to is null from raw_meta_ads.ad_insights order by _dlt_valid_from")
+    assert [(json.loads(actions)[0]["value"], is_current) for actions, is_current in versions] == [
+        ("2", False),
+        ("3", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("claim", "reason"),
+    [
+        ({"action_type": "purchase", "value": "12,5"}, "purchase, value: a number below 1e+12 is expected"),
+        (
+            {"action_type": "purchase", "7d_click": "1e40"},
+            "purchase, 7d_click: a number below 1e+12 is expected",
+        ),
+        ({"action_type": "purchase", "value": "NaN"}, "purchase, value: a number below 1e+12 is expected"),
+        ({"value": "1"}, "a list of objects that name their action_type is expected"),
+        ("purchase", "a list of objects that name their action_type is expected"),
+    ],
+)
+def test_a_claim_that_is_no_number_is_rejected_with_its_reason(meta, query, claim, reason):
+    meta.insights = [meta.insight("ad-1", "2026-10-29", actions=[claim]), meta.insight("ad-2", "2026-10-29")]
+    pipelines.run("meta_ads")
+    assert query("select ad_id from raw_meta_ads.ad_insights") == ["ad-2"]
+    (told,) = query("select reason from raw_meta_ads.rejected_records")
+    assert told.startswith("actions: ") and reason in told
+
+
 def test_deleted_and_archived_objects_are_asked_for(meta):
     pipelines.run("meta_ads")
     for path, params in meta.asked:
@@ -468,6 +509,11 @@ def test_an_account_is_named_by_its_digits():
         ("ACCESS_TOKEN", "", "SOURCES__META_ADS__ACCESS_TOKEN"),
         ("INSIGHTS_WINDOW_DAYS", "0", "whole days"),
         ("INITIAL_DATE", "last year", "no date"),
+        (
+            "ATTRIBUTION_WINDOWS",
+            "7d_click, 28d_view",
+            "a window is one of 1d_view, 1d_ev, 1d_click, 7d_click, 28d_click",
+        ),
     ],
 )
 def test_a_setting_that_cannot_work_is_named(meta, monkeypatch, name, value, message):
