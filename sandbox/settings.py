@@ -61,12 +61,14 @@ class ServerSettings:
         rate_scale: vendors' rate limits are multiplied by this.
         meta_max_days: insights over more days are refused with Meta's "too much data" error.
         hubspot_search_limit: results that one HubSpot search can page through.
+        hubspot_feedback: answers to surveys that HubSpot has, at most.
         async_polls: polls after which an asynchronous Meta report is complete.
     """
 
     rate_scale: float = 200.0
     meta_max_days: int = 92
     hubspot_search_limit: int = 10_000
+    hubspot_feedback: int = 0
     async_polls: int = 1
 
 
@@ -87,6 +89,7 @@ class SandboxSettings(Settings):
     rate_scale: Annotated[float, Field(gt=0), Write("write a number greater than 0")] = ServerSettings.rate_scale
     meta_max_days: Count = ServerSettings.meta_max_days
     hubspot_search_limit: Count = ServerSettings.hubspot_search_limit
+    hubspot_feedback: Annotated[int, of_text(int), Field(ge=0), Write("write a whole number, 0 or more")] = 0
     faults: Annotated[str, AfterValidator(_script)] = ""
 
 
@@ -105,6 +108,7 @@ def server_settings() -> ServerSettings:
         rate_scale=found.rate_scale,
         meta_max_days=found.meta_max_days,
         hubspot_search_limit=found.hubspot_search_limit,
+        hubspot_feedback=found.hubspot_feedback,
     )
 
 

@@ -2,7 +2,10 @@
 
 Endpoints: POST /crm/v3/objects/{type}/search, GET /crm/v3/objects/{type}, POST /crm/v3/objects/{type}/batch/read,
 POST /crm/v4/associations/deals/{type}/batch/read, GET /crm/v3/pipelines/deals, GET /crm/v3/owners,
-GET /account-info/v3/details.
+GET /crm/v3/objects/feedback_submissions, GET /account-info/v3/details.
+
+Answers to surveys are no part of anybody's life: there are none, or as many as `SANDBOX_HUBSPOT_FEEDBACK` says, one of
+each of the oldest contacts.
 
 Not confirmed against the real API: that archived contacts include those merged away; the wording of a refused
 cursor; that a deal without associations is an error of a 207; `Retry-After` (given only by the fault of that name).
@@ -38,6 +41,7 @@ from sandbox.servers.base import (
     slice_from,
     whole_number,
 )
+from sandbox.settings import DAY
 
 Wire = dict[str, Any]
 
@@ -46,6 +50,7 @@ SEARCHES_PER_SECOND = 5
 SEARCH_MOST, LIST_MOST = 200, 100
 BATCH_MOST, BATCH_MOST_WITH_HISTORY = 100, 50
 GROUPS_MOST, FILTERS_MOST = 5, 25
+WEEK = 7 * DAY
 INDEX_LAG = 300  # seconds by which search runs behind
 MODIFIED = {"contacts": "lastmodifieddate", "companies": "hs_lastmodifieddate", "deals": "hs_lastmodifieddate"}
 KNOWN = {
@@ -61,7 +66,17 @@ KNOWN = {
         "hs_is_closed", "hs_is_closed_won", "hubspot_owner_id", "hs_merged_object_ids",
     },
 }  # fmt: skip
+FEEDBACK = (  # type, rating, group, text
+    ("NPS", "10", "PROMOTER", "Always there when I need them."),
+    ("CSAT", "2", "PROMOTER", None),
+    ("CES", "6", "PROMOTER", None),
+    ("NPS", "7", "PASSIVE", None),
+    ("CSAT", "0", "DETRACTOR", "Nobody called back."),
+    ("NPS", "3", "DETRACTOR", None),
+    ("CUSTOM", "4", None, None),
+)
 SCOPES = {
+    "feedback_submissions": "crm.objects.feedback_submissions.read",
     "contacts": "crm.objects.contacts.read",
     "companies": "crm.objects.companies.read",
     "deals": "crm.objects.deals.read",
@@ -125,6 +140,7 @@ class HubSpot(VendorServer):
             yield "GET", f"/crm/v3/objects/{kind}", self._for(kind, self.list_objects)
         for kind in ("contacts", "companies"):
             yield "POST", f"/crm/v4/associations/deals/{kind}/batch/read", self._for(kind, self.associations)
+        yield "GET", "/crm/v3/objects/feedback_submissions", self.feedback
         yield "GET", "/crm/v3/pipelines/deals", self.pipelines
         yield "GET", "/account-info/v3/details", self.account
         yield "GET", "/crm/v3/owners", self.owners
@@ -342,6 +358,47 @@ class HubSpot(VendorServer):
         ]
         pipeline = {"id": "default", "label": "Sales pipeline", "displayOrder": 0, "stages": stages, "archived": False}
         return Reply({"results": [pipeline]})
+
+    def feedback(self, call: Call) -> Reply:
+        """Answers to surveys, each a week after its contact was made."""
+        contacts = self._records["contacts"]
+        oldest = sorted((key for key in contacts if key.isdecimal()), key=int)[: self.settings.hubspot_feedback]
+        is_archived = call.params.get("archived", "false") == "true"
+        due = [] if is_archived else [key for key in oldest if contacts[key].created_at + WEEK <= self.clock]
+        try:
+            limit, start = whole_number(call.params.get("limit"), 10, LIST_MOST), int(call.params.get("after") or 0)
+        except ValueError as problem:
+            raise Refused(error(f"Invalid paging cursor or limit: {problem}", "VALIDATION_ERROR")) from None
+        page, end, more = slice_from(due, start, limit, call.drift)
+        wanted = {"hs_createdate", "hs_lastmodifieddate", "hs_object_id", *call.params.get("properties", "").split(",")}
+        reply: Wire = {"results": [self._answer(key, wanted, call.params.get("associations")) for key in page]}
+        if more:
+            reply["paging"] = {"next": {"after": str(end)}}
+        return Reply(reply)
+
+    def _answer(self, contact_id: str, wanted: set[str], associations: str | None) -> Wire:
+        kind, value, group, text = FEEDBACK[int(contact_id) % len(FEEDBACK)]
+        at = iso(self._records["contacts"][contact_id].created_at + WEEK)
+        answer_id = f"9{contact_id}"
+        known = {
+            "hs_createdate": at,
+            "hs_lastmodifieddate": at,
+            "hs_object_id": answer_id,
+            "hs_survey_id": str(len(kind)),
+            "hs_survey_name": f"{kind} survey",
+            "hs_survey_type": kind,
+            "hs_survey_channel": "EMAIL",
+            "hs_value": value,
+            "hs_response_group": group,
+            "hs_content": text,
+            "hs_submission_timestamp": at,
+        }
+        properties = {name: value for name, value in known.items() if name in wanted}
+        wire = {"id": answer_id, "properties": properties, "createdAt": at, "updatedAt": at, "archived": False}
+        if associations == "contacts":
+            tie = {"id": contact_id, "type": "feedback_submission_to_contact"}
+            wire["associations"] = {"contacts": {"results": [tie]}}
+        return wire
 
     def owners(self, call: Call) -> Reply:
         archived = call.params.get("archived", "false") == "true"

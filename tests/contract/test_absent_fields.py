@@ -38,6 +38,12 @@ LEGITIMATE = {
     ("hubspot", "contacts", "archived_at"): "objects that are not archived have none",
     ("hubspot", "companies", "archived_at"): "objects that are not archived have none",
     ("hubspot", "deals", "archived_at"): "objects that are not archived have none",
+    ("hubspot", "feedback_submissions", "archived_at"): "objects that are not archived have none",
+    (
+        "hubspot",
+        "feedback_submissions",
+        "contact_id",
+    ): "a submission that nobody is associated with has no list of them",
     ("shopify", "refund_items", "id"): "not every kind of entry has one",
     ("shopify", "refund_items", "line_item_id"): "only entries of lines have one",
     ("shopify", "refund_items", "quantity"): "only entries of lines have one",
@@ -192,6 +198,9 @@ def hubspot_examples() -> Iterator[Example]:
                 return hubspot.association_rows("1", hubspot.associated(record), column)
 
             yield Example(f"hubspot {name}", table, result, rows)
+    for record in payload(WIRE / "hubspot" / "feedback_submissions.json")["results"]:
+        rows_of = one(hubspot.feedback_row)
+        yield Example("hubspot feedback_submissions", hubspot_models.FEEDBACK_SUBMISSIONS, record, rows_of)
     for record in payload(WIRE / "hubspot" / "owners.json")["results"]:
         yield Example("hubspot owners", hubspot_models.OWNERS, record, one(hubspot.owner_row))
     for record in payload(WIRE / "hubspot" / "pipelines.json")["results"]:

@@ -15,6 +15,8 @@ from hubspot.crm import associations, companies, contacts, deals, owners, pipeli
 from hubspot.crm.associations.v4 import models as association_models
 from hubspot.crm.contacts import models as search_models
 from hubspot.crm.deals import models as deal_models
+from hubspot.crm.objects import feedback_submissions
+from hubspot.crm.objects.feedback_submissions import models as feedback_models
 from hubspot.crm.owners import models as owner_models
 from hubspot.crm.pipelines import models as pipeline_models
 
@@ -26,6 +28,7 @@ from ingestion.sources.hubspot import (
     DEAL,
     Kind,
     association_rows,
+    feedback_row,
     history_rows,
     judge,
     object_row,
@@ -68,6 +71,11 @@ RECORDS: dict[str, tuple[Any, Rows, RawTable]] = {
         lambda record: [object_row(record)],
         hubspot.DEALS,
     ),
+    "feedback_submissions": (
+        feedback_models.SimplePublicObjectWithAssociations,
+        lambda record: [feedback_row(record)],
+        hubspot.FEEDBACK_SUBMISSIONS,
+    ),
     "owners": (owner_models.PublicOwner, lambda record: [owner_row(record)], hubspot.OWNERS),
     "pipelines": (pipeline_models.Pipeline, stage_rows, hubspot.DEAL_STAGES),
     "deal_contacts": (
@@ -105,6 +113,7 @@ def test_what_is_read_of_a_record_is_published(name: str) -> None:
         list(rows(recorded))
         list(history_rows(recorded))
     assert asked
+    asked = {path.replace("associations.contacts", "associations.*") for path in asked}  # a mapping without names
     unpublished = {path for path in asked if path != "*" and path not in {*published(model), "propertiesWithHistory"}}
     assert unpublished == (set(ON_PAGES_ONLY) if name == "pipelines" else set())
 
@@ -143,6 +152,8 @@ def test_documented_records_become_the_rows_that_they_say() -> None:
     assert gone["archived"] and gone["archived_at"] is not None
     (stage,) = accepted("pipelines")
     assert (stage["is_closed"], stage["probability"]) == (True, 0)
+    (answer,) = accepted("feedback_submissions")
+    assert (answer["contact_id"], answer["hs_survey_type"], answer["hs_value"]) == ("501", "CSAT", "2")
     (company,) = accepted("deal_companies")
     assert (company["company_id"], company["association_types"]) == ("901", "HUBSPOT_DEFINED:341;HUBSPOT_DEFINED:5")
 
@@ -152,6 +163,11 @@ def test_every_property_that_is_asked_for_stands_in_a_documented_payload(kind: K
     (record,) = payload(VENDOR, kind.path)["results"]
     assert {*kind.properties} - OWN_PROPERTIES <= record["properties"].keys()
     assert {*kind.history} <= record.get("propertiesWithHistory", {}).keys()
+
+
+def test_every_property_of_an_answer_that_is_asked_for_stands_in_a_documented_payload() -> None:
+    (record,) = payload(VENDOR, "feedback_submissions")["results"]
+    assert {*hubspot.FEEDBACK_PROPERTIES} <= record["properties"].keys()
 
 
 class Paths:
@@ -179,6 +195,7 @@ def test_every_endpoint_is_one_of_the_packages_or_listed() -> None:
         crm.archived(kind)
     for target in ("contacts", "companies"):
         list(crm.associations(["1"], target))
+    assert len(crm.feedback()) == 0
     assert len(crm.owners()) == 1 and len(crm.pipelines()) == 1
     assert crm.currency() == payload(VENDOR, "account")["companyCurrency"]
     assert unpublished_endpoints(client.asked) == {f"GET {ACCOUNT_PATH}"}
@@ -199,7 +216,8 @@ def test_every_endpoint_and_field_of_a_check_is_the_packages_or_listed(monkeypat
             return Recorded(told[f"POST {path}"]["body"], read.setdefault(f"POST {path}", set()))
 
     monkeypatch.setattr(hubspot_check, "connect", lambda settings: Answers())
-    assert len(list(hubspot_check.check(None))) == 9  # type: ignore[arg-type]
+    settings = SimpleNamespace(feedback=True)
+    assert len(list(hubspot_check.check(settings))) == 9  # type: ignore[arg-type]
     assert unpublished_endpoints(read) == {f"GET {ACCOUNT_PATH}"}
     assert read.pop(f"GET {ACCOUNT_PATH}") <= payload(VENDOR, "account").keys()
     known = {*published(search_models.CollectionResponseWithTotalSimplePublicObjectForwardPaging)}
@@ -208,7 +226,7 @@ def test_every_endpoint_and_field_of_a_check_is_the_packages_or_listed(monkeypat
 
 def unpublished_endpoints(asked: Iterable[str]) -> set[str]:
     source = ""
-    for package in (contacts, companies, deals, owners, pipelines, associations.v4):
+    for package in (contacts, companies, deals, feedback_submissions, owners, pipelines, associations.v4):
         for module in vars(importlib.import_module(f"{package.__name__}.api")).values():
             if inspect.isclass(module):
                 source += inspect.getsource(module)

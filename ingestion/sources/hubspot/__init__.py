@@ -1,4 +1,4 @@
-"""HubSpot CRM: contacts, companies and deals with property history, associations, owners, pipelines.
+"""HubSpot CRM: contacts, companies and deals with property history, associations, owners, pipelines, survey answers.
 
 Belongs here: HubSpot's search, batch reads, limits and property names. Does not: what a stage or status means.
 
@@ -34,6 +34,7 @@ from ingestion.sources.hubspot.models import (
     DEAL_PROPERTY_HISTORY,
     DEAL_STAGES,
     DEALS,
+    FEEDBACK_SUBMISSIONS,
     OWNERS,
     TABLES,
 )
@@ -56,7 +57,12 @@ BATCH_INPUTS = 100
 BATCH_INPUTS_WITH_HISTORY = 50
 NO_ASSOCIATIONS = "NO_ASSOCIATIONS_FOUND"
 ACCOUNT_PATH = "/account-info/v3/details"
-OBJECT_FIELDS = ("id", "properties", "propertiesWithHistory", "createdAt", "updatedAt", "archived", "archivedAt")
+FEEDBACK_PATH = "/crm/v3/objects/feedback_submissions"
+FEEDBACK_PROPERTIES = [name for name in FEEDBACK_SUBMISSIONS.row.model_fields if name.startswith("hs_")]
+OBJECT_FIELDS = (
+    *("id", "properties", "propertiesWithHistory", "associations"),
+    *("createdAt", "updatedAt", "archived", "archivedAt"),
+)
 
 
 @dataclass(frozen=True)
@@ -198,6 +204,14 @@ def associated(result: Any) -> list[Any]:
     return to if isinstance(to, list) else [] if to is None else [to]
 
 
+def feedback_row(record: Any) -> Any:
+    """Wire object of a survey answer -> row of `feedback_submissions`: it names no contact where none is associated."""
+    if not isinstance(record, Mapping):
+        return record
+    contacts = at(record, "associations", "contacts", "results") or []
+    return {**object_row(record), "contact_id": at(contacts[0], "id") if contacts else None}
+
+
 def owner_row(record: Any) -> Any:
     """Wire owner -> row of `owners`."""
     if not isinstance(record, Mapping):
@@ -230,6 +244,7 @@ ROWS_OF: dict[str, Callable[[Any], Iterable[Any]]] = {
     **{table.name: history_rows for table in (CONTACT_PROPERTY_HISTORY, DEAL_PROPERTY_HISTORY)},
     DEAL_CONTACTS.name: lambda of: association_rows(of[0], of[1], "contact_id"),
     DEAL_COMPANIES.name: lambda of: association_rows(of[0], of[1], "company_id"),
+    FEEDBACK_SUBMISSIONS.name: one(feedback_row),
 }
 
 
@@ -354,6 +369,22 @@ class Crm:
             for page in pages(f"{SOURCE}: {path}", self._list(path, {"limit": LIST_PAGE, "archived": archived})):
                 for record in page:
                     found.add(at(record, "id"), record)
+        return found
+
+    def feedback(self) -> Spool:
+        """Every answer to a survey with the contact who gave it, deleted ones too: search knows no contacts."""
+        found = Spool()
+        for archived in ("true", "false"):
+            params = {
+                "limit": LIST_PAGE,
+                "archived": archived,
+                "properties": ",".join(FEEDBACK_PROPERTIES),
+                "associations": "contacts",
+            }
+            for page in pages(f"{SOURCE}: {FEEDBACK_PATH}", self._list(FEEDBACK_PATH, params)):
+                for record in page:
+                    found.add(at(record, "id"), record)
+        log.info("hubspot: %s feedback submissions", len(found))
         return found
 
     def currency(self) -> str | None:
@@ -500,6 +531,24 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     def deal_stages() -> Iterator[Any]:
         yield list(intake.accept(DEAL_STAGES, unfolded(stage_rows, crm().pipelines())))
 
+    def feedback_submissions() -> Iterator[Any]:
+        if not settings().feedback:
+            return
+        try:
+            found = crm().feedback()
+        except VendorError as error:
+            if error.may_pass:
+                raise
+            intake.warn(
+                f"survey answers are not loaded: {error} Of a portal without surveys, set "
+                f"{settings().variable('feedback')} to false."
+            )
+            return
+        first = _first_millisecond(settings())
+        for batch in batches(found):
+            recent = [record for record in batch if not _is_before(at(record, "updatedAt"), first)]
+            yield list(intake.accept(FEEDBACK_SUBMISSIONS, mapped(feedback_row, recent)))
+
     yield dlt.resource(owners, **OWNERS.hints())
     yield dlt.resource(deal_stages, **DEAL_STAGES.hints())
     yield from_changes(COMPANY, COMPANIES, objects)
@@ -509,12 +558,19 @@ def resources(intake: Intake) -> Iterable[DltResource]:
     yield from_changes(DEAL, DEAL_PROPERTY_HISTORY, history)
     yield from_changes(DEAL, DEAL_CONTACTS, associations("contacts", DEAL_CONTACTS))
     yield from_changes(DEAL, DEAL_COMPANIES, associations("companies", DEAL_COMPANIES))
+    yield dlt.resource(feedback_submissions, **FEEDBACK_SUBMISSIONS.hints())
 
 
 def _first_millisecond(settings: Settings) -> int:
     """Where the first pass begins (epoch ms): the setting `initial_date`, or everything."""
     first = settings.initial_date
     return 0 if first is None else milliseconds(datetime.combine(first, time(), UTC))
+
+
+def _is_before(modified: Any, first: int) -> bool:
+    """Whether an object was last modified before `first` (epoch ms); one that does not say when was not."""
+    moment = instant(modified)
+    return moment is not None and milliseconds(moment) < first
 
 
 def _is_whole_read_due(wholly_read_at: str | None, settings: Settings, now: datetime) -> bool:

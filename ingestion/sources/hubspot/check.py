@@ -9,7 +9,7 @@ from typing import Any
 from ingestion import check as checks
 from ingestion.check import Finding
 from ingestion.http import Client
-from ingestion.sources.hubspot import ACCOUNT_PATH, COMPANY, CONTACT, DEAL, Kind, connect
+from ingestion.sources.hubspot import ACCOUNT_PATH, COMPANY, CONTACT, DEAL, FEEDBACK_PATH, Kind, connect
 from ingestion.sources.hubspot.settings import Settings
 from ingestion.wire import at
 
@@ -29,9 +29,25 @@ def check(settings: Settings) -> Iterator[Finding]:
     questions["owners"] = partial(client.get, "/crm/v3/owners", {"limit": 1})
     questions["pipelines"] = partial(client.get, "/crm/v3/pipelines/deals")
     missing = [name for name, _ in checks.lacking(questions)]
-    yield checks.scopes(missing, "Add it in the private app, under Scopes.")
+    yield _scopes(client, settings, missing)
     yield checks.told(checks.OLDEST, min(created, default="")[:10] or "no record")
     yield Finding(checks.VERSION, "v3")
+
+
+def _scopes(client: Client, settings: Settings, missing: list[str]) -> Finding:
+    """What the token may read. Without survey answers a load goes on, and says that they are missing."""
+    advice = "Add it in the private app, under Scopes."
+    if missing or not settings.feedback:
+        return checks.scopes(missing, advice)
+    refused = dict(checks.lacking({"feedback_submissions": partial(client.get, FEEDBACK_PATH, {"limit": 1})}))
+    if not refused:
+        return checks.scopes([], advice)
+    lacks = ", ".join(refused)
+    said = (
+        f"The token lacks {lacks}: answers to surveys will not be loaded. {advice} Of a portal without surveys, set "
+        f"{settings.variable('feedback')} to false."
+    )
+    return Finding(checks.SCOPES, f"lacks {lacks}", "warning", said)
 
 
 def _oldest(client: Client, kind: Kind, created: list[str]) -> None:

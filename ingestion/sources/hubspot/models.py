@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
-from typing import Any
+from decimal import Decimal, InvalidOperation
+from typing import Any, Self
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from ingestion.personal import CUSTOMER_NUMBER, EMAIL, PHONE, TEXT, Record
 from ingestion.tables import AccountRow, RawTable
@@ -208,6 +208,53 @@ class DealCompany(AccountRow):
     association_types: str | None = None  # "category:type id" of each, semicolon separated
 
 
+SCALES = {"NPS": (0, 10), "CES": (1, 7)}  # of the ratings of these surveys; the others' differ or have none
+
+
+class FeedbackSubmission(HubSpotObject):
+    """An answer to a survey of the portal's, beside the contact who gave it."""
+
+    personal = {"contact_id": Record("contact"), "hs_content": TEXT}
+    not_personal = (
+        "id",
+        "hs_survey_id",
+        "hs_survey_name",
+        "hs_survey_type",
+        "hs_survey_channel",
+        "hs_value",
+        "hs_response_group",
+    )
+
+    hs_survey_id: str | None = None
+    hs_survey_name: str | None = None
+    hs_survey_type: str | None = None  # NPS, CSAT, CES, CUSTOM, KNOWLEDGE
+    hs_survey_channel: str | None = None
+    hs_value: str | None = None  # the rating
+    hs_response_group: str | None = None  # PROMOTER, PASSIVE, DETRACTOR
+    hs_content: str | None = None  # what was written beside it
+    hs_submission_timestamp: datetime | None = None
+    hs_createdate: datetime | None = None
+    hs_lastmodifieddate: datetime | None = None
+    contact_id: str | None = None  # the associated contact; null for a visitor nobody knows
+    archived: bool = False
+    archived_at: datetime | None = None
+
+    @model_validator(mode="after")
+    def _rating_is_on_its_scale(self) -> Self:
+        scale = SCALES.get((self.hs_survey_type or "").upper())
+        if scale and self.hs_value is not None and not _is_between(self.hs_value, *scale):
+            low, high = scale
+            raise ValueError(f"hs_value: a rating of {self.hs_survey_type} from {low} to {high} is expected")
+        return self
+
+
+def _is_between(text: str, low: int, high: int) -> bool:
+    try:
+        return low <= Decimal(text) <= high
+    except InvalidOperation:
+        return False
+
+
 class Owner(AccountRow):
     not_personal = (
         "id",
@@ -250,6 +297,7 @@ CONTACT_PROPERTY_HISTORY = RawTable(
 DEAL_PROPERTY_HISTORY = RawTable("deal_property_history", DealChange, "events", HISTORY_KEY, happened_at="timestamp")
 DEAL_CONTACTS = RawTable("deal_contacts", DealContact, "versions", ("deal_id",), ("deal_id", "contact_id"))
 DEAL_COMPANIES = RawTable("deal_companies", DealCompany, "versions", ("deal_id",), ("deal_id", "company_id"))
+FEEDBACK_SUBMISSIONS = RawTable("feedback_submissions", FeedbackSubmission, "versions", ("id",))
 OWNERS = RawTable("owners", Owner, "versions", ("id",))
 DEAL_STAGES = RawTable("deal_stages", DealStage, "versions", ("pipeline_id",), ("pipeline_id", "stage_id"))
 TABLES = (
@@ -262,4 +310,5 @@ TABLES = (
     DEAL_PROPERTY_HISTORY,
     DEAL_CONTACTS,
     DEAL_COMPANIES,
+    FEEDBACK_SUBMISSIONS,
 )

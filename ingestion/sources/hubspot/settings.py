@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from ingestion.config import TIME_LIMIT_MINUTES, Count, Day, Days, SourceSettings
+from ingestion.config import TIME_LIMIT_MINUTES, Count, Day, Days, Flag, SourceSettings
 
 SOURCE = "hubspot"
 
@@ -15,6 +15,7 @@ class Settings(SourceSettings):
     """
     Attributes:
         initial_date: objects last modified before it are not loaded; None: all.
+        feedback: whether answers to surveys are read.
         whole_read_days: after how many days everything is read again.
         time_limit_minutes: how long one load may go on.
     """
@@ -24,5 +25,6 @@ class Settings(SourceSettings):
     access_token: SecretStr
     base_url: str
     initial_date: Day = None
+    feedback: Flag = True
     whole_read_days: Days
     time_limit_minutes: Count = TIME_LIMIT_MINUTES

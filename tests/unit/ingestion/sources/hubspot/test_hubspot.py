@@ -36,6 +36,8 @@ class FakeHubSpot:
         self.extra: dict[str, dict[str, object]] = {}
         self.archived: list[dict] = []
         self.associations: dict[str, list[dict]] = {}
+        self.feedback: list[dict] = []
+        self.feedback_refusal: tuple[int, dict] | None = None
         self.not_in_search: set[str] = set()
         self.account: dict = {"portalId": 1, "timeZone": "Europe/Paris", "companyCurrency": "SEK"}
         self.batch_errors: list[dict] = []
@@ -70,6 +72,8 @@ class FakeHubSpot:
             return self.search(found[1], body)
         if found := re.fullmatch(r"/crm/v3/objects/(\w+)/batch/read", path):
             return self.batch_read(found[1], body)
+        if path == "/crm/v3/objects/feedback_submissions":
+            return self.feedback_refusal or self.answers(params)
         if found := re.fullmatch(r"/crm/v3/objects/(\w+)", path):
             return 200, {"results": [each for each in self.archived if each["kind"] == found[1]]}
         if found := re.fullmatch(r"/crm/v4/associations/deals/(\w+)/batch/read", path):
@@ -85,6 +89,24 @@ class FakeHubSpot:
             stage["metadata"] = {"isClosed": "true", "probability": "1.0"}
             return 200, {"results": [{"id": "default", "label": "Sales", "stages": [stage]}]}
         return 404, {"status": "error", "message": path}
+
+    @staticmethod
+    def survey(id_: str, modified: int, contact: str | None = "501", **properties: object) -> dict:
+        at = iso(modified)
+        own = {"hs_object_id": id_, "hs_createdate": at, "hs_lastmodifieddate": at, **properties}
+        names = (*hubspot.FEEDBACK_PROPERTIES, *own)
+        answer = {"id": id_, "archived": False, "updatedAt": at, "properties": {name: own.get(name) for name in names}}
+        tie = {"id": contact, "type": "feedback_submission_to_contact"}
+        return {**answer, "associations": {"contacts": {"results": [tie]}}} if contact else answer
+
+    def answers(self, params: dict) -> tuple[int, dict]:
+        """Answers to surveys, two a page."""
+        found = [each for each in self.feedback if each["archived"] == (params["archived"] == "true")]
+        start = int(params.get("after", 0))
+        answer: dict = {"results": found[start : start + 2]}
+        if start + 2 < len(found):
+            answer["paging"] = {"next": {"after": str(start + 2)}}
+        return 200, answer
 
     def search(self, kind: str, body: dict) -> tuple[int, dict]:
         indexed = ((id_, at) for id_, at in self.modified[kind].items() if id_ not in self.not_in_search)
@@ -209,6 +231,89 @@ def test_a_second_run_reads_what_changed_since_with_a_lag_and_replays_add_nothin
     versions = "select id, count(*), count(*) filter (where _dlt_valid_to is null) from raw_hubspot.contacts"
     assert query(f"{versions} group by 1 order by 1") == [("1", 2, 1), ("2", 1, 1), ("3", 1, 1)]
     assert query("select count(*) from raw_hubspot.contact_property_history") == [7]  # one new entry
+
+
+def test_answers_to_surveys_are_read_with_who_gave_them_and_again_add_nothing(crm, query):
+    crm.feedback = [
+        crm.survey("1", NOON, hs_survey_type="NPS", hs_value="9", hs_content="Good", hs_response_group="PROMOTER"),
+        crm.survey("2", NOON, contact=None, hs_survey_type="CSAT", hs_value="2"),
+        crm.survey("3", NOON, hs_survey_type="CUSTOM", hs_value="by chance"),
+    ]
+    intake = pipelines.run("hubspot")
+    assert (intake.received["feedback_submissions"], intake.warnings) == (3, [])
+    columns = "id, contact_id, hs_survey_type, hs_value, hs_content"
+    rows = f"select {columns} from raw_hubspot.feedback_submissions where _dlt_valid_to is null order by id"
+    assert query(rows) == [
+        ("1", "501", "NPS", "9", "Good"),
+        ("2", None, "CSAT", "2", None),
+        ("3", "501", "CUSTOM", "by chance", None),
+    ]
+    pipelines.run("hubspot")
+    assert query("select count(*) from raw_hubspot.feedback_submissions") == [3]
+    # Changed, and deleted.
+    crm.feedback[0] = crm.survey("1", SOON, hs_survey_type="NPS", hs_value="4", hs_response_group="DETRACTOR")
+    crm.feedback[1] = {**crm.feedback[1], "archived": True, "archivedAt": iso(SOON)}
+    pipelines.run("hubspot")
+    state = "select hs_value, archived from raw_hubspot.feedback_submissions where _dlt_valid_to is null order by id"
+    assert query(state) == [("4", False), ("2", True), ("by chance", False)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [
+        (
+            {
+                "status": "error",
+                "message": "This app hasn't been granted all required scopes to make this call.",
+                "category": "MISSING_SCOPES",
+                "errors": [{"context": {"requiredGranularScopes": ["crm.objects.feedback_submissions.read"]}}],
+            },
+            "crm.objects.feedback_submissions.read",
+        ),
+        ({"status": "error", "message": "Unable to infer object type", "category": "VALIDATION_ERROR"}, "infer"),
+    ],
+)
+def test_answers_that_may_not_be_read_hold_nothing_else_up(crm, query, answer, named):
+    crm.put("contacts", "501", NOON)
+    crm.feedback = [crm.survey("1", NOON, hs_survey_type="NPS", hs_value="9")]
+    pipelines.run("hubspot")
+    crm.feedback_refusal = (403 if "errors" in answer else 400), answer
+    crm.put("contacts", "502", SOON)
+    (warning,) = pipelines.run("hubspot").warnings
+    assert "survey answers are not loaded" in warning and named in warning
+    assert "SOURCES__HUBSPOT__FEEDBACK to false" in warning
+    assert query("select id from raw_hubspot.contacts order by id") == ["501", "502"]
+    assert query("select count(*) from raw_hubspot.feedback_submissions where _dlt_valid_to is null") == [1]
+
+
+def test_answers_are_not_asked_for_where_a_portal_has_no_surveys(crm, monkeypatch):
+    monkeypatch.setenv("SOURCES__HUBSPOT__FEEDBACK", "false")
+    pipelines.run("hubspot")
+    assert not [path for path, _ in crm.asked if "feedback" in path]
+
+
+def test_a_failure_that_may_pass_is_no_portal_without_surveys(crm, pauses):
+    crm.feedback_refusal = 503, {"status": "error", "message": "Try again", "category": "INTERNAL_ERROR"}
+    with pytest.raises(Exception) as raised:
+        pipelines.run("hubspot")
+    assert "Try again" in str(pipelines.cause(raised.value))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("NPS", "11"), ("NPS", "-1"), ("CES", "0"), ("CES", "easy"), ("nps", "NaN")]
+)
+def test_a_rating_off_its_scale_is_rejected_with_its_reason(crm, query, kind, value):
+    crm.feedback = [crm.survey("1", NOON, hs_survey_type=kind, hs_value=value)]
+    assert pipelines.run("hubspot").rejected["feedback_submissions"] == 1
+    (reason,) = query("select reason from raw_hubspot.rejected_records")
+    assert f"hs_value: a rating of {kind} from {'0 to 10' if kind.upper() == 'NPS' else '1 to 7'} is expected" in reason
+
+
+def test_answers_from_before_the_first_day_are_left_out(crm, query, monkeypatch):
+    monkeypatch.setenv("SOURCES__HUBSPOT__INITIAL_DATE", "2026-09-21")
+    crm.feedback = [crm.survey("1", NOON, hs_survey_type="NPS", hs_value="9"), crm.survey("2", NOON - 86_400_000)]
+    pipelines.run("hubspot")
+    assert query("select id from raw_hubspot.feedback_submissions") == ["1"]
 
 
 def test_a_removed_association_is_retired(crm, query):

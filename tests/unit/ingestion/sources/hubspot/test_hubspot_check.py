@@ -38,7 +38,7 @@ def test_each_kind_is_asked_for_one_record_the_oldest(portal):
     assert len(searches) == 3
     for body in searches.values():
         assert (body["limit"], body["sorts"]) == (1, [{"propertyName": "createdate", "direction": "ASCENDING"}])
-    assert len(portal.asked) == 6
+    assert len(portal.asked) == 7
 
 
 def test_a_scope_that_is_missing_is_named_and_the_rest_is_asked(portal):
@@ -49,6 +49,21 @@ def test_a_scope_that_is_missing_is_named_and_the_rest_is_asked(portal):
     assert (failed.asked, failed.answer) == ("scopes", "lacks crm.objects.deals.read")
     assert "private app" in failed.advice
     assert portal.told_of("oldest record") == [("2022-12-31", "ok")]
+
+
+def test_without_the_scope_for_answers_to_surveys_a_load_would_go_on(portal):
+    refusal = {**portal.told["scope missing"]}
+    context = {"requiredGranularScopes": ["crm.objects.feedback_submissions.read"]}
+    refusal["body"] = {**refusal["body"], "errors": [{"message": "m", "context": context}]}
+    portal.answers["GET /crm/v3/objects/feedback_submissions"] = refusal
+
+    assert portal.failed() == []
+    assert portal.told_of("scopes") == [("lacks crm.objects.feedback_submissions.read", "warning")]
+
+    portal.set(feedback="false")
+    portal.asked.clear()
+    assert portal.told_of("scopes") == [("all", "ok")]
+    assert len(portal.asked) == 6
 
 
 def test_a_refused_token_names_the_setting(portal):
