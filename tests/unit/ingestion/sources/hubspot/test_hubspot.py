@@ -100,8 +100,18 @@ class FakeHubSpot:
         return {**answer, "associations": {"contacts": {"results": [tie]}}} if contact else answer
 
     def answers(self, params: dict) -> tuple[int, dict]:
-        """Answers to surveys, two a page."""
-        found = [each for each in self.feedback if each["archived"] == (params["archived"] == "true")]
+        """Answers to surveys, two a page, with the properties and associations that are asked for."""
+        names = params["properties"].split(",")
+        found = [
+            {
+                name: value
+                for name, value in each.items()
+                if name != "associations" or params["associations"] == "contacts"
+            }
+            | {"properties": {name: value for name, value in each["properties"].items() if name in names}}
+            for each in self.feedback
+            if each["archived"] == (params["archived"] == "true")
+        ]
         start = int(params.get("after", 0))
         answer: dict = {"results": found[start : start + 2]}
         if start + 2 < len(found):
