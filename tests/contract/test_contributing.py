@@ -1,4 +1,4 @@
-"""`CONTRIBUTING.md`, followed to the letter: the source, the mart and the audience that it adds, added to a copy of the project.
+"""`CONTRIBUTING.md`, followed to the letter: the source, mart and audience that it adds, in a copy of the project.
 
 Belongs here: that the files, lines and commands it shows do what it says. Does not: whether its queries run, for which
 a warehouse is needed (`integration/test_nightly_refresh.py`).
