@@ -87,6 +87,7 @@ with
             responded_at as happened_at,
             loaded_at
         from surveys
+        where coalesce(customer_record_type, 'customer') = 'customer'
         union all
         select
             source_system,
