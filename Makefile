@@ -63,6 +63,10 @@ mapping: .venv/installed  ## Write a first mapping from a folder of files (DATA=
 rollback: .venv/installed  ## Publish the version before the current one again
 	@$(IN_ENVIRONMENT) -- .venv/bin/python -m dagster_project.rollback
 
+.PHONY: activate
+activate: .venv/installed  ## Show what would be told to ad platforms, HubSpot and respond.io, or send it (ACTIVATION_SINKS=meta)
+	@$(IN_ENVIRONMENT) --sandbox -- .venv/bin/python -m dagster_project.activate $(ARGS)
+
 .PHONY: export-person
 export-person: .venv/installed  ## Write all that is known of a person into a folder (ID=any identifier, OUT=folder)
 	@test -n "$(ID)" || { echo "Say who: make export-person ID=<e-mail, phone, vendor's id or person_id>"; exit 1; }

@@ -23,6 +23,7 @@ from pydantic import AfterValidator, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from dagster_project.alerts import AlertSettings
+from dagster_project.sinks import ActivationSettings, SinkSettings
 from dagster_project.steps import dbt_target
 from ingestion import config, permissions, secrecy
 from ingestion.config import (
@@ -274,6 +275,7 @@ OF_THE_INSTALLATION: tuple[type[Settings], ...] = (
     ReceiverSettings,
     AlertSettings,
     ErasureSettings,
+    ActivationSettings,
 )
 
 
@@ -316,9 +318,31 @@ def refuse_real_vendors_in_sandbox() -> None:
             )
 
 
+def refuse_real_sinks_in_sandbox(names: Sequence[str]) -> None:
+    """In the profile sandbox nobody outside is told anything, whatever a `.env` says.
+
+    Raises:
+        SettingsError: naming the sink and what to do.
+    """
+    if not is_sandbox():
+        return
+    for name in names:
+        url = config.source_setting(name, "base_url", section=SinkSettings.section)
+        if url and urlsplit(url).hostname not in LOOPBACK:
+            raise SettingsError(
+                f"the profile is sandbox and the sink {name} points at {urlsplit(url).hostname}: use `make activate`, "
+                "which starts the sandbox, or set LIFECYCLE_PROFILE=production."
+            )
+
+
 def serving_dir() -> Path:
     """Folder of the published versions and of the link to the current one."""
     return config.data_dir() / "serving"
+
+
+def ledger_path() -> Path:
+    """The ledger of what was told to others."""
+    return config.data_dir() / "activation" / "ledger.sqlite"
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import duckdb
 
+from activation import ledger
 from dagster_project import environment, known_person, news
 from dagster_project.known_person import Person, WhoError
 from dagster_project.prediction_tables import KEPT_BY_NIGHT
@@ -42,7 +43,7 @@ EXPORTS = "exports"
 # What is made anew when it is missing: the working folders of dlt and dbt, and the copies of the build file for people.
 # A text that is replaced in what dbt parsed would leave a project that reads well and is another.
 MADE_ANEW = ("dlt", "dbt", "dev", "shell")
-BUILT = ("staging", "intermediate", "core", "marts")
+BUILT = ("staging", "intermediate", "core", "activation", "marts")
 # Cannot be made anew: only the rows of the person go.
 AUDIENCES = "audience_observations"
 # Of the schemas that others write to, what holds no row of a person otherwise.
@@ -103,6 +104,7 @@ def _erase(options: argparse.Namespace) -> int:
         version: sum(map(len, marts.values()))
         for version, marts in rows_in_versions(environment.serving_dir(), keys).items()
     }
+    rows["activation ledger"] = len(ledger.rows_of(environment.ledger_path(), keys))
     _show(persons, rows)
     if not options.yes and not _is_confirmed():
         print("Nothing was erased.")
@@ -202,8 +204,16 @@ def _publish_in_postgres_again(keys: Iterable[str], stands_for: StandsFor) -> No
         postgres.replace(version)
 
 
-# Every place of publication, in order: each takes persons out of all that it keeps.
-TARGETS: tuple[Callable[[Iterable[str], StandsFor], None], ...] = (_clean_files_published, _publish_in_postgres_again)
+def _forget_in_the_ledger(keys: Iterable[str], stands_for: StandsFor) -> None:
+    ledger.forget(environment.ledger_path(), stands_for, keys)
+
+
+# Every place of publication, in order, and what was told from it: each takes persons out of all that it keeps.
+TARGETS: tuple[Callable[[Iterable[str], StandsFor], None], ...] = (
+    _clean_files_published,
+    _publish_in_postgres_again,
+    _forget_in_the_ledger,
+)
 
 
 def _stands_for(persons: Sequence[Person], people: People) -> StandsFor:

@@ -19,6 +19,7 @@ from typing import Any
 
 import duckdb
 
+from activation import ledger
 from dagster_project import environment, known_person
 from dagster_project.erase import EXPORTS
 from dagster_project.known_person import Person, WhoError
@@ -29,7 +30,7 @@ from ingestion.lock import RefreshInProgressError, writer_lock
 from ingestion.obstacles import WarehouseFileError, refuse_unusable_file
 from serving.erasure import rows_in_versions, rows_with
 
-SCHEMAS = ("intermediate", "core", "predictions", "marts", "ops")
+SCHEMAS = ("intermediate", "core", "predictions", "activation", "marts", "ops")
 Rows = list[dict[str, Any]]
 
 
@@ -67,6 +68,7 @@ def _of(connection: duckdb.DuckDBPyConnection, person: Person) -> dict[str, Rows
     tables = {**_raw(connection, person), **_built(connection, person)}
     published = rows_in_versions(environment.serving_dir(), person.keys)
     tables |= {f"published.{version}.{mart}": rows for version, of in published.items() for mart, rows in of.items()}
+    tables["activation.ledger"] = ledger.rows_of(environment.ledger_path(), person.person_ids)
     people_of = known_person.known_by(person.references)
     for account, file, event in events_of(people_of):
         tables.setdefault(f"inbox.{account}", []).append({"_file": str(file), "event": event})

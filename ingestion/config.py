@@ -134,8 +134,14 @@ class Settings(BaseSettings):
 
 
 class SourceSettings(Settings):
-    """Settings of one source, as dlt finds them: the environment, `.dlt/config.toml`, and `.dlt/secrets.toml`."""
+    """Settings of one source, as dlt finds them: the environment, `.dlt/config.toml`, and `.dlt/secrets.toml`.
 
+    Attributes:
+        section: of those files, and the first part of each variable.
+        source: the section within it.
+    """
+
+    section: ClassVar[str] = "sources"
     source: ClassVar[str]
 
     @classmethod
@@ -158,7 +164,7 @@ class SourceSettings(Settings):
 
     @classmethod
     def variable(cls, field: str) -> str:
-        return variable_name(cls.source, field)
+        return variable_name(cls.source, field, cls.section)
 
     @classmethod
     def settings_customise_sources(
@@ -176,7 +182,7 @@ class SourceSettings(Settings):
         what, file = ("secret", "secrets") if cls.is_secret(name) else ("setting", "config")
         return (
             f"{cls.source}: the {what} {name} is missing. Set the environment variable {cls.variable(name)}, "
-            f"or {name} under [sources.{cls.source}] in .dlt/{file}.toml."
+            f"or {name} under [{cls.section}.{cls.source}] in .dlt/{file}.toml."
         )
 
 
@@ -184,11 +190,12 @@ class _AsDltFindsThem(PydanticBaseSettingsSource):
     settings_cls: type[SourceSettings]
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        source, is_secret = self.settings_cls.source, self.settings_cls.is_secret(field_name)
-        value = source_setting(source, field_name, is_secret=is_secret)
+        source, section = self.settings_cls.source, self.settings_cls.section
+        is_secret = self.settings_cls.is_secret(field_name)
+        value = source_setting(source, field_name, is_secret=is_secret, section=section)
         vendor, _, account = source.partition(".")
         if value is None and account and not is_secret and OWN not in field.metadata:
-            value = source_setting(vendor, field_name)
+            value = source_setting(vendor, field_name, section=section)
         return value, field_name, False
 
     def __call__(self) -> dict[str, Any]:
@@ -196,18 +203,20 @@ class _AsDltFindsThem(PydanticBaseSettingsSource):
         return {name: value for name, value in found.items() if value is not None}
 
 
-def variable_name(source: str, name: str) -> str:
+def variable_name(source: str, name: str, section: str = SourceSettings.section) -> str:
     """Environment variable of a setting of a source, or of an account `<source>.<name>`."""
-    return f"SOURCES__{source.replace('.', '__')}__{name}".upper()
+    return f"{section}__{source.replace('.', '__')}__{name}".upper()
 
 
-def source_setting(source: str, name: str, *, is_secret: bool = False) -> str | None:
+def source_setting(
+    source: str, name: str, *, is_secret: bool = False, section: str = SourceSettings.section
+) -> str | None:
     """A source's setting as a text; None where it is not set or empty."""
     use_project_settings()
     import dlt
 
     place: Any = dlt.secrets if is_secret else dlt.config
-    value = place.get(f"sources.{source}.{name}")
+    value = place.get(f"{section}.{source}.{name}")
     if isinstance(value, list):
         value = ",".join(str(item) for item in value)
     return None if value is None else str(value).strip() or None

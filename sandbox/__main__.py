@@ -21,6 +21,7 @@ from ingestion import config, permissions
 from ingestion.config import SettingsError
 from ingestion.lifeline import VARIABLE, end, lifeline
 from sandbox import settings
+from sandbox.books import BOOKS
 from sandbox.company import Company
 from sandbox.files import Files
 from sandbox.running import Sandbox
@@ -82,6 +83,7 @@ def _advance(days: int) -> int:
 def _reset() -> int:
     folder = settings.sandbox_dir()
     Files(folder).remove()
+    (folder / BOOKS).unlink(missing_ok=True)
     state = settings.new_state(settings.company_settings())
     settings.save_state(folder, state)
     print(f"The sandbox's clock is at {state.now.isoformat()}.")

@@ -12,6 +12,7 @@ import threading
 from dataclasses import dataclass
 
 from sandbox.servers import VENDORS
+from sandbox.sinks import SINKS
 
 KINDS = {
     "429": "too many requests, without Retry-After",
@@ -97,8 +98,9 @@ class Faults:
             after: how many of such requests are spared before.
         """
         kinds = (*KINDS, *REFUSALS)
-        if vendor not in VENDORS or kind not in kinds or times < 1:
-            raise FaultError(f"{vendor}:{kind}*{times}: vendors are {', '.join(VENDORS)}; kinds {', '.join(kinds)}")
+        vendors = (*VENDORS, *SINKS)
+        if vendor not in vendors or kind not in kinds or times < 1:
+            raise FaultError(f"{vendor}:{kind}*{times}: vendors are {', '.join(vendors)}; kinds {', '.join(kinds)}")
         with self._lock:
             self._pending.append(_Fault(vendor, kind, times, path, after))
 

@@ -20,6 +20,7 @@ import uvicorn
 
 from ingestion import config
 from sandbox.advertising import ACCOUNT_ID
+from sandbox.books import BOOKS, Books
 from sandbox.broken_answers import OpenProtocol
 from sandbox.company import Company
 from sandbox.faults import Faults
@@ -29,6 +30,7 @@ from sandbox.servers import VENDORS
 from sandbox.servers.base import VendorServer
 from sandbox.servers.shopify import Shopify
 from sandbox.settings import DAY, CompanySettings, ServerSettings, State, new_state
+from sandbox.sinks import SINKS, google_ads, meta, tiktok
 from sandbox.truth import Truth
 
 FIRST_SPEND_DAYS = 4  # advertising begins a little before the first person
@@ -36,11 +38,27 @@ START_SECONDS = 10.0
 HOST = "127.0.0.1"
 SECOND_SHOP = "shopify.outlet"
 WITHOUT_SERVER = ("files", "whatsapp")  # sources that read folders alone
+TOLD_TOO = ("hubspot", "respond_io")  # vendors that are read, and told things
+ACTIVATION = "activation"  # section of the settings of sinks
+SETTINGS_OF_SINKS: dict[str, dict[str, str]] = {
+    "meta": {"dataset_id": meta.DATASET, "whatsapp_business_account_id": meta.WHATSAPP_ACCOUNT},
+    "tiktok": {"event_source": "web", "event_source_id": tiktok.PIXEL},
+    "google_ads": {
+        "customer_id": google_ads.CUSTOMER,
+        "conversion_actions": ",".join(f"{name}:{action}" for name, action in google_ads.ACTIONS.items()),
+        "client_id": google_ads.CLIENT_ID,
+        "client_secret": google_ads.CLIENT_SECRET,
+        "refresh_token": google_ads.REFRESH_TOKEN,
+        "developer_token": google_ads.DEVELOPER_TOKEN,
+    },
+    "hubspot": {"lifetime_value_property": "lifetime_value", "churn_band_property": "churn_band"},
+    "respond_io": {},
+}
 
 
-def server_of(vendor: str) -> type[VendorServer]:
+def server_of(vendor: str, package: str = "sandbox.servers") -> type[VendorServer]:
     """The server that the module of a vendor declares."""
-    module = import_module(f"sandbox.servers.{vendor}")
+    module = import_module(f"{package}.{vendor}")
     (found,) = (
         each
         for each in vars(module).values()
@@ -115,6 +133,8 @@ class Sandbox:
         state: clock and company settings; changes by `advance`.
         faults: the switch for scripted faults of all servers.
         servers: the vendors' servers by source, or account of one (`shopify.outlet`).
+        sinks: the servers of those who are only told, by sink.
+        books: what all of them were told.
     """
 
     def __init__(
@@ -131,28 +151,37 @@ class Sandbox:
         }
         if state.company.second_shop_people:
             self.servers[SECOND_SHOP] = second_shop(state, settings or ServerSettings(), self.faults)
+        self.sinks: dict[str, VendorServer] = {
+            sink: server_of(sink, "sandbox.sinks")(self.company, state.clock, settings or ServerSettings(), self.faults)
+            for sink in SINKS
+        }
+        self.books = Books(folder / BOOKS)
+        for server in self._all():
+            server.books = self.books
         self._threads: dict[str, ServerThread] = {}
+        self._listening: dict[str, ServerThread] = {}
 
     def __enter__(self) -> Sandbox:
         self._threads = {name: ServerThread(server) for name, server in self.servers.items()}
-        for thread in self._threads.values():
+        self._listening = {name: ServerThread(server) for name, server in self.sinks.items()}
+        for thread in self._all_threads():
             thread.start()
         # While whoever reads it starts: nobody waits for people to be made at the first question.
         threading.Thread(target=self._prepare, name="sandbox-people", daemon=True).start()
         return self
 
     def _prepare(self) -> None:
-        for server in self.servers.values():
+        for server in self._all():
             server.prepare()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for thread in self._threads.values():
+        for thread in self._all_threads():
             thread.ask_to_stop()
-        for thread in self._threads.values():
+        for thread in self._all_threads():
             thread.stop()
-        self._threads = {}
+        self._threads, self._listening = {}, {}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -163,6 +192,13 @@ class Sandbox:
         for name, thread in self._threads.items():
             found[config.variable_name(name, "base_url")] = thread.url + thread.server.base_path
             found[config.variable_name(name, thread.server.token_setting)] = thread.server.token
+        for name, thread in {**{name: self._threads[name] for name in TOLD_TOO}, **self._listening}.items():
+            settings = {"base_url": thread.url + thread.server.base_path, **SETTINGS_OF_SINKS[name]}
+            if name == "google_ads":  # its token is given for another one
+                settings["token_url"] = thread.url
+            else:
+                settings["access_token"] = thread.server.token
+            found |= {config.variable_name(name, field, ACTIVATION): value for field, value in settings.items()}
         found["SOURCES__META_ADS__ACCOUNT_IDS"] = ACCOUNT_ID
         found["SOURCES__META_ADS__INITIAL_DATE"] = iso(self.company.start - FIRST_SPEND_DAYS * DAY)[:10]
         found["SOURCES__RESPOND_IO__INBOX_PATH"] = str(self._files.inbox)
@@ -170,6 +206,14 @@ class Sandbox:
         found["SOURCES__FILES__MAPPINGS_PATH"] = str(self._files.mappings)
         found["SOURCES__FILES__DATA_PATH"] = str(self._files.data)
         return found
+
+    def _all(self) -> Iterator[VendorServer]:
+        yield from self.servers.values()
+        yield from self.sinks.values()
+
+    def _all_threads(self) -> Iterator[ServerThread]:
+        yield from self._threads.values()
+        yield from self._listening.values()
 
     @property
     def sources(self) -> str:
@@ -180,7 +224,7 @@ class Sandbox:
         """Let whole days pass, for servers and files."""
         self.state = self.state.advanced(days)
         self._files.write(self.company, self.state.clock)
-        for server in self.servers.values():
+        for server in self._all():
             server.advance(self.state.clock)
 
     def truth(self) -> Truth:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from serving import outbox
 from serving.publish import SCHEMA, STORAGE_VERSION, versions
 
 # What stands in a row of theirs from now on, instead of a text that it holds now.
@@ -21,22 +22,26 @@ def clean_versions(serving_dir: Path, keys: Collection[str], stands_for: StandsF
     """Write each version anew without some persons, and return how many rows of theirs each had.
 
     A version is written beside itself and renamed: who reads it goes on reading what they opened. Its rows stay, so
-    that no sum changes; what tells whose they are does not.
+    that no sum changes; what tells whose they are does not. Of its outbox no row stays: nothing is told of them any
+    more.
 
     Args:
         serving_dir: folder of the versions.
         keys: a row that holds one of these texts is theirs.
         stands_for: what replaces a text in a row of theirs.
     """
-    return {path.stem: _clean(path, keys, stands_for) for path in versions(serving_dir)}
+    return {path.stem: _clean(path, keys, stands_for) + outbox.clean(path, keys) for path in versions(serving_dir)}
 
 
 def rows_in_versions(serving_dir: Path, keys: Collection[str]) -> dict[str, dict[str, list[dict[str, object]]]]:
-    """The rows of some persons, by version and mart."""
+    """The rows of some persons, by version and mart; those of its outbox under `outbox`."""
     found = {}
     for path in versions(serving_dir):
         with duckdb.connect(str(path), read_only=True) as connection:
             found[path.stem] = {table: rows_with(connection, SCHEMA, table, keys) for table in _tables(connection)}
+        if (told := outbox.outbox_of(path)).exists():
+            with duckdb.connect(str(told), read_only=True) as connection:
+                found[path.stem]["outbox"] = rows_with(connection, outbox.SCHEMA, outbox.TABLE, keys)
     return found
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from serving import outbox
 from serving.access import Readers, open_the_way
 
 if TYPE_CHECKING:
@@ -239,6 +240,7 @@ def publish(
     left_out: Collection[str] = (),
     descriptions: Mapping[str, Description] | None = None,
     postgres: Postgres | None = None,
+    outbox_relation: str | None = None,
 ) -> Publication:
     """Copy every relation of the schema `marts` into a new version, as tables, and flip the link to it.
 
@@ -253,6 +255,8 @@ def publish(
         left_out: relations that are not published.
         descriptions: what the version says of its marts, by name.
         postgres: where it is published too.
+        outbox_relation: schema and name of what is published beside the version for its owner alone (`serving.outbox`);
+            None: nothing is.
 
     Raises:
         PublicationError: too many sources are stale, there are no marts, one has a HUGEINT column, the copy differs
@@ -276,6 +280,8 @@ def publish(
         _sync(temporary)
         if postgres:
             remarks += postgres.prepare(temporary)
+        if outbox_relation:
+            outbox.write(warehouse, outbox_relation, final)
         os.replace(temporary, final)
         _sync(folder)
     finally:
@@ -286,6 +292,7 @@ def publish(
     except BaseException:
         if current_version(serving_dir) != final:
             final.unlink()
+            outbox.outbox_of(final).unlink(missing_ok=True)
         raise
     clean_up(serving_dir, keep)
     return replace(read_publication(final), remarks=tuple(remarks))
@@ -341,7 +348,7 @@ def point_link_at(version: Path, serving_dir: Path) -> None:
 
 
 def clean_up(serving_dir: Path, keep: int) -> list[Path]:
-    """Delete all but the newest `keep` versions and what a crash left behind; never the linked version.
+    """Delete all but the newest `keep` versions, their outboxes, and what a crash left; never the linked version.
 
     Returns:
         The deleted versions.
@@ -352,6 +359,7 @@ def clean_up(serving_dir: Path, keep: int) -> list[Path]:
         path.unlink()
     for leftover in (*(serving_dir / "versions").glob("*.tmp*"), *serving_dir.glob(f".{LINK_NAME}.*")):
         leftover.unlink()
+    outbox.clean_up(versions(serving_dir), serving_dir)
     return outdated
 
 

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sandbox.books import Books
 from sandbox.broken_answers import BROKEN, BrokenResponse
 from sandbox.company import Company
 from sandbox.faults import Faults
@@ -108,6 +109,7 @@ class VendorServer(ABC):
     Attributes:
         vendor: name of the source that reads it. token: the only access token it knows.
         base_path: what the source's `base_url` ends with. token_setting: the source's setting that holds the token.
+        books: what it was told; in memory, until it is given others.
     """
 
     vendor: str
@@ -119,6 +121,7 @@ class VendorServer(ABC):
         self.company = company
         self.settings = settings
         self.faults = faults
+        self.books = Books()
         self.requests = 0
         self.clock = clock
         self._told_until: int | None = None

@@ -1,25 +1,29 @@
 """HubSpot CRM: contacts, companies and deals with property history, associations, owners, pipelines.
 
 Endpoints: POST /crm/v3/objects/{type}/search, GET /crm/v3/objects/{type}, POST /crm/v3/objects/{type}/batch/read,
+POST /crm/v3/objects/contacts/batch/update (what is written shows in batch/read alone: the company's own story goes on),
 POST /crm/v4/associations/deals/{type}/batch/read, GET /crm/v3/pipelines/deals, GET /crm/v3/owners,
 GET /crm/v3/objects/feedback_submissions, GET /account-info/v3/details.
 
 Answers to surveys are no part of anybody's life: there are none, or as many as `SANDBOX_HUBSPOT_FEEDBACK` says, one of
 each of the oldest contacts.
 
-Not confirmed against the real API: that archived contacts include those merged away; the wording of a refused
-cursor; that a deal without associations is an error of a 207; `Retry-After` (given only by the fault of that name).
+Not confirmed against the real API: that archived contacts include those merged away; the wording of a refused cursor;
+that a deal without associations is an error of a 207; `Retry-After` (given only by the fault of that name); that a
+batch update answers 207 with trace ids as a batch create does; that an earlier lifecycle stage is left out in silence.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from sandbox import malformed
+from sandbox.books import Told
 from sandbox.conversations import AGENTS
 from sandbox.crm import (
     COLLEAGUES_ROLES,
@@ -82,6 +86,11 @@ SCOPES = {
     "deals": "crm.objects.deals.read",
     "owners": "crm.objects.owners.read",
 }
+# Stages of a contact's lifecycle, in the order of HubSpot: each record moves forward alone.
+STAGES = (
+    "subscriber", "lead", "marketingqualifiedlead", "salesqualifiedlead", "opportunity", "customer", "evangelist",
+    "other",
+)  # fmt: skip
 TIMES = {"createdate", "lastmodifieddate", "hs_lastmodifieddate", "closedate"}
 PLAIN_TIES = {"contacts": 3, "companies": 341}
 LABELS = {PRIMARY: ("HUBSPOT_DEFINED", 5)} | {
@@ -141,6 +150,7 @@ class HubSpot(VendorServer):
         for kind in ("contacts", "companies"):
             yield "POST", f"/crm/v4/associations/deals/{kind}/batch/read", self._for(kind, self.associations)
         yield "GET", "/crm/v3/objects/feedback_submissions", self.feedback
+        yield "POST", "/crm/v3/objects/contacts/batch/update", self.batch_update
         yield "GET", "/crm/v3/pipelines/deals", self.pipelines
         yield "GET", "/account-info/v3/details", self.account
         yield "GET", "/crm/v3/owners", self.owners
@@ -311,7 +321,12 @@ class HubSpot(VendorServer):
         known = self._records[kind]
         present = [key for key in inputs if key in known and known[key].is_archived(self.clock) == wanted]
         absent = [key for key in inputs if key not in present]
-        results = [self._object(kind, key, body.get("properties") or [], history) for key in present]
+        names = body.get("properties") or []
+        results = [self._object(kind, key, names, history) for key in present]
+        if kind == "contacts":
+            for wire in results:
+                written = self._written(wire["id"])
+                wire["properties"] |= {name: written[name] or None for name in names if name in written}
         return _partial(results, absent, "Could not get some objects", "OBJECT_NOT_FOUND", None)
 
     def associations(self, kind: str, call: Call) -> Reply:
@@ -331,6 +346,49 @@ class HubSpot(VendorServer):
             "OBJECT_NOT_FOUND",
             "crm.associations.NO_ASSOCIATIONS_FOUND",
         )
+
+    # ---- what is written to contacts
+
+    def batch_update(self, call: Call) -> Reply:
+        body = call.body if isinstance(call.body, dict) else {}
+        ids = _inputs(body)
+        results: list[Wire] = []
+        errors: list[Wire] = []
+        for key, each in zip(ids, body["inputs"], strict=True):
+            written, known = dict(each.get("properties") or {}), self._records["contacts"].get(key)
+            context = {"objectWriteTraceId": [each["objectWriteTraceId"]]} if "objectWriteTraceId" in each else {}
+            if known is None or known.is_archived(self.clock):
+                said = {
+                    "category": "OBJECT_NOT_FOUND",
+                    "message": "Could not get some CONTACT objects, they may be deleted",
+                }
+                errors.append({"status": "error", **said, "context": {**context, "ids": [key]}})
+                continue
+            if problems := [problem for name, value in written.items() if (problem := _unwritable(name, value))]:
+                said = {
+                    "category": "VALIDATION_ERROR",
+                    "message": f"Property values were not valid: {json.dumps(problems, separators=(',', ':'))}",
+                }
+                errors.append({"status": "error", **said, "context": context})
+                continue
+            self._write(key, written)
+            results.append({"id": key, "properties": self._written(key), **context, "archived": False})
+        answer: Wire = {"status": "COMPLETE", "results": results}
+        if not errors:
+            return Reply(answer)
+        return Reply({**answer, "numErrors": len(errors), "errors": errors}, 207)
+
+    def _write(self, key: str, written: Wire) -> None:
+        before = {**self._records["contacts"][key].state(self.clock), **self._written(key)}
+        stage, held = written.get("lifecyclestage"), before.get("lifecyclestage")
+        if stage and held in STAGES and STAGES.index(stage) < STAGES.index(held):
+            del written["lifecyclestage"]  # left as it is, without a word
+        is_news = any(before.get(name) != value for name, value in written.items())
+        self.books.write(self.vendor, [Told(key, self.clock, written, is_news)])
+
+    def _written(self, key: str) -> Wire:
+        """Properties of a contact as they were written last."""
+        return {name: value for each in self.books.told(self.vendor, key) for name, value in each.body.items()}
 
     # ---- what hardly changes
 
@@ -427,6 +485,23 @@ class HubSpot(VendorServer):
         if more:
             reply["paging"] = {"next": {"after": str(page[-1].owner_id)}}
         return Reply(reply)
+
+
+def _unwritable(name: str, value: Any) -> Wire | None:
+    """Why a property of a contact does not take a value; None: it does."""
+    if name == "lifecyclestage":
+        if value in ("", *STAGES):
+            return None
+        said, code = f"{value} was not one of the allowed options: {[*STAGES]}", "INVALID_OPTION"
+    elif name == "lifetime_value":
+        if re.fullmatch(r"-?\d+(\.\d+)?|", str(value)):
+            return None
+        said, code = f"{value} was not a valid number.", "INVALID_NUMBER"
+    elif name == "churn_band":
+        return None
+    else:
+        said, code = f'Property "{name}" does not exist', "PROPERTY_DOESNT_EXIST"
+    return {"isValid": False, "message": said, "error": code, "name": name}
 
 
 def _by_id(records: Iterable[Record], clock: int) -> dict[str, Record]:

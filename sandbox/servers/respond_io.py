@@ -1,7 +1,8 @@
 """respond.io API v2: contacts, their messages, users, channels. Also the wire form of its webhook events.
 
 Endpoints: POST /v2/contact/list, GET /v2/contact/{identifier}, GET /v2/contact/{identifier}/message/list,
-GET /v2/space/user, GET /v2/space/channel.
+GET /v2/space/user, GET /v2/space/channel, POST /v2/contact/{identifier}/lifecycle/update (it does not show:
+the company's own story goes on).
 
 Not confirmed against the real API: `timestamp` and `sender` of a message in the list of messages, newest messages
 first, `adId` of a conversation that an ad led to; filters beyond contactField/created_at are refused.
@@ -17,6 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from sandbox import malformed
+from sandbox.books import Told
 from sandbox.conversations import AGENTS, INSTAGRAM, WHATSAPP
 from sandbox.records import Message, Record, RespondContact, Webhook
 from sandbox.servers.base import (
@@ -35,6 +37,7 @@ Wire = dict[str, Any]
 
 PER_SECOND = 5
 DEFAULT_PAGE, PAGE_MOST = 10, 100
+LIFECYCLE = ("New Lead", "Hot Lead", "Payment", "Customer", "Cold Lead")
 CHANNELS = (
     {"id": WHATSAPP, "name": "WhatsApp", "source": "whatsapp_cloud"},
     {"id": INSTAGRAM, "name": "Instagram", "source": "instagram"},
@@ -105,6 +108,7 @@ class RespondIo(VendorServer):
         yield "POST", "/v2/contact/list", self.list_contacts
         yield "GET", "/v2/contact/{identifier}", self.contact
         yield "GET", "/v2/contact/{identifier}/message/list", self.messages
+        yield "POST", "/v2/contact/{identifier}/lifecycle/update", self.update_lifecycle
         yield "GET", "/v2/space/user", self.users
         yield "GET", "/v2/space/channel", self.channels
 
@@ -215,6 +219,17 @@ class RespondIo(VendorServer):
 
     def contact(self, call: Call) -> Reply:
         return Reply(self._wires(self._find(call).id))
+
+    def update_lifecycle(self, call: Call) -> Reply:
+        contact = self._find(call)
+        name = call.body.get("name") if isinstance(call.body, dict) else None
+        if name is not None and name not in LIFECYCLE:
+            raise Refused(error(f"Lifecycle {name} not found"))
+        key = str(contact.id)
+        before = [each.body["name"] for each in self.books.told(self.vendor, key)]
+        held = before[-1] if before else contact.state(self.clock).get("lifecycle")
+        self.books.write(self.vendor, [Told(key, self.clock, {"name": name}, name != held)])
+        return Reply({"contactId": contact.id})
 
     # ---- messages
 

@@ -11,14 +11,15 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from dagster_project.environment import OF_THE_INSTALLATION
+from dagster_project.sinks import SinkSettings
 from ingestion.config import Settings, SourceSettings
 from ingestion.inbox import InboxSettings
 from ingestion.sources import SOURCE_NAMES
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/decisions.md")
-ROOMS = ("ingestion", "expectations", "predictions", "serving", "sandbox", "dagster_project")
-READERS = {"Settings", "SourceSettings", "InboxSettings"}
-OURS = ("LIFECYCLE_", "SANDBOX_", "SOURCES__")
+ROOMS = ("ingestion", "expectations", "predictions", "serving", "activation", "sandbox", "dagster_project")
+READERS = {"Settings", "SourceSettings", "InboxSettings", "SinkSettings"}
+OURS = ("LIFECYCLE_", "SANDBOX_", "SOURCES__", "ACTIVATION_")
 # Variables of other tools, which the code sets or passes on and nobody has to set.
 OTHERS = {
     "CI",
@@ -69,7 +70,7 @@ def settings_classes(root: Path) -> list[type[Settings]]:
                 if isinstance(node, ast.ClassDef) and {ast.unparse(base) for base in node.bases} & READERS:
                     module = import_module(".".join(path.relative_to(root).with_suffix("").parts))
                     found.append(getattr(module, node.name))
-    return [each for each in found if each not in (SourceSettings, InboxSettings)]
+    return [each for each in found if each not in (SourceSettings, InboxSettings, SinkSettings)]
 
 
 def variables(settings: type[Settings]) -> set[str]:

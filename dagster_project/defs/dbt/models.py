@@ -14,8 +14,8 @@ from dagster_project import dbt_runner, news
 from dagster_project.resources import WRITER_POOL, ModelTranslator, Refresh, dbt_manifest, dbt_project
 from dagster_project.steps import BUILD_STEPS, PUBLISHED, build_target
 
-# Marts with the audiences that are made of them, and the tests of what they are about to read.
-MARTS = "fqn:lifecycle.marts fqn:lifecycle.audiences source:predictions"
+# Marts with the audiences that are made of them, the outbox, and the tests of what they are about to read.
+MARTS = "fqn:lifecycle.marts fqn:lifecycle.audiences fqn:lifecycle.activation source:predictions"
 
 
 @definitions

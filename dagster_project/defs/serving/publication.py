@@ -26,12 +26,14 @@ from ingestion import config, secrecy
 from serving.postgres import PostgresError
 from serving.publish import SCHEMA, Description, PublicationError, link_path, publish
 
+OUTBOX = "activation.fct_outbox_events"
+
 
 @definitions
 def defs() -> Definitions:
     @asset(
         key=[*PUBLISHED],
-        deps=_marts(),
+        deps=[*_marts(), AssetKey(OUTBOX.split("."))],
         group_name="serving",
         kinds={"duckdb"},
         pool=WRITER_POOL,
@@ -56,6 +58,7 @@ def defs() -> Definitions:
                 left_out=left_out(),
                 descriptions=descriptions(),
                 postgres=environment.postgres(),
+                outbox_relation=OUTBOX,
             )
         except PublicationError as error:
             may_pass = isinstance(error, PostgresError) and error.may_pass

@@ -120,3 +120,10 @@
 {% macro default__composed_letters(expression) -%} nfc_normalize({{ expression }}) {%- endmacro %}
 {#- Spark has no function for this: there the two forms stay different texts. -#}
 {% macro spark__composed_letters(expression) -%} {{ expression }} {%- endmacro %}
+
+{#- SHA-256 of a text in UTF-8, as 64 lower-case hexadecimal digits; null where it is null. -#}
+{% macro sha256_hex(expression) -%}
+    {{ return(adapter.dispatch("sha256_hex", "lifecycle")(expression)) }}
+{%- endmacro %}
+{% macro default__sha256_hex(expression) -%} sha256({{ expression }}) {%- endmacro %}
+{% macro spark__sha256_hex(expression) -%} sha2({{ expression }}, 256) {%- endmacro %}
