@@ -29,7 +29,7 @@ from dagster_project import dbt_runner, environment, summary
 from dagster_project.content import content
 from dagster_project.retention import forget_old_runs
 from dagster_project.stage_models import refuse_unknown_stage_models
-from dagster_project.steps import dbt_target, parsed_manifest
+from dagster_project.steps import ACTIVATION_JOB, dbt_target, parsed_manifest
 from ingestion import config
 from ingestion.clock import check_before_loading
 from ingestion.config import SettingsError
@@ -107,12 +107,12 @@ def _created_at(context: InitResourceContext) -> datetime | None:
 
 
 def _close_runs_of_dead_processes(context: InitResourceContext) -> None:
-    """Mark runs that never ended as failed. Whoever holds the lock is the only one running."""
+    """Mark runs that never ended as failed. Whoever holds the lock is the only one that refreshes."""
     instance: DagsterInstance | None = context.instance
     if instance is None or context.run is None:
         return
     for run in instance.get_runs(filters=RunsFilter(statuses=UNFINISHED)):
-        if run.run_id != context.run.run_id:
+        if run.run_id != context.run.run_id and run.job_name != ACTIVATION_JOB:
             instance.report_run_failed(run, "The process of this run ended without saying so.")
 
 

@@ -13,6 +13,7 @@ from ingestion import config
 # The two runs of dbt: everything that predictions are made from, then the marts that show them.
 BUILD_STEPS = ("build_models", "build_marts")
 JOB = "nightly_refresh"
+ACTIVATION_JOB = "activate"
 PUBLISHED = ("serving", "lifecycle")  # key of what BI opens, as an asset
 # In front of an error's message: where an exception's class lives says nothing to who reads the line.
 CLASS_PATH = re.compile(r"^(?:\w+\.)+\w+: ")

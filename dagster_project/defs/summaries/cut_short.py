@@ -11,6 +11,7 @@ from dagster import (
 )
 
 from dagster_project import environment, summary
+from dagster_project.steps import ACTIVATION_JOB
 from serving.publish import latest_readable
 
 
@@ -23,6 +24,8 @@ def defs() -> Definitions:
     )
     def summary_of_a_run_cut_short(context: RunFailureSensorContext) -> SkipReason | None:
         run_id = context.dagster_run.run_id
+        if context.dagster_run.job_name == ACTIVATION_JOB:
+            return SkipReason("What is told to others has no summary: its lines are in the log of the run.")
         if summary.path_of(run_id).exists():
             return SkipReason("The run left its summary itself.")
         # Another run may be writing by now: what is said comes from the log of the run alone.

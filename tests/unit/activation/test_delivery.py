@@ -224,11 +224,12 @@ def test_hubspot_is_told_of_a_stage_that_goes_back(vendors: Vendors, ledger: Led
     (record,) = vendors.record_ids("hubspot", 1)
     sink = vendors.sink("hubspot")
 
-    for stage in ("customer", "lead", "customer"):
-        assert tell(sink, [state("hubspot", record, stage)], ledger).states == Counter(confirmed=1)
+    for hours, stage in enumerate(("customer", "lead", "customer")):
+        done = tell(sink, [state("hubspot", record, stage)], ledger, NOW + timedelta(hours=hours))
+        assert done.states == Counter(confirmed=1)
         assert stages_of(vendors, record)[-1] == stage
 
-    assert tell(sink, [state("hubspot", record, "customer")], ledger).states.total() == 0
+    assert tell(sink, [state("hubspot", record, "customer")], ledger, NOW + timedelta(hours=3)).states.total() == 0
     assert stages_of(vendors, record).count("") == 1  # cleared once, on the way back
 
 
