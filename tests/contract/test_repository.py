@@ -11,7 +11,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from dagster_project.environment import OF_THE_INSTALLATION
-from dagster_project.sinks import SinkSettings
+from dagster_project.sinks import SINKS, SinkSettings
 from ingestion.config import Settings, SourceSettings
 from ingestion.inbox import InboxSettings
 from ingestion.sources import SOURCE_NAMES
@@ -118,13 +118,20 @@ def _is_one_of(node: ast.AST, names: set[str]) -> bool:
 
 
 def test_each_source_that_is_loaded_has_its_settings(root: Path) -> None:
-    classes = [each for each in settings_classes(root) if issubclass(each, SourceSettings)]
+    of_vendors = [each for each in settings_classes(root) if issubclass(each, SourceSettings)]
+    classes = [each for each in of_vendors if not issubclass(each, SinkSettings)]
 
     # what a source has several of, such as connections, has its settings below those of the source
     assert sorted(each.source for each in classes if "." not in each.source) == sorted(SOURCE_NAMES)
     assert {each.source.partition(".")[0] for each in classes} == {*SOURCE_NAMES}
     for settings in classes:
         assert settings.__module__ == f"ingestion.sources.{settings.source.partition('.')[0]}.settings"
+
+
+def test_each_sink_has_its_settings(root: Path) -> None:
+    classes = [each for each in settings_classes(root) if issubclass(each, SinkSettings)]
+
+    assert sorted(each.source for each in classes) == sorted(SINKS)
 
 
 def test_every_class_of_settings_is_read_before_a_refresh_begins(root: Path) -> None:
