@@ -63,7 +63,7 @@ class Delivered:
 
     Attributes:
         states: how many events came to each state.
-        held_back: how many did not go, by reason.
+        held_back: how many did not go and may go later, by reason.
         answers: what the sink said of those that it did not take.
         stopped: why it went no further; empty where it did.
     """
@@ -168,7 +168,7 @@ def deliver(
     sink: Sink, planned: Plan, ledger: Ledger, now: datetime, pause: Callable[[float], None] = time.sleep
 ) -> Delivered:
     """Do what a plan says. A failure concerns its own batch, or this sink; it never raises for what a sink answers."""
-    done = Delivered(sink.name, held_back=planned.held_back)
+    done = Delivered(sink.name, held_back=Counter({why: n for why, n in planned.held_back.items() if why != TOO_OLD}))
     ledger.expire([(event_id, sink.name, person_id, why) for event_id, person_id, why in planned.expired], now)
     ledger.settle({event_id: ("unknown", "no answer came") for event_id in planned.unclear}, now)
     done.states["expired"] += len(planned.expired)

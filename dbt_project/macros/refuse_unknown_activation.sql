@@ -19,7 +19,7 @@
         {%- set told = [] -%}
         {%- for rule in activation["events"] -%}
             {%- set here = where ~ "events: " ~ rule.get("rule", "a rule without a name") ~ ": " -%}
-            {%- for key in ["rule", "sink", "on", "event"] if key not in rule -%}
+            {%- for key in ["rule", "sink", "when", "event"] if key not in rule -%}
                 {%- do exceptions.raise_compiler_error(here ~ "it lacks " ~ key) -%}
             {%- endfor -%}
             {%- if rule["sink"] not in ad_sinks -%}
@@ -31,18 +31,18 @@
                 {%- do exceptions.raise_compiler_error(here ~ rule["sink"] ~ " has another rule of that name") -%}
             {%- endif -%}
             {%- do told.append((rule["sink"], rule["rule"])) -%}
-            {%- set stage = modules.re.fullmatch("stage:([a-z0-9_]+)[.]([A-Za-z0-9_]+)", rule["on"]) -%}
-            {%- if stage -%} {%- do refuse_unknown_stages(here ~ "on: ", stage[1], [stage[2]]) -%}
-            {%- elif rule["on"] not in ["order", "refund"] + activity_vocabulary() -%}
+            {%- set stage = modules.re.fullmatch("stage:([a-z0-9_]+)[.]([A-Za-z0-9_]+)", rule["when"]) -%}
+            {%- if stage -%} {%- do refuse_unknown_stages(here ~ "when: ", stage[1], [stage[2]]) -%}
+            {%- elif rule["when"] not in ["order", "refund"] + activity_vocabulary() -%}
                 {%- do exceptions.raise_compiler_error(
                     here
-                    ~ rule["on"]
+                    ~ rule["when"]
                     ~ " is none of order, refund, stage:<model>.<stage> and the activities: "
                     ~ activity_vocabulary()
                     | join(", ")
                 ) -%}
             {%- endif -%}
-            {%- if rule["on"] == "refund" and rule["sink"] != "google_ads" -%}
+            {%- if rule["when"] == "refund" and rule["sink"] != "google_ads" -%}
                 {%- do exceptions.raise_compiler_error(
                     here
                     ~ rule["sink"]
@@ -50,9 +50,9 @@
                 ) -%}
             {%- endif -%}
         {%- endfor -%}
-        {%- for rule in activation["events"] if rule["on"] == "refund" -%}
+        {%- for rule in activation["events"] if rule["when"] == "refund" -%}
             {%- set orders = [] -%}
-            {%- for other in activation["events"] if other["sink"] == rule["sink"] and other["on"] == "order" -%}
+            {%- for other in activation["events"] if other["sink"] == rule["sink"] and other["when"] == "order" -%}
                 {%- do orders.append(other["rule"]) -%}
             {%- endfor -%}
             {%- if rule.get("adjusts") not in orders -%}

@@ -16,6 +16,7 @@ from serving.publish import Publication, current_publication
 
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE, DAYS = "150", "120"
+OURS = ("LIFECYCLE_", "SOURCES__", "ACTIVATION_", "SERVING_", "SANDBOX_", "DAGSTER_", "DBT_", "DLT_")
 MARTS = sorted(path.stem for path in (ROOT / "dbt_project/models/marts").rglob("*.sql"))
 # Without those that hold personal data.
 PUBLISHED = sorted(
@@ -33,7 +34,9 @@ class Company:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("LIFECYCLE_", "SOURCES__", "SERVING_", "SANDBOX_", "DAGSTER_", "DBT_", "DLT_"))
+            if not name.startswith(
+                ("LIFECYCLE_", "SOURCES__", "ACTIVATION_", "SERVING_", "SANDBOX_", "DAGSTER_", "DBT_", "DLT_")
+            )
         }
         self.environment = {
             **inherited,

@@ -21,6 +21,9 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from activation.ledger import look
+from dagster_project.sinks import SINKS
+from sandbox.books import BOOKS, Books
 from sandbox.company import Company as SimulatedCompany
 from sandbox.running import server_of
 from sandbox.servers import VENDORS
@@ -137,6 +140,49 @@ def test_no_token_is_in_anything_that_was_written_or_said(
     assert len(tokens) > len(VENDORS)
     assert places_of(company.data, tokens) == []
     assert [token for token in tokens if token in first_refresh.stdout + first_refresh.stderr] == []
+
+
+def test_sinks_are_told_once_of_those_who_allow_it_and_of_nobody_by_address(company: Company) -> None:
+    shown = company.run(sys.executable, "-m", "dagster_project.activate", sandbox=True)
+    told = [
+        company.run(sys.executable, "-m", "dagster_project.activate", sandbox=True, ACTIVATION_SINKS=",".join(SINKS))
+        for _ in range(2)
+    ]
+    assert [each.returncode for each in (shown, *told)] == [0, 0, 0], shown.stderr + told[0].stdout + told[1].stdout
+
+    entries, books = look(company.data / "activation" / "ledger.sqlite"), Books(company.data / "sandbox" / BOOKS)
+    confirmed = {sink: {key for key, each in entries.items() if each.sink == sink and each.state == "confirmed"}
+                 for sink in SINKS}  # fmt: skip
+    assert all(confirmed.values())
+    assert {entry.state for entry in entries.values()} <= {"confirmed", "expired"}
+    for sink in ("meta", "tiktok", "google_ads"):
+        assert len(books.counted(sink)) == len(books.told(sink)) == len(confirmed[sink])
+    with duckdb.connect(str(company.warehouse), read_only=True) as connection:
+        refused = connection.execute(
+            "select purpose, person_id from core.dim_permissions where not is_allowed and channel = 'all'"
+        ).fetchall()
+        addresses = connection.execute(
+            "select identifier from intermediate.int_identifiers__normalized where namespace in ('email', 'phone') "
+            "union select lower(trim(email)) from intermediate.int_contact_records__unioned where email like '%@%'"
+        ).fetchall()
+    purposes = {"hubspot": "service", "respond_io": "service"}
+    assert refused
+    assert {*refused}.isdisjoint(
+        (purposes.get(each.sink, "advertising"), each.person_id) for each in entries.values() if each.attempts
+    )
+    published = next((company.serving / "outbox").iterdir())
+    with duckdb.connect(str(published), read_only=True) as connection:
+        outbox = connection.execute("select cast(events as varchar) from outbox.events").fetchall()
+    written = "\n".join(
+        [
+            *(text for (text,) in outbox),
+            *(str(entry) for entry in entries.values()),
+            *(json.dumps(each.body) for sink in SINKS for each in books.told(sink)),
+            *(done.stdout + done.stderr for done in (shown, *told)),
+        ]
+    )
+    assert len(addresses) > 100
+    assert [address for (address,) in addresses if address.removeprefix("+") in written] == []
 
 
 def test_only_the_owner_may_read_what_was_written_and_the_group_what_is_published(company: Company) -> None:

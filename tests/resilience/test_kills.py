@@ -16,7 +16,7 @@ from tests.resilience.running import Night, SmallCompany, changed_marts
 
 # What a refresh writes that the next one can do without: all but the warehouse, what is published, and the simulated
 # company, which stands for vendors.
-KEPT = ("warehouse.duckdb", "warehouse.duckdb.wal", "serving", "sandbox")
+KEPT = ("warehouse.duckdb", "warehouse.duckdb.wal", "serving", "activation", "sandbox")
 STEPS = (
     *("load_files", "load_hubspot", "load_meta_ads", "load_respond_io", "load_shopify", "load_stripe", "load_whatsapp"),
     *("gate_raw", "build_models", "predict_customers", "build_marts", "gate_marts", "serving__lifecycle"),

@@ -4,7 +4,7 @@
 {%- set states = activation["states"] %}
 {#- The ids by which a sink knows a click, as the attributes of activities call them. -#}
 {%- set click_ids = {"google_ads": ["gclid"], "meta": ["ctwa_clid", "fbclid", "lead_id"], "tiktok": ["ttclid"]} %}
-{%- set kinds = rules | map(attribute="on") | list %}
+{%- set kinds = rules | map(attribute="when") | list %}
 
 with
     orders as (select * from {{ ref("fct_orders") }} where paid_at <= {{ as_of() }}),
@@ -23,7 +23,7 @@ with
             select
                 {{ quoted(rule["rule"]) }} as rule,
                 {{ quoted(rule["sink"]) }} as sink,
-                {{ quoted(rule["on"]) }} as kind,
+                {{ quoted(rule["when"]) }} as kind,
                 {{ quoted(rule["event"]) }} as event_name,
                 {{ rule.get("value", false) | lower }} as has_value,
                 {{ quoted(rule["adjusts"]) if "adjusts" in rule else "null" }} as adjusted_rule
@@ -267,14 +267,19 @@ with
         left join clicked on clicked.event_id = ruled.event_id
     ),
 
-    -- A person may have several records in a system: the newest is the one that is in use.
+    -- A person may have several records in a system: the newest that is not archived is the one that is in use.
     system_records as (
-        select person_id, source_system, source_record_id
+        select person_records.person_id, person_records.source_system, person_records.source_record_id
         from person_records
-        where source_account is null and record_type in ('customer', 'contact')
+        inner join records on records.record_key = person_records.record_key
+        where
+            person_records.source_account is null
+            and person_records.record_type = 'contact'
+            and not coalesce(records.is_archived, false)
         qualify
             row_number() over (
-                partition by person_id, source_system order by created_at desc nulls last, record_key asc nulls last
+                partition by person_records.person_id, person_records.source_system
+                order by person_records.created_at desc nulls last, person_records.record_key asc nulls last
             )
             = 1
     ),
@@ -310,8 +315,12 @@ with
             case
                 when current_stages.sink = 'hubspot'
                 then
-                    coalesce(
-                        customer_values.total_value_amount_reporting, customer_values.historic_value_amount_reporting
+                    round(
+                        coalesce(
+                            customer_values.total_value_amount_reporting,
+                            customer_values.historic_value_amount_reporting
+                        ),
+                        2
                     )
             end as lifetime_value_amount,
             case
