@@ -1,8 +1,8 @@
 """Deliveries that end by SIGKILL at a chosen point, each followed by one that does not: run by `test_activation_kills`.
 
-`python -m tests.resilience.killed_delivery <point>:<folder>...`: each folder is a data folder with a published outbox,
-and its delivery is killed at a point, counted from 1: before and after each commit of the ledger and each request.
-Prints a JSON list: which were killed. It has no threads, so that it may fork.
+`python -m tests.resilience.killed_delivery <sink>:<point>:<folder>...`: each folder is a data folder with a published
+outbox, and its delivery to a sink is killed at a point, counted from 1: before and after each commit of the ledger and
+each request. Prints a JSON list: which were killed. It has no threads, so that it may fork.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ def kill_at(point: int) -> None:
     Ledger._transaction = committed  # type: ignore[method-assign,assignment]
 
 
-def in_a_child(folder: str, prepare: Callable[[], None]) -> int:
+def in_a_child(sink: str, folder: str, prepare: Callable[[], None]) -> int:
     """Deliver from a data folder in a process of its own; its status, as the operating system gives it."""
     child = os.fork()
     if not child:
-        os.environ["LIFECYCLE_DATA_DIR"] = folder
-        for sink in (Meta, TikTok, GoogleAds, HubSpot):
-            sink.per_request = 2
+        os.environ |= {"LIFECYCLE_DATA_DIR": folder, "ACTIVATION_SINKS": sink}
+        for each in (Meta, TikTok, GoogleAds, HubSpot):
+            each.per_request = 2
         environment.prepare()
         prepare()
         os._exit(activate.main([]))
@@ -74,12 +74,12 @@ def in_a_child(folder: str, prepare: Callable[[], None]) -> int:
 def main(arguments: list[str]) -> int:
     killed = []
     for argument in arguments:
-        point, _, folder = argument.partition(":")
-        status = in_a_child(folder, partial(kill_at, int(point)))
+        sink, point, folder = argument.split(":", 2)
+        status = in_a_child(sink, folder, partial(kill_at, int(point)))
         killed.append(os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL)
         if not killed[-1] and status != PASSED:
             return 1
-        if in_a_child(folder, lambda: None) != PASSED:
+        if in_a_child(sink, folder, lambda: None) != PASSED:
             return 1
     print(json.dumps(killed))
     return 0
