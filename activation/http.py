@@ -38,7 +38,7 @@ class UnclearError(RuntimeError):
 
 
 class UnreachableError(RuntimeError):
-    """Nothing was sent: there was no connection."""
+    """Nothing was taken: there was no connection, or it led elsewhere."""
 
 
 class ThrottledError(RuntimeError):
@@ -79,13 +79,17 @@ class Http:
 
         Raises:
             UnclearError: no answer, or a failure of its server.
-            UnreachableError: no connection.
+            UnreachableError: no connection, or not to the sink.
             ThrottledError: it still asks for a pause after the last attempt.
         """
         for attempt in range(ATTEMPTS):
             answer = self._attempt(path, **{"data" if as_form else "json": body})
             if answer.status >= 500 and "retry-after" not in answer.headers:
                 raise UnclearError(f"its server failed, status {answer.status}")
+            if 300 <= answer.status < 400:  # never followed: the token is for this host alone
+                raise UnreachableError(f"it is somewhere else, status {answer.status}. Correct the base URL.")
+            if answer.status < 300 and answer.body is None:
+                raise UnclearError(f"its answer is no JSON, status {answer.status}")
             if answer.status not in (*TOO_MANY, 503) and not is_throttled(answer):
                 return answer
             if attempt < ATTEMPTS - 1:
@@ -98,11 +102,11 @@ class Http:
                 self._base_url + path, auth=self._authorise, allow_redirects=False, timeout=TIMEOUT, **body
             )
         except requests.ConnectTimeout:
-            raise UnreachableError("no connection in time") from None
+            raise UnreachableError("no connection in time. Send again later.") from None
         except requests.ConnectionError as error:
             # A refused connection never carried anything; one that broke may have.
             if "NewConnectionError" in repr(error):
-                raise UnreachableError("no connection") from None
+                raise UnreachableError("no connection. Check the base URL and the network.") from None
             raise UnclearError(f"no answer ({type(error).__name__})") from None
         except requests.RequestException as error:
             raise UnclearError(f"no answer ({type(error).__name__})") from None

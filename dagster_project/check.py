@@ -25,6 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dagster_project import alerts, environment
+from dagster_project.sinks import ActivationSettings, of_settings
 from dagster_project.stage_models import refuse_unknown_stage_models
 from ingestion import check, config, secrecy
 from ingestion.check import QUESTIONS, Finding, State
@@ -222,6 +223,19 @@ def _why_not_reached(host: str, port: int) -> str:
 
 
 # What is asked of this installation beside its settings, in the order of the table.
+def sinks_told() -> Iterator[Finding]:
+    """Whether each sink that is told things has its settings. None of them is asked: a question would be an event."""
+    if ActivationSettings.refusals():
+        return  # named among the settings
+    wanted = ActivationSettings.read().sinks
+    lacking = {name: str(sink) for name, sink in of_settings().items() if isinstance(sink, SettingsError)}
+    for name in wanted:
+        if name in lacking:
+            yield Finding("sinks", f"{name} is not told", "failed", lacking[name])
+    if told := [name for name in wanted if name not in lacking]:
+        yield Finding("sinks", f"told: {', '.join(told)}")
+
+
 CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
     now,
     disk,
@@ -230,6 +244,7 @@ CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
     postgres,
     alert_targets,
     webhooks,
+    sinks_told,
 )
 
 

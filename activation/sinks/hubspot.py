@@ -114,6 +114,8 @@ class HubSpot(Sink):
             )
         if answer.status == 403:
             raise SinkStoppedError(f"the token lacks the scope crm.objects.contacts.write ({said}).")
+        if answer.status == 404:
+            raise SinkStoppedError(f"there is no such path ({said}). Correct ACTIVATION__HUBSPOT__BASE_URL.")
         raise BatchRefusedError(said)
 
 

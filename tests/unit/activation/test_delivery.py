@@ -116,6 +116,27 @@ def test_a_sink_that_stays_throttled_is_left_for_the_next_run(name: str, vendors
 
 
 @pytest.mark.parametrize("name", [*AD_SINKS, "hubspot", "respond_io"])
+def test_where_the_address_is_another_one_nothing_is_refused(name: str, vendors: Vendors, ledger: Ledger) -> None:
+    vendors.faults.add(name, "redirect")
+
+    done = tell(vendors.sink(name), told(name, vendors, 2), ledger)
+
+    assert "Correct the base URL." in done.stopped
+    assert {*states(ledger).values()} == {"pending"}
+
+
+@pytest.mark.parametrize("kind", ["500", "html_200", "truncated_json"])
+@pytest.mark.parametrize("name", [*AD_SINKS, "hubspot", "respond_io"])
+def test_an_answer_that_says_nothing_is_as_none(name: str, kind: str, vendors: Vendors, ledger: Ledger) -> None:
+    vendors.faults.add(name, kind, times=2)
+
+    done = tell(vendors.sink(name), told(name, vendors, 2), ledger)
+
+    assert done.states == Counter(confirmed=2)
+    assert len(vendors.books.counted(name)) == 2
+
+
+@pytest.mark.parametrize("name", [*AD_SINKS, "hubspot", "respond_io"])
 def test_without_an_answer_it_is_sent_again_where_the_sink_counts_it_once(
     name: str, vendors: Vendors, ledger: Ledger
 ) -> None:

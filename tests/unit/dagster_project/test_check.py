@@ -318,3 +318,15 @@ def test_webhooks_are_asked_about_where_a_secret_is_set_and_somebody_has_to_rece
 
     del os.environ["SOURCES__STRIPE__WEBHOOK_SECRET"]
     assert [*check.webhooks()] == []
+
+
+def test_a_sink_without_its_settings_is_named_and_none_is_asked(monkeypatch) -> None:
+    assert [*check.sinks_told()] == []
+
+    monkeypatch.setenv("ACTIVATION_SINKS", "hubspot,meta")
+    monkeypatch.setenv("ACTIVATION__HUBSPOT__ACCESS_TOKEN", "a-token-of-hubspot")
+    failed, told = check.sinks_told()
+
+    assert (failed.state, failed.answer) == ("failed", "meta is not told")
+    assert "ACTIVATION__META__DATASET_ID" in failed.advice
+    assert told.answer == "told: hubspot"
