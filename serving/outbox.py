@@ -1,5 +1,4 @@
 """What a version has to tell others, in a file of its own beside it that its owner alone reads: BI needs no hashes.
-hashes.
 
 Belongs here: writing and removing it with its version, taking persons out of it. Does not: who is told, and how
 (`activation/`).
