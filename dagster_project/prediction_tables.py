@@ -6,10 +6,12 @@ Belongs here: queries of the inputs, the transaction that writes the tables, the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pandas as pd
@@ -18,10 +20,11 @@ import yaml
 from ingestion.config import PROJECT_ROOT, SettingsError
 
 if TYPE_CHECKING:
+    from predictions import attribution
     from predictions.settings import Settings
 
 SCHEMA = "predictions"
-TABLES = (
+CUSTOMER_TABLES = (
     "customer_predictions",
     "subscriber_predictions",
     "churn_scores",
@@ -29,6 +32,8 @@ TABLES = (
     "prediction_backtest",
     "fitted_parameters",
 )
+ATTRIBUTION_TABLE = "data_driven_attribution"
+TABLES = (*CUSTOMER_TABLES, ATTRIBUTION_TABLE)
 # Earlier nights are kept: of these tables only the rows of the same instant are replaced, and each row says when it was
 # written, as the last refresh need not be that of the latest instant.
 KEPT_BY_NIGHT = ("prediction_backtest", "fitted_parameters")
@@ -44,6 +49,31 @@ INPUTS = {
     "ending_known_at, cast(mrr_amount_reporting as double) as mrr_amount from core.fct_subscriber_spells "
     "order by subscriber_id, spell_number",
 }
+# People with the same paths are alike, and are read as one row a path with how many they are. The path is that of the
+# level that the setting names.
+PATHS = """
+    with
+        outcomes as (
+            select conversion_kind, coalesce(entity_type || ' ' || entity_id, path_id) as entity, {path} as path,
+                is_converted, count(*) as path_count, sum(value_amount_reporting) as value_amount
+            from core.fct_attribution_paths
+            group by all
+        ),
+        people as (
+            select conversion_kind, entity,
+                string_agg(path || ' ' || is_converted || ' ' || path_count, ' | ' order by path, is_converted)
+                    as pattern
+            from outcomes
+            group by all
+        )
+    select conversion_kind, pattern, path, is_converted, path_count, count(*) as person_count,
+        cast(sum(value_amount) as double) as value_amount
+    from outcomes
+    inner join people using (conversion_kind, entity)
+    group by all
+    order by all
+"""
+PATH_COLUMNS = {"channel": "channel_path", "campaign": "campaign_path"}
 
 
 @dataclass(frozen=True)
@@ -64,10 +94,29 @@ def prediction_settings(path: Path = SETTINGS) -> Settings:
     """
     from predictions.settings import Settings  # scipy takes a second to import
 
+    with _setting(path, "predictions") as variables:
+        return Settings.of(variables["predictions"])
+
+
+def attribution_settings(path: Path = SETTINGS) -> attribution.Settings:
+    """The setting `attribution.data_driven`, from the same file.
+
+    Raises:
+        SettingsError: it is missing or impossible; the message says what.
+    """
+    from predictions.attribution import Settings  # scipy takes a second to import
+
+    with _setting(path, "attribution") as variables:
+        return Settings.of(variables["attribution"]["data_driven"])
+
+
+@contextmanager
+def _setting(path: Path, name: str) -> Iterator[dict[str, Any]]:
+    """The variables of dbt's file; what is wrong with the setting is said as a mistake in that file."""
     try:
-        return Settings.of(yaml.safe_load(path.read_text())["vars"]["predictions"])
+        yield yaml.safe_load(path.read_text())["vars"]
     except KeyError as error:
-        raise SettingsError(f"{path.name} has no {error} of predictions: restore the setting.") from error
+        raise SettingsError(f"{path.name} has no {error} of {name}: restore the setting.") from error
     except ValueError as error:
         raise SettingsError(f"{path.name}: {error}.") from error
 
@@ -81,6 +130,12 @@ def read_inputs(warehouse: Path) -> Inputs:
     """Histories, features and lifetimes of the build file, opened read-only."""
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         return Inputs(**{name: connection.execute(query).df() for name, query in INPUTS.items()})
+
+
+def read_paths(warehouse: Path, level: str) -> pd.DataFrame:
+    """Paths to conversions and to none, by channel or campaign, as `predictions.attribution.attribute` takes them."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        return connection.execute(PATHS.format(path=PATH_COLUMNS[level])).df()
 
 
 def write_tables(warehouse: Path, frames: dict[str, pd.DataFrame], as_of: pd.Timestamp) -> dict[str, int]:

@@ -14,8 +14,8 @@ from dagster import (
 )
 
 from dagster_project.prediction_tables import (
+    CUSTOMER_TABLES,
     SCHEMA,
-    TABLES,
     naive_utc,
     prediction_settings,
     read_inputs,
@@ -39,7 +39,7 @@ def defs() -> Definitions:
                 group_name=SCHEMA,
                 kinds={"python", "duckdb"},
             )
-            for table in TABLES
+            for table in CUSTOMER_TABLES
         ],
         pool=WRITER_POOL,
     )

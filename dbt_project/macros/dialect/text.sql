@@ -104,6 +104,17 @@
     where {{ column }} is not null
 {%- endmacro %}
 
+{#- The values of a group as one text, in the order of `sort`, nulls left out. -#}
+{% macro joined_in_order(expression, separator, sort) -%}
+    {{ return(adapter.dispatch("joined_in_order", "lifecycle")(expression, separator, sort)) }}
+{%- endmacro %}
+{% macro default__joined_in_order(expression, separator, sort) -%}
+    string_agg({{ expression }}, '{{ separator }}' order by {{ sort }})
+{%- endmacro %}
+{% macro spark__joined_in_order(expression, separator, sort) -%}
+    listagg({{ expression }}, '{{ separator }}') within group (order by {{ sort }})
+{%- endmacro %}
+
 {#- The distinct values of a group as one text, comma separated, in their own order. -#}
 {% macro sorted_list(expression) -%}
     {{ return(adapter.dispatch("sorted_list", "lifecycle")(expression)) }}

@@ -1,4 +1,4 @@
-"""Attribution: conversions, the touches that count for each, and their credit, worked out again in Python.
+"""Attribution: conversions, the touches that count for each, their credit, and the paths, worked out again in Python.
 
 Histories are drawn: several conversions a person, paybacks, touches after the last conversion and at one instant, deals
 of companies, guests. The published figures are a dbt unit test beside `attribution_credits`.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 import duckdb
@@ -35,7 +36,7 @@ ANY_TOUCH = [
 ]
 MODELS = ["first", "last", "last_non_direct", "linear", "position", "time_decay"]
 STAGE = ("b2c", "consideration")
-TABLES = ("fct_touches", "fct_conversions", "attribution_credits", "campaign_attribution")
+TABLES = ("fct_touches", "fct_conversions", "fct_attribution_paths", "attribution_credits", "campaign_attribution")
 INPUTS = """
     create schema core; create schema marts;
     create table core.fct_activities (
@@ -293,6 +294,61 @@ def test_credits_are_those_of_the_rules_and_add_up(
                 assert part is None or abs(float(part) - expected[touch] * float(value or 0)) < 1.5e-4 + 2e-9 * abs(
                     float(value or 0)
                 )
+
+
+def steps_of(company: Company, touches: list[tuple[datetime, str, bool]]) -> tuple[str, str]:
+    """The path of touches by channel and by campaign; one that does not move is one step."""
+    named_ones = [company.activities[int(touch[1:])] for _, touch, _ in touches]
+    channels = ["direct" if each.channel is each.campaign is None else each.channel or "unknown" for each in named_ones]
+    campaigns = [each.campaign or "none" for each in named_ones]
+    by_channel, by_campaign = (" > ".join(step for step, _ in groupby(steps)) for steps in (channels, campaigns))
+    return by_channel or "direct", by_campaign or "none"
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(company=COMPANIES)
+def test_a_touch_is_on_the_path_of_its_conversion_or_on_a_lost_one_or_still_open(
+    database: duckdb.DuckDBPyConnection, queries: dict[str, str], company: Company
+) -> None:
+    build(database, queries, company)
+    found = database.execute(
+        "select conversion_kind, entity_id, is_converted, touch_count, channel_path, campaign_path, "
+        "value_amount_reporting from core.fct_attribution_paths"
+    ).fetchall()
+
+    window, expected = timedelta(days=WINDOW), []
+    latest: dict[tuple[str, str | None], datetime] = {}
+    first_paid: dict[str | None, datetime] = {}
+    taken: dict[tuple[str, str | None], set[str]] = defaultdict(set)
+    for kind, series, source, entity, instant, value in sorted(conversions_of(company), key=lambda c: (c[4], c[2])):
+        begins = max(instant - window, latest.get((series, entity or source), instant - window))
+        latest[series, entity or source] = instant
+        if kind == "first_order":
+            first_paid[entity] = instant
+        touches = [touch for touch in touches_of(company, entity or "") if begins < touch[0] <= instant]
+        taken[series, entity] |= {touch for _, touch, _ in touches}
+        expected.append((kind, entity, True, len(touches), *steps_of(company, touches), value))
+    for kind, series in (
+        ("first_order", "order"),
+        ("repeat_order", "order"),
+        ("subscription_started", "subscription_started"),
+        ("deal_won", "deal_won"),
+        (f"stage:{STAGE[0]}.{STAGE[1]}", f"stage:{STAGE[0]}.{STAGE[1]}"),
+        ("stage:b2b.negotiation_and_purchase", "stage:b2b.negotiation_and_purchase"),
+    ):
+        for entity in ("a0", "a1") if kind.startswith("stage:b2b") else ("p0", "p1", "p2"):
+            lost: list[list[tuple[datetime, str, bool]]] = []
+            for touch in touches_of(company, entity):
+                is_before = touch[0] <= first_paid.get(entity, touch[0])
+                if touch[1] in taken[series, entity] or touch[0] > AS_OF.replace(tzinfo=None) - window:
+                    continue
+                if series == "order" and is_before != (kind == "first_order"):
+                    continue
+                if not lost or touch[0] - lost[-1][-1][0] >= window:
+                    lost.append([])
+                lost[-1].append(touch)
+            expected += [(kind, entity, False, len(path), *steps_of(company, path), None) for path in lost]
+    assert Counter(found) == Counter(expected)
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
