@@ -8,6 +8,7 @@
     "refunds": ("refund_id", "refunded_at"),
     "messages": ("message_id", "sent_at"),
     "surveys": ("response_id", "responded_at"),
+    "experiment_assignments": ("assignment_id", "assigned_at"),
     "subscriptions": ("subscription_id", "started_at"),
 } -%}
 {% for entity, (key, instant) in entities.items() %}

@@ -32,6 +32,7 @@ from ingestion.sources.files.recognition import (
     read_as,
 )
 from ingestion.sources.files.vocabulary import (
+    CONTROLS,
     COUNTRY_NAMES,
     CURRENCY_WORDS,
     DIRECTIONS,
@@ -275,6 +276,8 @@ class Composer:
             decisions += _decide_ad_spend(table, expressions)
         elif entity == "surveys":
             decisions += _decide_surveys(table, matches, expressions)
+        elif entity == "experiment_assignments":
+            decisions += _decide_control(matches, expressions)
         elif entity == "messages" and "agent" in matches and not matches["agent"].profile.is_of_outbound:
             said = expressions["direction"].sql
             way = quoted(said) if said == matches["direction"].profile.name else said
@@ -687,6 +690,18 @@ def _decide_ad_spend(table: Table, expressions: dict[str, Expression]) -> list[s
         expressions["account_id"] = Expression("'main'", "guess: no column says it")
         decisions.append("which account of the platform? No column says it; 'main' stands in for it.")
     return decisions
+
+
+def _decide_control(matches: Mapping[str, Match], expressions: dict[str, Expression]) -> list[str]:
+    """Which arm is the control, where no column says it."""
+    if "is_control" in expressions:
+        return []
+    arms = matches["arm"].profile.values
+    chosen = next((value for value in sorted(arms) if plain(value) in CONTROLS), min(arms, default="control"))
+    arm = expressions["arm"].sql
+    column = quoted(arm) if arm == matches["arm"].profile.name else arm
+    expressions["is_control"] = Expression(f"lower({column}) = {literal(chosen)}", "guess: by the names of the arms")
+    return [f"which arm is the control, that is left as it is? {chosen} is a guess from the names of the arms."]
 
 
 def _decide_surveys(table: Table, matches: Mapping[str, Match], expressions: dict[str, Expression]) -> list[str]:

@@ -473,6 +473,40 @@ class Survey(Entity):
     responded_at: datetime
 
 
+class ExperimentAssignment(Entity):
+    """`planned_share`: the part of all people that the arm was planned to get; null: arms were planned alike."""
+
+    personal = {
+        "assignment_id": Record("guest_assignment", stays=True),
+        "email": EMAIL,
+        "customer_id": Record("customer", is_given_to_guests=True),
+    }
+    not_personal = (
+        "mapping",
+        "company",
+        "experiment",
+        "arm",
+    )
+
+    unique_by: ClassVar[tuple[str, ...]] = ("assignment_id",)
+    row_rules: ClassVar[tuple[RowRule, ...]] = (
+        RowRule(
+            ("customer_id", "email"),
+            "customer_id IS NOT NULL OR email IS NOT NULL",
+            "customer_id or email has to say who was assigned",
+        ),
+    )
+
+    assignment_id: Key
+    experiment: Key
+    arm: Key
+    is_control: bool
+    customer_id: Key | None = None
+    email: Key | None = None
+    assigned_at: datetime
+    planned_share: Annotated[Decimal, Rule("{} > 0 AND {} < 1", "between 0 and 1")] | None = None
+
+
 class Subscription(Entity):
     personal = {
         "subscription_id": Record("guest_subscription", stays=True),
@@ -576,6 +610,7 @@ AD_SPEND = _table("ad_spend", AdSpend, "spent_on")
 CONVERSATIONS = _table("conversations", Conversation, "opened_at")
 MESSAGES = _table("messages", Message, "sent_at")
 SURVEYS = _table("surveys", Survey, "responded_at")
+EXPERIMENT_ASSIGNMENTS = _table("experiment_assignments", ExperimentAssignment, "assigned_at")
 SUBSCRIPTIONS = _table("subscriptions", Subscription)
 CONSENTS = _table("consents", Consent, "stated_at")
 EXCHANGE_RATES = _table("exchange_rates", ExchangeRate)
@@ -591,6 +626,7 @@ TABLES = (
     CONVERSATIONS,
     MESSAGES,
     SURVEYS,
+    EXPERIMENT_ASSIGNMENTS,
     SUBSCRIPTIONS,
     CONSENTS,
     EXCHANGE_RATES,

@@ -78,6 +78,12 @@ _NEEDS: Mapping[str, tuple[frozenset[str], ...]] = {
     "conversations": (frozenset(("opened_at",)), frozenset(("conversation_id",))),
     "messages": (frozenset(("direction",)), frozenset(("sent_at",))),
     "surveys": (frozenset(("score",)), frozenset(("responded_at",))),
+    "experiment_assignments": (
+        frozenset(("experiment",)),
+        frozenset(("arm",)),
+        frozenset(("assigned_at",)),
+        frozenset(("customer_id", "email")),
+    ),
     "subscriptions": (frozenset(("mrr_amount",)), frozenset(("started_at", "trial_started_at"))),
     "consents": (
         frozenset(("is_granted",)),
@@ -91,7 +97,17 @@ _NEED_NAME = frozenset(("trial_started_at", "trial_ended_at", "recorded_at"))
 _MANY = 30  # people, among whom some bear the same first name
 # Entities whose columns alone could be another's: the file's name, a header or another file has to say so.
 _NEEDS_SIGN = frozenset(
-    ("accounts", "ad_spend", "refunds", "leads", "conversations", "surveys", "subscriptions", "consents")
+    (
+        "accounts",
+        "ad_spend",
+        "refunds",
+        "leads",
+        "conversations",
+        "surveys",
+        "subscriptions",
+        "experiment_assignments",
+        "consents",
+    )
 )
 _FILE_NAME_SCORE = 3.0
 _LINK_SCORE = 1.5

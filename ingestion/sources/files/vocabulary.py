@@ -109,6 +109,8 @@ CURRENCY_WORDS: Mapping[str, str] = {
     "€": "EUR", "pound": "GBP", "pounds": "GBP", "gbp": "GBP", "£": "GBP", "chf": "CHF", "yen": "JPY", "jpy": "JPY",
 }  # fmt: skip
 
+# Names that the arm of an experiment has which is left as it is.
+CONTROLS = _words("control controls holdout baseline a kontrolle kontrollgruppe temoin controle")
 # Values that say which way a message went, who wrote it, how a deal ended, which kind of survey it is.
 DIRECTIONS: Mapping[str, str] = {
     "inbound": "inbound", "incoming": "inbound", "in": "inbound", "received": "inbound", "eingehend": "inbound",
@@ -164,6 +166,10 @@ FILE_WORDS: Mapping[str, str] = {
         "surveys|survey|responses|nps|csat|ces|reviews|ratings|umfragen|bewertungen|feedback|enquetes|avis|encuestas"
     ),
     "consents": "consents|consent|opt ins|optins|opt outs|optouts|einwilligungen|consentements|consentimientos",
+    "experiment_assignments": (
+        "experiment assignments|experiment assignment|experiments|experiment|ab test|ab tests|a b test|exposures"
+        "|experimente|zuordnungen|experiences|affectations|experimentos|asignaciones"
+    ),
     "ad_spend": (
         "ad spend|spend|ads|ad|adspend|campaigns|insights|werbung|kampagnen|depenses|publicite|anuncios|gasto"
     ),
@@ -639,6 +645,32 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
             "part", "scale max|max score|highest score|scale to|out of|skala bis|note maximale|nota maxima"
         ),
     },
+    "experiment_assignments": {
+        "assignment_id": Role(
+            "key", "assignment id|assignment|zuordnung|zuordnungs id|id affectation|id asignacion|id"
+        ),
+        "experiment": Role(
+            "category",
+            "experiment|experiment id|experiment name|experiment key|test name|test id|ab test|experience"
+            "|nom de l experience|experimento",
+        ),
+        "arm": Role(
+            "category",
+            "arm|variant|variation|variant id|variant name|variation id|variation name|test group|cell|variante|gruppe"
+            "|groupe|grupo",
+        ),
+        "is_control": Role("flag", "is control|control|is holdout|holdout|kontrolle|kontrollgruppe|temoin"),
+        "assigned_at": Role(
+            "instant",
+            "assigned at|assigned|assignment date|assigned on|bucketed at|first exposure|zugeordnet am|zugewiesen am"
+            f"|affecte le|asignado el|{_CREATED}|{_DAY}",
+        ),
+        "customer_id": Role("id", _CUSTOMER),
+        "email": Role("email", _EMAIL),
+        "planned_share": Role(
+            "part", "planned share|planned split|allocation|split|traffic allocation|anteil|part prevue|cuota prevista"
+        ),
+    },
     "subscriptions": {
         "subscription_id": Role(
             "key",
@@ -732,4 +764,5 @@ TELLING: Mapping[str, str] = {
     "consents": "consent|opt in|optin|einwilligung|zustimmung|consentement|consentimiento",
     "surveys": "survey|nps|csat|score|rating|bewertung|puntuacion|sterne|stars|response",
     "order_lines": "lineitem|line id|line item",
+    "experiment_assignments": "experiment|variant|variation|assigned|holdout|assignment|bucketed",
 }

@@ -9,6 +9,7 @@ with
     messages as (select * from {{ ref("int_messages__unioned") }}),
     surveys as (select * from {{ ref("int_surveys__unioned") }}),
     consents as (select * from {{ ref("int_consents__unioned") }}),
+    assignments as (select * from {{ ref("int_experiment_assignments__unioned") }}),
     refunds as (select * from {{ ref("int_refunds__unioned") }}),
     deals as (select * from {{ ref("int_deals__unioned") }}),
 
@@ -101,6 +102,18 @@ with
             loaded_at
         from consents
         union all
+        select
+            source_system,
+            null as source_account,
+            'guest_assignment' as record_type,
+            source_record_id,
+            customer_id,
+            email,
+            null as phone,
+            assigned_at as happened_at,
+            loaded_at
+        from assignments
+        union all
         -- A refund belongs to its order's customer if the order has one.
         select
             refunds.source_system,
@@ -116,7 +129,7 @@ with
         left join orders on orders.order_id = refunds.order_id
     ),
 
-    -- An order or answer without a customer is a record itself if it has a way to reach someone.
+    -- An order, answer or assignment without a customer is a record itself if it has a way to reach someone.
     guests as (
         select
             source_system,

@@ -773,6 +773,23 @@ EXPORTS = {
             "ended_at": "Date de fin",
         },
     ),
+    "ab test": (
+        "experiment_assignments",
+        {
+            "Experiment": "welcome",
+            "Variant": "control",
+            "User ID": "K{n}",
+            "Assigned at": "2026-03-0{n} 10:00",
+            "Email": "a{n}@mail.invalid",
+        },
+        {
+            "experiment": "Experiment",
+            "arm": "Variant",
+            "customer_id": "User ID",
+            "email": "Email",
+            "assigned_at": "Assigned at",
+        },
+    ),
     "pedidos": (
         "orders",
         {

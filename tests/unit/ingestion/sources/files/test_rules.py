@@ -45,6 +45,14 @@ GOOD: dict[str, dict[str, str]] = {
     "ad_spend": SPEND,
     "surveys": SURVEY,
     "exchange_rates": RATE,
+    "experiment_assignments": {
+        "assignment_id": "1",
+        "experiment": "x",
+        "arm": "a",
+        "is_control": "true",
+        "email": "a@mail.invalid",
+        "assigned_at": "2026-03-01",
+    },
     "accounts": {"account_id": "1"},
     "customers": {"customer_id": "1"},
     "refunds": {"refund_id": "1", "refunded_at": "2026-03-01", "currency": "EUR", "amount": "1"},
@@ -124,6 +132,7 @@ def test_every_number_and_date_has_its_limits(tmp_path: Path, entity: str) -> No
         ("surveys", {"survey_type": "review", "score": "3.5"}),
         ("surveys", {"survey_type": "review", "score": "40", "scale_min": "0", "scale_max": "100"}),
         ("surveys", {"survey_type": "csat", "score": "9", "scale_max": "10"}),
+        ("experiment_assignments", {"email": "", "customer_id": "7", "planned_share": "0.9"}),
     ],
 )
 def test_what_lies_within_the_limits_is_loaded(tmp_path: Path, entity: str, changes: dict[str, str]) -> None:
@@ -176,6 +185,9 @@ def test_what_lies_within_the_limits_is_loaded(tmp_path: Path, entity: str, chan
         ("consents", {"purpose": "profiling"}, "is not one of marketing, advertising, service"),
         ("consents", {"channel": "fax"}, "is not one of email, messaging, phone, post"),
         ("consents", {"is_granted": "perhaps"}, "is_granted: 'perhaps' is not true or false"),
+        ("experiment_assignments", {"email": ""}, "customer_id or email has to say who was assigned"),
+        ("experiment_assignments", {"planned_share": "1"}, "planned_share: '1' is not between 0 and 1"),
+        ("experiment_assignments", {"planned_share": "50"}, "planned_share: '50' is not between 0 and 1"),
     ],
 )
 def test_what_lies_beyond_them_is_rejected_with_its_reason(

@@ -1,0 +1,1 @@
+{{ config(materialized="view") }} {{ union_entity("experiment_assignments") }}
