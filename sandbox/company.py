@@ -16,6 +16,7 @@ from itertools import takewhile
 
 import numpy as np
 
+from sandbox import experiments
 from sandbox.advertising import Advertising
 from sandbox.crm import MERGED_OF_TEN, merged_double, new_company
 from sandbox.exchange_rates import ExchangeRates
@@ -79,6 +80,7 @@ class Company:
                 person = Life(self.settings.seed, len(self._people), self._next, self._world).live()
                 Subscriber(self.settings.seed, person, BY_CODE[person.country].currency).live()
                 Number(self.settings.seed, person).live()
+                experiments.draw(self.settings.seed, person)
                 self._people.append(person)
                 self._next = next(self._arrivals)
         return list(takewhile(lambda person: person.arrived_at <= clock, self._people))

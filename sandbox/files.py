@@ -1,6 +1,8 @@
-"""What reaches the company as files: webhook inboxes, exchange rates, surveys and consents with their mappings.
+"""What reaches the company as files: webhook inboxes, exchange rates, surveys, consents and experiments with their
+mappings.
 
-Belongs here: writing them. Does not: what they say (`conversations`, `exchange_rates`, `life`, `malformed`).
+Belongs here: writing them. Does not: what they say (`conversations`, `exchange_rates`, `life`, `experiments`,
+`malformed`).
 
 A day's events lie in one file of JSON lines, which never changes once written; an event that comes late or twice
 lies in a file of its own, under the day on which it came. Lines are not in the order of the events.
@@ -22,6 +24,7 @@ from zlib import crc32
 
 from sandbox import malformed
 from sandbox.company import Company
+from sandbox.experiments import CONTROL
 from sandbox.records import Webhook, iso
 from sandbox.servers.respond_io import event_wire
 from sandbox.settings import DAY
@@ -70,6 +73,21 @@ CONSENTS_MAPPING = "\n".join(
         "",
     ]
 )
+ASSIGNMENT_COLUMNS = ("assignment_id", "experiment", "arm", "email", "assigned_at")
+EXPERIMENTS_MAPPING = "\n".join(
+    [
+        "name: experiments",
+        "inputs:",
+        "  assignments: {path: experiments.csv}",
+        "entities:",
+        "  experiment_assignments:",
+        "    from: assignments",
+        "    columns:",
+        *(f"      {column}: {column}" for column in ASSIGNMENT_COLUMNS),
+        f"      is_control: arm = '{CONTROL}'",
+        "",
+    ]
+)
 
 
 class Files:
@@ -100,9 +118,11 @@ class Files:
         self._write_rates(company, clock)
         self._write_surveys(company, clock)
         self._write_consents(company, clock)
+        self._write_experiments(company, clock)
         _replace(self.mappings / "exchange_rates.yml", RATES_MAPPING)
         _replace(self.mappings / "consents.yml", CONSENTS_MAPPING)
         _replace(self.mappings / "surveys.yml", SURVEYS_MAPPING)
+        _replace(self.mappings / "experiments.yml", EXPERIMENTS_MAPPING)
         _replace(self._written_until, until)
 
     def remove(self) -> None:
@@ -141,6 +161,16 @@ class Files:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([CONSENT_COLUMNS, *sorted(statements)])
         _replace(self.data / "consents.csv", text.getvalue())
+
+    def _write_experiments(self, company: Company, clock: int) -> None:
+        drawn = sorted(
+            (each.id, each.experiment, each.arm, each.email, iso(each.at))
+            for person in company.people(clock)
+            if (each := person.assignment) is not None and each.at <= clock
+        )
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([ASSIGNMENT_COLUMNS, *drawn])
+        _replace(self.data / "experiments.csv", text.getvalue())
 
 
 def _respond_io_events(company: Company, clock: int) -> Iterator[Event]:

@@ -333,6 +333,18 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True)
+class Assignment:
+    """A person was drawn into an arm of an experiment. `message_probability`: of getting the arm of the message."""
+
+    id: str
+    at: int
+    email: str
+    experiment: str
+    arm: str
+    message_probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Activity:
     """Something that happened to a person, noted by the simulation as it decided it.
 
@@ -486,6 +498,7 @@ class Person:
     checkouts: list[Checkout] = field(default_factory=list)
     surveys: list[Survey] = field(default_factory=list)
     consents: list[Consent] = field(default_factory=list)
+    assignment: Assignment | None = None
     monthly_churn_probability: float | None = None  # of leaving a subscription at a renewal
     billing: list[BillingObject] = field(default_factory=list)
     subscriptions: list[Subscription] = field(default_factory=list)

@@ -568,6 +568,35 @@ class Truth:
                 )
         return _table(rows, schema)
 
+    def experiment_assignments(self) -> pa.Table:
+        """One row a person in the experiment: person_key, cluster_key, experiment, arm, assigned_at,
+        message_probability (of the arm of the message). Lives do not depend on arms: what share of an arm may be
+        expected to have done something is the mean over all of these people, weighted with the probability of the
+        arm."""
+        schema = pa.schema(
+            [
+                ("person_key", pa.string()),
+                ("cluster_key", pa.string()),
+                ("experiment", pa.string()),
+                ("arm", pa.string()),
+                ("assigned_at", TIMESTAMP),
+                ("message_probability", pa.float64()),
+            ]
+        )
+        rows = [
+            {
+                "person_key": person.key,
+                "cluster_key": self._clusters[person.key]["files", "guest_assignment", f"experiments:{each.id}"],
+                "experiment": each.experiment,
+                "arm": each.arm,
+                "assigned_at": _instant(each.at),
+                "message_probability": each.message_probability,
+            }
+            for person in self._people
+            if (each := person.assignment) is not None and each.at <= self._clock
+        ]
+        return _table(rows, schema)
+
     def malformed(self) -> pa.Table:
         """One row a record that has to be rejected: source, resource, record_id, what, visible_at."""
         schema = pa.schema(

@@ -23,7 +23,7 @@ KINDS = {
     "company contact": "any_value(person_id) in (select person_id from core.bridge_account_persons)",
     "with a deal": "any_value(person_id) in (select person_id from core.fct_deals)",
     "wrote on WhatsApp": "bool_or(source_system = 'whatsapp')",
-    "answered a survey": "bool_or(source_system = 'files')",
+    "answered a survey": "bool_or(record_type = 'guest_survey')",
 }
 NUMBER = re.compile("[+][1-9][0-9]{8,14}")
 # Ids, and the names and addresses that ids stand for: all else in a mart is what it was.

@@ -145,6 +145,16 @@ DIFFERENCES = {
             and periods.month = (truth.at at time zone 'UTC')
         where periods.mrr_amount is distinct from truth.mrr_amount
     """,
+    "people in another arm of an experiment": """
+        select people.person_id, truth.arm, assignments.person_id, assignments.arm
+        from truth_experiment_assignments as truth
+        left join people on people.cluster_key = truth.cluster_key
+        full join warehouse.core.fct_experiment_assignments as assignments
+            on assignments.person_id = people.person_id and assignments.experiment = truth.experiment
+            and assignments.arm = truth.arm
+        where truth.person_key is null or assignments.person_id is null or assignments.arm_count <> 1
+            or assignments.assigned_at <> (truth.assigned_at at time zone 'UTC')
+    """,
     "malformed records that were not rejected": """
         select source, resource, count(*) from truth_malformed group by 1, 2
         except
@@ -172,6 +182,7 @@ def differences(warehouse: Path, truth: Truth) -> dict[str, list[tuple]]:
             "one_off_payments": truth.one_off_payments(),
             "recurring_revenue": truth.monthly_recurring_revenue(first_days(connection)),
             "first_touch": truth.first_touch(),
+            "experiment_assignments": truth.experiment_assignments(),
             "malformed": truth.malformed(),
         }.items():
             connection.register(f"given_{name}", table)

@@ -8,12 +8,14 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sandbox.advertising import RESTATED_DAYS, Advertising, account_day, day_start
 from sandbox.biography import Biography
 from sandbox.company import Company
 from sandbox.exchange_rates import ExchangeRates
+from sandbox.experiments import MESSAGE, WINDOW_DAYS
 from sandbox.files import Files
 from sandbox.life import LIFE_DAYS
 from sandbox.orders import CATALOGUE
@@ -303,6 +305,33 @@ def test_surveys_come_under_addresses_that_the_shop_knows(tmp_path: Path) -> Non
         assert {survey.email for survey in person.surveys} <= shown
     expected = sum(survey.at <= CLOCK for person in surveyed for survey in person.surveys)
     assert len(answers) == expected > 50
+
+
+def test_the_arms_of_the_experiment_are_alike_in_size_and_apart_in_effect(tmp_path: Path) -> None:
+    import csv
+
+    company = Company(dataclasses.replace(SETTINGS, people=600, days=400))
+    files = Files(tmp_path)
+    files.write(company, CLOCK)
+    with (files.data / "experiments.csv").open() as lines:
+        drawn = {row["assignment_id"]: row for row in csv.DictReader(lines)}
+    people = [p for p in company.people(CLOCK) if p.assignment is not None and p.assignment.at <= CLOCK]
+    assert len(drawn) == len(people) > 150
+    returned = []
+    for person in people:
+        assert person.assignment is not None
+        row, at = drawn[person.assignment.id], person.assignment.at
+        paid = sorted(order.paid_at for order in person.orders if order.paid_at is not None and not order.is_test)
+        assert (row["email"], row["arm"]) == (person.assignment.email, person.assignment.arm)
+        assert at == paid[0] + DAY
+        returned.append(any(at < again <= at + WINDOW_DAYS * DAY for again in paid))
+    chances = np.array([person.assignment.message_probability for person in people if person.assignment])
+    in_message = np.array([person.assignment.arm == MESSAGE for person in people if person.assignment])
+    assert abs(in_message.mean() - 0.5) < 4 * np.sqrt(0.25 / len(people))
+    expected = [np.average(returned, weights=weights) for weights in (chances, 1 - chances)]
+    found = [np.mean(np.array(returned)[arm]) for arm in (in_message, ~in_message)]
+    assert 0.07 < expected[0] - expected[1] < 0.16
+    assert abs((found[0] - found[1]) - (expected[0] - expected[1])) < 4 * np.sqrt(1 / len(people))
 
 
 def test_the_inbox_holds_late_double_and_shuffled_events(tmp_path: Path) -> None:
