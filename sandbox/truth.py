@@ -229,9 +229,10 @@ class Truth:
         return next((found[r] for r in found if r[:2] == ("hubspot", "contact")), None)
 
     def people(self) -> pa.Table:
-        """One row per person: person_key, arrived_at, entry, country, customer_number, campaign_id, parameters of the
-        buying process (null before the first order), alive_until (last purchase ever, also in the future),
-        is_fully_linkable (all their records can be recognised as one person's)."""
+        """One row per person: person_key, arrived_at, entry, country, customer_number, company_id, campaign_id (that
+        made them arrive; null: none did), parameters of the buying process (null before the first order), alive_until
+        (last purchase ever, also in the future), is_fully_linkable (all their records can be recognised as one
+        person's)."""
         schema = pa.schema(
             [
                 ("person_key", pa.string()),
@@ -240,6 +241,7 @@ class Truth:
                 ("country", pa.string()),
                 ("customer_number", pa.string()),
                 ("company_id", pa.string()),
+                ("campaign_id", pa.string()),
                 ("purchase_rate_per_day", pa.float64()),
                 ("dropout_probability", pa.float64()),
                 ("mean_spend_reporting", pa.float64()),
@@ -259,6 +261,7 @@ class Truth:
                     "country": person.country,
                     "customer_number": person.customer_number,
                     "company_id": None if person.company_id is None else str(person.company_id),
+                    "campaign_id": person.campaign_id,
                     "purchase_rate_per_day": person.purchase_rate if bought else None,
                     "dropout_probability": person.dropout_probability if bought else None,
                     "mean_spend_reporting": person.mean_spend if bought else None,

@@ -31,6 +31,7 @@ from sandbox.settings import load_state
 from sandbox.truth import Truth
 from serving.compare import compare
 from serving.publish import link_path
+from tests.integration.attribution_truth import EQUAL, distances, shares
 from tests.integration.erasing import left_of, people_of_every_kind, texts_of
 from tests.integration.refreshing import DAYS, MARTS, PEOPLE, PUBLISHED, ROOT, Company
 from tests.integration.truth import differences
@@ -559,6 +560,19 @@ def test_identity_stages_and_revenue_equal_the_truth(company: Company, monkeypat
     state = load_state(company.data / "sandbox")
 
     assert differences(company.warehouse, Truth(SimulatedCompany(state.company), state.clock)) == {}
+
+
+def test_attribution_is_nearer_to_what_made_people_arrive_than_equal_shares(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SANDBOX_PEOPLE", PEOPLE)
+    monkeypatch.setenv("SANDBOX_DAYS", DAYS)
+    state = load_state(company.data / "sandbox")
+    table = shares(company.warehouse, Truth(SimulatedCompany(state.company), state.clock))
+    found = distances(table)
+
+    assert len(found) == 9 and (table.sum() - table["truth"].sum()).abs().max() < 1e-6
+    assert (found.drop(index=EQUAL) < found.loc[EQUAL] * 0.8).all(axis=None), found
 
 
 def differing_rows(one: Path, other: Path) -> dict[str, int]:

@@ -119,9 +119,9 @@ def test_revenue_is_compared_as_scipy_does(database: duckdb.DuckDBPyConnection, 
     row = found["x", "new", "revenue"]
 
     expected = stats.ttest_ind(new, old, equal_var=False).confidence_interval(0.95)
-    assert row["difference"] == pytest.approx(new.mean() - old.mean())
+    assert row["difference"] == pytest.approx(new.mean() - old.mean(), abs=1e-6)
     assert (row["difference_lower"], row["difference_upper"]) == pytest.approx((expected.low, expected.high), rel=1e-4)
-    assert row["relative_difference_ratio"] == pytest.approx(new.mean() / old.mean() - 1)
+    assert row["relative_difference_ratio"] == pytest.approx(new.mean() / old.mean() - 1, abs=1e-6)
     assert np.isnan(found["x", "new", "conversion"]["relative_difference_ratio"])
 
 
@@ -188,8 +188,18 @@ def test_arms_of_other_sizes_than_planned_are_noticed(
         expected = np.array(plan) / sum(plan) * sum(observed)
         p_value = stats.chisquare(observed, expected).pvalue
         row = found[experiment, "new", "conversion"]
-        assert row["sample_ratio_p_value"] == pytest.approx(p_value, abs=1e-6)
+        assert row["sample_ratio_p_value"] == pytest.approx(p_value, abs=2e-6)
         assert row["has_sample_ratio_mismatch"] == (p_value < 0.001) == (experiment == "skewed")
+
+
+def test_revenue_that_does_not_vary_is_not_compared(
+    database: duckdb.DuckDBPyConnection, queries: dict[str, str]
+) -> None:
+    row = results(database, queries, pd.concat([shares("x", "new", 3, 40), shares("x", "control", 2, 40)]))
+
+    assert row["x", "new", "revenue"]["hidden_reason"] == "revenue does not vary"
+    assert np.isnan(row["x", "new", "revenue"]["difference"])
+    assert row["x", "new", "conversion"]["hidden_reason"] is None
 
 
 def test_two_records_of_one_person_are_one_and_two_arms_are_none(
@@ -206,7 +216,7 @@ def test_two_records_of_one_person_are_one_and_two_arms_are_none(
     row = results(database, queries, people)["x", "new", "conversion"]
 
     assert (row["assigned_count"], row["control_assigned_count"], row["several_arms_count"]) == (40, 39, 1)
-    assert (row["mean_outcome"], row["control_mean_outcome"]) == pytest.approx((10 / 40, 9 / 39))
+    assert (row["mean_outcome"], row["control_mean_outcome"]) == pytest.approx((10 / 40, 9 / 39), abs=1e-6)
 
 
 def test_tails_and_quantiles_are_scipys(queries: dict[str, str]) -> None:

@@ -195,6 +195,8 @@ with
                     'the window of '
                     || least(coalesce(treated.person_count, 0), coalesce(untreated.person_count, 0))
                     || ' people of an arm is over, at least 30 are needed'
+                when metrics.metric = 'revenue' and treated.squared_error = 0 and untreated.squared_error = 0
+                then 'revenue does not vary'
             end as hidden_reason
         from arms
         inner join experiments on experiments.experiment = arms.experiment
@@ -279,27 +281,27 @@ with
             unknown_count,
             person_count,
             control_person_count,
-            mean_outcome,
-            control_mean_outcome,
-            case when hidden_reason is null then observed_difference end as difference,
-            case when hidden_reason is null then observed_difference_lower end as difference_lower,
-            case when hidden_reason is null then observed_difference_upper end as difference_upper,
+            round(mean_outcome, 6) as mean_outcome,
+            round(control_mean_outcome, 6) as control_mean_outcome,
+            case when hidden_reason is null then round(observed_difference, 6) end as difference,
+            case when hidden_reason is null then round(observed_difference_lower, 6) end as difference_lower,
+            case when hidden_reason is null then round(observed_difference_upper, 6) end as difference_upper,
             case
                 when hidden_reason is null and ratio_error is not null
-                then mean_outcome / nullif(control_mean_outcome, 0) - 1
+                then round(mean_outcome / nullif(control_mean_outcome, 0) - 1, 6)
             end as relative_difference_ratio,
             case
                 when hidden_reason is null and ratio_error is not null
-                then mean_outcome / nullif(control_mean_outcome, 0) * exp(-{{ z }} * ratio_error) - 1
+                then round(mean_outcome / nullif(control_mean_outcome, 0) * exp(-{{ z }} * ratio_error) - 1, 6)
             end as relative_difference_ratio_lower,
             case
                 when hidden_reason is null and ratio_error is not null
-                then mean_outcome / nullif(control_mean_outcome, 0) * exp({{ z }} * ratio_error) - 1
+                then round(mean_outcome / nullif(control_mean_outcome, 0) * exp({{ z }} * ratio_error) - 1, 6)
             end as relative_difference_ratio_upper,
             case
                 when hidden_reason is null then observed_difference_lower > 0 or observed_difference_upper < 0
             end as is_significant,
-            sample_ratio_p_value,
+            round(sample_ratio_p_value, 6) as sample_ratio_p_value,
             sample_ratio_p_value < 0.001 as has_sample_ratio_mismatch,
             hidden_reason
         from with_intervals
