@@ -15,9 +15,11 @@ from dagster_project.parsed_project import take_over
 from dagster_project.prediction_tables import (
     SETTINGS,
     TABLES,
+    attribution_settings,
     naive_utc,
     prediction_settings,
     read_inputs,
+    read_paths,
     write_tables,
 )
 from ingestion.config import PROJECT_ROOT, SettingsError
@@ -161,6 +163,54 @@ def test_inputs_are_read_in_an_order_of_their_own(warehouse: Path) -> None:
     ]
 
 
+def test_people_with_the_same_paths_are_read_as_one_row_with_their_number(warehouse: Path) -> None:
+    paths = [  # kind, person, converted, channels, campaigns, value
+        ("first_order", "a", True, "web > form", "c1 > none", 10),
+        ("first_order", "b", True, "web > form", "c1 > none", None),
+        ("first_order", "c", False, "web", "c1", None),
+        ("first_order", "c", False, "web", "c2", None),
+        ("first_order", "d", False, "web", "c1", None),
+        ("first_order", None, True, "direct", "none", 5),
+        ("first_order", None, True, "direct", "none", 7),
+        ("deal_won", "a", False, "web", "c1", None),
+    ]
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(
+            "create schema core; create table core.fct_attribution_paths (path_id text, conversion_kind text, "
+            "entity_type text, entity_id text, is_converted boolean, channel_path text, campaign_path text, "
+            "value_amount_reporting decimal(18, 4))"
+        )
+        connection.executemany(
+            "insert into core.fct_attribution_paths values (?, ?, 'person', ?, ?, ?, ?, ?)",
+            [(str(number), kind, *rest) for number, (kind, *rest) in enumerate(paths)],
+        )
+
+    def found(level: str) -> list[tuple]:
+        frame = read_paths(warehouse, level).astype({"value_amount": object})
+        frame["value_amount"] = frame["value_amount"].where(frame["value_amount"].notna(), None)
+        columns = ["conversion_kind", "path", "is_converted", "path_count", "person_count", "value_amount"]
+        return sorted(frame[columns].itertuples(index=False, name=None), key=str)
+
+    assert found("channel") == [
+        ("deal_won", "web", False, 1, 1, None),
+        ("first_order", "direct", True, 1, 2, 12.0),
+        ("first_order", "web > form", True, 1, 2, 10.0),
+        ("first_order", "web", False, 1, 1, None),
+        ("first_order", "web", False, 2, 1, None),
+    ]
+    # c went two ways by campaign, and d one of them: two patterns.
+    assert found("campaign") == [
+        ("deal_won", "c1", False, 1, 1, None),
+        ("first_order", "c1 > none", True, 1, 2, 10.0),
+        ("first_order", "c1", False, 1, 1, None),
+        ("first_order", "c1", False, 1, 1, None),
+        ("first_order", "c2", False, 1, 1, None),
+        ("first_order", "none", True, 1, 2, 12.0),
+    ]
+    patterns = read_paths(warehouse, "campaign").groupby("conversion_kind")["pattern"].nunique()
+    assert patterns.to_dict() == {"deal_won": 1, "first_order": 4}
+
+
 def test_settings_come_from_the_file_that_dbt_reads(tmp_path: Path) -> None:
     changed = tmp_path / "dbt_project.yml"
     text = SETTINGS.read_text().replace("value_horizon_days: 365", "value_horizon_days: 30")
@@ -169,6 +219,7 @@ def test_settings_come_from_the_file_that_dbt_reads(tmp_path: Path) -> None:
     assert prediction_settings().value_horizon_days == 365
     assert prediction_settings(changed).value_horizon_days == 30
     assert prediction_settings(changed).churn_window_days.refund_rate == 400
+    assert attribution_settings().level == "channel"
 
 
 @pytest.mark.parametrize(
@@ -181,6 +232,21 @@ def test_missing_settings_are_named(tmp_path: Path, text: str, problem: str) -> 
 
     with pytest.raises(SettingsError, match=problem):
         prediction_settings(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("vars: {attribution: {}}", "dbt_project.yml has no 'data_driven' of attribution"),
+        ("vars: {attribution: {data_driven: {level: ad}}}", "setting `attribution.data_driven`: missing"),
+    ],
+)
+def test_missing_settings_of_attribution_are_named(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "dbt_project.yml"
+    path.write_text(text)
+
+    with pytest.raises(SettingsError, match=problem):
+        attribution_settings(path)
 
 
 def test_an_instant_is_kept_in_utc_without_zone() -> None:
