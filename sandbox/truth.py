@@ -572,7 +572,7 @@ class Truth:
         return _table(rows, schema)
 
     def experiment_assignments(self) -> pa.Table:
-        """One row a person in the experiment: person_key, cluster_key, experiment, arm, assigned_at,
+        """One row a person in the experiment: person_key, cluster_key, assignment_id, experiment, arm, assigned_at,
         message_probability (of the arm of the message). Lives do not depend on arms: what share of an arm may be
         expected to have done something is the mean over all of these people, weighted with the probability of the
         arm."""
@@ -580,6 +580,7 @@ class Truth:
             [
                 ("person_key", pa.string()),
                 ("cluster_key", pa.string()),
+                ("assignment_id", pa.string()),
                 ("experiment", pa.string()),
                 ("arm", pa.string()),
                 ("assigned_at", TIMESTAMP),
@@ -590,6 +591,7 @@ class Truth:
             {
                 "person_key": person.key,
                 "cluster_key": self._clusters[person.key]["files", "guest_assignment", f"experiments:{each.id}"],
+                "assignment_id": each.id,
                 "experiment": each.experiment,
                 "arm": each.arm,
                 "assigned_at": _instant(each.at),

@@ -1,6 +1,7 @@
-"""How far each attribution model is from what the simulated company knows: which campaign made each person arrive.
+"""How far attribution is from what the simulated company knows: which campaign made each person arrive, and what the
+message of its experiment does.
 
-Belongs here: the comparison, and the table of it in docs/attribution.md. Does not: the models, how the warehouse came
+Belongs here: the comparison, and the figures of it in docs/attribution.md. Does not: the models, how the warehouse came
 to be.
 
 After `make refresh`: `.venv/bin/python -m dagster_project.environment -- .venv/bin/python -m
@@ -9,15 +10,18 @@ tests.integration.attribution_truth`.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 from dagster_project.prediction_tables import read_paths
 from ingestion import config
 from predictions.attribution import Settings, attribute
 from sandbox.company import Company
+from sandbox.experiments import WINDOW_DAYS
 from sandbox.settings import load_state
 from sandbox.truth import Truth
 
@@ -39,6 +43,20 @@ CREDITS = """
     from warehouse.marts.attribution_credits
     where conversion_kind = 'first_order'
     group by all
+"""
+# Who of the experiment converted within the window, by the warehouse; the arm plays no part.
+OUTCOMES = """
+    select truth.message_probability, count(conversions.conversion_id) > 0 as has_converted
+    from truth_assignments as truth
+    inner join warehouse.core.bridge_person_records as records
+        on records.record_key = 'files:guest_assignment:experiments:' || truth.assignment_id
+    left join warehouse.core.fct_conversions as conversions
+        on conversions.entity_id = records.person_id
+        and conversions.conversion_kind in ('first_order', 'repeat_order', 'subscription_started', 'deal_won')
+        and conversions.converted_at > truth.assigned_at at time zone 'UTC'
+        and conversions.converted_at <= truth.assigned_at at time zone 'UTC' + to_days($days)
+    where truth.assigned_at + to_days($days) <= $clock
+    group by truth.assignment_id, truth.message_probability
 """
 
 
@@ -83,14 +101,30 @@ def distances(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(found, orient="index", columns=["of all", "among campaigns"]).sort_values("of all")
 
 
+def expected_difference(warehouse: Path, truth: Truth, clock: int) -> float:
+    """Share of the arm of the message that is expected to convert, less that of the control: each the mean over
+    everybody in the experiment, weighted with the probability of the arm."""
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute(f"attach '{warehouse}' as warehouse (read_only)")
+        connection.register("truth_assignments", truth.experiment_assignments())
+        given = {"days": WINDOW_DAYS, "clock": datetime.fromtimestamp(clock, UTC)}
+        people = connection.execute(OUTCOMES, given).df()
+    weights, outcomes = people["message_probability"], people["has_converted"]
+    return float(np.average(outcomes, weights=weights) - np.average(outcomes, weights=1 - weights))
+
+
 def main() -> None:
     state = load_state(config.data_dir() / "sandbox")
-    table = shares(config.warehouse_path(), Truth(Company(state.company), state.clock))
+    truth = Truth(Company(state.company), state.clock)
+    table = shares(config.warehouse_path(), truth)
     print(f"{table['truth'].sum():,.0f} first orders, {len(table) - 1} campaigns, ", end="")
     print(f"{table.loc[NO_CAMPAIGN, 'truth']:,.0f} orders of people whom no campaign brought")
     print("| model | of all orders | among campaigns |\n|---|--:|--:|")
     for name, row in distances(table).iterrows():
         print(f"| {name} | {row['of all']:.3f} | {row['among campaigns']:.3f} |")
+    expected = expected_difference(config.warehouse_path(), truth, state.clock)
+    print(f"With the message, {100 * expected:.1f} more of 100 people are expected to convert.")
 
 
 if __name__ == "__main__":

