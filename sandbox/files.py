@@ -45,10 +45,12 @@ entities:
       quote_currency: quote_currency
       rate: rate
 """
+# Each mapping names its company, or one more mapping would give all ids the name of another.
 SURVEY_COLUMNS = ("response_id", "email", "survey_type", "score", "comment", "responded_at")
 SURVEYS_MAPPING = "\n".join(
     [
         "name: surveys",
+        "company: surveys",
         "inputs:",
         "  answers: {path: surveys.csv}",
         "entities:",
@@ -63,6 +65,7 @@ CONSENT_COLUMNS = ("consent_id", "email", "purpose", "is_granted", "stated_at")
 CONSENTS_MAPPING = "\n".join(
     [
         "name: consents",
+        "company: consents",
         "inputs:",
         "  register: {path: consents.csv}",
         "entities:",
@@ -77,6 +80,7 @@ ASSIGNMENT_COLUMNS = ("assignment_id", "experiment", "arm", "email", "assigned_a
 EXPERIMENTS_MAPPING = "\n".join(
     [
         "name: experiments",
+        "company: experiments",
         "inputs:",
         "  assignments: {path: experiments.csv}",
         "entities:",
