@@ -97,7 +97,9 @@ class Meta(VendorServer):
         found: list[Told] = []
         for event in data:
             key = f"{event['event_name']}:{event['event_id']}"
-            before = [each.at for each in (*self.books.told(self.vendor, key), *found) if each.key == key]
+            before = [
+                each.at for each in (*self.books.told(self.vendor, key), *found) if each.key == key and each.is_counted
+            ]
             is_joined = event["action_source"] != "business_messaging" and any(
                 self.clock - at <= JOINED_WITHIN for at in before
             )

@@ -74,7 +74,9 @@ class TikTok(VendorServer):
         found: list[Told] = []
         for event in data:
             key = f"{event['event']}:{event['event_id']}"
-            before = [each.at for each in (*self.books.told(self.vendor, key), *found) if each.key == key]
+            before = [
+                each.at for each in (*self.books.told(self.vendor, key), *found) if each.key == key and each.is_counted
+            ]
             is_joined = any(self.clock - at <= JOINED_WITHIN for at in before)
             found.append(Told(key, self.clock, event, not is_joined))
         self.books.write(self.vendor, found)

@@ -359,7 +359,13 @@ def test_erased_people_are_in_no_file_any_more(company: Company, tmp_path: Path)
     done = erased.run(sys.executable, "-m", "dagster_project.export_person", people[0])
     assert done.returncode == 0, done.stderr
     told = json.loads((erased.data / "exports" / people[0] / "everything.json").read_text())
-    assert {place.partition(".")[0] for place in told["tables"]} >= {"raw_shopify", "core", "marts", "published", "activation"}
+    assert {place.partition(".")[0] for place in told["tables"]} >= {
+        "raw_shopify",
+        "core",
+        "marts",
+        "published",
+        "activation",
+    }
     assert {place.rpartition(" ")[2] for place in places_of(erased.serving, people)} == {*people}
 
     done = erased.run(sys.executable, "-m", "dagster_project.erase", ",".join(people), "--yes")
