@@ -33,6 +33,10 @@ class Client(DuckDbClient):
 
 
 class Warehouse(dlt.destinations.duckdb):
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._configurations: dict[tuple[str, str | None], DuckDbClientConfiguration] = {}
+
     @property
     def destination_type(self) -> str:
         return "dlt.destinations.duckdb"  # the state in the warehouse tells of it, and knows no other
@@ -42,6 +46,17 @@ class Warehouse(dlt.destinations.duckdb):
     ) -> DestinationCapabilitiesContext:
         """What DuckDB can do, which no setting changes. dlt asks dozens of times a load, and would read them all."""
         return super().capabilities(config or self.spec(), naming)
+
+    def configuration(
+        self, initial_config: DuckDbClientConfiguration, accept_partial: bool = False
+    ) -> DuckDbClientConfiguration:
+        """The settings of a schema, read once: dlt makes dozens of clients a load, and would read them for each."""
+        if accept_partial or not initial_config:
+            return super().configuration(initial_config, accept_partial)
+        asked = (initial_config.dataset_name, initial_config.default_schema_name)
+        if asked not in self._configurations:
+            self._configurations[asked] = super().configuration(initial_config)
+        return self._configurations[asked]
 
     @property
     def client_class(self) -> type[Any]:

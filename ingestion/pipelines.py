@@ -356,11 +356,12 @@ def replay_rejections(name: str, account: str = "") -> Intake:
         SettingsError: now lies before what is loaded already.
         UnaccountedError: a record is not accounted for.
     """
-    warehouse.refuse_going_back()
-    erasure.hold()
-    pipeline = build_pipeline(name)
-    prepare(name, pipeline)
-    return _replay(name, account, pipeline)
+    with warehouse.held_open():
+        warehouse.refuse_going_back()
+        erasure.hold()
+        pipeline = build_pipeline(name)
+        prepare(name, pipeline)
+        return _replay(name, account, pipeline)
 
 
 def _replay(name: str, account: str, pipeline: dlt.Pipeline) -> Intake:
@@ -419,7 +420,8 @@ def run(name: str, account: str = "", progress: Any = None) -> Intake:
         SettingsError: now lies before what is loaded already.
         UnaccountedError: a record is neither loaded nor rejected.
     """
-    return _run(ready(name, account, progress))
+    with warehouse.held_open():
+        return _run(ready(name, account, progress))
 
 
 def read_again(name: str, account: str, first: date, last: date) -> Intake:
@@ -433,7 +435,8 @@ def read_again(name: str, account: str, first: date, last: date) -> Intake:
         SettingsError: now lies before what is loaded already.
         UnaccountedError: a record is neither loaded nor rejected.
     """
-    return _run(ready(name, account, days=Days(first, last)))
+    with warehouse.held_open():
+        return _run(ready(name, account, days=Days(first, last)))
 
 
 def _run(load: Load) -> Intake:
