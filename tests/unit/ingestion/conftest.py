@@ -22,6 +22,7 @@ from dlt.common.configuration.specs.config_providers_context import ConfigProvid
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 from ingestion import config, pipelines, secrecy
+from ingestion.tables import RawTable
 
 AS_OF = "2026-10-31T06:00:00Z"
 
@@ -46,15 +47,15 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def empty_warehouses() -> dict[str, Path]:
-    """By source, files of warehouses with its raw tables and without a row: each made when a test first asks for it."""
+def empty_warehouses() -> dict[tuple[str, tuple[RawTable, ...]], Path]:
+    """By source and its raw tables, files of warehouses that have these and no row: made when a test first asks."""
     return {}
 
 
 @pytest.fixture
 def begin_with_raw_tables(
     settings: None,
-    empty_warehouses: dict[str, Path],
+    empty_warehouses: dict[tuple[str, tuple[RawTable, ...]], Path],
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[str], None]:
@@ -64,13 +65,14 @@ def begin_with_raw_tables(
     """
 
     def begin(source: str) -> None:
-        if source not in empty_warehouses:
+        made = source, pipelines.tables(source)
+        if made not in empty_warehouses:
             with monkeypatch.context() as patch:
                 patch.setenv("LIFECYCLE_DATA_DIR", str(tmp_path_factory.mktemp("raw_tables")))
                 pipelines.prepare(source, pipelines.build_pipeline(source))
-                empty_warehouses[source] = config.warehouse_path()
+                empty_warehouses[made] = config.warehouse_path()
         config.warehouse_path().parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(empty_warehouses[source], config.warehouse_path())
+        shutil.copyfile(empty_warehouses[made], config.warehouse_path())
 
     return begin
 

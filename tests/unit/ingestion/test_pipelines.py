@@ -84,19 +84,26 @@ class Vendor(ModuleType):
 
 
 @pytest.fixture
-def vendor(monkeypatch) -> Vendor:
+def unknown_vendor(monkeypatch) -> Vendor:
+    """There is no warehouse yet."""
     module = Vendor()
     monkeypatch.setitem(sys.modules, module.__name__, module)
     return module
+
+
+@pytest.fixture
+def vendor(unknown_vendor, begin_with_raw_tables) -> Vendor:
+    begin_with_raw_tables("vendor")
+    return unknown_vendor
 
 
 def counts(query, *tables: str) -> list[int]:
     return [query(f"select count(*) from raw_vendor.{table}")[0] for table in tables]
 
 
-def test_a_run_loads_rejects_and_audits_in_one_load(vendor, query):
-    vendor.things = [{"id": "1", "name": "a"}, {"name": "no id"}]
-    vendor.happenings = [{"id": "e", "at": AT}]
+def test_a_run_loads_rejects_and_audits_in_one_load(unknown_vendor, query):
+    unknown_vendor.things = [{"id": "1", "name": "a"}, {"name": "no id"}]
+    unknown_vendor.happenings = [{"id": "e", "at": AT}]
     intake = pipelines.run("vendor")
     assert dict(intake.loaded) == {"things": 1, "happenings": 1}
     audit = "select resource, received, loaded, rejected from raw_vendor.load_audit order by 1"
@@ -160,7 +167,7 @@ def test_a_rejection_does_not_retire_the_last_version_that_was_accepted(vendor, 
     assert query(current) == ["p2=7"]
 
 
-def test_every_table_exists_before_anything_arrives(vendor, query):
+def test_every_table_exists_before_anything_arrives(unknown_vendor, query):
     pipelines.prepare("vendor", pipelines.build_pipeline("vendor"))
     assert counts(query, "things", "happenings", "rejected_records", "load_audit") == [0, 0, 0, 0]
     types = "select data_type from information_schema.columns where table_name = 'happenings' and column_name = 'at'"
@@ -168,21 +175,21 @@ def test_every_table_exists_before_anything_arrives(vendor, query):
     loads = query("select count(*) from raw_vendor._dlt_loads")
     pipelines.prepare("vendor", pipelines.build_pipeline("vendor"))  # again: nothing to do
     assert query("select count(*) from raw_vendor._dlt_loads") == loads
-    vendor.happenings = [{"id": "e", "at": AT}]
+    unknown_vendor.happenings = [{"id": "e", "at": AT}]
     pipelines.run("vendor")
     pipelines.run("vendor")
     assert counts(query, "happenings") == [1]
 
 
-def test_a_column_declared_later_is_there_before_anything_arrives(vendor, query, monkeypatch):
+def test_a_column_declared_later_is_there_before_anything_arrives(unknown_vendor, query, monkeypatch):
     class WiderThing(Thing):
         cost: int | None = None
 
     things = RawTable("things", Thing, "versions", ())  # without key: what a load lacks is retired
     monkeypatch.setitem(globals(), "THINGS", things)
-    vendor.TABLES, vendor.things = (things, HAPPENINGS), [{"id": "1", "name": "a"}]
+    unknown_vendor.TABLES, unknown_vendor.things = (things, HAPPENINGS), [{"id": "1", "name": "a"}]
     pipelines.run("vendor")
-    vendor.TABLES = (replace(things, row=WiderThing), HAPPENINGS)
+    unknown_vendor.TABLES = (replace(things, row=WiderThing), HAPPENINGS)
     pipelines.prepare("vendor", pipelines.build_pipeline("vendor"))
     assert query("select id, cost, _dlt_valid_to is null from raw_vendor.things") == [("1", None, True)]
 

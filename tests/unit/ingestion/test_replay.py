@@ -79,9 +79,10 @@ class Vendor(ModuleType):
 
 
 @pytest.fixture
-def vendor(monkeypatch) -> Iterator[Vendor]:
+def vendor(monkeypatch, begin_with_raw_tables) -> Iterator[Vendor]:
     module = Vendor()
     monkeypatch.setitem(sys.modules, module.__name__, module)
+    begin_with_raw_tables("vendor")
     yield module
     MENDED.clear()
 
