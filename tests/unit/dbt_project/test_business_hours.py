@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.dbt_project.compiling import compiled, dbt_environment, invoke, model_sql
+from tests.unit.dbt_project.databases import empty_database
 
 FIRST_DAY, LAST_DAY = date(2026, 1, 1), date(2026, 12, 31)
 OFFICE = {day: ["09:00-12:30", "13:30-18:00"] for day in ("monday", "tuesday", "wednesday", "thursday")}
@@ -100,7 +100,7 @@ def response_times(
     given_setting = json.dumps(setting)
     hours = hours.replace('var("business_hours")', given_setting)
     assert given_setting in hours
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with empty_database() as connection:
         connection.execute(
             "create table given_int_calendar__days as "
             "select unnest(generate_series(?::date, ?::date, interval 1 day))::date as date_day",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 
-import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.dbt_project.compiling import compiled, dbt_environment
+from tests.unit.dbt_project.databases import empty_database
 
 Identifier = tuple[str, str, str, int]  # record_key, namespace, identifier, evidence_tier
 
@@ -43,7 +43,7 @@ def components(sql: str, identifiers: list[Identifier], records: list[str] = REC
 def rows_of(sql: str, identifiers: list[Identifier], records: list[str]) -> list[tuple]:
     rows = list(identifiers)
     random.Random(len(rows)).shuffle(rows)
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with empty_database() as connection:
         connection.execute("create table records_given as select unnest(?::text[]) as record_key", [records])
         connection.execute(
             "create table identifiers_given (record_key text, namespace text, identifier text, evidence_tier int)"

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.dbt_project.compiling import compiled_models, dbt_environment, parsed
+from tests.unit.dbt_project.databases import empty_database
 
 AS_OF = datetime(2026, 3, 10, 6, tzinfo=UTC)
 NOW = AS_OF.replace(tzinfo=None)
@@ -141,8 +142,7 @@ def queries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture
 def database() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute("attach ':memory:' as warehouse; use warehouse")
+    with empty_database("warehouse") as connection:
         connection.execute("create schema core; create schema marts; create schema predictions")
         connection.execute(INPUTS)
         for source in parsed().sources.values():

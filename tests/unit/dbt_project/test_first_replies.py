@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.dbt_project.compiling import compiled, dbt_environment, model_sql
+from tests.unit.dbt_project.databases import empty_database
 
 START = datetime(2026, 1, 1)
 CONVERSATIONS = ("mail", "chat")
@@ -69,7 +70,7 @@ def first_replies(models: dict[str, str], said: Said, *, stated: bool) -> tuple[
         for number, (conversation, sender) in enumerate(said, start=1)
     ]
     opened = {"mail": START, "chat": START + timedelta(minutes=30)}
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with empty_database() as connection:
         connection.register("given_int_messages__screened", pa.Table.from_pylist(rows, schema=pa.schema(MESSAGE)))
         connection.execute(
             "create table given_int_conversations__screened as select 'files:' || name as conversation_id, "

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ingestion import personal
 from tests.unit.dbt_project.compiling import PROJECT, compiled_models, dbt_environment
+from tests.unit.dbt_project.databases import empty_database
 
 PROPERTY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 LIMIT = 25  # identity_cluster_limit
@@ -49,9 +50,7 @@ def queries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture
 def database() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute("attach ':memory:' as warehouse")
-        connection.execute("use warehouse")
+    with empty_database("warehouse") as connection:
         for schema in ("intermediate", "core", "ops"):
             connection.execute(f"create schema {schema}")
         for seed in ("countries", "identity_blocklist", "identity_overrides"):

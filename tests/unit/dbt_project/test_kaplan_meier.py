@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.dbt_project.compiling import compiled, dbt_environment
+from tests.unit.dbt_project.databases import empty_database
 
 Duration = tuple[str, int, bool]  # key, duration, is_observed
 
@@ -33,7 +33,7 @@ def survival_sql(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def rows(sql: str, durations: list[Duration]) -> list[dict[str, object]]:
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with empty_database() as connection:
         connection.execute("create table durations_given (key text, lasted int, is_observed boolean)")
         connection.executemany("insert into durations_given values (?, ?, ?)", durations)
         cursor = connection.execute(f"select * from ({sql}) order by all")

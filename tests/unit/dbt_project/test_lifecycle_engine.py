@@ -24,6 +24,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.dbt_project.compiling import PROJECT, compiled, dbt_environment, invoke, parsed
+from tests.unit.dbt_project.databases import empty_database
 from tests.unit.dbt_project.reference_engine import Candidate, Episode, Event, candidates, episodes
 from tests.unit.dbt_project.test_lifecycle_measures import Fact, expected_measures
 
@@ -142,7 +143,7 @@ def holding(definition: dict, histories: list[list[Event]], found: list[list[Can
     )
     asked = pa.Table.from_pylist(rows)
     query = f"select coalesce(case rule {cases} end, false) from asked order by place"
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with empty_database() as connection:
         connection.register("asked", asked)
         answers = iter([holds for (holds,) in connection.execute(query).fetchall()])
     return [[candidate for candidate in own if next(answers)] for own in found]
@@ -175,7 +176,7 @@ ACTIVITY_COLUMNS = {
 @contextmanager
 def loaded(histories: list[list[Event]], entity: str, as_of: datetime) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database whose `activities_given` holds what each numbered entity did by `as_of`; the rows are shuffled."""
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with empty_database() as connection:
         load(connection, dict(enumerate(histories)), entity, as_of)
         yield connection
 
@@ -492,7 +493,7 @@ def test_increments_equal_a_rebuild(name: str, engines: dict[str, str], incremen
     @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
     @given(refreshes(names))
     def check(nights: list[Night]) -> None:
-        with duckdb.connect(config={"threads": 1}) as connection:
+        with empty_database() as connection:
             for night in nights:
                 load(connection, night.told, entity, night.as_of)
                 refresh(connection, increments, engines, night)
@@ -510,7 +511,7 @@ def test_who_merges_or_is_erased_leaves_nothing_behind(engines: dict[str, str], 
 
     apart = {owner: buys(owner) for owner in range(4)}
     merged = {0: [*buys(0), *buys(1)], 3: buys(3)}
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with empty_database() as connection:
         for told, owners in [(apart, {"0", "1", "2", "3"}), (merged, {"0", "3"}), (apart, {"0", "1", "2", "3"})]:
             night = Night(AS_OF, told, ["conversation", "every_rule"])
             load(connection, told, "person", AS_OF)
@@ -531,7 +532,7 @@ def test_an_increment_evaluates_only_whom_it_has_to(engines: dict[str, str], inc
     first, second = START + timedelta(days=12), START + timedelta(days=16)
     told = {0: asked(0), 1: asked(1), 2: asked(9), 3: asked(10), 4: asked(11)}
     later = {**told, 3: [*told[3], Event("3-3", "message_received", second)], 4: [], 5: asked(5)}
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with empty_database() as connection:
         for as_of, known in [(first, told), (second, later)]:
             load(connection, known, "person", as_of)
             refresh(connection, increments, engines, Night(as_of, known, ["conversation"]))
@@ -548,7 +549,7 @@ def test_an_increment_evaluates_only_whom_it_has_to(engines: dict[str, str], inc
 
 def test_another_engine_evaluates_everyone(engines: dict[str, str], increments: dict[str, str]) -> None:
     told = {owner: [Event(f"{owner}", "conversation_opened", START, BY_CONTACT)] for owner in range(3)}
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with empty_database() as connection:
         load(connection, told, "person", AS_OF)
         refresh(connection, increments, engines, Night(AS_OF, told, ["conversation"]))
         connection.execute("update episodes_conversation set engine_version = 'an edited rule'")

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.dbt_project.compiling import PROJECT, compiled, dbt_environment
+from tests.unit.dbt_project.databases import empty_database
 
 START = datetime(2026, 1, 1)
 
@@ -219,7 +219,7 @@ def measured(sql: str, accounts: list[list[Fact]]) -> dict[str, dict[str, object
         for fact in history
     ]
     random.Random(len(rows)).shuffle(rows)
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with empty_database() as connection:
         connection.execute(
             "create table activities_given (account_id text, person_id text, activity_id text, activity text,"
             " occurred_at timestamp, source_system text, source_record_id text, attributes text,"

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.dbt_project.compiling import PROJECT, compiled, dbt_environment
+from tests.unit.dbt_project.databases import empty_database
 
 START = datetime(2026, 1, 1)
 AS_OF = START + timedelta(days=730)
@@ -288,7 +289,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(config={"threads": 1}) as opened:
+    with empty_database() as opened:
         opened.execute(
             "create table activities_given (account_id text, person_id text, activity_id text, activity text,"
             " occurred_at timestamp, loaded_at timestamp default timestamp '2026-01-01', source_system text,"

@@ -6,12 +6,12 @@ from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
 
-import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.dbt_project.compiling import compiled, dbt_environment, model_sql
+from tests.unit.dbt_project.databases import empty_database
 
 Entry = tuple[str, int, int, bool]  # person, day, amount (above 0: sale), has a known order
 FIRST_DAY = date(2026, 1, 1)
@@ -29,7 +29,7 @@ def net_days(sql: str, entries: list[Entry]) -> dict[tuple[str, int], Decimal]:
         order = f"{person}:{day}" if amount > 0 or is_linked else f"unknown:{number}" if number % 2 else None
         kind = "sale" if amount > 0 else "refund"
         rows.append((person, kind, order, amount, FIRST_DAY + timedelta(days=day)))
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with empty_database() as connection:
         connection.execute(
             "create table given_fct_revenue_entries (person_id varchar, entry_type varchar, order_id varchar, "
             "amount_reporting decimal(18, 4), order_view_at timestamp)"

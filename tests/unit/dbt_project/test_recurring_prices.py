@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.dbt_project.compiling import compiled, dbt_environment, model_sql
+from tests.unit.dbt_project.databases import empty_database
 
 INPUTS = {
     "stg_stripe__subscriptions": "subscription_id text, currency text",
@@ -41,7 +42,7 @@ MONEY = Decimal("0.0001")
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     folder: Path = tmp_path_factory.mktemp("recurring_prices")
-    with dbt_environment(folder), duckdb.connect(config={"threads": 1}) as opened:
+    with dbt_environment(folder), empty_database() as opened:
         for name, columns in INPUTS.items():
             opened.execute(f"create table given_{name} ({columns})")
         opened.execute(

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.dbt_project.compiling import compiled_models, dbt_environment
+from tests.unit.dbt_project.databases import empty_database
 
 START = datetime(2026, 1, 20)
 SCALES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7), "review": (1, 5)}
@@ -65,8 +66,7 @@ def queries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture
 def database() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute("attach ':memory:' as warehouse; use warehouse")
+    with empty_database("warehouse") as connection:
         connection.execute(INPUTS)
         yield connection
 
