@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import logging
 import os
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.made_once import made_once
 from tests.postgres import postgres as postgres
 from tests.postgres import postgres_server as postgres_server
 
@@ -57,24 +57,33 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def parsed_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes that run tests."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def parsed_project(shared: Path) -> Path:
     """dbt's target folder with its manifest, parsed once for all processes that run tests: to read, or to copy."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
+    from dagster_project.environment import variables
+    from dagster_project.parsed_project import take_over
+
     # As a refresh names it, which goes on from here in another folder: dbt keeps the path of seeds as it is given.
     project = str(ROOT / "dbt_project")
-    target, places = shared / "parsed", ["--project-dir", project, "--profiles-dir", project]
-    with (shared / "parsed.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
+    places = ["--project-dir", project, "--profiles-dir", project]
+    # Not opened while dbt parses: it gives the database its name.
+    names = {"LIFECYCLE_WAREHOUSE_PATH": str(shared / "warehouse.duckdb")}
+    with made_once(shared, "parsed") as target:
         if not (target / "manifest.json").exists():
+            with variables(**names):
+                take_over(ROOT / "data/dbt", target, ROOT / "dbt_project", "")  # where `make lint` has parsed it
             done = subprocess.run(
                 [Path(sys.executable).with_name("dbt"), "--quiet", "parse", *places],
                 cwd=ROOT,
                 env={
                     **os.environ,
-                    # Not opened while dbt parses: it gives the database its name.
-                    "LIFECYCLE_WAREHOUSE_PATH": str(shared / "warehouse.duckdb"),
+                    **names,
                     "DBT_TARGET_PATH": str(target),
                     "DBT_LOG_PATH": str(shared / "parsed_logs"),
                 },

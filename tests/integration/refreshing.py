@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -13,6 +15,7 @@ import duckdb
 from dagster_project.environment import variables
 from dagster_project.parsed_project import take_over
 from serving.publish import Publication, current_publication
+from tests.made_once import made_once
 
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE, DAYS = "150", "120"
@@ -22,6 +25,24 @@ MARTS = sorted(path.stem for path in (ROOT / "dbt_project/models/marts").rglob("
 PUBLISHED = sorted(
     path.stem for path in (ROOT / "dbt_project/models/marts").rglob("*.yml") if "personal: true" not in path.read_text()
 )
+# As a refresh builds and checks, which takes half as long as a node of dbt for each test.
+BUILD = """
+import gc, sys
+gc.set_threshold(50_000, 20, 100)
+from dagster_project import dbt_runner
+from dagster_project.steps import dbt_target
+
+target = dbt_target()
+manifest = dbt_runner._parsed(target)
+generic = ["--exclude", "test_type:generic"]
+built = dbt_runner._invoke(["build", "--exclude-resource-type", "unit_test", *generic, *sys.argv[1:]], target, manifest)
+assert built.success
+if "--full-refresh" not in sys.argv:  # the tests judge the same rows above
+    tests = dbt_runner._tests(["--select", "test_type:generic"], target, manifest, {})
+    results, exception = dbt_runner._checked(tests, target, manifest)
+    assert sum(each.node.resource_type == "test" for each in results) == len(tests) > 500 and exception is None
+    assert [(each.node.name, each.message) for each in results if each.status not in ("pass", "success")] == []
+"""
 
 
 class Company:
@@ -69,6 +90,10 @@ class Company:
         with variables(LIFECYCLE_WAREHOUSE_PATH=str(self.warehouse)):
             take_over(parsed_project, self.data / "dbt", ROOT / "dbt_project", "")
 
+    def build(self, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Build the models without loading anything; with `--full-refresh` nothing is checked."""
+        return self.run(sys.executable, "-c", BUILD, *options, **variables)
+
     def has_something_to_build(self) -> None:
         """For the next refresh, which would end before the models where nothing is new."""
         (self.data / "published_from.json").unlink(missing_ok=True)
@@ -85,3 +110,13 @@ class Company:
     def rows(self, sql: str) -> list[tuple]:
         with duckdb.connect(str(self.warehouse), read_only=True) as connection:
             return connection.execute(sql).fetchall()
+
+
+@contextmanager
+def first_publication(shared: Path) -> Iterator[Company]:
+    """What a company publishes by its first refresh, for whoever compares with it: made by who needs it first.
+
+    Of the folder of data there is no more than what is published.
+    """
+    with made_once(shared, "first_publication") as folder:
+        yield Company(folder)

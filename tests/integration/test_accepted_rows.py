@@ -16,30 +16,10 @@ from expectations.runner import Result, open_runner
 from expectations.suites import Suite, mart_suites, raw_suites
 from ingestion.sources import SOURCE_NAMES
 from tests.integration import accepted_rows
-from tests.integration.refreshing import MARTS
+from tests.integration.refreshing import BUILD, MARTS
 
 ROWS = 120  # drawn for each table
 NIGHT = 15  # rows of a small night
-
-
-# As a refresh builds and checks, which takes half as long as a node of dbt for each test.
-BUILD = """
-import gc, sys
-gc.set_threshold(50_000, 20, 100)
-from dagster_project import dbt_runner
-from dagster_project.steps import dbt_target
-
-target = dbt_target()
-manifest = dbt_runner._parsed(target)
-generic = ["--exclude", "test_type:generic"]
-built = dbt_runner._invoke(["build", "--exclude-resource-type", "unit_test", *generic, *sys.argv[1:]], target, manifest)
-assert built.success
-if "--full-refresh" not in sys.argv:  # the tests judge the same rows above
-    tests = dbt_runner._tests(["--select", "test_type:generic"], target, manifest, {})
-    results, exception = dbt_runner._checked(tests, target, manifest)
-    assert sum(each.node.resource_type == "test" for each in results) == len(tests) > 500 and exception is None
-    assert [(each.node.name, each.message) for each in results if each.status not in ("pass", "success")] == []
-"""
 
 
 def build(*arguments: str) -> None:

@@ -33,7 +33,7 @@ from serving.compare import compare
 from serving.publish import link_path
 from tests.integration.attribution_truth import EQUAL, distances, shares
 from tests.integration.erasing import left_of, people_of_every_kind, texts_of
-from tests.integration.refreshing import DAYS, MARTS, PEOPLE, PUBLISHED, ROOT, Company
+from tests.integration.refreshing import DAYS, MARTS, PEOPLE, PUBLISHED, ROOT, Company, first_publication
 from tests.integration.truth import differences
 from tests.planting import places_of, spellings
 from tests.postgres import execute
@@ -74,9 +74,12 @@ def in_postgres(postgres_server: PostgresServer) -> str:
 
 
 @pytest.fixture(scope="module")
-def first_refresh(company: Company, in_postgres: str) -> subprocess.CompletedProcess[str]:
-    done = company.refresh(SERVING_POSTGRES_URL=in_postgres, SERVING_POSTGRES_READERS="company_readers")
-    assert done.returncode == 0, done.stdout + done.stderr
+def first_refresh(company: Company, in_postgres: str, shared: Path) -> subprocess.CompletedProcess[str]:
+    with first_publication(shared) as published:
+        done = company.refresh(SERVING_POSTGRES_URL=in_postgres, SERVING_POSTGRES_READERS="company_readers")
+        assert done.returncode == 0, done.stdout + done.stderr
+        if not published.data.exists():
+            shutil.copytree(company.serving, published.serving, symlinks=True)
     return done
 
 
@@ -490,7 +493,7 @@ def until(output: Iterator[str], beginning: str) -> list[str]:
 
 
 def test_a_day_later_and_after_an_interruption_the_increment_equals_a_full_rebuild(
-    company: Company, tmp_path: Path
+    company: Company, tmp_path: Path, parsed_project: Path
 ) -> None:
     before = company.published()
     assert company.run(sys.executable, "-m", "sandbox", "advance", "--days", "1").returncode == 0
@@ -512,14 +515,10 @@ def test_a_day_later_and_after_an_interruption_the_increment_equals_a_full_rebui
         # Not `ops`: it has what no rebuild could know again, the observations of audiences.
         for schema in ("staging", "intermediate", "core", "marts"):
             connection.execute(f"drop schema {schema} cascade")
-    for one, command in [
-        (merged, ["build", "--exclude-resource-type", "unit_test"]),
-        (rebuilt, ["build", *ONLY_TABLES]),
-    ]:
-        build = one.run(
-            str(Path(sys.executable).with_name("dbt")),
-            *(*command, "--quiet", "--project-dir", "dbt_project", "--profiles-dir", "dbt_project"),
-            *("--target-path", str(merged.data / "dbt")),  # parsed once for both
+    for one, options in [(merged, []), (rebuilt, ONLY_TABLES)]:
+        one.begin_parsed(parsed_project)
+        build = one.build(
+            *options,
             LIFECYCLE_AS_OF=increment.as_of.isoformat(),
             LIFECYCLE_REPORTING_CURRENCY="EUR",
             LIFECYCLE_SUBSCRIPTION_COST_RATE="0.2",

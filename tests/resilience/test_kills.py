@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.refreshing import Company, first_publication
 from tests.resilience import times
-from tests.resilience.running import Night, SmallCompany, changed_marts
+from tests.resilience.running import Night, changed_marts
 
 # What a refresh writes that the next one can do without: all but the warehouse, what is published, and the simulated
 # company, which stands for vendors.
@@ -46,17 +48,20 @@ POINTS: dict[str, Callable[[Night, Path], bool]] = {
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, parsed_project: Path) -> SmallCompany:
-    company = SmallCompany(tmp_path_factory.mktemp("undisturbed"))
-    company.begin_parsed(parsed_project)
-    done = company.refresh()
-    assert done.returncode == 0, done.stdout + done.stderr
-    return company
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, parsed_project: Path, shared: Path) -> Company:
+    with first_publication(shared) as published:
+        if not published.data.exists():
+            company = Company(tmp_path_factory.mktemp("undisturbed"))
+            company.begin_parsed(parsed_project)
+            done = company.refresh()
+            assert done.returncode == 0, done.stdout + done.stderr
+            shutil.copytree(company.serving, published.serving, symlinks=True)
+    return published
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> SmallCompany:
-    return SmallCompany(tmp_path_factory.mktemp("killed"))
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    return Company(tmp_path_factory.mktemp("killed"))
 
 
 def kills(count: int) -> Iterator[list[str]]:
@@ -68,7 +73,7 @@ def kills(count: int) -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("points", list(kills(times(1, 42))), ids=" and ".join)
 def test_a_plain_run_after_kills_publishes_the_same_rows(
-    undisturbed: SmallCompany, killed: SmallCompany, points: list[str]
+    undisturbed: Company, killed: Company, points: list[str]
 ) -> None:
     for point in points:
         killed.has_something_to_build()
@@ -96,7 +101,7 @@ def halve_what_is_generated(data: Path) -> None:
 
 
 @pytest.mark.parametrize("who", ["sandbox", "command", "dagster"][: times(1, 3)])
-def test_whoever_of_the_chain_is_killed_the_run_ends_with_it(killed: SmallCompany, who: str) -> None:
+def test_whoever_of_the_chain_is_killed_the_run_ends_with_it(killed: Company, who: str) -> None:
     with Night(killed) as night:
         night.wait_until(lambda: {"sandbox", "command", "dagster"} <= night.processes().keys(), "the chain")
         os.kill(night.processes()[who], signal.SIGKILL)
