@@ -12,18 +12,25 @@ from pathlib import Path
 import sqlalchemy
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
+from dagster_project.steps import ACTIVATION_JOB
+
 FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 
 
 def forget_old_runs(instance: DagsterInstance, keep: int) -> int:
     """Delete all but the latest `keep` finished runs, and what no run knows any more.
 
+    What is told to others after each night is counted by itself, so that it leaves as many nights as before.
+
     Dagster deletes a run's events, but neither its results of checks, nor its database file, nor its folder of logs.
 
     Returns:
         Number of runs deleted.
     """
-    outdated = [run.run_id for run in instance.get_runs(RunsFilter(statuses=FINISHED))[keep:]]
+    finished = instance.get_runs(RunsFilter(statuses=FINISHED))
+    told = [run for run in finished if run.job_name == ACTIVATION_JOB]
+    refreshed = [run for run in finished if run.job_name != ACTIVATION_JOB]
+    outdated = [run.run_id for run in (*told[keep:], *refreshed[keep:])]
     for run_id in outdated:
         instance.delete_run(run_id)
     storage = instance.event_log_storage

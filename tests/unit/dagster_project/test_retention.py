@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import sqlalchemy
-from dagster import AssetCheckResult, DagsterInstance, asset, asset_check, materialize
+from dagster import AssetCheckResult, DagsterInstance, asset, asset_check, job, materialize
 
 from dagster_project.retention import forget_old_runs
+from dagster_project.steps import ACTIVATION_JOB
 
 
 @asset
@@ -35,3 +36,20 @@ def test_all_but_the_latest_runs_are_gone_with_their_events_checks_and_files(tmp
         for run_id in kept:
             assert instance.all_logs(run_id)
         assert forget_old_runs(instance, keep=2) == 0
+
+
+def test_what_is_told_to_others_takes_the_place_of_no_night(tmp_path: Path) -> None:
+    @job(name=ACTIVATION_JOB)
+    def told() -> None:
+        return None
+
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        nights = []
+        for _ in range(2):
+            nights.append(materialize([work, is_done], instance=instance).run_id)
+            told.execute_in_process(instance=instance)
+        assert forget_old_runs(instance, keep=2) == 0
+        assert forget_old_runs(instance, keep=1) == 2
+
+        assert {run.job_name for run in instance.get_runs()} > {ACTIVATION_JOB}
+        assert instance.has_run(nights[1]) and not instance.has_run(nights[0])
