@@ -141,3 +141,36 @@ def test_the_job_does_nothing_but_say_so_where_no_sink_is_named(
     assert job.execute_in_process().success  # type: ignore[union-attr]
     assert [entry.state for entry in look(ledger).values()] == ["confirmed"]
     assert "dagster/concurrency_key" not in job.tags  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("profile", "is_on"), [("production", True), ("sandbox", False)])
+def test_each_publication_begins_the_job_once(
+    profile: str, is_on: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dagster import DagsterInstance, DefaultSensorStatus, asset, build_sensor_context, materialize
+
+    from dagster_project.defs.activation import deliveries
+    from dagster_project.steps import ACTIVATION_JOB, PUBLISHED
+
+    @asset(key=[*PUBLISHED])
+    def published() -> None: ...
+
+    monkeypatch.setenv("LIFECYCLE_PROFILE", profile)
+    definitions = deliveries.defs()
+    (sensor,) = definitions.sensors or []
+    assert (sensor.default_status == DefaultSensorStatus.RUNNING) is is_on  # type: ignore[union-attr]
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        cursor, begun = None, []
+        for is_published in (False, True, False, True):
+            if is_published:
+                materialize([published], instance=instance)
+            with build_sensor_context(
+                instance=instance, cursor=cursor, repository_def=definitions.get_repository_def()
+            ) as context:
+                tick = sensor.evaluate_tick(context)  # type: ignore[union-attr]
+                cursor = tick.cursor or cursor
+                begun.append([request.run_key for request in tick.run_requests or []])
+
+    assert [len(keys) for keys in begun] == [0, 1, 0, 1]
+    assert begun[1] != begun[3]
+    assert sensor.job_name == ACTIVATION_JOB  # type: ignore[union-attr]
