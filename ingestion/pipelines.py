@@ -18,6 +18,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib import import_module
@@ -322,11 +323,22 @@ def check_settings() -> None:
         raise SettingsError("\n".join(problems))
 
 
+@contextmanager
+def held_open() -> Iterator[None]:
+    """Keep the build file open for loads, once an erasure that was interrupted has come to its end: it writes the file
+    anew, which it cannot while somebody has it.
+    """
+    erasure.hold()
+    with warehouse.held_open():
+        yield
+
+
 def ready(name: str, account: str = "", progress: Any = None, days: Days | None = None) -> Load:
     """Make one load of a source, or of an account of it, ready: of all news, or of days that are read again.
 
     Whoever runs it passes `LOADER_FILE_FORMAT`, says how it ended, and asks for its problems then. What was rejected
     before and fits by now is loaded already, so that a newer version that the vendor sends in this load comes after it.
+    `held_open` is around both.
 
     Raises:
         SettingsError: now lies before what is loaded already.
@@ -337,7 +349,6 @@ def ready(name: str, account: str = "", progress: Any = None, days: Days | None 
     warehouse.refuse_going_back()
     if days is not None:
         _by_day(name).check(name, days, config.as_of().date())
-    erasure.hold()
     pipeline = build_pipeline(name, progress=None if account else progress)
     prepare(name, pipeline)
     if days is None:
@@ -356,9 +367,8 @@ def replay_rejections(name: str, account: str = "") -> Intake:
         SettingsError: now lies before what is loaded already.
         UnaccountedError: a record is not accounted for.
     """
-    with warehouse.held_open():
+    with held_open():
         warehouse.refuse_going_back()
-        erasure.hold()
         pipeline = build_pipeline(name)
         prepare(name, pipeline)
         return _replay(name, account, pipeline)
@@ -420,7 +430,7 @@ def run(name: str, account: str = "", progress: Any = None) -> Intake:
         SettingsError: now lies before what is loaded already.
         UnaccountedError: a record is neither loaded nor rejected.
     """
-    with warehouse.held_open():
+    with held_open():
         return _run(ready(name, account, progress))
 
 
@@ -435,7 +445,7 @@ def read_again(name: str, account: str, first: date, last: date) -> Intake:
         SettingsError: now lies before what is loaded already.
         UnaccountedError: a record is neither loaded nor rejected.
     """
-    with warehouse.held_open():
+    with held_open():
         return _run(ready(name, account, days=Days(first, last)))
 
 

@@ -47,7 +47,6 @@ from ingestion.freshness import Freshness, freshness, note_failure
 from ingestion.intake import Intake
 from ingestion.sources import SOURCE_NAMES
 from ingestion.tables import LOAD_AUDIT
-from ingestion.warehouse import held_open
 
 SECONDS_BETWEEN_REPORTS = 2.0
 
@@ -128,7 +127,7 @@ class RawSources(Component, Model, Resolvable):
                 outcomes.clear()
             known = outcomes.setdefault(context.run.run_id, {})
             try:
-                with held_open():
+                with pipelines.held_open():
                     for account in config.accounts_of(source):
                         if account not in known or known[account].may_pass:
                             known[account] = _load(context, account, translator, dlt_loader)

@@ -323,7 +323,8 @@ class HubSpot(VendorServer):
         absent = [key for key in inputs if key not in present]
         names = body.get("properties") or []
         results = [self._object(kind, key, names, history) for key in present]
-        if kind == "contacts":
+        # Who reads histories is a load: it sees the simulated life alone, whose truth holds whatever was written.
+        if kind == "contacts" and not history:
             for wire in results:
                 written = self._written(wire["id"])
                 wire["properties"] |= {name: written[name] or None for name in names if name in written}

@@ -15,6 +15,7 @@ from ingestion.intake import Intake
 from sandbox import malformed
 from sandbox.running import Sandbox, running_sandbox
 from sandbox.servers import VENDORS
+from sandbox.settings import ServerSettings
 from tests.integration.reading import Reader
 
 SOURCES = (*VENDORS, "whatsapp")  # which pushes, and has no server
@@ -72,7 +73,8 @@ def test_exactly_the_malformed_records_are_rejected(shared_sandbox, first_load, 
 
 
 def test_days_read_one_by_one_equal_the_days_read_at_once(reader, tmp_path):
-    with running_sandbox(people=80, days=90, folder=tmp_path / "sandbox") as sandbox:
+    settings = ServerSettings(hubspot_feedback=12)  # every table has rows
+    with running_sandbox(people=80, days=90, folder=tmp_path / "sandbox", settings=settings) as sandbox:
         for source in SOURCES:
             reader.run(sandbox, source, "daily")
         for _ in range(3):

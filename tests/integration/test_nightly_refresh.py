@@ -537,12 +537,25 @@ def copy_of(company: Company, folder: Path) -> Company:
 
 def merge_two_buyers_and_erase_one(connection: duckdb.DuckDBPyConnection) -> None:
     """Give a buyer the e-mail address of another, and take a third back, of whom the shop alone knows."""
+    # What files say of them under their address goes first: it would stay behind as somebody else.
     buyers = connection.execute(
-        "select min(source_record_id) from core.bridge_person_records "
+        "select min(source_record_id) filter (where source_system = 'shopify'), list(source_record_id) "
+        "from core.bridge_person_records "
         "where person_id in (select person_id from core.fct_orders where paid_at is not null) group by person_id "
-        "having count(*) = 1 and min(source_system) = 'shopify' and min(record_type) = 'customer' order by 1 limit 3"
+        "having count(*) filter (where source_system = 'shopify') = 1 "
+        "and bool_and(record_type = 'customer' or source_system = 'files') "
+        "and bool_and(source_system in ('shopify', 'files')) order by 1 limit 3"
     ).fetchall()
-    (kept,), (merged,), (erased,) = buyers
+    (kept, _), (merged, of_merged), (erased, of_erased) = buyers
+    for table, key in (
+        ("consents", "consent_id"),
+        ("experiment_assignments", "assignment_id"),
+        ("surveys", "response_id"),
+    ):
+        connection.execute(
+            f"delete from raw_files.{table} where list_contains($ids, mapping || ':' || {key})",
+            {"ids": [*of_merged, *of_erased]},
+        )
     connection.execute(
         "update raw_shopify.customers set customer_number = null, phone = null, "
         "email = (select any_value(email) from raw_shopify.customers where id = $1) where id = $2",

@@ -75,7 +75,7 @@ def first_replies(models: dict[str, str], said: Said, *, stated: bool) -> tuple[
         connection.execute(
             "create table given_int_conversations__screened as select 'files:' || name as conversation_id, "
             "'files' as source_system, name as source_record_id, 'someone' as record_key, name as channel, opened_at, "
-            "null::timestamp as loaded_at, null::text as campaign_id, null::text as ad_id, "
+            "null::timestamp as loaded_at, null::text as campaign_id, null::text as ad_id, null::text as click_ids, "
             "'contact' as opened_by_source, 'contact' as begun_by "
             "from (select unnest($1) as name, unnest($2::timestamp[]) as opened_at)",
             [list(opened), list(opened.values())],
