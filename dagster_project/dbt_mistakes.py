@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
 
 FAILED = ("error", "runtime error", "fail", "partial success")
+# A line of dbt's that says where something went wrong, and not what.
+HEADING = re.compile(r"(.* )?Error$|\w+ Error in \w+ \S+ \(\S+\)$")
 MISMATCHES = {
     "missing in contract": "the contract lacks the column {column} ({made})",
     "missing in definition": "the SQL lacks the column {column} ({agreed})",
@@ -64,9 +66,12 @@ def _in_one_line(message: str, project: Path, place: str = "") -> str:
     for explain in (_stage, _contract, _unknown_name, _yaml, _template, _query):
         if found := explain(message, project, place or _place_in(message, project)):
             return " ".join(found.split())
-    told = [line.strip() for line in message.splitlines() if line.strip() and not line.strip().endswith("Error")]
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    told = [line for line in lines if not HEADING.match(line)] or lines or [message]
     place = place or _place_in(message, project)
-    return " ".join(f"{place + ': ' if place else ''}{told[0] if told else message}".split())
+    # What the project refuses by itself names its file.
+    is_placed = not place or told[0].startswith(project.name)
+    return " ".join((told[0] if is_placed else f"{place}: {told[0]}").split())
 
 
 def _stage(message: str, project: Path, place: str) -> str | None:

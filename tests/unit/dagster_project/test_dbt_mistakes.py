@@ -130,6 +130,21 @@ def test_a_mistake_is_one_line_with_file_reason_and_fix(
     assert " Fix: " in last
 
 
+def test_what_the_project_refuses_is_said_last_in_its_own_words(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (models.parent / "macros").mkdir()
+    (models.parent / "macros" / "refuse.sql").write_text(
+        '{% macro refuse() %}{% if execute %}{% do exceptions.raise_compiler_error("dbt_project.yml: vars: kind: '
+        'write one") %}{% endif %}{% endmacro %}'
+    )
+    change(models / "customers.sql", "with persons", "{{ refuse() }} with persons")
+
+    assert run(tmp_path, "build") == 1
+
+    assert capsys.readouterr().err.splitlines()[-1] == "dbt_project.yml: vars: kind: write one"
+
+
 def test_a_wrong_column_is_told_with_the_names_there_are(
     models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.dbt_project.compiling import compiled_models, dbt_environment
+from tests.unit.dbt_project.compiling import PROJECT, compiled_models, dbt_environment, invoke
 
 START = datetime(2026, 1, 1)
 INPUTS = """
@@ -105,3 +106,35 @@ def test_what_holds_follows_from_all_that_was_said_in_any_order(
 
     assert len(found) == len(set(found))
     assert set(found) == expected(known)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda it: it.pop("advertising"), "consents: say who may be reached for advertising"),
+        (
+            lambda it: it.update(newsletter=it["marketing"]),
+            "newsletter is no purpose. There are marketing, advertising",
+        ),
+        (
+            lambda it: it["service"].pop("channels"),
+            "service: it says channels, is_allowed_without_a_statement, ends_with",
+        ),
+        (
+            lambda it: it["service"].update(ends_with_marketing="no"),
+            "service: ends_with_marketing: write true or false",
+        ),
+        (lambda it: it["marketing"].update(channels=["mail"]), "marketing: channels: mail is none of email, messaging"),
+        (lambda it: it["marketing"].update(channels=[]), "marketing: channels: name one, or all"),
+    ],
+)
+def test_a_setting_that_would_decide_otherwise_than_it_reads_is_refused(
+    change: Callable[[dict[str, Any]], object], says: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    consents = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]["consents"]
+    change(consents)
+    with dbt_environment(tmp_path_factory.mktemp("refused")):
+        result = invoke("{{ refuse_impossible_consents(" + repr(consents) + ") }} select 1 as one")
+
+    assert not result.success
+    assert says in " ".join(str(result.exception).split())

@@ -1,4 +1,5 @@
 {%- set purposes = var("consents") -%}
+{%- do refuse_impossible_consents(purposes) %}
 
 with
     persons as (select * from {{ ref("dim_persons") }}),
