@@ -5,7 +5,6 @@ Belongs here: finding the file and reading its rows. Does not: which of them go 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -62,12 +61,14 @@ def outbox_path(link: Path) -> Path:
     Raises:
         NothingToReadError: nothing is published, or that version has none.
     """
-    if not link.is_symlink():
+    database, versions = link.resolve(), link.parent.resolve() / "versions"
+    if not database.is_relative_to(versions):
         raise NothingToReadError("nothing is published yet: refresh first.")
-    version = Path(os.readlink(link)).name
-    path = link.parent / "outbox" / version
+    # A folder, or of an installation that published files without folders, a file.
+    version = database.relative_to(versions).parts[0].removesuffix(".duckdb")
+    path = link.parent / "outbox" / f"{version}.duckdb"
     if not path.exists():
-        raise NothingToReadError(f"the published version {Path(version).stem} has no outbox: refresh.")
+        raise NothingToReadError(f"the published version {version} has no outbox: refresh.")
     return path
 
 

@@ -21,7 +21,7 @@ from dagster_project import environment, sinks
 from dagster_project.sinks import SINKS, ActivationSettings
 from ingestion import config, secrecy
 from ingestion.config import SettingsError
-from serving.publish import link_path
+from serving.versions import link_path
 
 UNKNOWN_SHOWN, ANSWERS_SHOWN = 20, 5
 

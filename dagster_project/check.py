@@ -36,7 +36,8 @@ from ingestion.receiver.senders import SENDERS
 from ingestion.receiver.settings import ReceiverSettings
 from ingestion.warehouse import refuse_going_back
 from serving.postgres import PostgresError
-from serving.publish import PublicationError, current_publication, current_version
+from serving.publish import PublicationError, current_publication
+from serving.versions import current_version
 
 # A check asks twice, not eight times, and waits less for an answer than a load does. What a person states stays.
 PATIENCE = {"RUNTIME__REQUEST_TIMEOUT": "10", "RUNTIME__REQUEST_MAX_ATTEMPTS": "2"}

@@ -36,7 +36,8 @@ from ingestion.obstacles import WarehouseFileError, refuse_unusable_file
 from ingestion.permissions import PUBLISHED
 from ingestion.personal import People
 from serving.erasure import StandsFor, clean_versions, rows_in_versions
-from serving.publish import PublicationError, current_version
+from serving.publish import PublicationError
+from serving.versions import current_version
 
 SANDBOX = "sandbox"  # the simulated vendors' own memory: a vendor keeps the person, whoever is erased here
 EXPORTS = "exports"

@@ -9,6 +9,7 @@ from ingestion import secrecy
 from ingestion.config import SettingsError
 from serving.publish import PublicationError, news_missing, read_publication
 from serving.rollback import rollback
+from serving.versions import name_of
 
 
 def main() -> int:
@@ -20,7 +21,8 @@ def main() -> int:
         print(f"Not rolled back: {secrecy.hidden(str(error))}", file=sys.stderr)
         return 1
     lacks, where = news_missing(read_publication(now).states), " in the file and in PostgreSQL" if postgres else ""
-    print(f"Rolled back from {left.stem} to {now.stem}{where}{lacks}. The next refresh publishes a new version.")
+    went = f"from {name_of(left)} to {name_of(now)}"
+    print(f"Rolled back {went}{where}{lacks}. The next refresh publishes a new version.")
     return 0
 
 

@@ -9,6 +9,8 @@ import os
 from pathlib import Path
 from typing import Literal
 
+from serving.versions import FOLDER, versions
+
 Readers = Literal["owner", "group", "everyone"]
 # Of a published file, which nobody writes to, of the folders that hold it, and of the one above, to pass through.
 MODES: dict[Readers, tuple[int, int, int]] = {
@@ -19,11 +21,12 @@ MODES: dict[Readers, tuple[int, int, int]] = {
 
 
 def open_the_way(serving_dir: Path, readers: Readers) -> None:
-    """Let these readers, and nobody else, reach every version that is kept."""
+    """Let these readers, and nobody else, reach every version that is kept, with what accompanies it."""
     of_a_file, of_its_folders, of_the_folder_above = MODES[readers]
-    for version in (serving_dir / "versions").glob("*.duckdb"):
-        _let(version, of_a_file)
-    for folder in (serving_dir / "versions", serving_dir):
+    for version in versions(serving_dir):
+        for path in (version.parent, *version.parent.rglob("*")):
+            _let(path, of_its_folders if path.is_dir() else of_a_file)
+    for folder in (serving_dir / FOLDER, serving_dir):
         _let(folder, of_its_folders)
     _let(serving_dir.parent, of_the_folder_above)
 

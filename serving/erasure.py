@@ -12,7 +12,8 @@ from pathlib import Path
 import duckdb
 
 from serving import outbox
-from serving.publish import SCHEMA, STORAGE_VERSION, versions
+from serving.publish import SCHEMA, STORAGE_VERSION, literal
+from serving.versions import drop_files_without_folder, move_into_folders, name_of, sync, versions
 
 # What stands in a row of theirs from now on, instead of a text that it holds now.
 StandsFor = Callable[[str], str | None]
@@ -30,7 +31,12 @@ def clean_versions(serving_dir: Path, keys: Collection[str], stands_for: StandsF
         keys: a row that holds one of these texts is theirs.
         stands_for: what replaces a text in a row of theirs.
     """
-    return {path.stem: _clean(path, keys, stands_for) + outbox.clean(path, keys) for path in versions(serving_dir)}
+    move_into_folders(serving_dir)
+    cleaned = {
+        name_of(path): _clean(path, keys, stands_for) + outbox.clean(path, keys) for path in versions(serving_dir)
+    }
+    drop_files_without_folder(serving_dir)
+    return cleaned
 
 
 def rows_in_versions(serving_dir: Path, keys: Collection[str]) -> dict[str, dict[str, list[dict[str, object]]]]:
@@ -38,10 +44,10 @@ def rows_in_versions(serving_dir: Path, keys: Collection[str]) -> dict[str, dict
     found = {}
     for path in versions(serving_dir):
         with duckdb.connect(str(path), read_only=True) as connection:
-            found[path.stem] = {table: rows_with(connection, SCHEMA, table, keys) for table in _tables(connection)}
+            found[name_of(path)] = {table: rows_with(connection, SCHEMA, table, keys) for table in _tables(connection)}
         if (told := outbox.outbox_of(path)).exists():
             with duckdb.connect(str(told), read_only=True) as connection:
-                found[path.stem]["outbox"] = rows_with(connection, outbox.SCHEMA, outbox.TABLE, keys)
+                found[name_of(path)]["outbox"] = rows_with(connection, outbox.SCHEMA, outbox.TABLE, keys)
     return found
 
 
@@ -84,16 +90,31 @@ def _clean(path: Path, keys: Collection[str], stands_for: StandsFor) -> int:
                 )
                 shown = f"* replace ({texts})" if replaced else "*"
                 connection.execute(f'create table fresh.{SCHEMA}."{table}" as select {shown} from {place}')
+            connection.execute(";".join(["begin", *_comments(connection), "commit"]))
             connection.execute("use memory")
             connection.execute("detach fresh")
         if count:
             fresh.chmod(path.stat().st_mode & 0o777)
-            _sync(fresh)
+            sync(fresh)
             os.replace(fresh, path)
-            _sync(path.parent)
+            sync(path.parent)
     finally:
         fresh.unlink(missing_ok=True)
     return count
+
+
+def _comments(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """What is said of tables and columns, as statements for the fresh file."""
+    tables = connection.execute(
+        "select table_name, comment from duckdb_tables() where database_name = 'before' and comment is not null"
+    ).fetchall()
+    columns = connection.execute(
+        "select table_name, column_name, comment from duckdb_columns() "
+        "where database_name = 'before' and comment is not null"
+    ).fetchall()
+    places = [(f'table fresh.{SCHEMA}."{table}"', said) for table, said in tables]
+    places += [(f'column fresh.{SCHEMA}."{table}"."{column}"', said) for table, column, said in columns]
+    return [f"comment on {place} is {literal(said)}" for place, said in places]
 
 
 def _replacements(
@@ -121,11 +142,3 @@ def _texts(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> li
         "and data_type = 'VARCHAR' order by 1"
     )
     return [name for (name,) in connection.execute(query, [schema, table]).fetchall()]
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

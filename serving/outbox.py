@@ -12,14 +12,17 @@ from pathlib import Path
 
 import duckdb
 
+from serving.versions import DATABASE, name_of, sync
+
 FOLDER = "outbox"
 SCHEMA, TABLE = "outbox", "events"
 MODE = 0o400
 
 
 def outbox_of(version: Path) -> Path:
-    """The outbox of a versioned file; it need not be there."""
-    return version.parent.parent / FOLDER / version.name
+    """The outbox of a version; it need not be there."""
+    versions_folder = version.parent.parent if version.name == DATABASE else version.parent
+    return versions_folder.parent / FOLDER / f"{name_of(version)}.duckdb"
 
 
 def write(warehouse: Path, relation: str, version: Path) -> None:
@@ -48,7 +51,7 @@ def write(warehouse: Path, relation: str, version: Path) -> None:
 
 def clean_up(versions: Iterable[Path], serving_dir: Path) -> None:
     """Delete the outbox of each version that is not one of these, and what a crash left behind."""
-    kept = {version.name for version in versions}
+    kept = {outbox_of(version).name for version in versions}
     for path in (serving_dir / FOLDER).glob("*"):
         if path.name not in kept:
             path.unlink()
@@ -90,17 +93,9 @@ def clean(version: Path, keys: Collection[str]) -> int:
 
 def _keep(draft: Path, final: Path) -> None:
     draft.chmod(MODE)
-    _sync(draft)
+    sync(draft)
     os.replace(draft, final)
-    _sync(final.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(final.parent)
 
 
 def _quoted(path: Path) -> str:

@@ -1,7 +1,8 @@
-"""Publish the marts of the build file as a new version and point the link at it.
+"""Publish the marts of the build file as a new version and lead readers to it.
 
 A version is written under a temporary name, checked, and only then linked, so that a reader sees either the old
-version or the new one, whole. Names are never reused: DuckDB caches databases by path within a process.
+version or the new one, whole, with what accompanies it. Names are never reused: DuckDB caches databases by path within
+a process. Where versions lie is said in `versions`.
 
 Where there is a PostgreSQL to publish to, it gets a copy of the file before the link moves, and takes the new version
 first: that step may fail, and the link's hardly can.
@@ -11,8 +12,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -23,11 +24,27 @@ import duckdb
 
 from serving import outbox
 from serving.access import Readers, open_the_way
+from serving.versions import (
+    FOLDER,
+    current_version,
+    database_of,
+    delete,
+    keep_newest,
+    move_into_folders,
+    name_of,
+    number_of,
+    point_link_at,
+    remove,
+    stand,
+    sync,
+    sync_all,
+    versions,
+    versions_before,
+)
 
 if TYPE_CHECKING:
     from serving.postgres import Postgres
 
-LINK_NAME = "lifecycle.duckdb"
 SCHEMA = "marts"
 PUBLICATION_TABLE = "publication"
 SOURCES_TABLE = "publication_sources"
@@ -35,8 +52,9 @@ WRITTEN_HERE = (PUBLICATION_TABLE, SOURCES_TABLE)
 # Readable by every DuckDB client from 1.3 on, the first that keeps equal texts of a column once; the build file's own
 # format is not.
 STORAGE_VERSION = "v1.3.0"
-# Without a number: of a version of the project that ordered by the clock. They count as older than all that have one.
-VERSION_PATTERN = re.compile(r"lifecycle-(?:(?P<number>\d{6,})-)?\d{8}T\d{12}Z\.duckdb")
+# Writes what lies beside the database of a version under the name that it is given by, such as a report. It gets the
+# database of the draft, and that of the version before, if there is one that can be read.
+Companion = Callable[[Path, Path | None], None]
 
 
 class PublicationError(RuntimeError):
@@ -106,8 +124,8 @@ class Publication:
     """One published version.
 
     Attributes:
-        version: name of the file without its suffix.
-        path: the versioned file.
+        version: its name.
+        path: its database.
         published_at: instant of publication, UTC.
         as_of: the instant that the refresh called "now", UTC.
         sources: names of the sources that were enabled.
@@ -124,36 +142,6 @@ class Publication:
     rows: dict[str, int]
     states: tuple[Source, ...] = ()
     remarks: tuple[str, ...] = field(default=(), compare=False)
-
-
-def link_path(serving_dir: Path) -> Path:
-    """The path that BI tools are given."""
-    return serving_dir / LINK_NAME
-
-
-def number_of(version: Path) -> int:
-    """The place of a version in the sequence of all. The clock does not say it: it may have been wrong for a night."""
-    found = VERSION_PATTERN.fullmatch(version.name)
-    return int(found["number"] or 0) if found else 0
-
-
-def versions(serving_dir: Path) -> list[Path]:
-    """Every published version, in the order of publication."""
-    folder = serving_dir / "versions"
-    found = (path for path in folder.glob("*.duckdb") if VERSION_PATTERN.fullmatch(path.name))
-    return sorted(found, key=lambda path: (number_of(path), path.name))
-
-
-def current_version(serving_dir: Path) -> Path | None:
-    """The version that the link points at, also where that is gone, or None before the first publication."""
-    link = link_path(serving_dir)
-    return serving_dir / os.readlink(link) if link.is_symlink() else None
-
-
-def versions_before(version: Path, serving_dir: Path) -> list[Path]:
-    """The versions published before one that may be gone itself, the latest first."""
-    place = (number_of(version), version.name)
-    return [path for path in reversed(versions(serving_dir)) if (number_of(path), path.name) < place]
 
 
 def current_publication(serving_dir: Path) -> Publication | None:
@@ -232,70 +220,92 @@ def publish(
     warehouse: Path,
     serving_dir: Path,
     *,
+    marts: Collection[str],
     as_of: datetime,
     sources: Sequence[Source],
     required: Collection[str] = (),
     keep: int = 5,
     readers: Readers = "group",
-    left_out: Collection[str] = (),
     descriptions: Mapping[str, Description] | None = None,
     postgres: Postgres | None = None,
     outbox_relation: str | None = None,
+    companions: Mapping[str, Companion] | None = None,
 ) -> Publication:
-    """Copy every relation of the schema `marts` into a new version, as tables, and flip the link to it.
+    """Copy relations of the schema `marts` into a new version, as tables, and lead readers to it.
 
     Args:
         warehouse: the build file; opened read-only.
-        serving_dir: folder of the link; versions lie in its folder `versions`.
+        serving_dir: folder of the links; versions lie in its folder `versions`.
+        marts: names of what is published. What else is in the schema is of a model that there is no longer.
         as_of: instant of the refresh, with a time zone.
         sources: the enabled sources, and how far the marts know each.
         required: names of those without whose news nothing is published.
         keep: number of versions to keep, the linked one included (at least 1).
         readers: who may read the versions.
-        left_out: relations that are not published.
         descriptions: what the version says of its marts, by name.
         postgres: where it is published too.
         outbox_relation: schema and name of what is published beside the version for its owner alone (`serving.outbox`);
             None: nothing is.
+        companions: what lies beside the database, by the name of its file or folder. One that fails is a remark, and
+            the version is published without it.
 
     Raises:
-        PublicationError: too many sources are stale, there are no marts, one has a HUGEINT column, the copy differs
-            from the build file, or PostgreSQL did not take it.
+        PublicationError: too many sources are stale, a mart is missing or has a HUGEINT column, the copy differs from
+            the build file, or PostgreSQL did not take it.
     """
     _refuse_what_is_too_stale(sources, required)
     if keep < 1:
         raise PublicationError(f"{keep} versions to keep: at least one has to stay.")
-    folder, remarks = serving_dir / "versions", []
+    folder, remarks = serving_dir / FOLDER, []
     folder.mkdir(parents=True, exist_ok=True)
+    move_into_folders(serving_dir)
     if postgres and (differs := postgres.difference(serving_dir)):
         remarks.append(f"Until now, {differs}: from this version on it is the same in both.")
     published_at = datetime.now(UTC)
     version = f"lifecycle-{_next_number(serving_dir):06}-{published_at:%Y%m%dT%H%M%S%f}Z"
-    final, temporary = folder / f"{version}.duckdb", folder / f"{version}.duckdb.tmp"
+    final, draft = database_of(version, serving_dir), database_of(f"{version}.tmp", serving_dir)
     try:
-        rows = _write(warehouse, temporary, left_out)
+        draft.parent.mkdir()
+        rows = _write(warehouse, draft, marts)
         said = {name: each for name, each in (descriptions or {}).items() if name in rows}
-        _write_publication(temporary, version, published_at, as_of, sources, said)
-        _check(temporary, rows)
-        _sync(temporary)
+        _write_publication(draft, version, published_at, as_of, sources, said)
+        _check(draft, rows)
+        remarks += _accompany(draft, serving_dir, companions or {})
+        sync_all(draft.parent)
         if postgres:
-            remarks += postgres.prepare(temporary)
+            remarks += postgres.prepare(draft)
         if outbox_relation:
             outbox.write(warehouse, outbox_relation, final)
-        os.replace(temporary, final)
-        _sync(folder)
+        os.rename(draft.parent, final.parent)
+        sync(folder)
     finally:
-        temporary.unlink(missing_ok=True)
+        delete(draft.parent)
     open_the_way(serving_dir, readers)
     try:
         show(final, serving_dir, postgres)
     except BaseException:
         if current_version(serving_dir) != final:
-            final.unlink()
+            remove(final)
             outbox.outbox_of(final).unlink(missing_ok=True)
         raise
     clean_up(serving_dir, keep)
     return replace(read_publication(final), remarks=tuple(remarks))
+
+
+def _accompany(draft: Path, serving_dir: Path, companions: Mapping[str, Companion]) -> list[str]:
+    """Write what lies beside a database, and return a sentence for each that could not be written."""
+    before = latest_readable(serving_dir) if companions else None
+    failed = []
+    for name, write in companions.items():
+        try:
+            stand(name, serving_dir)
+            write(draft, before.path if before else None)
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            why = f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}: {error}"
+            failed.append(f"This version has no {name}, which could not be written: {' '.join(why.split())}.")
+            delete(draft.with_name(name))
+    return failed
 
 
 def _refuse_what_is_too_stale(sources: Sequence[Source], required: Collection[str]) -> None:
@@ -322,29 +332,19 @@ def show(version: Path, serving_dir: Path, postgres: Postgres | None = None) -> 
         PublicationError: each is on the version before, unless the message says otherwise.
     """
     if postgres:
-        postgres.swap(version.stem)
+        postgres.swap(name_of(version))
     try:
         point_link_at(version, serving_dir)
     except BaseException as error:
         if postgres and current_version(serving_dir) != version:
             try:
-                postgres.swap_back(version.stem)
+                postgres.swap_back(name_of(version))
             except PublicationError as second:
                 raise PublicationError(
                     f"the link could not be moved ({error}), so the file stays as it was, and PostgreSQL is on version "
-                    f"{version.stem}: {second} The next refresh publishes one version in both."
+                    f"{name_of(version)}: {second} The next refresh publishes one version in both."
                 ) from error
         raise
-
-
-def point_link_at(version: Path, serving_dir: Path) -> None:
-    """Replace the link in one step: a reader finds the old target or the new one, never none."""
-    link = link_path(serving_dir)
-    temporary = serving_dir / f".{LINK_NAME}.{os.getpid()}"
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(version.relative_to(serving_dir))
-    os.replace(temporary, link)
-    _sync(serving_dir)
 
 
 def clean_up(serving_dir: Path, keep: int) -> list[Path]:
@@ -353,42 +353,37 @@ def clean_up(serving_dir: Path, keep: int) -> list[Path]:
     Returns:
         The deleted versions.
     """
-    linked = current_version(serving_dir)
-    outdated = [path for path in versions(serving_dir)[:-keep] if path != linked]
-    for path in outdated:
-        path.unlink()
-    for leftover in (*(serving_dir / "versions").glob("*.tmp*"), *serving_dir.glob(f".{LINK_NAME}.*")):
-        leftover.unlink()
+    outdated = keep_newest(serving_dir, keep)
     outbox.clean_up(versions(serving_dir), serving_dir)
     return outdated
 
 
-def _write(warehouse: Path, target: Path, left_out: Collection[str]) -> dict[str, int]:
+def _write(warehouse: Path, target: Path, marts: Collection[str]) -> dict[str, int]:
     """Copy the marts and return their row counts in the build file."""
     with duckdb.connect() as connection:
         for statement in _attachments(warehouse, target):
             connection.execute(statement)
-        relations = [
-            name
-            for (name,) in connection.execute(
-                "select table_name from information_schema.tables "
-                "where table_catalog = 'build' and table_schema = ? order by table_name",
-                [SCHEMA],
-            ).fetchall()
-        ]
-        relations = [name for name in relations if name not in left_out]
-        if not relations:
-            raise PublicationError(f"{warehouse} has no relation in the schema {SCHEMA}: build the models first.")
-        for name in sorted({*WRITTEN_HERE} & {*relations}):
-            raise PublicationError(f"{SCHEMA}.{name} is written at publication: give that model another name.")
-        _refuse_hugeint(connection)
+        _refuse_unless_built(connection, warehouse, marts)
+        _refuse_hugeint(connection, marts)
         connection.execute(f"create schema published.{SCHEMA}")
         rows = {}
-        for name in relations:
+        for name in sorted(marts):
             connection.execute(f'create table published.{SCHEMA}."{name}" as from build.{SCHEMA}."{name}"')
             rows[name] = connection.execute(f'select count(*) from build.{SCHEMA}."{name}"').fetchall()[0][0]
         connection.execute("detach published")
     return rows
+
+
+def _refuse_unless_built(connection: duckdb.DuckDBPyConnection, warehouse: Path, marts: Collection[str]) -> None:
+    for name in sorted({*WRITTEN_HERE} & {*marts}):
+        raise PublicationError(f"{SCHEMA}.{name} is written at publication: give that model another name.")
+    built = connection.execute(
+        "select table_name from information_schema.tables where table_catalog = 'build' and table_schema = ?", [SCHEMA]
+    ).fetchall()
+    missing = sorted({*marts} - {name for (name,) in built})
+    if missing or not marts:
+        lacking = ", ".join(f"{SCHEMA}.{name}" for name in missing) or "anything to publish"
+        raise PublicationError(f"{warehouse} lacks {lacking}: build the models first.")
 
 
 def _attachments(warehouse: Path, target: Path) -> Iterator[str]:
@@ -398,11 +393,12 @@ def _attachments(warehouse: Path, target: Path) -> Iterator[str]:
     yield f"attach '{quoted[target]}' as published (storage_version '{STORAGE_VERSION}')"
 
 
-def _refuse_hugeint(connection: duckdb.DuckDBPyConnection) -> None:
+def _refuse_hugeint(connection: duckdb.DuckDBPyConnection, marts: Collection[str]) -> None:
     columns = connection.execute(
         "select table_name || '.' || column_name from information_schema.columns "
-        "where table_catalog = 'build' and table_schema = ? and data_type ilike '%hugeint%' order by 1",
-        [SCHEMA],
+        "where table_catalog = 'build' and table_schema = ? and list_contains(?, table_name) "
+        "and data_type ilike '%hugeint%' order by 1",
+        [SCHEMA, [*marts]],
     ).fetchall()
     if columns:
         raise PublicationError(
@@ -455,18 +451,19 @@ def _describe(connection: duckdb.DuckDBPyConnection, descriptions: Mapping[str, 
         "select table_name, column_name from duckdb_columns() where schema_name = ?", [SCHEMA]
     ).fetchall()
     known = {(table, column) for table, column in found}
-    statements = [
-        f'comment on table {SCHEMA}."{mart}" is {_text(said.text)}' for mart, said in descriptions.items() if said.text
-    ] + [
-        f'comment on column {SCHEMA}."{mart}"."{column}" is {_text(text)}'
+    tables = [(f'table {SCHEMA}."{mart}"', said.text) for mart, said in descriptions.items()]
+    columns = [
+        (f'column {SCHEMA}."{mart}"."{column}"', text)
         for mart, said in descriptions.items()
         for column, text in said.columns.items()
-        if text and (mart, column) in known
+        if (mart, column) in known
     ]
+    statements = [f"comment on {place} is {literal(text)}" for place, text in tables + columns if text]
     connection.execute(";".join(["begin", *statements, "commit"]))  # at once: each by itself would be synced
 
 
-def _text(text: str) -> str:
+def literal(text: str) -> str:
+    """A text as SQL writes it."""
     quoted = text.replace("'", "''")
     return f"'{quoted}'"
 
@@ -502,12 +499,3 @@ def _row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
         "select table_name from duckdb_tables() where schema_name = ? and not internal order by table_name", [SCHEMA]
     ).fetchall()
     return {name: connection.execute(f'select count(*) from {SCHEMA}."{name}"').fetchall()[0][0] for (name,) in tables}
-
-
-def _sync(path: Path) -> None:
-    """Force a file or a folder's entries to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from serving.publish import (
-    PublicationError,
-    UnreadableVersionError,
+from serving.publish import PublicationError, UnreadableVersionError, read_publication, show
+from serving.versions import (
     current_version,
-    read_publication,
-    show,
+    drop_files_without_folder,
+    move_into_folders,
+    name_of,
     versions_before,
 )
 
@@ -32,6 +32,7 @@ def rollback(serving_dir: Path, postgres: Postgres | None = None) -> tuple[Path,
         PublicationError: nothing is published, or no earlier version is kept, or none of them can be read, or
             PostgreSQL did not take it.
     """
+    move_into_folders(serving_dir)
     current = current_version(serving_dir)
     if current is None:
         raise PublicationError(f"nothing is published in {serving_dir}: refresh first.")
@@ -48,7 +49,8 @@ def rollback(serving_dir: Path, postgres: Postgres | None = None) -> tuple[Path,
             for sentence in postgres.prepare(path):
                 print(sentence, file=sys.stderr)
         show(path, serving_dir, postgres)
+        drop_files_without_folder(serving_dir)
         return current, path
     if earlier:
-        raise PublicationError(f"no version before {current.stem} can be read: refresh.")
-    raise PublicationError(f"{current.stem} is the oldest version kept: there is none before it to go back to.")
+        raise PublicationError(f"no version before {name_of(current)} can be read: refresh.")
+    raise PublicationError(f"{name_of(current)} is the oldest version kept: there is none before it to go back to.")

@@ -25,7 +25,8 @@ from dagster_project.summary.run_log import Finding, RunLog
 from ingestion import config
 from ingestion.config import SettingsError
 from serving.compare import compare
-from serving.publish import Publication, damage, latest_readable, link_path
+from serving.publish import Publication, damage, latest_readable
+from serving.versions import link_path
 
 WIDTH = 160
 TITLES: dict[alerts.Outcome, str] = {

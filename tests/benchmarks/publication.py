@@ -50,6 +50,7 @@ def report(folder: Path, rows: int) -> str:
         return lambda: publish(
             warehouse,
             folder / f"serving_{bool(postgres)}",
+            marts=["episodes"],
             as_of=datetime(2026, 10, 31, tzinfo=UTC),
             sources=[Source("files")],
             descriptions=key,

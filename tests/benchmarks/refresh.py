@@ -20,7 +20,7 @@ from pathlib import Path
 import duckdb
 
 from serving.compare import compare
-from serving.publish import current_version
+from serving.versions import current_version
 from tests.benchmarks import bare, company
 from tests.benchmarks.measuring import run, say, table
 from tests.benchmarks.watching import Span, watch_command, watched

@@ -132,7 +132,7 @@ def _databases(data: Path) -> Iterator[Path]:
     """The build file with what it spills, and what is published."""
     yield from data.glob("warehouse.duckdb*")
     yield from data.glob("warehouse.duckdb.tmp/*")
-    yield from data.glob("serving/versions/*.duckdb")
+    yield from data.glob("serving/versions/*/lifecycle.duckdb")
 
 
 def _size(path: Path) -> int:

@@ -30,7 +30,7 @@ from sandbox.servers import VENDORS
 from sandbox.settings import load_state
 from sandbox.truth import Truth
 from serving.compare import compare
-from serving.publish import link_path
+from serving.versions import link_path, versions
 from tests.integration.attribution_truth import EQUAL, distances, shares
 from tests.integration.erasing import left_of, people_of_every_kind, texts_of
 from tests.integration.refreshing import DAYS, MARTS, PEOPLE, PUBLISHED, ROOT, Company, first_publication
@@ -195,6 +195,7 @@ def test_only_the_owner_may_read_what_was_written_and_the_group_what_is_publishe
         company.data: 0o710,
         company.serving: 0o750,
         company.serving / "versions": 0o750,
+        company.published().path.parent: 0o750,
         company.published().path: 0o440,
     }
     found = {path: path.lstat() for path in [company.data, *company.data.rglob("*")]}
@@ -375,7 +376,7 @@ def test_erased_people_are_in_no_file_any_more(company: Company, tmp_path: Path)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert left_of(erased, texts) == []
-    assert {mode.stat().st_mode & 0o777 for mode in (erased.serving / "versions").glob("*.duckdb")} == {0o440}
+    assert {version.stat().st_mode & 0o777 for version in versions(erased.serving)} == {0o440}
     assert erased.published().rows == company.published().rows
     # Nothing arrived, and yet the models have to be built: theirs are gone.
     assert json.loads((erased.data / "published_from.json").read_text()) == {"owed": 1}

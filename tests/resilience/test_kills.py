@@ -38,10 +38,10 @@ POINTS: dict[str, Callable[[Night, Path], bool]] = {
     "in the middle of a load": written("dlt/shopify/load/normalized/**/*.parquet"),
     "while dbt writes the parsed project": written("dbt/manifest.json"),
     "while Dagster starts": lambda night, data: "dagster" in night.processes(),
-    "while a new version is written": written("serving/versions/*.tmp"),
+    "while a new version is written": written("serving/versions/*.tmp/lifecycle.duckdb"),
     "while dbt writes the results of the models": written("dbt/run_results.json"),
     "while dbt writes the results of the marts": written("dbt/build_marts/*"),
-    "while the new version is linked and old ones are deleted": written("serving/versions/lifecycle-*.duckdb"),
+    "while the new version is linked and old ones are deleted": written("serving/versions/*Z/lifecycle.duckdb"),
     **{f"at the beginning of {step}": begun(step) for step in STEPS},
     "while the summary is written": written("logs/summary-*"),
 }
@@ -87,7 +87,7 @@ def test_a_plain_run_after_kills_publishes_the_same_rows(
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert changed_marts(undisturbed, killed) == {}
-    assert not [*killed.data.glob("serving/versions/*.tmp*"), *killed.data.glob("serving/.lifecycle*")]
+    assert not [*killed.data.glob("serving/**/*.tmp*"), *killed.data.glob("serving/.*")]
 
 
 def halve_what_is_generated(data: Path) -> None:

@@ -18,7 +18,8 @@ import pytest
 from adbc_driver_postgresql import dbapi
 
 from serving.postgres import Postgres, UnreachableError
-from serving.publish import Publication, Source, current_version, publish, versions
+from serving.publish import Publication, Source, publish
+from serving.versions import current_version, name_of, versions
 from tests.postgres import started_server
 from tests.published import ask, differing_marts
 from tests.resilience import times
@@ -157,7 +158,7 @@ def test_a_server_that_is_killed_in_a_publication_leaves_both_on_the_version_bef
             start_again(server)
 
             current = current_version(tmp_path / "serving")
-            assert current is not None and current.stem == first.version == Postgres(url).version()
+            assert current is not None and name_of(current) == first.version == Postgres(url).version()
             assert versions(tmp_path / "serving") == [first.path]
             assert differing_marts(first.path, url) == {}
         second = refresh(tmp_path, url, 3)
@@ -225,6 +226,7 @@ def refresh(folder: Path, url: str, number: int, rows: int = ROWS) -> Publicatio
     return publish(
         folder / "warehouse.duckdb",
         folder / "serving",
+        marts=["one", "two"],
         as_of=datetime(2026, 10, 31, tzinfo=UTC),
         sources=[Source("files")],
         keep=2,

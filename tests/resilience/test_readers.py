@@ -15,7 +15,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from serving.publish import Source, link_path, publish
+from serving.publish import Source, publish
+from serving.versions import link_path
 from tests.resilience import times
 
 PUBLICATIONS = times(3, 20)
@@ -119,7 +120,8 @@ def refresh(warehouse: Path, serving: Path, number: int) -> None:
             connection.execute(
                 f"create or replace table marts.{mart} as select range as id, {number} as version from range({ROWS})"
             )
-    publish(warehouse, serving, as_of=datetime(2026, 10, 31, tzinfo=UTC), sources=[Source("files")], keep=2)
+    as_of, sources = datetime(2026, 10, 31, tzinfo=UTC), [Source("files")]
+    publish(warehouse, serving, marts=["one", "two"], as_of=as_of, sources=sources, keep=2)
 
 
 def wait_until(holds: Callable[[], object]) -> None:

@@ -24,9 +24,12 @@ from dagster_project.steps import PUBLISHED
 from dagster_project.summary.dbt_results import keys_of
 from ingestion import config, secrecy
 from serving.postgres import PostgresError
-from serving.publish import SCHEMA, Description, PublicationError, link_path, publish
+from serving.publish import SCHEMA, Companion, Description, PublicationError, publish
+from serving.versions import link_path
 
 OUTBOX = "activation.fct_outbox_events"
+# What lies beside the database of each version, by the name of its file or folder, and what writes it.
+COMPANIONS: dict[str, Companion] = {}
 
 
 @definitions
@@ -50,15 +53,16 @@ def defs() -> Definitions:
             publication = publish(
                 config.warehouse_path(),
                 folder,
+                marts=marts(),
                 as_of=config.as_of(),
                 sources=sources,
                 required=[str(account) for account in settings.required_sources],
                 keep=settings.keep_versions,
                 readers=settings.published_readers,
-                left_out=left_out(),
                 descriptions=descriptions(),
                 postgres=environment.postgres(),
                 outbox_relation=OUTBOX,
+                companions=COMPANIONS,
             )
         except PublicationError as error:
             may_pass = isinstance(error, PostgresError) and error.may_pass
@@ -80,20 +84,19 @@ def defs() -> Definitions:
 
 
 def _marts() -> list[AssetKey]:
-    """Asset keys of the models that are published."""
+    """Asset keys of the models of the marts."""
     translator = ModelTranslator()
     return [translator.get_asset_key(node) for node in _nodes()]
 
 
-def left_out() -> list[str]:
-    """The marts with a column that is tagged as personal, unless they are to be published too."""
-    if environment.settings().publish_personal:
-        return []
-    return [node["name"] for node in _nodes() if personal.tagged(node)]
+def marts() -> list[str]:
+    """What is published: without marts that have a column tagged as personal, unless they are to be published too."""
+    with_persons = environment.settings().publish_personal
+    return [node["name"] for node in _nodes() if with_persons or not personal.tagged(node)]
 
 
 def descriptions() -> dict[str, Description]:
-    """What dbt knows of the models that are published."""
+    """What dbt knows of the models of the marts."""
     keys = keys_of(_manifest_nodes())
     return {
         node["name"]: Description(

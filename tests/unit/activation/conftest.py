@@ -77,12 +77,13 @@ def state(sink: str, record_id: str, stage: str, **other: object) -> Event:
 
 
 def publish(serving_dir: Path, events: list[Event], version: str = "lifecycle-000001-20260101T000000000000Z") -> None:
-    """What a publication leaves of an outbox: a link, a version, and the outbox beside it."""
-    link, path = serving_dir / "lifecycle.duckdb", serving_dir / "outbox" / f"{version}.duckdb"
-    for folder in (serving_dir / "versions", serving_dir / "outbox"):
+    """What a publication leaves of an outbox: links, a version, and the outbox beside it."""
+    path = serving_dir / "outbox" / f"{version}.duckdb"
+    for folder in (serving_dir / "versions" / version, serving_dir / "outbox"):
         folder.mkdir(parents=True, exist_ok=True)
-    link.unlink(missing_ok=True)
-    link.symlink_to(f"versions/{version}.duckdb")
+    for name, target in (("lifecycle.duckdb", "current/lifecycle.duckdb"), ("current", f"versions/{version}")):
+        (serving_dir / name).unlink(missing_ok=True)
+        (serving_dir / name).symlink_to(target)
     path.unlink(missing_ok=True)
     names = [field.name for field in fields(Event)]
     with duckdb.connect(str(path)) as connection:

@@ -19,6 +19,7 @@ from dagster_project import check, environment
 from ingestion.check import Finding
 from ingestion.config import Account
 from ingestion.lock import writer_lock
+from serving.versions import database_of, point_link_at
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -193,11 +194,11 @@ def test_a_first_refresh_needs_a_stated_room_and_a_later_one_what_its_files_say(
     assert (state_with(check.LEAST_FREE - 1), state_with(check.LEAST_FREE)) == ("failed", "ok")
     with (data_dir / "warehouse.duckdb").open("wb") as build:
         build.truncate(1000**3)
-    version = data_dir / "serving" / "versions" / "lifecycle-20261031T060000000000Z.duckdb"
+    version = database_of("lifecycle-000001-20261031T060000000000Z", data_dir / "serving")
     version.parent.mkdir(parents=True)
     with version.open("wb") as file:
         file.truncate(500 * 1000**2)
-    (data_dir / "serving" / "lifecycle.duckdb").symlink_to(Path("versions", version.name))
+    point_link_at(version, data_dir / "serving")
     needed = check.COPIES * 1000**3 + 500 * 1000**2
     assert (state_with(needed - 1), state_with(needed)) == ("failed", "ok")
 
@@ -263,9 +264,9 @@ def shown_by_duckdb(size: int) -> str:
 
 def test_a_published_version_that_is_gone_or_damaged_is_named(data_dir) -> None:
     serving = data_dir / "serving"
-    (serving / "versions").mkdir(parents=True)
-    version = serving / "versions" / "lifecycle-20261031T060000000000Z.duckdb"
-    (serving / "lifecycle.duckdb").symlink_to(Path("versions", version.name))
+    version = database_of("lifecycle-000001-20261031T060000000000Z", serving)
+    version.parent.mkdir(parents=True)
+    point_link_at(version, serving)
     (gone,) = check.publication()
     assert gone.state == "failed" and "is gone" in gone.advice
 

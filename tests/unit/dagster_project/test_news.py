@@ -50,6 +50,7 @@ def publish_again() -> str:
     version = publish(
         config.warehouse_path(),
         environment.serving_dir(),
+        marts=["one"],
         as_of=AS_OF,
         sources=news.sources(),
         postgres=environment.postgres(),
@@ -75,7 +76,7 @@ def edit_a_model(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lose_the_link(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (environment.serving_dir() / "lifecycle.duckdb").unlink()
+    (environment.serving_dir() / "current").unlink()
 
 
 NEWS = {

@@ -22,22 +22,24 @@ def manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def model(schema: str, name: str, columns: dict[str, Any]) -> dict[str, Any]:
         return {"resource_type": "model", "schema": schema, "name": name, "columns": columns}
 
-    nodes = [
+    there = [
         model("marts", "details", tagged),
         model("marts", "value", {"person_id": {}}),
         model("core", "dim", tagged),
     ]
-    (tmp_path / "manifest.json").write_text(json.dumps({"nodes": {node["name"]: node for node in nodes}}))
+    disabled = {"model.of_before": [model("marts", "of_before", {})]}  # as dbt keeps them
+    manifest = {"nodes": {node["name"]: node for node in there}, "disabled": disabled}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     monkeypatch.setattr(publication, "dbt_manifest", lambda: tmp_path / "manifest.json")
 
 
-@pytest.mark.parametrize(("setting", "left_out"), [("", ["details"]), ("false", ["details"]), ("true", [])])
+@pytest.mark.parametrize(("setting", "marts"), [("", ["value"]), ("false", ["value"]), ("true", ["details", "value"])])
 def test_marts_that_name_people_are_published_only_where_a_setting_says_so(
-    manifest: None, monkeypatch: pytest.MonkeyPatch, setting: str, left_out: list[str]
+    manifest: None, monkeypatch: pytest.MonkeyPatch, setting: str, marts: list[str]
 ) -> None:
     monkeypatch.setenv("LIFECYCLE_PUBLISH_PERSONAL", setting)
 
-    assert publication.left_out() == left_out
+    assert publication.marts() == marts
 
 
 @pytest.mark.parametrize(("readers", "may_pass"), [("", True), ("nobody", False)])
@@ -51,7 +53,7 @@ def test_where_postgresql_takes_nothing_the_step_fails_with_its_reason_and_witho
     url = "postgresql://me:it-is-secret@127.0.0.1:9/nowhere" if may_pass else f"{postgres}&password=it-is-secret"
     monkeypatch.setenv("SERVING_POSTGRES_URL", url)
     monkeypatch.setenv("SERVING_POSTGRES_READERS", readers)
-    for name, value in (("_marts", []), ("left_out", []), ("descriptions", {})):
+    for name, value in (("_marts", []), ("marts", ["one"]), ("descriptions", {})):
         monkeypatch.setattr(publication, name, lambda *_, value=value: value)
     monkeypatch.setattr(news, "sources", list)
     (asset,) = publication.defs().assets or ()

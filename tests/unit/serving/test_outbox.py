@@ -12,8 +12,9 @@ from activation import outbox as reading
 from serving import outbox
 from serving import publish as publishing
 from serving.erasure import clean_versions, rows_in_versions
-from serving.publish import Source, clean_up, current_version, link_path, publish, versions
+from serving.publish import Source, clean_up, publish
 from serving.rollback import rollback
+from serving.versions import current_version, link_path, name_of, versions
 
 AS_OF = datetime(2026, 10, 31, 6, tzinfo=UTC)
 RELATION = "activation.fct_outbox_events"
@@ -41,7 +42,14 @@ def serving_dir(tmp_path: Path) -> Path:
 def publish_once(warehouse: Path, serving_dir: Path, keep: int = 5) -> Path:
     sources = [Source("files", AS_OF, AS_OF)]
     found = publish(
-        warehouse, serving_dir, as_of=AS_OF, sources=sources, keep=keep, readers="everyone", outbox_relation=RELATION
+        warehouse,
+        serving_dir,
+        marts=["value"],
+        as_of=AS_OF,
+        sources=sources,
+        keep=keep,
+        readers="everyone",
+        outbox_relation=RELATION,
     )
     return found.path
 
@@ -70,7 +78,10 @@ def test_it_goes_with_its_version_and_comes_back_with_it(warehouse: Path, servin
 
     (serving_dir / outbox.FOLDER / "lifecycle-000009.duckdb.tmp").touch()
     clean_up(serving_dir, keep=2)
-    assert {path.name for path in (serving_dir / outbox.FOLDER).iterdir()} == {second.name, third.name}
+    assert {path.name for path in (serving_dir / outbox.FOLDER).iterdir()} == {
+        f"{name_of(second)}.duckdb",
+        f"{name_of(third)}.duckdb",
+    }
 
 
 def test_where_the_link_does_not_move_no_outbox_stays(
@@ -83,14 +94,14 @@ def test_where_the_link_does_not_move_no_outbox_stays(
         publish_once(warehouse, serving_dir)
 
     assert current_version(serving_dir) == first
-    assert [path.name for path in (serving_dir / outbox.FOLDER).iterdir()] == [first.name]
+    assert [path.name for path in (serving_dir / outbox.FOLDER).iterdir()] == [f"{name_of(first)}.duckdb"]
 
 
 def test_of_who_is_erased_no_row_stays_in_any_outbox(warehouse: Path, serving_dir: Path) -> None:
     for _ in range(2):
         publish_once(warehouse, serving_dir)
 
-    assert rows_in_versions(serving_dir, {"p1"})[versions(serving_dir)[0].stem]["outbox"] == [
+    assert rows_in_versions(serving_dir, {"p1"})[name_of(versions(serving_dir)[0])]["outbox"] == [
         {"event_id": "e1", "person_id": "p1"}
     ]
     assert [*clean_versions(serving_dir, {"p1"}, lambda text: f"erased {text}").values()] == [2, 2]
@@ -102,7 +113,7 @@ def test_of_who_is_erased_no_row_stays_in_any_outbox(warehouse: Path, serving_di
 
 
 def test_without_an_outbox_of_its_version_there_is_nothing_to_read(warehouse: Path, serving_dir: Path) -> None:
-    publish(warehouse, serving_dir, as_of=AS_OF, sources=[Source("files", AS_OF, AS_OF)])
+    publish(warehouse, serving_dir, marts=["value"], as_of=AS_OF, sources=[Source("files", AS_OF, AS_OF)])
 
     with pytest.raises(reading.NothingToReadError, match=r"has no outbox: refresh\."):
         reading.read(link_path(serving_dir))

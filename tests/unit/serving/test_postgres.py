@@ -22,7 +22,8 @@ from dagster_project.rollback import main as roll_back
 from ingestion.config import SettingsError
 from serving import publish as publishing
 from serving.postgres import MARK, Postgres, PostgresError, UnreachableError, _Session
-from serving.publish import Description, Publication, PublicationError, Source, current_version, publish, versions
+from serving.publish import Description, Publication, PublicationError, Source, publish
+from serving.versions import current_version, name_of, versions
 from tests.postgres import execute
 from tests.published import ask, differing_marts, types
 from tests.resilience import times
@@ -71,12 +72,13 @@ def fill(warehouse: Path, number: int) -> None:
         )
 
 
-def publish_once(data: Path, postgres: Postgres | None, number: int = 1) -> Publication:
+def publish_once(data: Path, postgres: Postgres | None, number: int = 1, *others: str) -> Publication:
     warehouse = data / "warehouse.duckdb"
     fill(warehouse, number)
     return publish(
         warehouse,
         data / "serving",
+        marts=["orders", "persons", *others],
         as_of=AS_OF,
         sources=[Source("files", AS_OF, AS_OF)],
         descriptions=DESCRIPTIONS,
@@ -87,7 +89,7 @@ def publish_once(data: Path, postgres: Postgres | None, number: int = 1) -> Publ
 def versions_read(data: Path, url: str) -> tuple[str | None, str | None]:
     """The version that the file's readers see, and PostgreSQL's."""
     current = current_version(data / "serving")
-    return current and current.stem, Postgres(url).version()
+    return current and name_of(current), Postgres(url).version()
 
 
 def schemas(url: str) -> list[str]:
@@ -135,6 +137,7 @@ def test_a_key_that_may_be_null_or_is_too_long_stops_no_publication(data: Path, 
     publication = publish(
         data / "warehouse.duckdb",
         data / "serving",
+        marts=[*keys],
         as_of=AS_OF,
         sources=[Source("files")],
         descriptions=keys,
@@ -192,7 +195,12 @@ def test_every_value_of_every_type_arrives_as_it_is(
             "{'a': number} as deep, to_json(text) as said from drawn"
         )
     publication = publish(
-        folder / "warehouse.duckdb", folder / "serving", as_of=AS_OF, sources=[], postgres=Postgres(url, "facts")
+        folder / "warehouse.duckdb",
+        folder / "serving",
+        marts=["facts"],
+        as_of=AS_OF,
+        sources=[],
+        postgres=Postgres(url, "facts"),
     )
 
     found = types(url, "facts")
@@ -225,7 +233,7 @@ def test_what_postgresql_cannot_hold_is_said_and_nothing_is_published(data: Path
         with duckdb.connect(str(data / "warehouse.duckdb")) as connection:
             connection.execute(f"create or replace table marts.odd as select {value} as value")
         with pytest.raises(PostgresError, match=said):
-            publish_once(data, Postgres(postgres), 2)
+            publish_once(data, Postgres(postgres), 2, "odd")
 
     assert versions_read(data, postgres) == (before.version, before.version)
     assert versions(data / "serving") == [before.path]

@@ -24,21 +24,19 @@ from serving.publish import (
     UnreadableVersionError,
     clean_up,
     current_publication,
-    current_version,
     damage,
     latest_readable,
-    link_path,
-    number_of,
     publish,
-    versions,
 )
 from serving.rollback import rollback
+from serving.versions import CURRENT, current_version, link_path, name_of, number_of, versions
 
 AS_OF = datetime(2026, 10, 31, 6, tzinfo=UTC)
 NIGHT_BEFORE = datetime(2026, 10, 30, 6, tzinfo=UTC)
 HUBSPOT, FILES = Source("hubspot", AS_OF, AS_OF), Source("files", AS_OF, AS_OF)
 STALE = Source("shopify", NIGHT_BEFORE, NIGHT_BEFORE, "the vendor failed, status 500")
 NEW = Source("stripe", reason="access denied, status 401")
+MARTS = ("customer_360", "customer_value")
 
 
 def build(path: Path, *statements: str) -> None:
@@ -69,7 +67,7 @@ def serving_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def publish_once(warehouse: Path, serving_dir: Path, keep: int = 5) -> publishing.Publication:
-    return publish(warehouse, serving_dir, as_of=AS_OF, sources=[HUBSPOT, FILES], keep=keep)
+    return publish(warehouse, serving_dir, marts=MARTS, as_of=AS_OF, sources=[HUBSPOT, FILES], keep=keep)
 
 
 def rows(path: Path, sql: str) -> list[tuple]:
@@ -82,7 +80,9 @@ def rows(path: Path, sql: str) -> list[tuple]:
     return [tuple(row) for row in json.loads(done.stdout)]
 
 
-def test_publishes_every_relation_of_the_marts_as_a_table_and_nothing_else(warehouse: Path, serving_dir: Path) -> None:
+def test_publishes_the_marts_that_it_is_told_as_tables_and_nothing_else(warehouse: Path, serving_dir: Path) -> None:
+    build(warehouse, "create table marts.of_a_model_that_was_deleted as select sum(range) as huge from range(3)")
+
     publication = publish_once(warehouse, serving_dir)
 
     assert publication.rows == {"customer_value": 3, "customer_360": 1}
@@ -104,11 +104,11 @@ def test_the_file_says_what_it_is(warehouse: Path, serving_dir: Path) -> None:
     found = current_publication(serving_dir)
     assert found == publication
     assert (found.as_of, found.sources) == (AS_OF, ("hubspot", "files"))
-    assert found.path.stem == found.version
+    assert name_of(found.path) == found.version
 
 
 def test_the_file_says_of_which_source_there_is_no_news_and_since_when(warehouse: Path, serving_dir: Path) -> None:
-    publication = publish(warehouse, serving_dir, as_of=AS_OF, sources=[HUBSPOT, STALE, NEW])
+    publication = publish(warehouse, serving_dir, marts=MARTS, as_of=AS_OF, sources=[HUBSPOT, STALE, NEW])
 
     assert publication.states == (HUBSPOT, STALE, NEW)
     assert rows(publication.path, "select sources, stale_sources from marts.publication") == [
@@ -142,10 +142,10 @@ def test_nothing_is_published_without_any_news_or_that_of_a_required_source(
     before = publish_once(warehouse, serving_dir)
     if refused:
         with pytest.raises(PublicationError, match=refused):
-            publish(warehouse, serving_dir, as_of=AS_OF, sources=sources, required=required)
+            publish(warehouse, serving_dir, marts=MARTS, as_of=AS_OF, sources=sources, required=required)
         assert current_publication(serving_dir) == before
     else:
-        publish(warehouse, serving_dir, as_of=AS_OF, sources=sources, required=required)
+        publish(warehouse, serving_dir, marts=MARTS, as_of=AS_OF, sources=sources, required=required)
         assert current_publication(serving_dir) != before
 
 
@@ -191,7 +191,7 @@ def test_unchanged_marts_are_published_as_a_new_version(warehouse: Path, serving
     assert current_version(serving_dir) == second.path
 
 
-@pytest.mark.parametrize("step", ["_write", "_write_publication", "_check", "_sync", "point_link_at"])
+@pytest.mark.parametrize("step", ["_write", "_write_publication", "_check", "sync_all", "sync", "point_link_at"])
 def test_a_crash_at_any_step_leaves_the_old_link(
     step: str, warehouse: Path, serving_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,7 +218,7 @@ def test_a_crash_before_the_link_is_replaced_leaves_the_old_link(
     replace = os.replace
 
     def crash_at_the_link(source: Path, target: Path) -> None:
-        if Path(target).name == publishing.LINK_NAME:
+        if Path(target).name == CURRENT:
             raise KeyboardInterrupt
         replace(source, target)
 
@@ -236,8 +236,8 @@ def test_a_copy_that_differs_is_not_linked(warehouse: Path, serving_dir: Path, m
     before = publish_once(warehouse, serving_dir)
     write = publishing._write
 
-    def lose_rows(source: Path, target: Path, left_out: Collection[str]) -> dict[str, int]:
-        counts = write(source, target, left_out)
+    def lose_rows(source: Path, target: Path, marts: Collection[str]) -> dict[str, int]:
+        counts = write(source, target, marts)
         build(target, "delete from marts.customer_value where person_id = 0")
         return counts
 
@@ -251,15 +251,15 @@ def test_refuses_hugeint_and_names_the_column(warehouse: Path, serving_dir: Path
     build(warehouse, "create table marts.totals as select sum(range) as total from range(3)")
 
     with pytest.raises(PublicationError, match=r"totals\.total.*bigint or decimal"):
-        publish_once(warehouse, serving_dir)
+        publish(warehouse, serving_dir, marts=["totals"], as_of=AS_OF, sources=[])
     assert versions(serving_dir) == []
 
 
-def test_refuses_a_build_file_without_marts(tmp_path: Path, serving_dir: Path) -> None:
-    build(tmp_path / "empty.duckdb")
-
-    with pytest.raises(PublicationError, match="build the models first"):
-        publish_once(tmp_path / "empty.duckdb", serving_dir)
+def test_refuses_a_build_file_that_lacks_a_mart(warehouse: Path, serving_dir: Path) -> None:
+    for marts, missing in ((["customer_value", "not_there"], "marts.not_there"), ([], "anything to publish")):
+        with pytest.raises(PublicationError, match=f"warehouse.duckdb lacks {missing}: build the models first"):
+            publish(warehouse, serving_dir, marts=marts, as_of=AS_OF, sources=[])
+    assert [*serving_dir.rglob("*.duckdb"), *serving_dir.rglob("*.tmp")] == []
 
 
 @pytest.mark.parametrize("name", ["publication", "publication_sources"])
@@ -267,7 +267,7 @@ def test_refuses_a_mart_named_as_a_table_of_the_publication(name: str, warehouse
     build(warehouse, f"create table marts.{name} as select 1 as a")
 
     with pytest.raises(PublicationError, match="another name"):
-        publish_once(warehouse, serving_dir)
+        publish(warehouse, serving_dir, marts=[name], as_of=AS_OF, sources=[])
 
 
 def test_keeps_the_last_versions(warehouse: Path, serving_dir: Path) -> None:
@@ -301,7 +301,7 @@ def test_rolls_back_one_version_at_a_time(warehouse: Path, serving_dir: Path, ca
 def test_rolling_back_says_what_the_version_lacks(
     warehouse: Path, serving_dir: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    publish(warehouse, serving_dir, as_of=AS_OF, sources=[HUBSPOT, STALE])
+    publish(warehouse, serving_dir, marts=MARTS, as_of=AS_OF, sources=[HUBSPOT, STALE])
     publish_once(warehouse, serving_dir)
 
     assert main() == 0
@@ -381,20 +381,6 @@ def test_a_clock_that_is_wrong_for_a_night_undoes_no_publication(
     assert number_of(versions(serving_dir)[-1]) == 5
 
 
-def test_versions_of_an_older_installation_count_as_older_and_are_read(warehouse: Path, serving_dir: Path) -> None:
-    """They bear the clock alone in their names."""
-    named = [publish_once(warehouse, serving_dir).path for _ in range(2)]
-    old = [
-        path.rename(path.with_name(f"lifecycle-2099010{day}T000000000000Z.duckdb")) for day, path in enumerate(named)
-    ]
-    publishing.point_link_at(old[1], serving_dir)
-
-    assert versions(serving_dir) == old
-    assert rollback(serving_dir) == (old[1], old[0])
-    new = publish_once(warehouse, serving_dir, keep=2).path
-    assert versions(serving_dir) == [old[1], new]
-
-
 def test_nobody_writes_what_is_published(warehouse: Path, serving_dir: Path) -> None:
     published = publish_once(warehouse, serving_dir)
 
@@ -418,13 +404,63 @@ def opened_to_be_written_by_its_owner(path: Path) -> subprocess.CompletedProcess
     return subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
 
 
-def test_what_is_left_out_is_not_published(warehouse: Path, serving_dir: Path) -> None:
-    left_out = ["customer_360", "not_there"]
-    publication = publish(warehouse, serving_dir, as_of=AS_OF, sources=[], left_out=left_out)
+# ---- what accompanies the database
 
-    assert publication.rows == {"customer_value": 3}
-    with pytest.raises(PublicationError, match="no relation"):
-        publish(warehouse, serving_dir, as_of=AS_OF, sources=[], left_out=["customer_360", "customer_value"])
+
+def report(database: Path, before: Path | None) -> None:
+    """A folder with pages that say how many rows there are, and how many there were."""
+
+    def count(path: Path | None) -> int:
+        return rows(path, "select count(*) from marts.customer_value")[0][0] if path else 0
+
+    pages = database.parent / "report" / "pages"
+    pages.mkdir(parents=True)
+    (pages / "today.html").write_text(f"{count(database)} rows, {count(before)} before")
+
+
+def test_what_accompanies_a_version_is_published_and_taken_back_with_it(warehouse: Path, serving_dir: Path) -> None:
+    page = serving_dir / "report" / "pages" / "today.html"
+
+    def publish_with(**companions: publishing.Companion) -> publishing.Publication:
+        sources = [HUBSPOT, FILES]
+        return publish(warehouse, serving_dir, marts=MARTS, as_of=AS_OF, sources=sources, companions=companions)
+
+    first = publish_with(report=report)
+    assert page.read_text() == "3 rows, 0 before"
+    build(warehouse, "insert into marts.customer_value values (99, 1)")
+    second = publish_with(report=report)
+    assert page.read_text() == "4 rows, 3 before"
+    assert (first.remarks, second.remarks) == ((), ())
+    rollback(serving_dir)
+    assert page.read_text() == "3 rows, 0 before"
+    third = publish_with()
+    assert current_publication(serving_dir) == third and not page.exists(), "never that of another version"
+    assert (serving_dir / "report").is_symlink()
+    clean_up(serving_dir, keep=1)
+    assert [*(serving_dir / "versions").iterdir()] == [third.path.parent]
+
+
+def test_what_cannot_be_written_is_a_remark_and_the_version_is_published_without_it(
+    warehouse: Path, serving_dir: Path
+) -> None:
+    def breaks(database: Path, before: Path | None) -> None:
+        report(database, before)
+        raise KeyError("no such mart")
+
+    def metrics(database: Path, before: Path | None) -> None:
+        (database.parent / "metrics.yaml").write_text("version: 1")
+
+    (serving_dir / "in_the_way").mkdir(parents=True)
+    companions = {"report": breaks, "metrics.yaml": metrics, "in_the_way": report}
+    published = publish(warehouse, serving_dir, marts=MARTS, as_of=AS_OF, sources=[HUBSPOT], companions=companions)
+
+    (broken, in_the_way) = published.remarks
+    assert broken.startswith("This version has no report, which could not be written: KeyError in test_publish.py, ")
+    assert "no such mart" in broken
+    assert "in_the_way is not a link of ours: move it away" in in_the_way
+    assert current_publication(serving_dir) == published
+    assert (serving_dir / "metrics.yaml").read_text() == "version: 1"
+    assert {path.name for path in published.path.parent.iterdir()} == {"lifecycle.duckdb", "metrics.yaml"}
 
 
 @pytest.mark.parametrize(
@@ -440,7 +476,18 @@ def test_only_the_readers_reach_the_versions_also_those_from_before(
 ) -> None:
     serving_dir = tmp_path / "data" / "serving"
     for before in ("everyone", readers):
-        publish(warehouse, serving_dir, as_of=AS_OF, sources=[], readers=before)
+        publish(
+            warehouse,
+            serving_dir,
+            marts=MARTS,
+            as_of=AS_OF,
+            sources=[],
+            readers=before,
+            companions={"report": report},
+        )
 
-    found = [serving_dir.parent, serving_dir, serving_dir / "versions", *versions(serving_dir)]
-    assert [stat.S_IMODE(path.stat().st_mode) for path in found] == [*modes, modes[-1]]
+    above, folder, *_, file = modes
+    found = {path: stat.S_IMODE(path.lstat().st_mode) for path in serving_dir.rglob("*") if not path.is_symlink()}
+    assert stat.S_IMODE(serving_dir.parent.stat().st_mode) == above
+    assert found == {path: folder if path.is_dir() else file for path in found}
+    assert len([path for path in found if path.suffix == ".duckdb"]) == 2

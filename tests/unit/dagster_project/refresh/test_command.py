@@ -18,6 +18,7 @@ from dagster_project.refresh import command
 from dagster_project.summary import path_of
 from dagster_project.summary.run_log import RunLog
 from ingestion import config
+from serving.versions import database_of, point_link_at
 
 
 @pytest.fixture(autouse=True)
@@ -179,10 +180,10 @@ def test_a_database_of_dagster_that_was_cut_short_is_made_anew(monkeypatch, caps
 
 
 def test_what_is_published_and_cannot_be_read_is_told_and_stops_nobody(monkeypatch, capsys, data_dir) -> None:
-    folder = data_dir / "serving" / "versions"
-    folder.mkdir(parents=True)
-    (folder / "lifecycle-000007-20261031T060000000000Z.duckdb").write_bytes(b"half")
-    (data_dir / "serving" / "lifecycle.duckdb").symlink_to("versions/lifecycle-000007-20261031T060000000000Z.duckdb")
+    version = database_of("lifecycle-000007-20261031T060000000000Z", data_dir / "serving")
+    version.parent.mkdir(parents=True)
+    version.write_bytes(b"half")
+    point_link_at(version, data_dir / "serving")
 
     assert end_of(monkeypatch, None, RunLog(), code=1) == 1
     said = capsys.readouterr().out

@@ -71,7 +71,12 @@ def test_a_failing_run_says_why_and_what_stays_published(instance: DagsterInstan
         connection.execute(f"create schema {SCHEMA}; create table {SCHEMA}.people as select 1 as person_id")
     now = config.as_of()
     published = publish(
-        config.warehouse_path(), environment.serving_dir(), as_of=now, sources=[Source("files")], keep=2
+        config.warehouse_path(),
+        environment.serving_dir(),
+        marts=["people"],
+        as_of=now,
+        sources=[Source("files")],
+        keep=2,
     )
     run_id = run(instance, error=Failure("the disk is full", allow_retries=False))
 
