@@ -119,6 +119,33 @@ class Description:
     key: Sequence[str] = ()
 
 
+# What is said of the tables that are written here.
+OF_THE_PUBLICATION = {
+    PUBLICATION_TABLE: Description(
+        "Which version this is, and as of when. One row per file.",
+        {
+            "version": "Its name. A later version has a higher number.",
+            "published_at": "When it was published (UTC).",
+            "as_of": "The instant that the refresh called now (UTC): nothing later is known.",
+            "sources": "The sources that were enabled, separated by commas.",
+            "stale_sources": "Those of them whose latest load failed, separated by commas; empty: none.",
+            "keys": "The columns that identify a row, of each mart, as JSON.",
+        },
+    ),
+    SOURCES_TABLE: Description(
+        "How far the marts know each source. One row per source, or account of it that has a name.",
+        {
+            "source": "Name of the source, with its account where that has a name.",
+            "is_stale": "Whether its latest load failed, so that the marts lack what happened since the one before.",
+            "loaded_at": "When its last complete load ended (UTC); null: there was none.",
+            "loaded_as_of": "The instant that this load called now (UTC).",
+            "stale_since": "Since when there is no news of it (UTC); null: it is up to date, or was never loaded.",
+            "reason": "Why there is no later news of it; null: it is up to date.",
+        },
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Publication:
     """One published version.
@@ -442,7 +469,7 @@ def _write_publication(
                 f"insert into {SCHEMA}.{SOURCES_TABLE} values (?, ?, ?, ?, ?, ?)",
                 [source.name, source.is_stale, *instants, source.reason],
             )
-        _describe(connection, descriptions)
+        _describe(connection, {**descriptions, **OF_THE_PUBLICATION})
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, descriptions: Mapping[str, Description]) -> None:

@@ -26,7 +26,7 @@ from ingestion import config
 from ingestion.config import SettingsError
 from serving.compare import compare
 from serving.publish import Publication, damage, latest_readable
-from serving.versions import link_path
+from serving.versions import database_of, link_path
 
 WIDTH = 160
 TITLES: dict[alerts.Outcome, str] = {
@@ -138,9 +138,9 @@ def _print(
         text.print_figures(console, now, warehouse)
         text.print_held_back(console, warehouse)
         console.print()
-        known = before is not None and before.path.exists()
+        earlier = database_of(before.version, folder) if before else None  # it may have been moved there since
         keys = dbt_results.keys_of(nodes)
-        text.print_changes(console, compare(before.path, now.path, keys) if before and known else None)
+        text.print_changes(console, compare(earlier, now.path, keys) if earlier and earlier.exists() else None)
         console.print()
     text.print_steps(console, log)
     console.print()

@@ -19,6 +19,7 @@ from dagster_project.rollback import main
 from serving import publish as publishing
 from serving.access import Readers
 from serving.publish import (
+    Description,
     PublicationError,
     Source,
     UnreadableVersionError,
@@ -105,6 +106,21 @@ def test_the_file_says_what_it_is(warehouse: Path, serving_dir: Path) -> None:
     assert found == publication
     assert (found.as_of, found.sources) == (AS_OF, ("hubspot", "files"))
     assert name_of(found.path) == found.version
+
+
+def test_every_table_and_column_says_what_it_is(warehouse: Path, serving_dir: Path) -> None:
+    build(warehouse, "create table marts.told as select 1 as id, 2 as other")
+    said = Description("It's told. One row per id.", {"id": "The id.", "other": "", "not_there": "Nothing."})
+    published = publish(
+        warehouse, serving_dir, marts=["told"], as_of=AS_OF, sources=[HUBSPOT], descriptions={"told": said}
+    )
+
+    columns = rows(
+        published.path, "select table_name, column_name, comment from duckdb_columns() where schema_name = 'marts'"
+    )
+    assert rows(published.path, "select comment from duckdb_tables() where table_name = 'told'") == [(said.text,)]
+    assert {column: text for table, column, text in columns if table == "told"} == {"id": "The id.", "other": None}
+    assert [column for table, column, text in columns if table != "told" and not text] == []
 
 
 def test_the_file_says_of_which_source_there_is_no_news_and_since_when(warehouse: Path, serving_dir: Path) -> None:
