@@ -17,6 +17,30 @@ with
 
     last_periods as (select * from periods where ended_at is null),
 
+    renewing as (
+        select
+            known.subscription_id,
+            known.paying_from_at,
+            known.billing_months,
+            floor({{ dbt.datediff("known.paying_from_at", as_of(), "month") }} / nullif(known.billing_months, 0))::int
+            as renewal_count
+        from known
+        inner join last_periods on last_periods.subscription_id = known.subscription_id
+        where
+            last_periods.status in ('active', 'past_due', 'unpaid')
+            and known.known_ended_at is null
+            and known.paying_from_at <= {{ as_of() }}
+    ),
+
+    -- The months between two instants count the firsts in between, so that this renewal may be past by some days.
+    renewals as (
+        select
+            subscription_id,
+            {{ dbt.dateadd("month", "renewal_count * billing_months", "paying_from_at") }} as this_renewal_at,
+            {{ dbt.dateadd("month", "(renewal_count + 1) * billing_months", "paying_from_at") }} as next_renewal_at
+        from renewing
+    ),
+
     final as (
         select
             known.subscription_id,
@@ -38,6 +62,11 @@ with
             known.unpriced_item_count,
             known.billing_months,
             known.paying_from_at,
+            case
+                when renewals.this_renewal_at > {{ as_of() }}
+                then renewals.this_renewal_at
+                else renewals.next_renewal_at
+            end as renews_at,
             known.recorded_at,
             known.created_at,
             known.known_trial_started_at as trial_started_at,
@@ -50,6 +79,7 @@ with
         from known
         left join person_records on person_records.record_key = known.record_key
         left join last_periods on last_periods.subscription_id = known.subscription_id
+        left join renewals on renewals.subscription_id = known.subscription_id
         -- One rate for all of its life, so that a currency's movement is not expansion.
         left join
             exchange_rates

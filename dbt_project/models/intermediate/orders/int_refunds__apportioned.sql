@@ -196,6 +196,7 @@ with
             record_key,
             is_test,
             payback_reason,
+            cast(null as {{ dbt.type_string() }}) as credit_note_id,
             currency,
             refund_amount,
             -- In the refund's own currency; the amount in the order's currency is beside it, where both have a rate.
@@ -225,6 +226,7 @@ with
             record_key,
             is_test,
             'credit_note' as payback_reason,
+            order_id as credit_note_id,
             currency,
             {{ money("-total_amount") }} as refund_amount,
             {{ money("-revenue_amount") }} as refunded_revenue_amount,
