@@ -34,6 +34,8 @@ with
             {{ click_ids({"fbclid": "orders.fbclid", "gclid": "orders.gclid", "ttclid": "orders.ttclid"}) }}
             as click_ids,
             orders.first_visited_at,
+            orders.visit_source,
+            orders.visit_medium,
             orders.currency,
             case
                 when orders.is_edited and orders.current_total_amount is not null

@@ -4,6 +4,7 @@ with
     identifiers as (select * from {{ ref("int_identifiers__normalized") }}),
     activities as (select * from {{ ref("fct_activities") }}),
     campaigns as (select * from {{ ref("dim_campaigns") }}),
+    orders as (select * from {{ ref("fct_orders") }}),
 
     -- The record that was created first speaks for the person; one without a date last.
     ordered as (
@@ -53,7 +54,17 @@ with
 
     -- The first thing a person did; if several share the instant, one that names its campaign comes first.
     first_touches as (
-        select person_id, occurred_at, activity, channel, campaign_id, ad_id
+        select
+            person_id,
+            occurred_at,
+            activity,
+            channel,
+            campaign_id,
+            ad_id,
+            case
+                when activity in ('ad_clicked', 'order_placed', 'order_paid')
+                then source_system || ':' || source_record_id
+            end as order_id
         from activities
         where person_id is not null
         qualify
@@ -81,13 +92,16 @@ with
             coalesce(merged.stated_channel, first_touches.channel) as first_touch_channel,
             campaigns.platform as first_touch_platform,
             coalesce(merged.stated_campaign_id, first_touches.campaign_id) as first_touch_campaign_id,
-            first_touches.ad_id as first_touch_ad_id,
+            case when merged.stated_campaign_id is null then first_touches.ad_id end as first_touch_ad_id,
+            case when merged.stated_channel is null then orders.visit_source end as first_touch_source,
+            case when merged.stated_channel is null then orders.visit_medium end as first_touch_medium,
             merged.created_at,
             merged.loaded_at
         from merged
         left join systems on systems.person_id = merged.person_id
         left join known_as on known_as.person_id = merged.person_id
         left join first_touches on first_touches.person_id = merged.person_id
+        left join orders on orders.order_id = first_touches.order_id
         left join campaigns on campaigns.campaign_id = coalesce(merged.stated_campaign_id, first_touches.campaign_id)
     )
 

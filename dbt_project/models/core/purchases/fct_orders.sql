@@ -21,6 +21,8 @@ with
             orders.payment_type,
             {{ converted("orders.cost_amount", "exchange_rates.rate_to_reporting::double") }} as cost_amount_reporting,
             orders.first_visited_at,
+            orders.visit_source,
+            orders.visit_medium,
             orders.ordered_at,
             orders.paid_at,
             orders.cancelled_at,

@@ -7,12 +7,21 @@ with
     customer_churns as (select * from {{ ref("customer_churn") }}),
     activities as (select * from {{ ref("fct_activities") }}),
     permissions as (select * from {{ ref("dim_permissions") }}),
+    touches as (select * from {{ ref("fct_touches") }} where entity_type = 'person'),
+    campaigns as (select * from {{ ref("dim_campaigns") }}),
 
     last_activities as (
         select person_id, max(occurred_at) as last_activity_at, count(*) as activity_count
         from activities
         where person_id is not null
         group by person_id
+    ),
+
+    last_touches as (
+        select entity_id as person_id, touched_at, activity, channel, campaign_id, ad_id, is_direct
+        from touches
+        qualify
+            row_number() over (partition by entity_id order by touched_at desc nulls last, touch_id desc nulls last) = 1
     ),
 
     -- What the person said; silence is null here, whatever the setting makes of it.
@@ -55,9 +64,25 @@ with
             persons.record_count::int as record_count,
             persons.source_systems,
             persons.first_touched_at,
+            persons.first_touch_activity,
             {{ channel_or_unknown("persons.first_touch_channel") }} as first_touch_channel,
+            persons.first_touch_source,
+            persons.first_touch_medium,
             persons.first_touch_platform,
             persons.first_touch_campaign_id,
+            first_campaigns.campaign_name as first_touch_campaign_name,
+            persons.first_touch_ad_id,
+            last_touches.touched_at as last_touched_at,
+            last_touches.activity as last_touch_activity,
+            case
+                when coalesce(last_touches.is_direct, true)
+                then 'direct'
+                else {{ channel_or_unknown("last_touches.channel") }}
+            end as last_touch_channel,
+            last_campaigns.platform as last_touch_platform,
+            last_touches.campaign_id as last_touch_campaign_id,
+            last_campaigns.campaign_name as last_touch_campaign_name,
+            last_touches.ad_id as last_touch_ad_id,
             last_activities.last_activity_at,
             coalesce(last_activities.activity_count, 0)::int as activity_count,
             case consents.email_verdict when 'granted' then true when 'refused' then false end as is_email_permitted,
@@ -103,6 +128,9 @@ with
         from persons
         left join main_accounts on main_accounts.person_id = persons.person_id
         left join accounts on accounts.account_id = main_accounts.account_id
+        left join campaigns as first_campaigns on first_campaigns.campaign_id = persons.first_touch_campaign_id
+        left join last_touches on last_touches.person_id = persons.person_id
+        left join campaigns as last_campaigns on last_campaigns.campaign_id = last_touches.campaign_id
         left join last_activities on last_activities.person_id = persons.person_id
         left join consents on consents.person_id = persons.person_id
         left join main_stages on main_stages.entity_id = persons.person_id

@@ -37,6 +37,8 @@ with
             cancel_reason,
             source_name as channel,
             first_visit_utm_campaign as campaign_id,
+            coalesce(nullif(first_visit_utm_source, ''), nullif(first_visit_source, '')) as visit_source,
+            nullif(first_visit_utm_medium, '') as visit_medium,
             {{ url_parameter("first_visit_landing_page", "fbclid") }} as fbclid,
             {{ url_parameter("first_visit_landing_page", "gclid") }} as gclid,
             {{ url_parameter("first_visit_landing_page", "ttclid") }} as ttclid,
