@@ -207,3 +207,55 @@ def test_columns_are_tagged_as_personal_by_their_kind_and_no_others(models: list
 
 def test_one_mart_has_all_personal_data(models: list[dict[str, Any]]) -> None:
     assert {node["name"] for node in models if layer(node) == "marts" and tagged(node)} == {"personal_details"}
+
+
+# Columns of a mart's key that hold the same facts again in each of their values, and the column to filter by.
+REPEATING = {
+    "age_months": "age_months",
+    "attribution_model": "attribution_model",
+    "attribution_window": "attribution_window",
+    "authority_model": "authority_model",
+    "breakdown": "breakdown",
+    "claimed_event": "claimed_event",
+    "cohort_period": "cohort_period",
+    "conversion_kind": "conversion_kind",
+    "curve": "curve",
+    "derived_model": "derived_model",
+    "evaluated_as_of": "is_latest",
+    "from_day": "from_day",
+    "horizon_days": "horizon_days",
+    "lifecycle_model": "lifecycle_model",
+    "metric": "metric",
+    "period": "period",
+    "proposed_model": "proposed_model",
+    "retention_kind": "retention_kind",
+    "step_number": "stage",
+    "survey_type": "survey_type",
+    "target": "target",
+    "top_rate": "top_rate",
+    "view": "view",
+    "window_days": "window_days",
+}
+
+
+def test_a_mart_that_holds_facts_more_than_once_says_what_to_filter_by(
+    models: list[dict[str, Any]], manifest: dict[str, Any]
+) -> None:
+    """In one sentence of the comment that a BI tool shows beside the table."""
+    keys = {
+        test["attached_node"]: set(test["test_metadata"]["kwargs"]["columns"])
+        for test in manifest["nodes"].values()
+        if test["resource_type"] == "test" and (test.get("test_metadata") or {}).get("name") == "unique_combination"
+    }
+
+    def unsaid(node: dict[str, Any]) -> list[str]:
+        if layer(node) != "marts":
+            return []
+        # A key of one column does not show what it is made of.
+        key = keys.get(node["unique_id"]) or (node["columns"] if "breakdown" in node["columns"] else set())
+        sentences = re.split(r"(?<=[.!?])\s+", " ".join(node["description"].split()))
+        named = {name for said in sentences if said.startswith("Filter by ") for name in re.findall(r"`(\w+)`", said)}
+        return sorted({REPEATING[name] for name in key if name in REPEATING} - named)
+
+    assert faults(models, unsaid) == {}
+    assert sum("Filter by " in node["description"] for node in models if layer(node) == "marts") > 25
