@@ -29,62 +29,62 @@ with
         left join customers on customers.person_id = revenue_entries.person_id
     ),
 
+    viewed as (
+        select 'order' as view, order_month as month, entries.*
+        from entries
+        union all
+        select 'cash' as view, cash_month as month, entries.*
+        from entries
+        where cash_month is not null
+    ),
+
     with_products as (
         select
-            entries.*,
-            coalesce(order_products.product_id, entries.plan, 'unknown') as product_id,
+            viewed.*,
+            coalesce(order_products.product_id, viewed.plan, 'unknown') as product_id,
             coalesce(order_products.revenue_share_before, 0::double) as revenue_share_before,
             coalesce(order_products.revenue_share_to_date, 1::double) as revenue_share_to_date,
             coalesce(order_products.cost_share_before, 0::double) as cost_share_before,
             coalesce(order_products.cost_share_to_date, 1::double) as cost_share_to_date
-        from entries
-        left join order_products on order_products.order_id = entries.lines_order_id
+        from viewed
+        left join order_products on order_products.order_id = viewed.lines_order_id
     ),
 
-    -- Differences of running totals, so that the products of an entry add up to it.
-    parts as (
+    -- The parts of an entry are differences of running totals, so that its products add up to it.
+    broken_down as (
+        {% for breakdown, kind in {"all": "'all'", "kind": "revenue_kind"}.items() %}
+            select
+                '{{ breakdown }}' as breakdown,
+                view,
+                month,
+                {{ kind }} as revenue_kind,
+                'all' as product_id,
+                revenue_entry_id,
+                is_sale,
+                order_id,
+                person_id,
+                cohort_month < month as is_returning,
+                amount_reporting as amount,
+                cost_amount_reporting as cost
+            from viewed
+            union all
+        {% endfor %}
         select
-            *,
+            'product' as breakdown,
+            view,
+            month,
+            revenue_kind,
+            product_id,
+            revenue_entry_id,
+            is_sale,
+            order_id,
+            person_id,
+            cohort_month < month as is_returning,
             {{ converted("amount_reporting", "revenue_share_to_date") }}
             - {{ converted("amount_reporting", "revenue_share_before") }} as amount,
             {{ converted("cost_amount_reporting", "cost_share_to_date") }}
             - {{ converted("cost_amount_reporting", "cost_share_before") }} as cost
         from with_products
-    ),
-
-    viewed as (
-        select 'order' as view, order_month as month, parts.*
-        from parts
-        union all
-        select 'cash' as view, cash_month as month, parts.*
-        from parts
-        where cash_month is not null
-    ),
-
-    breakdowns as (
-        select 'all' as breakdown, false as has_kind, false as has_product
-        union all
-        select 'kind' as breakdown, true as has_kind, false as has_product
-        union all
-        select 'product' as breakdown, true as has_kind, true as has_product
-    ),
-
-    broken_down as (
-        select
-            breakdowns.breakdown,
-            viewed.view,
-            viewed.month,
-            case when breakdowns.has_kind then viewed.revenue_kind else 'all' end as revenue_kind,
-            case when breakdowns.has_product then viewed.product_id else 'all' end as product_id,
-            viewed.revenue_entry_id,
-            viewed.is_sale,
-            viewed.order_id,
-            viewed.person_id,
-            coalesce(viewed.cohort_month < viewed.month, false) as is_returning,
-            viewed.amount,
-            viewed.cost
-        from viewed
-        cross join breakdowns
     ),
 
     summed as (
@@ -101,10 +101,15 @@ with
             sum(case when cost is null then abs(amount) end) as unknown_cost_amount,
             count(distinct case when amount is null then revenue_entry_id end) as unconverted_entry_count,
             count(distinct case when is_sale then order_id end) as order_count,
-            count(distinct case when is_sale then person_id end) as customer_count,
+            -- Whose first purchase is not known, and whoever paid before it, is no returning customer.
+            count(
+                distinct case when is_sale and not coalesce(is_returning, false) then person_id end
+            ) as new_customer_count,
             count(distinct case when is_sale and is_returning then person_id end) as returning_customer_count,
-            sum(case when is_sale and is_returning then amount end) as returning_sold_amount,
-            sum(case when is_sale and not is_returning and person_id is not null then amount end) as new_sold_amount
+            sum(
+                case when is_sale and not coalesce(is_returning, false) and person_id is not null then amount end
+            ) as new_sold_amount,
+            sum(case when is_sale and is_returning then amount end) as returning_sold_amount
         from broken_down
         group by breakdown, view, month, revenue_kind, product_id
     ),
@@ -195,8 +200,8 @@ with
             as known_cost_rate,
             coalesce(summed.unconverted_entry_count, 0)::bigint as unconverted_entry_count,
             coalesce(summed.order_count, 0)::bigint as order_count,
-            coalesce(summed.customer_count, 0)::bigint as customer_count,
-            coalesce(summed.customer_count - summed.returning_customer_count, 0)::bigint as new_customer_count,
+            coalesce(summed.new_customer_count + summed.returning_customer_count, 0)::bigint as customer_count,
+            coalesce(summed.new_customer_count, 0)::bigint as new_customer_count,
             coalesce(summed.returning_customer_count, 0)::bigint as returning_customer_count,
             {{ money("coalesce(summed.new_sold_amount, 0)") }} as new_customer_sold_amount_reporting,
             {{ money("coalesce(summed.returning_sold_amount, 0)") }} as returning_customer_sold_amount_reporting,
