@@ -42,6 +42,10 @@ receive: .venv/installed  ## Receive webhooks on 127.0.0.1:8300, into the inboxe
 dbt: .venv/installed  ## Run dbt on a copy, as of the last refresh (ARGS="build -s customer_360")
 	@.venv/bin/python -m dagster_project.dbt_command $(ARGS)
 
+.PHONY: metrics
+metrics: .venv/installed  ## Ask MetricFlow for metrics, on that copy (ARGS="query --metrics revenue --group-by metric_time__month")
+	@.venv/bin/python -m dagster_project.metrics_command $(ARGS)
+
 .PHONY: sample
 sample: .venv/installed  ## Let make dbt work on a sample of a large warehouse (PEOPLE=1000), or on all of it again (PEOPLE=all)
 	@.venv/bin/python -m dagster_project.sample_command $(PEOPLE)

@@ -43,17 +43,30 @@ def main(arguments: Sequence[str]) -> int:
     if not arguments:
         say('Give what dbt is to do: make dbt ARGS="build -s customer_360"')
         return 1
-    stated = dict(os.environ)
     try:
-        environment.prepare()
-        folder = config.data_dir() / "dev"
-        refuse_unknown_stage_models(DBT)
-        claim(folder)
-        is_new = _copy(folder)
-        settings = _last_refresh(folder, is_new)
+        target = begin()
     except SettingsError as error:
         say(f"dbt not started: {error}")
         return 1
+    return _run(arguments, target)
+
+
+def begin() -> Path:
+    """Make the copy, hold it until the process ends, and tell dbt by the environment of it and of the last refresh.
+
+    Returns:
+        dbt's target folder, with what a refresh has parsed.
+
+    Raises:
+        SettingsError: there is nothing to work on, or somebody else does.
+    """
+    stated = dict(os.environ)
+    environment.prepare()
+    folder = config.data_dir() / "dev"
+    refuse_unknown_stage_models(DBT)
+    claim(folder)
+    is_new = _copy(folder)
+    settings = _last_refresh(folder, is_new)
     chosen = {name: stated.get(name) or value for name, value in settings.items()}
     os.environ.update(chosen)
     os.environ.update(
@@ -72,7 +85,7 @@ def main(arguments: Sequence[str]) -> int:
         f"dbt as of {chosen['LIFECYCLE_AS_OF']} in {chosen['LIFECYCLE_REPORTING_CURRENCY']}, "
         f"on {what}{folder / 'warehouse.duckdb'}"
     )
-    return _run(arguments, folder / "dbt")
+    return folder / "dbt"
 
 
 def _run(arguments: Sequence[str], target: Path) -> int:

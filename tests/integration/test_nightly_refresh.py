@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -353,6 +354,22 @@ def test_a_sample_has_of_its_people_what_the_whole_has_and_passes_every_test(com
     finally:
         shutil.rmtree(company.data / "dev", ignore_errors=True)
     assert company.warehouse.stat().st_mtime_ns == before
+
+
+def test_metrics_are_asked_on_a_copy_and_nobody_else_is_asked(company: Company, tmp_path: Path) -> None:
+    written = tmp_path / "metrics.csv"
+    question = ("query", "--metrics", "customers", "--csv", str(written))
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.setblocking(False)
+        url = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        through = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), url)
+        done = company.run(sys.executable, "-m", "dagster_project.metrics_command", *question, **through)
+        shutil.rmtree(company.data / "dev", ignore_errors=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+    ((customers,),) = company.rows("select count(*) from marts.customer_value where is_customer")
+    assert written.read_text().split() == ["customers", str(customers)]
 
 
 def test_erased_people_are_in_no_file_any_more(company: Company, tmp_path: Path) -> None:

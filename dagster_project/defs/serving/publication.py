@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from dagster import (
@@ -17,7 +18,7 @@ from dagster import (
     definitions,
 )
 
-from dagster_project import environment, news, personal
+from dagster_project import environment, news, ossie, personal
 from dagster_project.alerts import AlertSettings
 from dagster_project.resources import WRITER_POOL, ModelTranslator, Refresh, dbt_manifest
 from dagster_project.steps import PUBLISHED
@@ -28,8 +29,14 @@ from serving.publish import SCHEMA, Companion, Description, PublicationError, pu
 from serving.versions import link_path
 
 OUTBOX = "activation.fct_outbox_events"
+
+
+def write_ossie(database: Path, before: Path | None) -> None:
+    ossie.write(database, _manifest())
+
+
 # What lies beside the database of each version, by the name of its file or folder, and what writes it.
-COMPANIONS: dict[str, Companion] = {}
+COMPANIONS: dict[str, Companion] = {ossie.FILE_NAME: write_ossie}
 
 
 @definitions
@@ -115,4 +122,8 @@ def _nodes() -> list[dict[str, Any]]:
 
 
 def _manifest_nodes() -> dict[str, dict[str, Any]]:
-    return json.loads(dbt_manifest().read_text())["nodes"]
+    return _manifest()["nodes"]
+
+
+def _manifest() -> dict[str, Any]:
+    return json.loads(dbt_manifest().read_text())
