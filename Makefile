@@ -58,6 +58,14 @@ shell: .venv/installed  ## Open DuckDB's shell, read-only, on a copy of the last
 dev: .venv/installed  ## Open Dagster's web UI on 127.0.0.1:3000 (PORT=3000)
 	@$(IN_ENVIRONMENT) --sandbox -- .venv/bin/dg dev --host 127.0.0.1 --port $(or $(PORT),3000)
 
+.PHONY: superset
+superset: .venv/installed .superset/installed  ## Open Superset with the dashboards on 127.0.0.1:8088 (PORT=8088, OVER=postgres)
+	@.venv/bin/python -m dagster_project.superset_command --port $(or $(PORT),8088) --over $(or $(OVER),file)
+
+.PHONY: docs
+docs: .venv/installed  ## Write the documentation as a site: docs/, and every model with its lineage
+	@.venv/bin/python -m dagster_project.docs_command
+
 .PHONY: mapping
 mapping: .venv/installed  ## Write a first mapping from a folder of files (DATA=folder, OUT=file)
 	@test -n "$(DATA)" || { echo "Give the folder: make mapping DATA=/path/to/files"; exit 1; }
@@ -135,6 +143,10 @@ test: lint  ## Run every check: lint, then unit, contract and integration tests
 resilience: .venv/installed  ## Break the nightly job for real, in every way it has to survive (the long version of tests/resilience)
 	@RESILIENCE=long .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/resilience tests/integration/test_source_subset.py
 
+.PHONY: test-superset
+test-superset: .venv/installed .superset/installed  ## Look at every dashboard in a real Superset and a real Chromium (minutes)
+	@.venv/bin/pytest tests/integration/test_superset.py
+
 .PHONY: bench
 bench: .venv/installed  ## Measure speed and memory beside floors, as docs/benchmarks.md shows (ARGS="--only refresh")
 	@.venv/bin/python -m tests.benchmarks $(ARGS)
@@ -144,11 +156,13 @@ lock: .uv/installed  ## Make the locks anew from pyproject.toml (hashes, no inde
 	$(UV) pip compile pyproject.toml $(LOCK) --extra dev -o requirements/dev.txt
 	$(UV) pip compile pyproject.toml $(LOCK) --constraint requirements/dev.txt -o requirements/base.txt
 	echo "uv" | $(UV) pip compile - $(LOCK) -o requirements/uv.txt
+	@# Superset asks for what works with it by lower bounds alone: what came out after it has not been run with it.
+	$(UV) pip compile requirements/superset.in $(LOCK) --no-emit-find-links --exclude-newer 2026-05-25 -o requirements/superset.txt
 LOCK := --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock"
 
 .PHONY: clean
 clean:  ## Remove environments and caches; data/ stays
-	rm -rf .venv .uv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .uv .superset .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One environment for running and checking: a second one would be a second thing to keep in step.
@@ -159,6 +173,12 @@ clean:  ## Remove environments and caches; data/ stays
 	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python .venv/bin/python requirements/dev.txt
 	@# The rooms are importable from anywhere, as after an installation in place.
 	@echo "$(CURDIR)" > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/customer_lifecycle_warehouse.pth"
+	@touch $@
+
+.superset/installed: requirements/superset.txt .uv/installed
+	@echo "Installing Superset (.superset) …"
+	@$(UV) venv --quiet --allow-existing --python "$(PYTHON)" .superset
+	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python .superset/bin/python requirements/superset.txt
 	@touch $@
 
 .uv/installed: requirements/uv.txt

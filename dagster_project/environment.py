@@ -238,6 +238,18 @@ class PostgresSettings(Settings):
     readers: Annotated[tuple[str, ...], of_text(texts)] = ()
 
 
+class SupersetSettings(Settings):
+    """Superset, as `make superset` starts it.
+
+    Attributes:
+        password: of its user `admin`; empty: one is made at the first start and kept in a file.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="SUPERSET_")
+
+    password: SecretStr = SecretStr("")
+
+
 def postgres() -> Postgres | None:
     """Where the marts are published beside the file; None: nowhere. Raises as `settings`."""
     found = PostgresSettings.read()
@@ -271,6 +283,7 @@ OF_THE_INSTALLATION: tuple[type[Settings], ...] = (
     Profile,
     RefreshSettings,
     PostgresSettings,
+    SupersetSettings,
     RequestLimits,
     ReceiverSettings,
     AlertSettings,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("ingestion", "expectations", "predictions", "serving", "activation", "sandbox")
+ROOMS = ("ingestion", "expectations", "predictions", "serving", "activation", "dashboards", "sandbox")
 ORCHESTRATION = {"dagster", "dagster_dbt", "dagster_dlt", "dagster_project", "dbt"}
 FORBIDDEN = {room: ORCHESTRATION | set(ROOMS) - {room} for room in ROOMS}
 FORBIDDEN["sandbox"] -= {"ingestion"}  # it speaks to the connectors: it knows their settings and row models
@@ -17,6 +17,7 @@ FORBIDDEN["sandbox"] -= {"ingestion"}  # it speaks to the connectors: it knows t
 COMMAND = "dagster_project/refresh"
 FORBIDDEN["dagster_project"] = {"dagster_project.refresh", "sandbox"}
 FORBIDDEN[COMMAND] = {"dbt", "expectations", "predictions", "sandbox"}
+FORBIDDEN["dashboards"] |= {"duckdb"}  # charts read through Superset
 FORBIDDEN["predictions"] |= {"duckdb"}  # no SQL and no I/O there
 PLANTED = [(room, module) for room, modules in FORBIDDEN.items() for module in sorted(modules)] + [
     ("ingestion/sources/hubspot", "sandbox"),

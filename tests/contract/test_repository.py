@@ -17,7 +17,16 @@ from ingestion.inbox import InboxSettings
 from ingestion.sources import SOURCE_NAMES
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/decisions.md")
-ROOMS = ("ingestion", "expectations", "predictions", "serving", "activation", "sandbox", "dagster_project")
+ROOMS = (
+    "ingestion",
+    "expectations",
+    "predictions",
+    "serving",
+    "activation",
+    "dashboards",
+    "sandbox",
+    "dagster_project",
+)
 READERS = {"Settings", "SourceSettings", "InboxSettings", "SinkSettings"}
 OURS = ("LIFECYCLE_", "SANDBOX_", "SOURCES__", "ACTIVATION_")
 # Variables of other tools, which the code sets or passes on and nobody has to set.
@@ -30,6 +39,9 @@ OTHERS = {
     "DLT_PROJECT_DIR",
     "GX_ANALYTICS_ENABLED",
     "PYTHONPATH",
+    "SUPERSET_HOME",
+    "SUPERSET_PORT",
+    "SUPERSET_SECRET_KEY",
 }
 REGISTRY = re.compile(
     r"pypi\.org|pythonhosted|files\.python|registry\.npmjs|/simple\b|index-url\s*=\s*https?:", re.IGNORECASE
