@@ -19,6 +19,8 @@ from dagster_project.summary.run_log import Finding, RunLog
 from ingestion import config
 from ingestion.config import PROJECT_ROOT, SettingsError
 from ingestion.sources import SOURCE_NAMES
+from reports import FIRST_PAGE
+from reports import FOLDER as REPORT
 from serving.compare import MartChange
 from serving.publish import Publication, news_missing
 
@@ -208,7 +210,7 @@ def print_published(console: Console, link: Path, publication: Publication, rema
     """Where the file is, a line that queries it, and what was noticed at the publication."""
     lacks = news_missing(publication.states)
     said = f"Published {publication.version} as {shown(link)}{',' if lacks else ''}{lacks}. Query it:"
-    for each in (said, _query(link), *remarks):
+    for each in (said, _query(link), *_look(link), *remarks):
         console.print(each, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -219,13 +221,19 @@ def print_unchanged(console: Console, link: Path, publication: Publication) -> N
         f"Nothing is new since {publication.version} was published{',' if lacks else ''}{lacks}: nothing was built, "
         f"and {shown(link)} stays as it is. Query it:"
     )
-    for each in (said, _query(link)):
+    for each in (said, _query(link), *_look(link)):
         console.print(each, markup=False, highlight=False, soft_wrap=True)
 
 
 def _query(link: Path) -> str:
     shell = shown(Path(sys.executable).with_name("duckdb"))
     return f'  {quote(str(shell))} -readonly {quote(str(shown(link)))} "from marts.customer_360 limit 5"'
+
+
+def _look(link: Path) -> list[str]:
+    """Where the report is, if the version has one."""
+    page = link.with_name(REPORT) / FIRST_PAGE
+    return ["Open its report in a browser:", f"  {shown(page)}"] if page.exists() else []
 
 
 def reasons(log: RunLog) -> list[str]:

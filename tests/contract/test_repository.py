@@ -23,6 +23,7 @@ ROOMS = (
     "predictions",
     "serving",
     "activation",
+    "reports",
     "dashboards",
     "sandbox",
     "dagster_project",

@@ -18,12 +18,13 @@ from dagster import (
     definitions,
 )
 
-from dagster_project import environment, news, ossie, personal
+from dagster_project import environment, news, ossie, personal, report
 from dagster_project.alerts import AlertSettings
 from dagster_project.resources import WRITER_POOL, ModelTranslator, Refresh, dbt_manifest
 from dagster_project.steps import PUBLISHED
 from dagster_project.summary.dbt_results import keys_of
 from ingestion import config, secrecy
+from reports import FOLDER as REPORT
 from serving.postgres import PostgresError
 from serving.publish import SCHEMA, Companion, Description, PublicationError, publish
 from serving.versions import link_path
@@ -69,7 +70,7 @@ def defs() -> Definitions:
                 descriptions=descriptions(),
                 postgres=environment.postgres(),
                 outbox_relation=OUTBOX,
-                companions=COMPANIONS,
+                companions={**COMPANIONS, REPORT: report.companion(context.instance, context.run_id)},
             )
         except PublicationError as error:
             may_pass = isinstance(error, PostgresError) and error.may_pass
