@@ -66,6 +66,14 @@ superset: .venv/installed .superset/installed  ## Open Superset with the dashboa
 docs: .venv/installed  ## Write the documentation as a site: docs/, and every model with its lineage
 	@.venv/bin/python -m dagster_project.docs_command
 
+.PHONY: report
+report: .venv/installed  ## Write the report of the published version anew
+	@$(IN_ENVIRONMENT) -- .venv/bin/python -m dagster_project.report
+
+.PHONY: pictures
+pictures: .venv/installed  ## Make the pictures of the README anew, of the published version
+	@$(IN_ENVIRONMENT) -- .venv/bin/python -m dagster_project.pictures
+
 .PHONY: mapping
 mapping: .venv/installed  ## Write a first mapping from a folder of files (DATA=folder, OUT=file)
 	@test -n "$(DATA)" || { echo "Give the folder: make mapping DATA=/path/to/files"; exit 1; }
@@ -132,7 +140,7 @@ lint-definitions:
 lint-style:
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/sqlfmt --check --reset-cache dbt_project
+	.venv/bin/sqlfmt --check --reset-cache dbt_project reports
 	.venv/bin/python -m dbt_project.portable_sql dbt_project
 
 .PHONY: test

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -110,6 +111,18 @@ class Company:
     def rows(self, sql: str) -> list[tuple]:
         with duckdb.connect(str(self.warehouse), read_only=True) as connection:
             return connection.execute(sql).fetchall()
+
+
+def refreshed_first(shared: Path, folder: Path, parsed_project: Path) -> Company:
+    """The company of `first_publication`, refreshed in a folder of its own if nobody has done so before."""
+    with first_publication(shared) as published:
+        if not published.data.exists():
+            company = Company(folder)
+            company.begin_parsed(parsed_project)
+            done = company.refresh()
+            assert done.returncode == 0, done.stdout + done.stderr
+            shutil.copytree(company.serving, published.serving, symlinks=True)
+    return published
 
 
 @contextmanager

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import pytest
 
+from reports import FOLDER as REPORT
+from reports.needs import NEEDS
 from tests.integration.refreshing import PUBLISHED, Company
 from tests.resilience import times
 
@@ -52,6 +55,8 @@ def test_any_subset_of_sources_makes_every_mart(shops: tuple[Company, str]) -> N
     assert sorted(publication.rows) == PUBLISHED
     assert publication.rows["customer_value"] > 0
     assert company.rows("select count(*) from raw_hubspot.contacts") == [(0,)]
+    pages = {path.name: path.read_text() for path in publication.path.with_name(REPORT).glob("*.html")}
+    assert NEEDS["deals"].en in pages["sales.html"] and NEEDS["subscriptions"].fr in unescape(pages["leaving.fr.html"])
 
 
 def test_each_account_is_counted_for_itself(shops: tuple[Company, str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.refreshing import Company, first_publication
+from tests.integration.refreshing import Company, refreshed_first
 from tests.resilience import times
 from tests.resilience.running import Night, changed_marts
 
@@ -49,14 +48,7 @@ POINTS: dict[str, Callable[[Night, Path], bool]] = {
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, parsed_project: Path, shared: Path) -> Company:
-    with first_publication(shared) as published:
-        if not published.data.exists():
-            company = Company(tmp_path_factory.mktemp("undisturbed"))
-            company.begin_parsed(parsed_project)
-            done = company.refresh()
-            assert done.returncode == 0, done.stdout + done.stderr
-            shutil.copytree(company.serving, published.serving, symlinks=True)
-    return published
+    return refreshed_first(shared, tmp_path_factory.mktemp("undisturbed"), parsed_project)
 
 
 @pytest.fixture(scope="module")
