@@ -83,6 +83,10 @@ mapping: .venv/installed  ## Write a first mapping from a folder of files (DATA=
 rollback: .venv/installed  ## Publish the version before the current one again
 	@$(IN_ENVIRONMENT) -- .venv/bin/python -m dagster_project.rollback
 
+.PHONY: export
+export: .venv/installed  ## Write the published marts into a folder (FORMAT=xlsx, csv or parquet, OUT=folder)
+	@$(IN_ENVIRONMENT) -- .venv/bin/python -m dagster_project.export_marts "$(or $(FORMAT),xlsx)" $(if $(OUT),--out "$(OUT)")
+
 .PHONY: activate
 activate: .venv/installed  ## Show what would be told to ad platforms, HubSpot and respond.io, or send it (ACTIVATION_SINKS=meta)
 	@$(IN_ENVIRONMENT) --sandbox -- .venv/bin/python -m dagster_project.activate $(ARGS)

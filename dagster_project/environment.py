@@ -353,6 +353,11 @@ def serving_dir() -> Path:
     return config.data_dir() / "serving"
 
 
+def exports_dir() -> Path:
+    """Folder of what was exported, unless another was named."""
+    return config.data_dir() / "exports"
+
+
 def ledger_path() -> Path:
     """The ledger of what was told to others."""
     return config.data_dir() / "activation" / "ledger.sqlite"

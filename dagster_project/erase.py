@@ -36,11 +36,11 @@ from ingestion.obstacles import WarehouseFileError, refuse_unusable_file
 from ingestion.permissions import PUBLISHED
 from ingestion.personal import People
 from serving.erasure import StandsFor, clean_versions, rows_in_versions
+from serving.export import FORMATS, folder_of
 from serving.publish import PublicationError
 from serving.versions import current_version
 
 SANDBOX = "sandbox"  # the simulated vendors' own memory: a vendor keeps the person, whoever is erased here
-EXPORTS = "exports"
 # What is made anew when it is missing: the working folders of dlt and dbt, and the copies of the build file for people.
 # A text that is replaced in what dbt parsed would leave a project that reads well and is another.
 MADE_ANEW = ("dlt", "dbt", "dev", "shell")
@@ -121,8 +121,9 @@ def _erase(options: argparse.Namespace) -> int:
     unclean = [why for clean in TARGETS if (why := _why_not(clean, keys, _stands_for(persons, people)))]
     news.owe(2 if unclean else 1)  # PostgreSQL keeps the version before until the publication after the next
     clean_inboxes(people_of)
-    exports = (f"{EXPORTS}/{person.person_id}" for person in persons)
-    for path in (config.data_dir() / name for name in (*MADE_ANEW, *exports)):
+    exports = [environment.exports_dir() / person.person_id for person in persons]
+    exports += [folder_of(environment.exports_dir(), each) for each in FORMATS]
+    for path in (*(config.data_dir() / name for name in MADE_ANEW), *exports):
         if path.exists():
             shutil.rmtree(path)
     needles = _needles(persons)

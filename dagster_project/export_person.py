@@ -21,7 +21,6 @@ import duckdb
 
 from activation import ledger
 from dagster_project import environment, known_person
-from dagster_project.erase import EXPORTS
 from dagster_project.known_person import Person, WhoError
 from ingestion import config, erasure
 from ingestion.config import SettingsError
@@ -48,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Nothing was exported: {error}", file=sys.stderr)
         return 1
     for person, tables in known:
-        folder = (options.out or config.data_dir() / EXPORTS).expanduser().resolve() / person.person_id
+        folder = (options.out or environment.exports_dir()).expanduser().resolve() / person.person_id
         _write(folder, person, tables)
         print(f"{sum(map(len, tables.values()))} rows of {len(tables)} tables: {folder}")
     return 0
