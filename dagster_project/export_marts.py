@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 shown.update(task, total=rows)
                 return lambda mart, done: shown.update(task, advance=done, description=mart)
 
-            done = export(environment.serving_dir(), out, options.format, begin)
+            readers = environment.settings().published_readers
+            done = export(environment.serving_dir(), out, options.format, begin, readers)
     except (ExportError, PublicationError, SettingsError) as error:
         print(f"Nothing was exported: {error}", file=sys.stderr)
         return 1

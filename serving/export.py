@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import os
+import stat
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Literal, get_args
 import duckdb
 
 from serving import workbook
+from serving.access import MODES, Readers
 from serving.publish import SCHEMA, Publication, PublicationError, current_publication, news_missing
 from serving.versions import delete, sync_all
 from serving.workbook import Column, Mart
@@ -64,13 +66,16 @@ def folder_of(out: Path, format: Format) -> Path:
     return out / f"marts_{format}"
 
 
-def export(serving_dir: Path, out: Path, format: Format, begin: Callable[[int], Progress]) -> Export:
+def export(
+    serving_dir: Path, out: Path, format: Format, begin: Callable[[int], Progress], readers: Readers = "group"
+) -> Export:
     """Write every mart of the published version to files.
 
     Args:
         serving_dir: folder of the links.
         out: folder that the export goes to.
         begin: told how many rows there are; what it returns is told the mart and the rows, as they are written.
+        readers: who may read the export, as far as they may pass the folder that it goes to.
 
     Raises:
         ExportError: something else lies in the place of the export, or it cannot be written.
@@ -94,6 +99,7 @@ def export(serving_dir: Path, out: Path, format: Format, begin: Callable[[int], 
             else:
                 places = _write_files(connection, marts, draft, format, progress)
         _write_lists(draft, marts, places)
+        _open_to(draft, readers)
         sync_all(draft)
         _replace(final, draft)
     except (OSError, duckdb.Error) as error:
@@ -187,6 +193,13 @@ def _write_lists(folder: Path, marts: Sequence[Mart], places: Iterable[Place]) -
         writer.writerow(["mart", "column", "type", "description"])
         for mart in marts:
             writer.writerows([mart.name, each.name, each.type.lower(), each.description] for each in mart.columns)
+
+
+def _open_to(folder: Path, readers: Readers) -> None:
+    of_a_file, of_its_folders, _ = MODES[readers]
+    for path in folder.iterdir():
+        path.chmod(of_a_file | stat.S_IWUSR)  # unlike what is published, it is its owner's to change
+    folder.chmod(of_its_folders)
 
 
 def _refuse_what_is_not_ours(folder: Path) -> None:

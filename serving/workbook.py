@@ -29,6 +29,7 @@ LONGEST_NAME, LONGEST_TEXT = 31, 32_767
 LIST = "Marts"
 BATCH = 5_000
 DIGITS = 15  # that Excel keeps of a number
+LEAST, MOST = "2.3e-308", "9.9e307"  # that it knows, which is not all of a double
 WHOLE, DECIMAL = re.compile(r"U?(?:TINY|SMALL|BIG|)INT(?:EGER)?"), re.compile(r"DECIMAL\(\d+,(\d+)\)")
 NESTED = re.compile(r"JSON|(?:STRUCT|MAP|UNION)\(.*\)|.*\[\d*\]", re.DOTALL)
 DAY = "date '1899-12-30'"
@@ -219,7 +220,7 @@ def _cell(column: Column) -> str:
         fits = f"abs({name}) < 1{'0' * largest}" if largest > 0 else f"abs({name}) < 1e{largest}"
         return _number_or_text(name, name, fits)
     if kind in ("DOUBLE", "FLOAT"):
-        return _number_or_text(name, name, f"isfinite({name})")
+        return _number_or_text(name, name, f"{name} = 0 or abs({name}) between {LEAST} and {MOST}")
     return f"{name}::varchar"
 
 

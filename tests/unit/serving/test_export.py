@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 import re
 import zipfile
 from collections.abc import Callable
@@ -122,6 +123,9 @@ NASTY = [{**dict.fromkeys(ARROW.names), "text": text} for text in ("<r>bold</r>"
 @settings(max_examples=times(4, 100), deadline=None)
 @given(rows=st.lists(VALUES, max_size=60))
 @example(rows=NASTY)
+@example(
+    rows=[{**dict.fromkeys(ARROW.names), "rate": rate} for rate in (1.7976931348623157e308, 5e-324, math.nan, -0.0)]
+)
 @example(rows=[])
 def test_every_value_is_read_back_from_every_format(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]
@@ -192,8 +196,8 @@ def is_the_same(cell: Any, value: Any) -> bool:
         return Decimal(str(cell)) == value and (isinstance(cell, int | float) or not is_short or abs(value) >= 10**5)
     if isinstance(value, float):
         if isinstance(cell, str):
-            return not math.isfinite(value) and str(float(cell)) == str(value)
-        return math.isclose(cell, value, rel_tol=1e-15, abs_tol=1e-300)
+            return not 1e-307 < abs(value) < 9e307 and str(float(cell)) == str(value)
+        return math.isclose(cell, value, rel_tol=1e-15)
     if isinstance(value, datetime) or (type(value) is date):
         if isinstance(cell, str):
             return cell in (str(value), str(value).rstrip("0")) and value.year <= 1900
@@ -339,6 +343,21 @@ def test_the_next_export_takes_its_place_and_what_is_not_of_an_export_is_left_al
     with pytest.raises(ExportError, match="holds my pivots.xlsx, which no export wrote"):
         export_quietly(serving_dir, tmp_path, "csv")
     assert {path: path.read_bytes() for path in second.folder.iterdir()} == before
+
+
+def test_who_may_read_what_is_published_may_read_the_export(
+    serving_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIFECYCLE_DATA_DIR", str(serving_dir.parent))
+    before = os.umask(0o077)
+    try:
+        for readers, modes in (("owner", (0o700, 0o600)), ("", (0o750, 0o640)), ("everyone", (0o755, 0o644))):
+            monkeypatch.setenv("LIFECYCLE_PUBLISHED_READERS", readers)
+            assert main(["parquet", "--out", str(tmp_path)]) == 0
+            folder = tmp_path / "marts_parquet"
+            assert {path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())} == {*modes}
+    finally:
+        os.umask(before)
 
 
 @pytest.mark.parametrize("format", FORMATS)
