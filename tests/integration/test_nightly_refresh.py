@@ -31,6 +31,7 @@ from sandbox.servers import VENDORS
 from sandbox.settings import load_state
 from sandbox.truth import Truth
 from serving.compare import compare
+from serving.export import folder_of
 from serving.versions import link_path, versions
 from tests.integration.attribution_truth import EQUAL, distances, shares
 from tests.integration.erasing import left_of, people_of_every_kind, texts_of
@@ -388,11 +389,14 @@ def test_erased_people_are_in_no_file_any_more(company: Company, tmp_path: Path)
         "activation",
     }
     assert {place.rpartition(" ")[2] for place in places_of(erased.serving, people)} == {*people}
+    exported = folder_of(erased.data / "exports", "csv") / "customer_360.csv"
+    exported.parent.mkdir()
+    exported.write_text(people[0])
 
     done = erased.run(sys.executable, "-m", "dagster_project.erase", ",".join(people), "--yes")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert left_of(erased, texts) == []
+    assert left_of(erased, texts) == [] and not exported.exists()
     assert {version.stat().st_mode & 0o777 for version in versions(erased.serving)} == {0o440}
     assert erased.published().rows == company.published().rows
     # Nothing arrived, and yet the models have to be built: theirs are gone.
