@@ -11,10 +11,13 @@ import fcntl
 import json
 import os
 import secrets
+import signal
 import socket
+import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -30,6 +33,8 @@ from serving.versions import link_path
 
 PYTHON = PROJECT_ROOT / ".superset" / "bin" / "python"
 SERVER = PROJECT_ROOT / "dashboards" / "server"
+# What `serve` says once it does, before its address.
+ANSWERS = "Superset answers at "
 # Nothing but the file itself: no other file of the machine, and no extension fetched from DuckDB's server.
 READ_ONLY_FILE = "access_mode=read_only&enable_external_access=false"
 
@@ -76,6 +81,36 @@ def main(arguments: Sequence[str]) -> int:
         os.dup2(log.fileno(), 2)
         os.set_inheritable(lock.fileno(), True)  # held as long as Superset runs
         os.execve(PYTHON, [str(PYTHON), str(SERVER / "serve.py")], variables)
+
+
+@contextmanager
+def running(*arguments: str, variables: Mapping[str, str] | None = None) -> Iterator[str]:
+    """The address of a Superset that is started for a while, on a free port, and stopped as by Ctrl-C.
+
+    Args:
+        arguments: as on the command line.
+        variables: its whole environment; None: that of this process.
+
+    Raises:
+        SettingsError: it did not start, with the end of what it said.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    command = [sys.executable, "-m", "dagster_project.superset_command", "--port", port, *arguments]
+    server = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    said = ""
+    try:
+        for line in server.stdout or ():
+            said += line
+            if line.startswith(ANSWERS):
+                yield line.removeprefix(ANSWERS).strip()
+                break
+        else:
+            raise SettingsError(f"Superset did not start: {said}")
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(60)
 
 
 def assets_over(over: str) -> dict[str, str]:

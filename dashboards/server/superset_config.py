@@ -37,18 +37,6 @@ EVENT_LOGGER = Silent()
 DATA_CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
 CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
 
-
-def DB_CONNECTION_MUTATOR(uri, params, username, security_manager, source):
-    """Open the version that the link names at this moment.
-
-    DuckDB keeps a file open by its path as long as any connection to it is, so that a query beside a longer one would
-    be answered from the version before.
-    """
-    if uri.get_backend_name() == "duckdb" and uri.database:
-        uri = uri.set(database=os.path.realpath(uri.database))
-    return uri, params
-
-
 # ---- nothing leaves the machine: the browser asks no map, font or counter, whatever a page contains
 TALISMAN_CONFIG = {
     "content_security_policy": {

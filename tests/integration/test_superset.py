@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +21,7 @@ import pytest
 import requests
 
 from dagster_project import superset_command
+from dagster_project.superset_page import open_dashboard, sign_in, take_picture
 from dashboards import assets
 from serving.postgres import Postgres
 from serving.versions import current_version, database_of, link_path, name_of, point_link_at
@@ -85,26 +84,12 @@ def environment(data: Path, **more: str) -> dict[str, str]:
 
 @contextmanager
 def started(data: Path, *arguments: str, **variables: str) -> Iterator[str]:
-    """The address of a Superset over that company, stopped afterwards as by Ctrl-C."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "dagster_project.superset_command", "--port", str(port), *arguments]
-    server = subprocess.Popen(command, env=environment(data, **variables), stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        said = ""
-        for line in server.stdout:
-            said += line
-            if address := re.search(r"Superset answers at (http://127\.0\.0\.1:\d+)", line):
-                break
-        else:
-            raise AssertionError(said + (data / "superset" / "superset.log").read_text()[-3000:])
-        yield address[1]
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(60)
-    assert server.returncode == 0
+    with superset_command.running(*arguments, variables=environment(data, **variables)) as address:
+        yield address
+
+
+def password(data: Path) -> str:
+    return (data / "superset" / "password").read_text().strip()
 
 
 @pytest.fixture(scope="module")
@@ -133,11 +118,7 @@ class Reader:
         self.page.on(
             "response", lambda got: self.complaints.append(f"{got.status} {got.url}") if got.status > 399 else 0
         )
-        self.page.goto(f"{address}/login/")
-        self.page.fill("#username", "admin")
-        self.page.fill("#password", (data / "superset" / "password").read_text().strip())
-        self.page.keyboard.press("Enter")
-        self.page.wait_for_url(lambda url: "/login" not in url)
+        sign_in(self.page, address, password(data))
 
     def _hear(self, message: Any) -> None:
         if message.type == "error" and COUNTER not in message.text:
@@ -152,17 +133,7 @@ class Reader:
             self.complaints.append(f"a request off the machine: {request.url}")
 
     def open(self, dashboard: str) -> None:
-        """Look at a dashboard until each chart has its answer."""
-        self.page.goto(f"{self.address}/superset/dashboard/{dashboard}/")
-        charts = self.page.locator("[data-test=chart-grid-component]")
-        charts.nth(len(assets.charts_of(DASHBOARDS[dashboard])) - 1).wait_for(state="attached", timeout=60_000)
-        self.page.wait_for_load_state("networkidle")
-        waiting = self.page.locator("[data-test=chart-grid-component] [data-test=loading-indicator], .loading")
-        for _ in range(300):
-            if not waiting.count():
-                return
-            self.page.wait_for_timeout(200)
-        raise AssertionError(f"{dashboard}: {waiting.count()} charts still wait for an answer")
+        open_dashboard(self.page, self.address, dashboard)
 
     def chart(self, name: str) -> Any:
         return self.page.locator(
@@ -181,14 +152,11 @@ class Reader:
 
 @pytest.mark.parametrize("width", [1440, 380])
 @pytest.mark.parametrize("dashboard", DASHBOARDS)
-def test_every_chart_is_shown(
-    superset: str, browser: Browser, data: Path, tmp_path: Path, dashboard: str, width: int
-) -> None:
+def test_every_chart_is_shown(superset: str, browser: Browser, data: Path, dashboard: str, width: int) -> None:
     reader = Reader(browser, superset, data, width)
 
     reader.open(dashboard)
 
-    reader.page.screenshot(path=tmp_path / f"{dashboard}-{width}.png", full_page=True)
     assert reader.faults(dashboard) == {}
     assert reader.complaints == []
     narrowest = min(reader.chart(name).bounding_box()["width"] for name in assets.charts_of(DASHBOARDS[dashboard]))
@@ -205,6 +173,15 @@ def test_a_figure_is_that_of_its_mart(superset: str, browser: Browser, data: Pat
     assert reader.figure(chart) == one(link_path(data / "serving"), FIGURES[chart])
 
 
+def test_a_picture_is_of_the_size_of_the_page(superset: str, browser: Browser, data: Path, tmp_path: Path) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+
+    take_picture(page, superset, password(data), "lifecycle", tmp_path / "lifecycle.png")
+
+    head = (tmp_path / "lifecycle.png").read_bytes()[:24]
+    assert head[:4] == b"\x89PNG" and (int.from_bytes(head[16:20]), int.from_bytes(head[20:24])) == (1440, 900)
+
+
 def one(database: Path, query: str) -> Any:
     with duckdb.connect(str(database), read_only=True) as connection:
         return connection.execute(query).fetchall()[0][0]
@@ -215,8 +192,7 @@ class Api:
 
     def __init__(self, address: str, data: Path) -> None:
         self.address, self.session = address, requests.Session()
-        password = (data / "superset" / "password").read_text().strip()
-        given = {"username": "admin", "password": password, "provider": "db"}
+        given = {"username": "admin", "password": password(data), "provider": "db"}
         token = self.session.post(f"{address}/api/v1/security/login", json=given).json()["access_token"]
         self.session.headers["Authorization"] = f"Bearer {token}"
         csrf = self.session.get(f"{address}/api/v1/security/csrf_token/").json()["result"]
