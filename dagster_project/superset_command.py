@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
     except (SettingsError, AssetError) as error:
         say(f"No Superset: {error}")
         return 1
-    password = environment.SupersetSettings.read().password.get_secret_value()
+    stated = environment.SupersetSettings.read().password.get_secret_value()
     variables = {
         **{name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TZ") if name in os.environ},
         "HOME": str(home),
@@ -69,9 +69,9 @@ def main(arguments: Sequence[str]) -> int:
         "SUPERSET_CONFIG_PATH": str(SERVER / "superset_config.py"),
         "SUPERSET_PORT": str(options.port),
         "SUPERSET_SECRET_KEY": _kept_secret(home / "secret_key"),
-        "SUPERSET_PASSWORD": password or _kept_secret(home / "password"),
+        "SUPERSET_PASSWORD": password(),
     }
-    where = "the one in SUPERSET_PASSWORD" if password else f"in {home / 'password'}"
+    where = "the one in SUPERSET_PASSWORD" if stated else f"in {home / 'password'}"
     say(f"Starting Superset; its log is {home / 'superset.log'}. Sign in as admin, the password is {where}.")
     with tempfile.TemporaryFile("w+") as given, (home / "superset.log").open("a") as log:
         json.dump(assets, given)
@@ -81,6 +81,12 @@ def main(arguments: Sequence[str]) -> int:
         os.dup2(log.fileno(), 2)
         os.set_inheritable(lock.fileno(), True)  # held as long as Superset runs
         os.execve(PYTHON, [str(PYTHON), str(SERVER / "serve.py")], variables)
+
+
+def password() -> str:
+    """Of the user admin: the one that is set, or else the one that was made at the first start."""
+    stated = environment.SupersetSettings.read().password.get_secret_value()
+    return stated or _kept_secret(config.data_dir() / "superset" / "password")
 
 
 @contextmanager

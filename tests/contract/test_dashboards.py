@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,6 +154,17 @@ def test_lineage_names_each_dashboard_with_what_it_reads(manifest: dict[str, Any
         read = {unique_id.rpartition(".")[2] for unique_id in exposure["depends_on"]["nodes"]}
         assert read == assets.marts_of(dashboard) - OF_THE_PUBLICATION.keys()
         assert exposure["url"].endswith(f"/{name}/")
+
+
+def test_lineage_names_what_the_report_reads(manifest: dict[str, Any], root: Path) -> None:
+    texts = [path.read_text() for pattern in ("*.sql", "*.py") for path in (root / "reports").rglob(pattern)]
+    read = {name for text in texts for name in re.findall(r"\b(?:from|join) marts\.([a-z_0-9]+)", text)}
+
+    named = {
+        each.rpartition(".")[2] for each in manifest["exposures"]["exposure.lifecycle.report"]["depends_on"]["nodes"]
+    }
+
+    assert named == read - OF_THE_PUBLICATION.keys()
 
 
 def test_what_is_imported_hangs_together(files: dict[str, Any]) -> None:

@@ -19,8 +19,9 @@ from typing import Any
 import duckdb
 import pytest
 import requests
+from playwright.sync_api import Browser, Page
 
-from dagster_project import superset_command
+from dagster_project import pictures, superset_command
 from dagster_project.superset_page import open_dashboard, sign_in, take_picture
 from dashboards import assets
 from serving.postgres import Postgres
@@ -28,20 +29,12 @@ from serving.versions import current_version, database_of, link_path, name_of, p
 
 if not superset_command.PYTHON.exists():
     pytest.skip("Superset is not installed: `make test-superset` does that", allow_module_level=True)
-if not (CHROMIUM := shutil.which("chromium")):
-    pytest.skip("no Chromium on this machine: apt-get install chromium", allow_module_level=True)
-
-from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+try:
+    pictures.chromium()
+except pictures.NoBrowserError as error:
+    pytest.skip(str(error), allow_module_level=True)
 
 DASHBOARDS, CHARTS = assets.dashboards(), assets.charts()
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
 # The counter in Superset's pages, which its own policy refuses to load: no request is sent, and Chromium says so.
 COUNTER = "https://apachesuperset.gateway.scarf.sh/"
 # One figure of each dashboard, as its chart shows it, and where it comes from.
@@ -100,10 +93,8 @@ def superset(data: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+    with pictures.browser() as started:
+        yield started
 
 
 class Reader:
