@@ -24,6 +24,7 @@ from ingestion import config, secrecy
 from ingestion.config import SettingsError
 from reports.figures import Given
 from reports.write import write_report
+from serving.access import open_the_way
 from serving.publish import Companion, PublicationError, current_publication
 from serving.versions import versions_before
 
@@ -114,6 +115,7 @@ def main() -> int:
             return 1
         before = next(iter(versions_before(publication.path, serving_dir)), None)
         path = write_report(publication.path, before)
+        open_the_way(serving_dir, environment.settings().published_readers)
     except (PublicationError, SettingsError) as error:
         print(f"No report: {secrecy.hidden(str(error))}", file=sys.stderr)
         return 1
