@@ -32,8 +32,8 @@ class Silent(AbstractEventLogger):
 
 EVENT_LOGGER = Silent()
 
-# A refresh that is published shows at the next query: nothing is kept, for which Superset's default is the same, said
-# here because it is a promise.
+# A refresh that is published shows at the next query, so no answer is kept. That is Superset's default too, said here as
+# readers rely on it.
 DATA_CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
 CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
 
