@@ -32,8 +32,7 @@ class Silent(AbstractEventLogger):
 
 EVENT_LOGGER = Silent()
 
-# A refresh that is published shows at the next query, so no answer is kept. That is Superset's default too, said here as
-# readers rely on it.
+# A refresh that is published shows at the next query: no answer is kept. That is Superset's default too.
 DATA_CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
 CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
 
