@@ -13,6 +13,8 @@ import pytest
 from dagster import DagsterInstance, DagsterRunStatus, asset, in_process_executor, materialize
 
 from dagster_project import dbt_runner, resources
+from dagster_project.environment import variables
+from dagster_project.parsed_project import take_over
 from dagster_project.refresh import command
 from dagster_project.resources import Refresh
 from ingestion import config
@@ -134,9 +136,11 @@ def test_a_run_of_a_dead_process_is_marked_as_failed() -> None:
         assert instance.get_run_by_id(stuck.run_id).status == DagsterRunStatus.FAILURE
 
 
-def test_the_executor_of_the_project_runs_in_one_process(data_dir: Path) -> None:
+def test_the_executor_of_the_project_runs_in_one_process(data_dir: Path, parsed_project: Path) -> None:
     from dagster_project.definitions import defs
 
+    with variables(LIFECYCLE_WAREHOUSE_PATH=str(data_dir / "warehouse.duckdb")):
+        take_over(parsed_project, data_dir / "dbt", config.PROJECT_ROOT / "dbt_project", "")
     definitions = defs()
 
     assert definitions.resolve_job_def("nightly_refresh").executor_def is in_process_executor
