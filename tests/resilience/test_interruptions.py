@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -33,15 +34,8 @@ def company(tmp_path_factory: pytest.TempPathFactory, parsed_project: Path) -> S
     return found
 
 
-@pytest.mark.parametrize(
-    ("place", "number"),
-    [
-        ("in a load", signal.SIGINT),
-        ("while Dagster starts", signal.SIGTERM),
-        ("in dbt", signal.SIGTERM),
-        *((place, number) for place in PLACES for number in (signal.SIGINT, signal.SIGTERM)),
-    ][: times(1, 17)],
-)
+@pytest.mark.skipif(not times(0, 1), reason="test_nightly_refresh interrupts dbt, and below is a load: make resilience")
+@pytest.mark.parametrize(("place", "number"), list(product(PLACES, (signal.SIGINT, signal.SIGTERM))))
 def test_an_interruption_ends_everything_within_ten_seconds(
     company: SmallCompany, place: str, number: signal.Signals
 ) -> None:
