@@ -26,7 +26,7 @@ from reports.figures import Given
 from reports.write import write_report
 from serving.access import open_the_way
 from serving.publish import Companion, PublicationError, current_publication
-from serving.versions import versions_before
+from serving.versions import DATABASE, stand, versions_before
 
 # In the order in which they are done; the keys are words of the report.
 CHECKS = {
@@ -82,7 +82,7 @@ def _checks(instance: DagsterInstance, run_id: str) -> list[dict[str, object]]:
     """How many checks of each kind the run did so far, and how they ended."""
     run = RunLog()
     for _ in run.read(instance, run_id):
-        pass
+        stand(path.parts[0], serving_dir)
     counted: Counter[tuple[str, str]] = Counter((finding.kind, finding.status) for finding in run.findings)
     counted.update(("dbt test", status) for status in _statuses_of_tests(run))
     return [
@@ -113,13 +113,21 @@ def main() -> int:
         if publication is None:
             print("No report: nothing is published yet. `make refresh` publishes, and writes one.", file=sys.stderr)
             return 1
+        if publication.path.name != DATABASE:
+            print(
+                f"No report: {publication.version} was published before reports lay beside versions. `make refresh` "
+                "publishes, and writes one.",
+                file=sys.stderr,
+            )
+            return 1
         before = next(iter(versions_before(publication.path, serving_dir)), None)
-        path = write_report(publication.path, before)
+        path = write_report(publication.path, before).relative_to(publication.path.parent)
+        stand(path.parts[0], serving_dir)
         open_the_way(serving_dir, environment.settings().published_readers)
-    except (PublicationError, SettingsError) as error:
+    except (PublicationError, SettingsError, FileExistsError) as error:
         print(f"No report: {secrecy.hidden(str(error))}", file=sys.stderr)
         return 1
-    print(f"Wrote the report of {publication.version}. Open it in a browser:\n  {path}")
+    print(f"Wrote the report of {publication.version}. Open it in a browser:\n  {serving_dir / path}")
     return 0
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from dagster_project import pictures, report
+from reports import FOLDER
+from serving.publish import Publication, Source, publish
 
 
 @pytest.mark.parametrize(
@@ -33,6 +37,54 @@ def test_without_a_publication_a_command_says_what_to_do(
     assert command() == 1  # type: ignore[operator]
 
     assert "nothing is published yet. `make refresh` publishes" in capsys.readouterr().err
+
+
+@pytest.fixture
+def published(data_dir: Path) -> Publication:
+    """A version that was published before there were reports."""
+    with duckdb.connect(str(data_dir / "warehouse.duckdb")) as connection:
+        connection.execute("create schema marts")
+        connection.execute("create table marts.one as select 1 as id")
+    return publish(
+        data_dir / "warehouse.duckdb",
+        data_dir / "serving",
+        marts=["one"],
+        as_of=datetime(2026, 3, 1, tzinfo=UTC),
+        sources=[Source("files")],
+    )
+
+
+def test_a_report_that_is_written_by_itself_is_where_readers_look_for_it(
+    published: Publication, data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def written(database: Path, before: Path | None) -> Path:
+        page = database.with_name(FOLDER) / "index.html"
+        page.parent.mkdir()
+        page.write_text(database.parent.name)
+        return page
+
+    monkeypatch.setattr(report, "write_report", written)
+
+    assert report.main() == 0
+    page = data_dir / "serving/report/index.html"
+    assert page.read_text() == published.version
+    assert capsys.readouterr().out.endswith(f"\n  {page}\n")
+
+
+def test_a_version_without_a_folder_gets_no_report_among_the_others(
+    published: Publication, data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serving = data_dir / "serving"
+    (serving / "current").unlink()
+    file = published.path.parent.with_suffix(".duckdb")
+    published.path.rename(file)
+    link = serving / "lifecycle.duckdb"
+    link.unlink()
+    link.symlink_to(file.relative_to(serving))
+
+    assert report.main() == 1
+    assert "was published before reports lay beside versions. `make refresh`" in capsys.readouterr().err
+    assert not list(serving.rglob("report"))
 
 
 def test_without_chromium_the_pictures_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
