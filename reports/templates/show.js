@@ -1,4 +1,4 @@
-// Shows each chart once it comes near, and lets one of several sections be chosen. Charts themselves are Vega-Lite.
+// Shows each chart once it comes near, the others in turn while nobody waits for them, and lets one of several sections be chosen. Charts themselves are Vega-Lite.
 // vl-convert puts `vegaEmbed` before it.
 const options = JSON.parse(document.getElementById("options").textContent);
 
@@ -21,6 +21,15 @@ const seen = new IntersectionObserver(
   { rootMargin: "400px" },
 );
 places.forEach((place) => seen.observe(place));
+
+function drawNext() {
+  const next = places.find((place) => !place.dataset.drawn && place.offsetParent);
+  if (!next) return;
+  draw(next);
+  setTimeout(drawNext, 50);
+}
+
+addEventListener("load", () => setTimeout(drawNext, 300));
 addEventListener("beforeprint", () => places.filter((place) => place.offsetParent).forEach(draw));
 
 for (const select of document.querySelectorAll("select")) {
