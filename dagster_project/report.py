@@ -47,9 +47,13 @@ def companion(instance: DagsterInstance, run_id: str) -> Companion:
 
     def write(database: Path, before: Path | None) -> None:
         given = Given(rejections=_rejections(config.warehouse_path()), checks=_checks(instance, run_id))
-        write_report(database, before, given=given)
+        write_report(database, before, given=given, scripts=_scripts())
 
     return write
+
+
+def _scripts() -> Path:
+    return config.data_dir() / "charts"
 
 
 def _rejections(warehouse: Path) -> list[dict[str, object]]:
@@ -121,7 +125,7 @@ def main() -> int:
             )
             return 1
         before = next(iter(versions_before(publication.path, serving_dir)), None)
-        path = write_report(publication.path, before).relative_to(publication.path.parent)
+        path = write_report(publication.path, before, scripts=_scripts()).relative_to(publication.path.parent)
         stand(path.parts[0], serving_dir)
         open_the_way(serving_dir, environment.settings().published_readers)
     except (PublicationError, SettingsError, FileExistsError) as error:

@@ -6,6 +6,7 @@ Belongs here: from a published file to HTML files. Does not: which figures there
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,11 @@ MARTS_PAGE = Page("marts", Text("Marts", "Marts"), Text(
 
 
 def write_report(
-    database: Path, before: Path | None = None, folder: Path | None = None, given: Given | None = None
+    database: Path,
+    before: Path | None = None,
+    folder: Path | None = None,
+    given: Given | None = None,
+    scripts: Path | None = None,
 ) -> Path:
     """Write every page of the report of a published version.
 
@@ -49,6 +55,7 @@ def write_report(
         before: the file that was published before it, which headlines are compared with.
         folder: where to; `report` beside the file if it is not given.
         given: what no mart holds; if it is not given, what the report in that folder was told when it was written.
+        scripts: where the JavaScript of charts is kept for the next report; it takes longer to bundle than to read.
 
     Returns:
         The page to open first.
@@ -62,7 +69,7 @@ def write_report(
         published = opened.enter_context(Published(database))
         earlier = opened.enter_context(Published(before)) if before else None
         report = Report(published, earlier, given)
-    script = _script()
+    script = _script(scripts)
     for code in CODES:
         for page in (*PAGES, MARTS_PAGE):
             _put(folder / file_name(page, code), report.page(page, code, script))
@@ -86,13 +93,34 @@ def _put(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _script() -> str:
+def _script(kept: Path | None) -> str:
     """The JavaScript of Vega, Vega-Lite and vega-embed, and the few lines that show charts as they come into sight."""
+    show = (TEMPLATES / "show.js").read_text()
+    if kept is None:
+        return _bundled(show)
+    made_of = f"{version('vl-convert-python')}\n{show}"
+    file = kept / f"charts-{_digest(made_of.encode())[:16]}.js"
+    digest, _, script = (file.read_bytes() if file.exists() else b"").partition(b"\n")
+    if digest.decode(errors="replace") == _digest(script):  # otherwise a crash has left half of it, or nothing
+        return script.decode()
+    bundled = _bundled(show)
+    kept.mkdir(parents=True, exist_ok=True)
+    for outdated in kept.glob("charts-*.js"):
+        outdated.unlink(missing_ok=True)
+    _put(file, f"{_digest(bundled.encode())}\n{bundled}")
+    return bundled
+
+
+@cache
+def _bundled(show: str) -> str:
     import vl_convert
 
-    show = (TEMPLATES / "show.js").read_text()
     # Nothing in it may end the element that it stands in.
     return vl_convert.javascript_bundle(show).replace("</script", "<\\/script")
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def published(data_dir: Path) -> Publication:
 def test_a_report_that_is_written_by_itself_is_where_readers_look_for_it(
     published: Publication, data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def written(database: Path, before: Path | None) -> Path:
+    def written(database: Path, before: Path | None, scripts: Path) -> Path:
         page = database.with_name(FOLDER) / "index.html"
         page.parent.mkdir()
         page.write_text(database.parent.name)
