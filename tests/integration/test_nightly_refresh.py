@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,10 @@ def in_postgres(postgres_server: PostgresServer) -> str:
 
 
 @pytest.fixture(scope="module")
-def first_refresh(company: Company, in_postgres: str, shared: Path) -> subprocess.CompletedProcess[str]:
+def first_refresh(
+    company: Company, in_postgres: str, shared: Path, parsed_project: Path
+) -> subprocess.CompletedProcess[str]:
+    company.begin_parsed(parsed_project)
     with first_publication(shared) as published:
         done = company.refresh(SERVING_POSTGRES_URL=in_postgres, SERVING_POSTGRES_READERS="company_readers")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -329,17 +333,24 @@ def test_the_warehouse_says_with_what_it_was_built(company: Company) -> None:
     assert company.rows("from ops.refresh_settings") == [(as_of, "EUR", 0.2)]
 
 
-def test_a_sample_has_of_its_people_what_the_whole_has_and_passes_every_test(company: Company) -> None:
+def test_a_sample_has_of_its_people_what_the_whole_has_and_passes_every_test(
+    company: Company, tmp_path: Path, parsed_project: Path
+) -> None:
     before = company.warehouse.stat().st_mtime_ns
     in_sample = company.data / "dev" / "warehouse.duckdb"
     try:
         done = company.run(sys.executable, "-m", "dagster_project.sample_command", "140")
         assert done.returncode == 0, done.stdout + done.stderr
         judged = company.run(
-            *(sys.executable, "-m", "dagster_project.dbt_command", "test", "--exclude-resource-type", "unit_test")
+            *(sys.executable, "-m", "dagster_project.dbt_command", "test", "--select", "test_type:singular")
         )
         assert judged.returncode == 0, judged.stdout + judged.stderr
         assert "on a sample of 140 people" in judged.stderr
+        sampled = Company(tmp_path)
+        sampled.begin_parsed(parsed_project)
+        shutil.copyfile(in_sample, sampled.warehouse)
+        done = sampled.judge(**as_built(company.published().as_of))
+        assert done.returncode == 0, done.stdout + done.stderr
         with duckdb.connect(str(in_sample), read_only=True) as connection:
             people = connection.execute("select person_id from core.dim_persons").fetchall()
             accounts = connection.execute("select account_id from core.dim_accounts").fetchall()
@@ -528,12 +539,7 @@ def test_a_day_later_and_after_an_interruption_the_increment_equals_a_full_rebui
             connection.execute(f"drop schema {schema} cascade")
     for one, options in [(merged, []), (rebuilt, ONLY_TABLES)]:
         one.begin_parsed(parsed_project)
-        build = one.build(
-            *options,
-            LIFECYCLE_AS_OF=increment.as_of.isoformat(),
-            LIFECYCLE_REPORTING_CURRENCY="EUR",
-            LIFECYCLE_SUBSCRIPTION_COST_RATE="0.2",
-        )
+        build = one.build(*options, **as_built(increment.as_of))
         assert build.returncode == 0, build.stdout + build.stderr
     assert merged.rows(people)[0][0] == before_merging - 2
     assert differing_rows(merged.warehouse, rebuilt.warehouse) == {}
@@ -544,6 +550,15 @@ def copy_of(company: Company, folder: Path) -> Company:
     copy.data.mkdir(parents=True)
     shutil.copyfile(company.warehouse, copy.warehouse)
     return copy
+
+
+def as_built(as_of: datetime) -> dict[str, str]:
+    """The settings of the sandbox that the models read."""
+    return {
+        "LIFECYCLE_AS_OF": as_of.isoformat(),
+        "LIFECYCLE_REPORTING_CURRENCY": "EUR",
+        "LIFECYCLE_SUBSCRIPTION_COST_RATE": "0.2",
+    }
 
 
 def merge_two_buyers_and_erase_one(connection: duckdb.DuckDBPyConnection) -> None:

@@ -14,6 +14,7 @@ from reports import FOLDER as REPORT
 from reports.needs import NEEDS
 from tests.integration.refreshing import PUBLISHED, Company
 from tests.resilience import times
+from tests.resilience.running import SmallCompany
 
 # Gives every vendor a second account, which reads what the first one reads, and runs the rest of the command line.
 TWICE = """
@@ -37,10 +38,10 @@ FACTS = {
 @pytest.fixture(scope="module")
 def shops(tmp_path_factory: pytest.TempPathFactory, parsed_project: Path) -> Iterator[tuple[Company, str]]:
     """Two shops and files, refreshed once, with what the refresh said."""
-    company = Company(tmp_path_factory.mktemp("shops"))
+    company = SmallCompany(tmp_path_factory.mktemp("shops"))
     company.begin_parsed(parsed_project)
     company.environment["LIFECYCLE_SOURCES"] = "shopify,shopify.outlet,files"
-    company.environment["SANDBOX_SECOND_SHOP_PEOPLE"] = "40"
+    company.environment["SANDBOX_SECOND_SHOP_PEOPLE"] = "20"
     done = company.refresh()
     assert done.returncode == 0, done.stdout + done.stderr
     yield company, done.stdout
@@ -107,7 +108,7 @@ def test_two_accounts_of_every_vendor_are_two_of_everything_and_the_same_people(
     tmp_path: Path, parsed_project: Path
 ) -> None:
     """The same records under two names: facts double, and people, agents and what ads cost do not."""
-    company = Company(tmp_path)
+    company = SmallCompany(tmp_path)
     company.begin_parsed(parsed_project)
     done = company.run(sys.executable, "-c", TWICE, "-m", "dagster_project.refresh", sandbox=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -123,7 +124,7 @@ def test_two_accounts_of_every_vendor_are_two_of_everything_and_the_same_people(
         "select count(*), count(*) filter (where source_systems like '%shopify.two%') from core.dim_persons"
         " where regexp_matches(source_systems, '(^|,)shopify(,|$)')"
     )
-    assert people[0][0] == people[0][1] > 50
+    assert people[0][0] == people[0][1] > 20
     spend = "select count(*), count(distinct (account_id, ad_id, date_start)) from raw_meta_ads.ad_insights"
     ((rows, days),) = company.rows(f"{spend} where _dlt_valid_to is null")
     ad_rows = company.rows("select count(*) from core.fct_ad_spend where platform = 'meta_ads'")
