@@ -62,6 +62,14 @@ dev: .venv/installed  ## Open Dagster's web UI on 127.0.0.1:3000 (PORT=3000)
 superset: .venv/installed .superset/installed  ## Open Superset with the dashboards on 127.0.0.1:8088 (PORT=8088, OVER=postgres)
 	@.venv/bin/python -m dagster_project.superset_command --port $(or $(PORT),8088) --over $(or $(OVER),file)
 
+.PHONY: spark-up
+spark-up: .venv/spark  ## Start Spark on this machine, or what is missing of it, for LIFECYCLE_ENGINE=spark
+	@.venv/bin/python -m dagster_project.spark_command up
+
+.PHONY: spark-down
+spark-down: .venv/installed  ## Stop that Spark; its tables and logs stay
+	@.venv/bin/python -m dagster_project.spark_command down
+
 .PHONY: docs
 docs: .venv/installed  ## Write the documentation as a site: docs/, and every model with its lineage
 	@.venv/bin/python -m dagster_project.docs_command
@@ -149,7 +157,8 @@ lint-style:
 
 .PHONY: test
 test: lint  ## Run every check: lint, then unit, contract and integration tests
-	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@# Tests on a real Spark need Java and many minutes: `make test-spark`.
+	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/spark
 
 .PHONY: resilience
 resilience: .venv/installed  ## Break the nightly job for real, in every way it has to survive (the long version of tests/resilience)
@@ -159,6 +168,10 @@ resilience: .venv/installed  ## Break the nightly job for real, in every way it 
 test-superset: .venv/installed .superset/installed  ## Look at every dashboard in a real Superset and a real Chromium (minutes)
 	@.venv/bin/pytest tests/integration/test_superset.py
 
+.PHONY: test-spark
+test-spark: .venv/spark  ## Run the tests on a real Spark on this machine (minutes)
+	@.venv/bin/pytest tests/spark
+
 .PHONY: bench
 bench: .venv/installed  ## Measure speed and memory beside floors, as docs/benchmarks.md shows (ARGS="--only refresh")
 	@.venv/bin/python -m tests.benchmarks $(ARGS)
@@ -167,6 +180,7 @@ bench: .venv/installed  ## Measure speed and memory beside floors, as docs/bench
 lock: .uv/installed  ## Make the locks anew from pyproject.toml (hashes, no index)
 	$(UV) pip compile pyproject.toml $(LOCK) --extra dev -o requirements/dev.txt
 	$(UV) pip compile pyproject.toml $(LOCK) --constraint requirements/dev.txt -o requirements/base.txt
+	$(UV) pip compile pyproject.toml $(LOCK) --extra spark --constraint requirements/dev.txt -o requirements/spark.txt
 	echo "uv" | $(UV) pip compile - $(LOCK) -o requirements/uv.txt
 	@# Superset asks for what works with it by lower bounds alone: what came out after it has not been run with it.
 	$(UV) pip compile requirements/superset.in $(LOCK) --no-emit-find-links --exclude-newer 2026-05-25 -o requirements/superset.txt
@@ -182,9 +196,16 @@ clean:  ## Remove environments and caches; data/ stays
 .venv/installed: requirements/dev.txt .uv/installed
 	@echo "Installing the environment (.venv) …"
 	@$(UV) venv --quiet --allow-existing --python "$(PYTHON)" .venv
-	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python .venv/bin/python requirements/dev.txt
+	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python .venv/bin/python requirements/dev.txt \
+		$(if $(wildcard .venv/spark),requirements/spark.txt)
 	@# The rooms are importable from anywhere, as after an installation in place.
 	@echo "$(CURDIR)" > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/customer_lifecycle_warehouse.pth"
+	@touch $@
+
+# The extra `spark`, which lies in the same environment: half a gigabyte that nobody needs without Spark.
+.venv/spark: requirements/spark.txt .venv/installed
+	@echo "Installing the extra spark (.venv) …"
+	@$(UV) pip install --quiet --require-hashes --compile-bytecode --python .venv/bin/python -r requirements/spark.txt
 	@touch $@
 
 .superset/installed: requirements/superset.txt .uv/installed

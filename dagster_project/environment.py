@@ -24,7 +24,7 @@ from pydantic_settings import SettingsConfigDict
 
 from dagster_project.alerts import AlertSettings
 from dagster_project.sinks import ActivationSettings, SinkSettings
-from dagster_project.steps import dbt_target
+from dagster_project.steps import EngineSettings, dbt_target
 from ingestion import config, permissions, secrecy
 from ingestion.config import (
     PROJECT_ROOT,
@@ -45,7 +45,7 @@ from ingestion.config import (
     texts,
 )
 from ingestion.currencies import CURRENCIES
-from ingestion.receiver.settings import ReceiverSettings
+from ingestion.receiver.settings import Port, ReceiverSettings
 from serving.access import Readers
 
 if TYPE_CHECKING:
@@ -99,6 +99,19 @@ def _bytes(size: str) -> int:
     if found is None or not float(found[1]):
         raise ValueError(size)
     return int(float(found[1]) * (1024 if found[3] else 1000) ** ("KMGT".index(found[2].upper()) + 1))
+
+
+def _heap(size: str) -> int:
+    # Spark itself refuses less than 450 MiB: it keeps 300 MiB for itself.
+    if (found := _bytes(size)) < 500 * 1000**2:
+        raise ValueError(size)
+    return found
+
+
+def _master(url: str) -> str:
+    if url and not re.fullmatch(r"spark://[\w.-]+:\d+(,[\w.-]+:\d+)*", url):
+        raise ValueError(url)
+    return url
 
 
 def _share(text: str) -> float:
@@ -250,6 +263,40 @@ class SupersetSettings(Settings):
     password: SecretStr = SecretStr("")
 
 
+Heap = Annotated[int, of_text(_heap), Write("no size that Spark can run with. Write 500MB or more, like 1.5GB")]
+
+
+class SparkSettings(Settings):
+    """Spark, for the engine of this name: a cluster that `make spark-up` starts on this machine, or another one.
+
+    Attributes:
+        thrift_host: of the Thrift server of a Spark that somebody else runs; empty: this machine's own.
+        thrift_port: of the Thrift server, whoever runs it.
+        master_url: of a master that somebody else runs, for which `make spark-up` starts a Thrift server alone; empty:
+            an own one.
+        master_port: of the own master.
+        workers: of the own cluster.
+        worker_cores: tasks that each of them computes at once.
+        worker_memory: bytes of heap for them, in each worker.
+        driver_memory: bytes of heap of the Thrift server.
+        shuffle_partitions: parts that rows are divided into to be joined or grouped.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="SPARK_")
+
+    thrift_host: str = ""
+    thrift_port: Port = 10000
+    master_url: Annotated[
+        str, AfterValidator(_master), Write("no URL of a master of Spark. Write it like spark://host:7077")
+    ] = ""
+    master_port: Port = 7077
+    workers: Count = 2
+    worker_cores: Count = 1
+    worker_memory: Heap = 1_500 * 1000**2
+    driver_memory: Heap = 2 * 1000**3
+    shuffle_partitions: Count = 4
+
+
 def postgres() -> Postgres | None:
     """Where the marts are published beside the file; None: nowhere. Raises as `settings`."""
     found = PostgresSettings.read()
@@ -281,9 +328,11 @@ OF_THE_INSTALLATION: tuple[type[Settings], ...] = (
     Scope,
     Present,
     Profile,
+    EngineSettings,
     RefreshSettings,
     PostgresSettings,
     SupersetSettings,
+    SparkSettings,
     RequestLimits,
     ReceiverSettings,
     AlertSettings,
@@ -356,6 +405,11 @@ def serving_dir() -> Path:
 def exports_dir() -> Path:
     """Folder of what was exported, unless another was named."""
     return config.data_dir() / "exports"
+
+
+def spark_dir() -> Path:
+    """Folder of the cluster on this machine, and of the tables that any cluster reads."""
+    return config.data_dir() / "spark"
 
 
 def ledger_path() -> Path:

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic_settings import SettingsConfigDict
 
 from ingestion import config
+from ingestion.config import Settings, Write
 
 # The two runs of dbt: everything that predictions are made from, then the marts that show them.
 BUILD_STEPS = ("build_models", "build_marts")
@@ -21,9 +25,31 @@ ACCOUNTED_CHECK = "every_record_is_accounted_for"
 LOADED_CHECK = "every_account_is_loaded"
 
 
-def dbt_target() -> Path:
-    """Folder that dbt writes the parsed project to."""
-    return config.data_dir() / "dbt"
+class EngineSettings(Settings):
+    """What the models run on.
+
+    Attributes:
+        engine: DuckDB in the process of the run, or a cluster of Spark.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LIFECYCLE_")
+
+    engine: Annotated[Literal["duckdb", "spark"], Write("choose one of duckdb, spark")] = "duckdb"
+
+
+def engine() -> str:
+    """What runs the models: `duckdb` or `spark`.
+
+    Raises:
+        SettingsError: LIFECYCLE_ENGINE is neither.
+    """
+    return EngineSettings.read().engine
+
+
+def dbt_target(of: str | None = None) -> Path:
+    """Folder that dbt writes the parsed project to, one an engine; of the one that runs the models if none is named."""
+    name = of or engine()
+    return config.data_dir() / ("dbt" if name == "duckdb" else f"dbt_{name}")
 
 
 def parsed_manifest(target: Path) -> Path:

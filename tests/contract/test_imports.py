@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("ingestion", "expectations", "predictions", "serving", "activation", "reports", "dashboards", "sandbox")
+ROOMS = (
+    "ingestion",
+    "expectations",
+    "predictions",
+    "serving",
+    "activation",
+    "reports",
+    "dashboards",
+    "cluster",
+    "sandbox",
+)
 ORCHESTRATION = {"dagster", "dagster_dbt", "dagster_dlt", "dagster_project", "dbt"}
 FORBIDDEN = {room: ORCHESTRATION | set(ROOMS) - {room} for room in ROOMS}
 FORBIDDEN["sandbox"] -= {"ingestion"}  # it speaks to the connectors: it knows their settings and row models

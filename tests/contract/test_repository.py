@@ -25,11 +25,12 @@ ROOMS = (
     "activation",
     "reports",
     "dashboards",
+    "cluster",
     "sandbox",
     "dagster_project",
 )
 READERS = {"Settings", "SourceSettings", "InboxSettings", "SinkSettings"}
-OURS = ("LIFECYCLE_", "SANDBOX_", "SOURCES__", "ACTIVATION_")
+OURS = ("LIFECYCLE_", "SANDBOX_", "SOURCES__", "ACTIVATION_", "SPARK_")
 # Variables of other tools, which the code sets or passes on and nobody has to set.
 OTHERS = {
     "CI",
@@ -39,6 +40,7 @@ OTHERS = {
     "DBT_TARGET_PATH",
     "DLT_PROJECT_DIR",
     "GX_ANALYTICS_ENABLED",
+    "JAVA_HOME",
     "PYTHONPATH",
     "SUPERSET_HOME",
     "SUPERSET_PORT",

@@ -1,0 +1,72 @@
+"""The Thrift server, through which everything is asked of Spark.
+
+Belongs here: connections and what is said where there is none. Does not: statements (`raw_tables`, `built_tables`),
+the processes behind it (`processes`).
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyhive.hive import Cursor
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+SECONDS_TO_CONNECT = 10.0
+# In front of what Spark says: the server's words, the name of the error twice, and its class.
+CLASSES = re.compile(r"^(?:Error running query: )?(?:\[\w+(?:\.\w+)?\] )?(?:[\w.$]+(?:Exception|Error): )?")
+USER = "lifecycle"  # whom the server calls the session's; without one PyHive asks the system, which may not know
+
+
+class ClusterError(RuntimeError):
+    """Spark cannot be reached, or cannot do what it was asked to; the message is one sentence that says what to do."""
+
+
+@contextmanager
+def connected(host: str, port: int) -> Iterator[Cursor]:
+    """A cursor of a session of its own, which ends with the block.
+
+    Raises:
+        ClusterError: nobody answers there, a statement of the block fails, or the extra `spark` is not installed.
+    """
+    try:
+        from pyhive import exc, hive
+        from thrift.Thrift import TException
+    except ImportError:
+        raise ClusterError("PyHive, which speaks to Spark, is not installed: run `make .venv/spark`.") from None
+    try:
+        # A socket says in its own words why there is no connection; Thrift says which of its classes failed.
+        socket.create_connection((host, port), SECONDS_TO_CONNECT).close()
+        connection = hive.connect(host, port, username=USER)
+    except Exception as error:  # sockets, Thrift and SASL have no other class in common
+        advice = "run `make spark-up`" if host in LOOPBACK else "start it, or mend SPARK_THRIFT_HOST"
+        raise ClusterError(
+            f"Spark's Thrift server does not answer at {host}:{port} ({_short(error)}): {advice}."
+        ) from None
+    try:
+        yield connection.cursor()
+    except exc.Error as error:
+        raise ClusterError(f"Spark cannot do what it was asked to: {_of_spark(error)}") from None
+    except (TException, OSError) as error:
+        raise ClusterError(f"Spark's Thrift server at {host}:{port} went away ({_short(error)}).") from None
+    finally:
+        # A server that is gone has failed the statement before; the end of its session is no second failure.
+        with suppress(Exception):
+            connection.close()
+
+
+def _short(error: Exception) -> str:
+    error = getattr(error, "inner", None) or error  # Thrift's own words are "unexpected exception"
+    said = getattr(error, "strerror", None) or str(error).strip().partition("\n")[0]
+    return said or type(error).__name__
+
+
+def _of_spark(error: Exception) -> str:
+    """The sentence of an error, without the classes in front of it and the plan behind."""
+    status = getattr(error.args[0] if error.args else None, "status", None)
+    first = str(getattr(status, "errorMessage", None) or error).strip().partition("\n")[0]
+    return CLASSES.sub("", first).partition(" SQLSTATE")[0]
