@@ -6,7 +6,10 @@
     digits than an amount may have: such an amount is listed in ops.money_without_rate and is in no sum.
 -#}
 {% macro converted(amount, rate) -%}
-    case when abs({{ amount }}::double * ({{ rate }})) < 1e13 then {{ money(amount ~ "::double * (" ~ rate ~ ")") }} end
+    case
+        when abs({{ amount }}::double * ({{ rate }})) < 1e13
+        then {{ decimal_from_double(amount ~ "::double * (" ~ rate ~ ")", 18, 4) }}
+    end
 {%- endmacro %}
 
 {#-

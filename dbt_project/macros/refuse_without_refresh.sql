@@ -3,7 +3,9 @@
     than the one that the rest of the warehouse was built with.
 -#}
 {% macro refuse_without_refresh() -%}
-    {%- if execute and (target.path == ":memory:" or not env_var("LIFECYCLE_AS_OF", "")) -%}
+    {%- if execute and (
+        (target.type == "duckdb" and target.path == ":memory:") or not env_var("LIFECYCLE_AS_OF", "")
+    ) -%}
         {%- do exceptions.raise_compiler_error(
             "dbt by itself knows neither the warehouse nor the instant of the last refresh."
             " Fix: run it from the folder of the project as make dbt ARGS='build -s customer_360'."

@@ -5,7 +5,10 @@
 {% macro default__json_text(column, key) -%} json_extract_string({{ column }}, '$.{{ key }}') {%- endmacro %}
 {% macro spark__json_text(column, key) -%} get_json_object({{ column }}, '$.{{ key }}') {%- endmacro %}
 
-{#- JSON text of the given columns. `pairs`: attribute name to SQL expression. -#}
+{#-
+    JSON text of the given columns. `pairs`: attribute name to SQL expression; an instant is given as text, because engines
+    write it differently.
+-#}
 {% macro json_attributes(pairs) -%}
     {{ return(adapter.dispatch("json_attributes", "lifecycle")(pairs)) }}
 {%- endmacro %}
@@ -22,7 +25,8 @@
             {%- for name, expression in pairs.items() %}
                 '{{ name }}', {{ expression }}{{ "," if not loop.last }}
             {%- endfor -%}
-        )
+        ),
+        map('ignoreNullFields', 'false')
     )
 {%- endmacro %}
 
@@ -55,14 +59,21 @@
             )
     end
 {%- endmacro %}
+{#- Spark writes a replacement character for what is no UTF-8. -#}
 {% macro spark__url_parameter(url, name) -%}
+    {%- set written = url_parameter_as_written(url, name) -%}
+    {%- set decoded = "try_url_decode(" ~ written ~ ")" -%}
     case
         when contains({{ url }}, '{{ name }}=')
         then
             nullif(
-                coalesce(
-                    try_url_decode({{ url_parameter_as_written(url, name) }}), {{ url_parameter_as_written(url, name) }}
-                ),
+                case
+                    when
+                        contains({{ decoded }}, decode(unhex('EFBFBD'), 'UTF-8'))
+                        and not contains(upper({{ written }}), '%EF%BF%BD')
+                    then {{ written }}
+                    else coalesce({{ decoded }}, {{ written }})
+                end,
                 ''
             )
     end
@@ -144,8 +155,13 @@
     {{ return(adapter.dispatch("composed_letters", "lifecycle")(expression)) }}
 {%- endmacro %}
 {% macro default__composed_letters(expression) -%} nfc_normalize({{ expression }}) {%- endmacro %}
-{#- Spark has no function for this: there the two forms stay different texts. -#}
-{% macro spark__composed_letters(expression) -%} {{ expression }} {%- endmacro %}
+{#- Spark brings the library along (icu4j) and has no function of its own for it. -#}
+{% macro spark__composed_letters(expression) -%}
+    case
+        when {{ expression }} is not null
+        then reflect('com.ibm.icu.text.Normalizer', 'compose', {{ expression }}, false)
+    end
+{%- endmacro %}
 
 {#- SHA-256 of a text in UTF-8, as 64 lower-case hexadecimal digits; null where it is null. -#}
 {% macro sha256_hex(expression) -%}

@@ -122,7 +122,7 @@
                     is_start and fires_at <= {{ as_of() }} and (next_occurred_at is null or next_occurred_at > fires_at)
             ),
         {% endfor %}
-        stream as (
+        timeline as (
             select *
             from activities
             {% if not plan.reads_all -%}
@@ -141,7 +141,7 @@
                 {%- else -%} (activity is null or activity in ({{ quoted_list(plan.measured) }}))
                 {%- endif -%}
             {%- endset %}
-            to_measure as (select * from stream where {{ needs_measures }}),
+            to_measure as (select * from timeline where {{ needs_measures }}),
 
             prepared as ({{ lifecycle_prepared_sql(plan.measures, "to_measure") }}),
 
@@ -167,10 +167,10 @@
                     {%- for column in plan.stream_columns %} {{ column }},{%- endfor %}
                     timer_rule_number
                     {%- for name in plan.measures %}, null as {{ name }} {%- endfor %}
-                from stream
+                from timeline
                 where not {{ needs_measures }}
             ),
-        {% else %} measured as (select * from stream),
+        {% else %} measured as (select * from timeline),
         {% endif %}
 
         ruled as (

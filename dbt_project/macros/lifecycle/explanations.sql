@@ -35,7 +35,9 @@
     {%- set running = [] -%}
     {%- set measures = lifecycle_measures(running) -%}
     {%- set pairs = {} -%}
-    {%- for name in measures -%} {%- do pairs.update({name: name}) -%} {%- endfor -%}
+    {%- for name in measures -%}
+        {%- do pairs.update({name: name ~ "::" ~ dbt.type_string() if name.endswith("_at") else name}) -%}
+    {%- endfor -%}
     {%- set running_columns = [] -%}
     {%- for part in running -%}
         {%- do running_columns.append("running_" ~ loop.index) -%}

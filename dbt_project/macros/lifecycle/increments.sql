@@ -13,7 +13,7 @@
         config(
             enabled=model.name.removeprefix("int_lifecycle__")
             in var("lifecycle_models") + var("lifecycle_proposals"),
-            materialized=lifecycle_materialization(),
+            materialized="incremental",
             incremental_strategy="replace_entities",
             unique_key="entity_id",
             incremental_predicates=["stage is not null"],
@@ -46,13 +46,6 @@
         from {{ entities_relation }}
     {%- endif -%}
 {%- endmacro %}
-
-{#- Plain Parquet on Spark cannot replace single rows: there every run evaluates everyone. -#}
-{% macro lifecycle_materialization() -%}
-    {{ return(adapter.dispatch("lifecycle_materialization", "lifecycle")()) }}
-{%- endmacro %}
-{% macro default__lifecycle_materialization() -%} {{ return("incremental") }} {%- endmacro %}
-{% macro spark__lifecycle_materialization() -%} {{ return("table") }} {%- endmacro %}
 
 {#-
     The incremental strategy of tables that hold what is known about each entity. All rows of the entities among the new

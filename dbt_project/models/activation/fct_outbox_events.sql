@@ -211,7 +211,7 @@ with
         where
             written_emails.email like '%_@_%._%'
             and written_emails.email not like '%@%@%'
-            and {{ replace_matches("written_emails.email", "[][ ,;:<>()|]", "") }} = written_emails.email
+            and {{ replace_matches("written_emails.email", "[\\[\\] ,;:<>()|]", "") }} = written_emails.email
         qualify
             row_number() over (
                 partition by written_emails.person_id

@@ -4,7 +4,7 @@ with recursive
     ancestors as (
         select account_id, account_id as ancestor_account_id, parent_account_id as next_account_id, 0 as distance
         from parents
-        union
+        union all
         select
             ancestors.account_id,
             parents.account_id as ancestor_account_id,

@@ -73,8 +73,8 @@ with
     counted as (
         select
             *,
-            floor({{ days_between("started_at", "observed_from_at") }}) as entered_days,
-            floor({{ days_between("started_at", "followed_until_at") }}) as duration_days
+            floor({{ days_between("started_at", "observed_from_at") }})::double as entered_days,
+            floor({{ days_between("started_at", "followed_until_at") }})::double as duration_days
         from followed_lives
     ),
 

@@ -1,7 +1,7 @@
 {#- Only the entries of entities that the engine evaluated since the last run are measured. -#}
 {{
     config(
-        materialized=lifecycle_materialization(),
+        materialized="incremental",
         incremental_strategy="replace_entities",
         unique_key=["entity_type", "entity_id"],
         incremental_predicates=["entered_at is not null"],

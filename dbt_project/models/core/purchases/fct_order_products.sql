@@ -9,7 +9,7 @@ with
             max(coalesce(description, sku, 'unknown')) as product_name,
             sum(quantity) as quantity,
             sum(line_amount) as line_amount,
-            sum(quantity::decimal(38, 4) * unit_cost_amount) as cost_amount
+            sum(quantity::decimal(18, 4) * unit_cost_amount) as cost_amount
         from order_lines
         where not is_gift_card
         group by order_id, coalesce(sku, description, 'unknown')

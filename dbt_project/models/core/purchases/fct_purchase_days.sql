@@ -23,7 +23,7 @@ with
         select
             person_id,
             entered_on as purchased_on,
-            row_number() over (partition by person_id order by entered_on asc nulls last) as purchase_number,
+            row_number() over (partition by person_id order by entered_on asc nulls last)::bigint as purchase_number,
             min(case when entry_type = 'sale' then order_view_at end) as first_purchased_at,
             max(case when entry_type = 'sale' then order_view_at end) as last_purchased_at,
             sum(amount_reporting) as amount_reporting

@@ -24,7 +24,7 @@ with
                 partition by subscriber_id
                 order by started_at asc nulls last, subscription_period_id asc nulls last
                 rows between unbounded preceding and current row
-            ) as spell_number
+            )::bigint as spell_number
         from with_reach
     ),
 

@@ -24,16 +24,21 @@ with recursive
         left join live_accounts as parents on parents.account_id = live_accounts.stated_parent_account_id
     ),
 
-    -- Everything above an account. Each pair is found once, so that a cycle comes to an end.
+    -- Everything above an account. No way leads to an account twice, so that a cycle comes to an end.
     ancestors as (
-        select account_id, parent_account_id as ancestor_account_id
+        select account_id, parent_account_id as ancestor_account_id, '|' || parent_account_id || '|' as way
         from known_parents
         where parent_account_id is not null
-        union
-        select ancestors.account_id, known_parents.parent_account_id as ancestor_account_id
+        union all
+        select
+            ancestors.account_id,
+            known_parents.parent_account_id as ancestor_account_id,
+            ancestors.way || known_parents.parent_account_id || '|' as way
         from ancestors
         inner join known_parents on known_parents.account_id = ancestors.ancestor_account_id
-        where known_parents.parent_account_id is not null
+        where
+            known_parents.parent_account_id is not null
+            and not contains(ancestors.way, '|' || known_parents.parent_account_id || '|')
     ),
 
     -- An account above itself is in a cycle, and so is every account above such an account.

@@ -4,7 +4,11 @@ with
     record_links as (select * from {{ ref("int_record_links__unioned") }}),
     merges as (select * from {{ ref("int_merges__unioned") }}),
     countries as (select * from {{ ref("countries") }}),
-    blocklist as (select * from {{ ref("identity_blocklist") }}),
+    -- Where dbt itself reads a seed, which it does not in DuckDB, the text NULL is no value.
+    blocklist as (
+        select namespace, coalesce(identifier_pattern, 'NULL') as identifier_pattern
+        from {{ ref("identity_blocklist") }}
+    ),
     overrides as (select * from {{ ref("identity_overrides") }}),
 
     -- A field may hold several addresses, with names, brackets or `mailto:` around them.

@@ -1,6 +1,6 @@
 {{
     config(
-        materialized=lifecycle_materialization(),
+        materialized="incremental",
         incremental_strategy="replace_entities",
         unique_key=["entity_type", "entity_id"],
         incremental_predicates=["fingerprint is not null"],

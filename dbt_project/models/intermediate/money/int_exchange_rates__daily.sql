@@ -84,7 +84,7 @@ with
     ),
 
     final as (
-        select date_day, currency, rate_to_reporting::decimal(28, 12) as rate_to_reporting
+        select date_day, currency, {{ decimal_from_double("rate_to_reporting", 28, 12) }} as rate_to_reporting
         from unioned
         -- Beyond these limits a rate would be rounded to nothing or not fit: then there is none.
         where rate_to_reporting between 1e-9 and 1e12

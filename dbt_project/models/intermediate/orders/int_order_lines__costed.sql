@@ -35,7 +35,7 @@ with
             case
                 when coalesce(unit_cost_currency = order_currency, unit_cost_currency is null)
                 then unit_cost_amount
-                else {{ money("unit_cost_amount * rate_to_order_currency") }}
+                else {{ decimal_from_double("unit_cost_amount::double * rate_to_order_currency", 18, 4) }}
             end as unit_cost_amount,
             is_gift_card
         from with_rates

@@ -11,7 +11,7 @@ with
             order_payments.is_settled,
             order_payments.received_at,
             sum(order_payments.payment_amount) over in_order as received_to_date,
-            row_number() over in_order as payment_number,
+            (row_number() over in_order)::bigint as payment_number,
             count(*) over (partition by orders.order_id) as payment_count
         from order_payments
         inner join orders on orders.order_id = order_payments.order_id

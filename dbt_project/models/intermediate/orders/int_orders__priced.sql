@@ -11,7 +11,7 @@ with
             -- One line of unknown cost makes the cost of the order unknown. A gift card has none.
             case
                 when count(*) filter (where unit_cost_amount is null and not is_gift_card) = 0
-                then coalesce(sum(quantity::decimal(38, 4) * unit_cost_amount) filter (where not is_gift_card), 0)
+                then coalesce(sum(quantity::decimal(18, 4) * unit_cost_amount) filter (where not is_gift_card), 0)
             end as cost_amount
         from order_lines
         group by order_id

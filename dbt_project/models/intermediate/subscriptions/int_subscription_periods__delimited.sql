@@ -113,7 +113,8 @@ with
     final as (
         select
             subscription_id,
-            row_number() over (partition by subscription_id order by started_at asc nulls last) as period_number,
+            row_number() over (partition by subscription_id order by started_at asc nulls last)::bigint
+            as period_number,
             status,
             mrr_amount,
             list_mrr_amount,

@@ -46,7 +46,7 @@ with
     numbered as (
         select
             *,
-            row_number() over ({{ in_order }}) as touch_number,
+            row_number() over ({{ in_order }})::bigint as touch_number,
             count(case when not is_direct then 1 end) over (
                 {{ in_order }} rows between unbounded preceding and current row
             ) as non_direct_number,
@@ -84,6 +84,17 @@ with
         from numbered
     ),
 
+    running_shares as (
+        select
+            *,
+            {%- for model in models %}
+                sum(share_{{ model }}) over (
+                    {{ in_order }} rows between unbounded preceding and current row
+                ) as share_{{ model }}_to_date{{ "," if not loop.last }}
+            {%- endfor %}
+        from shares
+    ),
+
     -- Rounded on the running total, so that the credits of a conversion add up to it exactly.
     running as (
         select
@@ -92,15 +103,10 @@ with
                 case
                     when touch_number = touch_count
                     then 1::decimal(10, 9)
-                    else
-                        (
-                            sum(share_{{ model }}) over (
-                                {{ in_order }} rows between unbounded preceding and current row
-                            )
-                        )::decimal(10, 9)
+                    else {{ decimal_from_double("share_" ~ model ~ "_to_date", 10, 9) }}
                 end as credit_{{ model }}_to_date{{ "," if not loop.last }}
             {%- endfor %}
-        from shares
+        from running_shares
     ),
 
     parts as (
@@ -161,7 +167,7 @@ with
             value_amount_reporting,
             gross_margin_amount_reporting,
             touch_id,
-            1 as touch_number,
+            1::bigint as touch_number,
             touch_count,
             touch_activity,
             touched_at,

@@ -16,10 +16,15 @@ with
         select
             period,
             amount,
-            row_number() over by_value as place,
-            sum(amount) over (by_value rows between unbounded preceding and current row) as top_amount
+            row_number() over (
+                partition by period order by amount desc nulls last, customer_id asc nulls last
+            ) as place,
+            sum(amount) over (
+                partition by period
+                order by amount desc nulls last, customer_id asc nulls last
+                rows between unbounded preceding and current row
+            ) as top_amount
         from valued
-        window by_value as (partition by period order by amount desc nulls last, customer_id asc nulls last)
     ),
 
     totals as (
