@@ -24,9 +24,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dagster_project import alerts, environment
+from cluster.thrift import ClusterError
+from dagster_project import alerts, environment, spark_tables
 from dagster_project.sinks import ActivationSettings, of_settings
 from dagster_project.stage_models import refuse_unknown_stage_models
+from dagster_project.steps import engine
 from ingestion import check, config, secrecy
 from ingestion.check import QUESTIONS, Finding, State
 from ingestion.config import PROJECT_ROOT, Present, Scope, SettingsError
@@ -123,6 +125,20 @@ def memory() -> Iterator[Finding]:
         f"refresh. Set it to {_gigabytes(MEMORY_LEFT * there)} or less; what does not fit goes to disk."
     )
     yield Finding("memory", answer, "failed", advice)
+
+
+def cluster() -> Iterator[Finding]:
+    """Whether Spark answers, where the models run there."""
+    if engine() != "spark" or environment.SparkSettings.refusals():
+        return
+    try:
+        with spark_tables.cursor() as session:
+            session.execute("select version()")
+            version = session.fetchall()[0][0].partition(" ")[0]
+    except ClusterError as error:
+        yield Finding("Spark", "does not answer", "failed", str(error))
+        return
+    yield Finding("Spark", f"{version} runs the models")
 
 
 def publication() -> Iterator[Finding]:
@@ -241,6 +257,7 @@ CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
     now,
     disk,
     memory,
+    cluster,
     publication,
     postgres,
     alert_targets,

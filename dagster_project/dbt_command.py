@@ -78,7 +78,7 @@ def begin() -> Path:
         DBT_LOG_PATH=str(folder / "logs"),
     )
     del os.environ["LIFECYCLE_WAREHOUSE_PATH"]  # another target finds no build file
-    take_over(dbt_target(), folder / "dbt", DBT, TARGET)
+    take_over(dbt_target("duckdb"), folder / "dbt", DBT, TARGET)
     people = people_of(folder)
     what = f"a sample of {people:,} people, " if people else ""
     say(

@@ -32,8 +32,9 @@ from dagster import (
 from dagster_dbt import DagsterDbtTranslator
 from dagster_dbt.asset_utils import get_asset_check_key_for_test, get_updated_cli_invocation_params_for_context
 
-from dagster_project import kept_views
-from dagster_project.steps import dbt_target
+from cluster.thrift import ClusterError
+from dagster_project import kept_views, spark_tables
+from dagster_project.steps import dbt_target, engine
 from ingestion import config
 from ingestion.config import PROJECT_ROOT
 
@@ -81,7 +82,29 @@ def build(context: AssetExecutionContext, target: Path) -> Iterator[Output[None]
         Failure: a model could not be built or a test failed; it names them.
     """
     parameters = get_updated_cli_invocation_params_for_context(context, {}, DagsterDbtTranslator())
-    manifest, selection = _parsed(dbt_target()), parameters.selection_args
+    manifest = _parsed(dbt_target())
+    is_on_spark = engine() == "spark"
+    try:
+        if is_on_spark:
+            written = spark_tables.give(manifest)
+            context.log.info(f"Spark reads {len(written)} tables that have changed: {', '.join(map(str, written))}")
+        results, kept, exception, is_built = _build(context, target, parameters, manifest)
+        if is_on_spark:
+            built = {result.node.unique_id for result in results if result.status == "success"}
+            context.log.info(f"The build file shows {len(spark_tables.show(manifest, built))} tables of Spark.")
+    except ClusterError as error:
+        raise Failure(str(error), allow_retries=False) from None
+    yield from _outputs(parameters, manifest, results, kept)
+    yield from _check_results(context, parameters, results)
+    if exception is not None or not is_built or any(result.status in FAILED for result in results):
+        raise Failure(_why(exception, results), allow_retries=False)
+
+
+def _build(
+    context: AssetExecutionContext, target: Path, parameters: DbtCliInvocationPartialParams, manifest: Manifest
+) -> tuple[list[RunResult], list[str], BaseException | None, bool]:
+    """Results of a build, the views that stayed as they were, what stopped it, and whether dbt calls it a success."""
+    selection = parameters.selection_args
     options = {"indirect_selection": parameters.indirect_selection} if parameters.indirect_selection else {}
     tests = _tests(selection, target, manifest, options)
     views = [] if context.is_subset else _views(context, manifest, parameters)
@@ -107,11 +130,8 @@ def build(context: AssetExecutionContext, target: Path) -> Iterator[Output[None]
             exception = exception or _omission(tests, results, manifest)
         replace(cast("RunExecutionResult", built.result), results=results).write(str(target / "run_results.json"))
         if built.success and views:
-            kept_views.note(PROJECT, target)
-    yield from _outputs(parameters, manifest, results, kept)
-    yield from _check_results(context, parameters, results)
-    if exception is not None or not built.success or any(result.status in FAILED for result in results):
-        raise Failure(_why(exception, results), allow_retries=False)
+            kept_views.note(manifest, PROJECT, target)
+    return results, kept, exception, built.success
 
 
 def _tests(selection: Sequence[str], target: Path, manifest: Manifest, options: Mapping[str, Any]) -> list[str]:
@@ -326,19 +346,26 @@ def _invoke(
     Raises:
         BaseException: what is no `Exception`, such as an interruption.
     """
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # dbt takes seconds to import
-    from dbt.cli.main import dbtRunner
+    from dbt.cli.main import dbtRunner  # dbt takes seconds to import
 
     folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(target)]
     logs = ["--log-path", str(config.data_dir() / "logs"), "--log-level-file", "none", "--no-use-colors"]
+    where = [] if engine() == "duckdb" else ["--target", engine()]
     try:
         with chdir(PROJECT):  # dbt goes there, and stays
-            done = dbtRunner(manifest, list(callbacks)).invoke([*arguments, *folders, *logs], **options)
+            done = dbtRunner(manifest, list(callbacks)).invoke([*arguments, *where, *folders, *logs], **options)
     finally:
-        opened: Any = DuckDBConnectionManager._ENV
-        if opened is not None:
-            opened.close()
-        DuckDBConnectionManager.close_all_connections()
+        if engine() == "duckdb":  # a session of Spark is closed by dbt itself
+            _close_build_file()
     if done.exception is not None and not isinstance(done.exception, Exception):
         raise done.exception
     return done
+
+
+def _close_build_file() -> None:
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    opened: Any = DuckDBConnectionManager._ENV
+    if opened is not None:
+        opened.close()
+    DuckDBConnectionManager.close_all_connections()

@@ -25,7 +25,7 @@ from pathlib import Path
 import duckdb
 
 from activation import ledger
-from dagster_project import environment, known_person, news
+from dagster_project import environment, known_person, news, spark_tables
 from dagster_project.known_person import Person, WhoError
 from dagster_project.prediction_tables import KEPT_BY_NIGHT
 from ingestion import config, erasure, personal
@@ -43,7 +43,7 @@ from serving.versions import current_version
 SANDBOX = "sandbox"  # the simulated vendors' own memory: a vendor keeps the person, whoever is erased here
 # What is made anew when it is missing: the working folders of dlt and dbt, and the copies of the build file for people.
 # A text that is replaced in what dbt parsed would leave a project that reads well and is another.
-MADE_ANEW = ("dlt", "dbt", "dev", "shell")
+MADE_ANEW = ("dlt", "dbt", "dbt_spark", "dev", "shell")
 BUILT = ("staging", "intermediate", "core", "activation", "marts")
 # Cannot be made anew: only the rows of the person go.
 AUDIENCES = "audience_observations"
@@ -127,6 +127,7 @@ def _erase(options: argparse.Namespace) -> int:
         if path.exists():
             shutil.rmtree(path)
     needles = _needles(persons)
+    spark_tables.erase()
     _clean_files(needles)
     _clean_warehouse(people_of, {each for person in persons for each in person.person_ids}, needles)
     left = [str(path) for path in _files() if _holds(path, needles)]
@@ -270,7 +271,7 @@ def _forget_models(connection: duckdb.DuckDBPyConnection) -> None:
         "where table_catalog = current_database()"
     ).fetchall()
     for schema, table, kind in found:
-        if schema in KEPT and table not in KEPT[schema]:
+        if schema in KEPT and (kind == "VIEW" or table not in KEPT[schema]):  # a view has its rows elsewhere
             connection.execute(f'drop {"view" if kind == "VIEW" else "table"} {schema}."{table}"')
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import duckdb
 
 from activation import ledger
+from cluster import built_tables
 from dagster_project import environment, known_person
 from dagster_project.known_person import Person, WhoError
 from ingestion import config, erasure
@@ -96,11 +97,8 @@ def _with_origin(system: str, row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _built(connection: duckdb.DuckDBPyConnection, person: Person) -> dict[str, Rows]:
     """What models, predictions and marts make of them."""
-    tables = connection.execute(
-        "select schema_name, table_name from duckdb_tables() where schema_name in (select unnest(?)) order by all",
-        [[*SCHEMAS]],
-    ).fetchall()
-    return {f"{schema}.{table}": rows_with(connection, schema, table, person.keys) for schema, table in tables}
+    tables = built_tables.shown(connection, SCHEMAS)
+    return {str(table): rows_with(connection, table.schema, table.name, person.keys) for table in tables}
 
 
 def _write(folder: Path, person: Person, tables: Mapping[str, Rows]) -> None:

@@ -3,7 +3,8 @@
 Belongs here: how it is known that a view is still the same. Does not: building (`dbt_runner`).
 
 A view follows from the project's files and the columns of the raw tables that it reads. After a build the hash of these
-is kept, together with the text of every view in the file: if somebody changes a view by hand, all are made again. What
+is kept, together with the text of every view in the file: if somebody changes a view by hand, all are made again. Spark
+tells the text of one view at a time: of it, names are kept, and a missing view is noticed, not a changed one. What
 follows from anything else as well, such as a setting, now, or a table that others write, is made each time.
 """
 
@@ -19,19 +20,20 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from dagster_project import spark_tables
 from dagster_project.content import content
+from dagster_project.steps import engine
 from ingestion import config
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
-MADE_BY = ("dbt-core", "dbt-duckdb", "duckdb")
+MADE_BY = {"duckdb": ("dbt-core", "dbt-duckdb", "duckdb"), "spark": ("dbt-core", "dbt-spark", "pyspark")}
 # In the text of a model or macro: what it comes to is not known from the project's files.
 OF_THE_RUN = ("env_var(", "run_started_at", "invocation_id", "modules.", "run_query(", "adapter.get_")
 RAW = "raw_"
-CONTENT_OF_FILE = f"""
-select schema_name, view_name, sql from duckdb_views() where not internal
-union all
+VIEWS = "select schema_name, view_name, sql from duckdb_views() where not internal union all"
+RAW_COLUMNS = f"""
 select schema_name, table_name || '.' || column_name, data_type
 from duckdb_columns()
 where starts_with(schema_name, '{RAW}')
@@ -49,23 +51,26 @@ def unchanged(views: Sequence[str], manifest: Manifest, project: Path, target: P
         target: folder that `note` wrote to.
     """
     place = _place(target)
-    if not place.exists() or place.read_text() != _made_of(project):
+    if not place.exists() or place.read_text() != _made_of(project, manifest):
         place.unlink(missing_ok=True)  # it holds again once all of them are built
         return []
     return [view for view in views if _follows_from_files(manifest.nodes[view], manifest)]
 
 
-def note(project: Path, target: Path) -> None:
+def note(manifest: Manifest, project: Path, target: Path) -> None:
     """Keep what the views were made of, after all of them were built."""
     draft = _place(target).with_suffix(".new")
-    draft.write_text(_made_of(project))
+    draft.write_text(_made_of(project, manifest))
     os.replace(draft, _place(target))
 
 
-def _made_of(project: Path) -> str:
+def _made_of(project: Path, manifest: Manifest) -> str:
+    is_on_spark = engine() == "spark"
     with duckdb.connect(str(config.warehouse_path()), read_only=True) as connection:
-        found = connection.execute(CONTENT_OF_FILE).fetchall()
-    parts = [content(project), [version(name) for name in MADE_BY], found]
+        found = connection.execute(RAW_COLUMNS if is_on_spark else f"{VIEWS} {RAW_COLUMNS}").fetchall()
+    if is_on_spark:
+        found += spark_tables.views(manifest)
+    parts = [content(project), [version(name) for name in MADE_BY[engine()]], found]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

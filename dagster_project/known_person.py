@@ -14,6 +14,7 @@ from functools import cache
 
 import duckdb
 
+from cluster import built_tables
 from ingestion import erasure, personal
 from ingestion.erasure import BLOCKLIST, COUNTRIES
 from ingestion.personal import Blocklist, Countries, Identifier, Record
@@ -133,8 +134,7 @@ def one(connection: duckdb.DuckDBPyConnection, written: str) -> str:
 
 
 def _refuse_without_models(connection: duckdb.DuckDBPyConnection) -> None:
-    query = "select table_name from duckdb_tables() where schema_name = 'intermediate'"
-    there = {name for (name,) in connection.execute(query).fetchall()}
+    there = {table.name for table in built_tables.shown(connection, ("intermediate",))}
     if not there >= {*NEEDED}:
         raise WhoError("the models are not built, so that nobody can be found: run `make refresh` first.")
 

@@ -33,7 +33,16 @@ from serving.publish import Source, UnreadableVersionError, current_publication
 if TYPE_CHECKING:
     from dagster import DagsterRun
 
-MADE_BY = ("dagster_project", "dbt_project", "expectations", "ingestion", "predictions", "requirements", "serving")
+MADE_BY = (
+    "cluster",
+    "dagster_project",
+    "dbt_project",
+    "expectations",
+    "ingestion",
+    "predictions",
+    "requirements",
+    "serving",
+)
 # What each load writes, whether or not anything arrived.
 OF_EACH_LOAD = (LOAD_AUDIT.name, "_dlt_loads", "_dlt_pipeline_state", "_dlt_version")
 # A row that is inserted or retired changes at least one of them.

@@ -25,7 +25,8 @@ from dagster import (
 )
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
 
-from dagster_project import dbt_runner, environment, summary
+from cluster.thrift import ClusterError
+from dagster_project import dbt_runner, environment, spark_tables, summary
 from dagster_project.content import content
 from dagster_project.retention import forget_old_runs
 from dagster_project.stage_models import refuse_unknown_stage_models
@@ -66,13 +67,14 @@ class Refresh(ConfigurableResource):
                 environment.variables(**config.fixed_as_of(_created_at(context))),
             ):
                 refuse_unusable_file(config.warehouse_path())
+                spark_tables.refuse_unreachable_cluster()
                 refuse_going_back()
                 check_settings()
                 check_before_loading()
                 _close_runs_of_dead_processes(context)
                 yield self
                 _leave_summary(context, before)
-        except (RefreshInProgressError, WarehouseFileError, SettingsError) as error:
+        except (RefreshInProgressError, WarehouseFileError, ClusterError, SettingsError) as error:
             _leave_summary(context, before, reason=str(error))
             _never_again(context)
             raise Failure(str(error), allow_retries=False) from None

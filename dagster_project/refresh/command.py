@@ -18,8 +18,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cluster.thrift import ClusterError
 from dagster_project import environment
 from dagster_project.refresh.following import dagster_job, follow
+from dagster_project.spark_tables import refuse_unreachable_cluster
 from dagster_project.steps import CLASS_PATH
 from ingestion import config
 from ingestion.clock import check_before_loading
@@ -55,12 +57,13 @@ def _refresh(console: Console) -> int:
         with writer_lock(config.data_dir()):
             # Held by the run itself, and asked there too; asked here to fail before anything starts.
             refuse_unusable_file(config.warehouse_path())
+            refuse_unreachable_cluster()
             refuse_going_back()
             check_before_loading()
         before = latest_readable(environment.serving_dir())
         if damaged := damage(environment.serving_dir()):
             console.print(f"Look: {damaged}", markup=False, highlight=False, soft_wrap=True)
-    except (RefreshInProgressError, WarehouseFileError, SettingsError) as error:
+    except (RefreshInProgressError, WarehouseFileError, ClusterError, SettingsError) as error:
         console.print(f"Not refreshed: {error}", markup=False, highlight=False, soft_wrap=True)
         _alert(console, NOT_STARTED, [str(error)])
         return 1

@@ -9,7 +9,9 @@ from typing import Any
 
 import duckdb
 
-from dagster_project import personal
+from cluster.thrift import ClusterError
+from dagster_project import personal, spark_tables
+from dagster_project.steps import engine
 from dagster_project.summary.run_log import Finding, Status
 
 STATUSES: dict[str, Status] = {
@@ -62,11 +64,23 @@ def _subject(node: Mapping[str, Any], nodes: Mapping[str, Any]) -> str:
 def _rows(query: str | None, warehouse: Path) -> Iterator[str]:
     if not query:
         return
+    if engine() == "spark":
+        yield from _rows_of_spark(query)
+        return
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         found = connection.execute(f"select * from ({query}) limit {SAMPLE_ROWS}")
         names = [column[0] for column in found.description or ()]
         for row in found.fetchall():
             yield personal.shown_row(dict(zip(names, row, strict=True)))
+
+
+def _rows_of_spark(query: str) -> Iterator[str]:
+    """As `_rows`, of the query as dbt compiled it for Spark."""
+    try:
+        for row in spark_tables.rows(query, SAMPLE_ROWS):
+            yield personal.shown_row(row)
+    except ClusterError as error:
+        yield f"(not shown: {error})"
 
 
 def keys_of(nodes: Mapping[str, Any]) -> dict[str, list[str]]:

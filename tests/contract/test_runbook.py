@@ -7,7 +7,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOMS = ("ingestion", "expectations", "predictions", "serving", "activation", "dagster_project", "dbt_project")
+ROOMS = (
+    "ingestion",
+    "expectations",
+    "predictions",
+    "serving",
+    "activation",
+    "cluster",
+    "dagster_project",
+    "dbt_project",
+)
 GAP = "…"
 
 

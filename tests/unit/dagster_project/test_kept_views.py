@@ -38,7 +38,7 @@ class Small:
 
     def build(self) -> None:
         assert dbt_runner._invoke(["build"], self.target).success
-        kept_views.note(self.folder, self.target)
+        kept_views.note(self.manifest, self.folder, self.target)
 
     def kept(self) -> list[str]:
         found = kept_views.unchanged(VIEWS, self.manifest, self.folder, self.target)
