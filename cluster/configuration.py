@@ -74,11 +74,6 @@ def log_path(folder: Path, name: str) -> Path:
     return folder / "logs" / f"{name}.log"
 
 
-def events_dir(folder: Path) -> Path:
-    """Spark's event log of the last Thrift server: jobs, stages and tasks with what they took, as JSON."""
-    return folder / "events"
-
-
 def command(cluster: Cluster, name: str, home: Path) -> list[str]:
     """The command line of a process. `exec` leads from Spark's scripts to Java: the process stays the same."""
     settings = [PROPERTIES, str(properties_path(cluster.folder, name))]
@@ -176,9 +171,8 @@ def properties(cluster: Cluster, name: str, secret: str) -> dict[str, str]:
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:{folder / 'metastore' / 'db'};create=true",
         "spark.hadoop.hive.exec.scratchdir": str(folder / "local" / "hive"),
-        # ---- what is remembered: by the event log for whoever measures, hardly in memory, as no web UI shows it
-        "spark.eventLog.enabled": "true",
-        "spark.eventLog.dir": events_dir(folder).as_uri(),
+        # ---- what is remembered: hardly anything, as no web UI shows it. A plan of a model as text takes many megabytes.
+        "spark.sql.maxPlanStringLength": "1000",
         "spark.ui.retainedJobs": "50",
         "spark.ui.retainedStages": "50",
         "spark.ui.retainedTasks": "5000",

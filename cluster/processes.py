@@ -33,7 +33,6 @@ from cluster.configuration import (
     THRIFT,
     Cluster,
     command,
-    events_dir,
     log_path,
     properties,
     properties_path,
@@ -105,7 +104,7 @@ def up(cluster: Cluster, say: Say) -> None:
 def down(folder: Path, say: Say) -> None:
     """Stop every process of the cluster, also one whose parent is gone, and delete what only it needed.
 
-    Tables stay, and so do logs (those of executors in `work/`) and the event log.
+    Tables stay, and so do logs, those of executors in `work/`.
 
     Raises:
         ClusterError: a process does not end.
@@ -209,9 +208,6 @@ def _beside_each_other(names: list[str]) -> list[list[str]]:
 
 def _start(cluster: Cluster, name: str, home: Path) -> subprocess.Popen[bytes]:
     _write(properties_path(cluster.folder, name), _settings_text(cluster, name, home))
-    if name == THRIFT:
-        shutil.rmtree(events_dir(cluster.folder), ignore_errors=True)
-        events_dir(cluster.folder).mkdir(mode=0o700)
     shutil.rmtree(cluster.folder / "work" / name, ignore_errors=True)
     log = log_path(cluster.folder, name)
     if log.exists():

@@ -139,7 +139,7 @@ def erase() -> None:
         for rows in (folder / "raw", folder / "warehouse"):
             shutil.rmtree(rows, ignore_errors=True)
         for file in (folder / "local").glob("**/blockmgr-*/*/*"):
-            file.unlink()
+            file.unlink(missing_ok=True)  # a cluster that runs deletes some itself
         _erased().touch()
 
 

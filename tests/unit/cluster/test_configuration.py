@@ -88,7 +88,6 @@ def test_what_is_written_lies_in_the_folder_of_the_cluster() -> None:
     places += [option(command(CLUSTER, "worker-1", HOME), "--work-dir"), given["SPARK_CONF_DIR"]]
     assert [place for place in places if not place.startswith("/data with space/spark/")] == []
     assert '"-Djava.io.tmpdir=/data with space/spark/local/tmp"' in given["SPARK_DAEMON_JAVA_OPTS"]
-    assert driver["spark.eventLog.dir"] == "file:///data%20with%20space/spark/events"
 
 
 def test_for_a_master_of_somebody_else_there_is_a_thrift_server_alone() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from cluster import processes
-from cluster.configuration import THRIFT, Cluster, events_dir, log_path, properties_path
+from cluster.configuration import THRIFT, Cluster, log_path, properties_path
 from cluster.processes import alive, down, name_of, up
 from cluster.thrift import ClusterError
 
@@ -169,17 +169,14 @@ def test_a_master_of_somebody_else_that_is_silent_is_named(cluster: Cluster) -> 
         up(replace(cluster, master_url=url), lambda _line: None)
 
 
-def test_the_last_log_and_the_events_of_the_last_thrift_server_are_kept_until_the_next_one(cluster: Cluster) -> None:
+def test_the_last_log_is_kept_beside_the_next_one(cluster: Cluster) -> None:
     up(cluster, lambda _line: None)
     log_path(cluster.folder, THRIFT).write_text("of the first")
-    (events_dir(cluster.folder) / "first").touch()
     down(cluster.folder, lambda _line: None)
-    assert (events_dir(cluster.folder) / "first").exists()
 
     up(cluster, lambda _line: None)
 
     assert log_path(cluster.folder, THRIFT).with_suffix(".log.1").read_text() == "of the first"
-    assert list(events_dir(cluster.folder).iterdir()) == []
 
 
 def test_all_is_stopped_also_what_does_not_listen_and_an_executor_without_its_worker(
