@@ -97,8 +97,8 @@ def command(cluster: Cluster, name: str, home: Path) -> list[str]:
     return [str(home / "bin" / "spark-class"), worker, *settings, *place, *resources, cluster.url]
 
 
-def variables(cluster: Cluster, home: Path) -> dict[str, str]:
-    """The whole environment of each process."""
+def variables(cluster: Cluster, name: str, home: Path) -> dict[str, str]:
+    """The whole environment of a process, one of `Cluster.names`."""
     address = _own_address(cluster)
     return {
         **{name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ},
@@ -108,7 +108,8 @@ def variables(cluster: Cluster, home: Path) -> dict[str, str]:
         # Web UIs and executors bind to these, and nobody has to be asked what this machine is called.
         "SPARK_LOCAL_IP": address,
         "SPARK_LOCAL_HOSTNAME": address,
-        "SPARK_DAEMON_MEMORY": DAEMON_MEMORY,
+        # The heap of a Thrift server as well: of this one driver, Spark's launcher passes `spark.driver.memory` by.
+        "SPARK_DAEMON_MEMORY": _megabytes(cluster.driver_memory) if name == THRIFT else DAEMON_MEMORY,
         "SPARK_DAEMON_JAVA_OPTS": _java_options(cluster.folder),
     }
 
@@ -171,7 +172,7 @@ def properties(cluster: Cluster, name: str, secret: str) -> dict[str, str]:
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:{folder / 'metastore' / 'db'};create=true",
         "spark.hadoop.hive.exec.scratchdir": str(folder / "local" / "hive"),
-        # ---- what is remembered: hardly anything, as no web UI shows it. A plan of a model as text takes many megabytes.
+        # ---- what is remembered: hardly anything, as no web UI shows it; the plan of a model as text takes megabytes
         "spark.sql.maxPlanStringLength": "1000",
         "spark.ui.retainedJobs": "50",
         "spark.ui.retainedStages": "50",

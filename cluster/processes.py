@@ -216,7 +216,7 @@ def _start(cluster: Cluster, name: str, home: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             command(cluster, name, home),
             cwd=cluster.folder / "local",
-            env=variables(cluster, home),
+            env=variables(cluster, name, home),
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,

@@ -293,7 +293,7 @@ class SparkSettings(Settings):
     workers: Count = 2
     worker_cores: Count = 1
     worker_memory: Heap = 1_500 * 1000**2
-    driver_memory: Heap = 3 * 1000**3
+    driver_memory: Heap = 2 * 1000**3
     shuffle_partitions: Count = 4
 
 

@@ -115,6 +115,23 @@ def test_it_listens_to_this_machine_alone_and_web_uis_let_nobody_in(spark: Runni
     assert {requests.get(f"{ui}/json/", timeout=10).status_code for ui in uis} == {403}
 
 
+def test_each_process_has_the_heap_that_the_settings_give_it(spark: Running) -> None:
+    """Of the processes themselves: Spark's launcher reads one setting or another, by the class that it starts."""
+    heaps = {name: set() for name in ("master", "worker-1", "worker-2", "thrift", "executor")}
+    for pid, name in processes._processes(spark.folder).items():
+        given = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        heaps[name] |= {each.removeprefix("-Xmx").lower() for each in given if each.startswith("-Xmx")}
+
+    daemon = {"512m"}
+    assert heaps == {
+        "master": daemon,
+        "worker-1": daemon,
+        "worker-2": daemon,
+        "thrift": {"1430m"},
+        "executor": {"953m"},
+    }
+
+
 def test_sessions_have_the_settings_that_the_models_need(spark: Running) -> None:
     recursion = "with recursive r(n) as (select 1 union all select n + 1 from r where n < 150) select count(*) from r"
 

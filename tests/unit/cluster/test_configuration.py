@@ -41,11 +41,12 @@ def test_the_settings_are_the_limits_of_the_processes() -> None:
     assert (driver["spark.executor.memory"], driver["spark.executor.cores"]) == ("3072m", "2")
     assert driver["spark.driver.memory"] == "1024m"
     assert driver["spark.sql.shuffle.partitions"] == "16"
-    assert variables(CLUSTER, HOME)["SPARK_DAEMON_MEMORY"] == "512m"
+    heaps = {name: variables(CLUSTER, name, HOME)["SPARK_DAEMON_MEMORY"] for name in CLUSTER.names}
+    assert heaps == {"master": "512m", "worker-1": "512m", "worker-2": "512m", "worker-3": "512m", "thrift": "1024m"}
 
 
 def test_everything_listens_on_loopback() -> None:
-    given = variables(CLUSTER, HOME)
+    given = variables(CLUSTER, THRIFT, HOME)
     driver = properties(CLUSTER, THRIFT, "secret")
 
     assert option(command(CLUSTER, MASTER, HOME), "--host") == option(command(CLUSTER, "worker-1", HOME), "--host")
@@ -64,7 +65,7 @@ def test_each_process_asks_for_the_secret_and_no_command_line_shows_it(name: str
     assert settings["spark.authenticate"] == "true"
     assert settings["spark.authenticate.secret"] == "much-hidden"
     assert settings["spark.ui.filters"].endswith("JWSFilter")
-    assert "much-hidden" not in " ".join([*command(CLUSTER, name, HOME), *variables(CLUSTER, HOME).values()])
+    assert "much-hidden" not in " ".join([*command(CLUSTER, name, HOME), *variables(CLUSTER, name, HOME).values()])
 
 
 def test_variables_that_spark_reads_are_not_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,11 +79,11 @@ def test_variables_that_spark_reads_are_not_taken_over(monkeypatch: pytest.Monke
     ):
         monkeypatch.setenv(name, "1")
 
-    assert "1" not in variables(CLUSTER, HOME).values()
+    assert "1" not in variables(CLUSTER, THRIFT, HOME).values()
 
 
 def test_what_is_written_lies_in_the_folder_of_the_cluster() -> None:
-    driver, given = properties(CLUSTER, THRIFT, "secret"), variables(CLUSTER, HOME)
+    driver, given = properties(CLUSTER, THRIFT, "secret"), variables(CLUSTER, THRIFT, HOME)
 
     places = [driver["spark.sql.warehouse.dir"], driver["spark.hadoop.hive.exec.scratchdir"], given["SPARK_LOCAL_DIRS"]]
     places += [option(command(CLUSTER, "worker-1", HOME), "--work-dir"), given["SPARK_CONF_DIR"]]

@@ -39,7 +39,7 @@ def test_without_settings_there_are_two_workers_in_the_data_folder(data_dir: Pat
         workers=2,
         worker_cores=1,
         worker_memory=3 * GIGABYTE // 2,
-        driver_memory=3 * GIGABYTE,
+        driver_memory=2 * GIGABYTE,
         shuffle_partitions=4,
     )
     assert engine() == "duckdb"
