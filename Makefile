@@ -176,6 +176,10 @@ test-spark: .venv/spark  ## Run the tests on a real Spark on this machine (minut
 bench: .venv/installed  ## Measure speed and memory beside floors, as docs/benchmarks.md shows (ARGS="--only refresh")
 	@.venv/bin/python -m tests.benchmarks $(ARGS)
 
+.PHONY: bench-spark
+bench-spark: .venv/spark  ## Measure the models on DuckDB and on one and two workers of Spark (ARGS="--spark-people 2000 20000")
+	@.venv/bin/python -m tests.benchmarks --only spark $(ARGS)
+
 .PHONY: lock
 lock: .uv/installed  ## Make the locks anew from pyproject.toml (hashes, no index)
 	$(UV) pip compile pyproject.toml $(LOCK) --extra dev -o requirements/dev.txt

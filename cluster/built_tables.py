@@ -9,6 +9,7 @@ its tables again.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,6 +89,31 @@ def show(
     return there
 
 
+def discard_remains(cursor: Cursor, tables: Iterable[Table]) -> list[Path]:
+    """Delete what a statement that was cut short has written of a table which Spark then does not know.
+
+    Spark would refuse to create the table where there are files already.
+
+    Returns:
+        The folders that were deleted, also of tables that dbt writes beside one: `<table>__<something>`.
+
+    Raises:
+        ClusterError: it keeps its tables where this machine does not see them as files.
+    """
+    discarded = []
+    for schema, names in _by_schema(folders(cursor, tables)).items():
+        cursor.execute(f"show tables in {schema}")
+        known = {name for _, name, *_ in cursor.fetchall()}
+        for folder in sorted({place.parent for place in names.values()}):
+            for remains in sorted(folder.glob("*/")):
+                if remains.name not in known and any(
+                    remains.name == name or remains.name.startswith(f"{name}__") for name in names
+                ):
+                    shutil.rmtree(remains)
+                    discarded.append(remains)
+    return discarded
+
+
 def forget(cursor: Cursor, schemas: Iterable[str]) -> None:
     """Have Spark forget the tables and views of some schemas, with the rows that it keeps of them."""
     for schema in sorted({*schemas}):
@@ -102,6 +128,13 @@ def shown(connection: duckdb.DuckDBPyConnection, schemas: Collection[str]) -> li
         "and contains(sql, 'read_parquet(') order by all"
     ).fetchall()
     return [Table(schema, name) for schema, name in found if schema in schemas]
+
+
+def _by_schema(folders: Mapping[Table, Path]) -> dict[str, dict[str, Path]]:
+    found: dict[str, dict[str, Path]] = {}
+    for table, folder in folders.items():
+        found.setdefault(table.schema, {})[table.name] = folder
+    return found
 
 
 def _kinds(connection: duckdb.DuckDBPyConnection) -> dict[Table, str]:

@@ -40,6 +40,7 @@ class Cluster:
         worker_memory: heap of a worker's executor, in bytes.
         driver_memory: heap of the Thrift server, in bytes.
         shuffle_partitions: parts that rows are divided into to join or group them, before small ones are put together.
+        event_log: whether Spark writes down each task in `events/`, for whoever looks for what is slow.
     """
 
     folder: Path
@@ -51,6 +52,7 @@ class Cluster:
     worker_memory: int
     driver_memory: int
     shuffle_partitions: int
+    event_log: bool
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,6 +74,11 @@ def properties_path(folder: Path, name: str) -> Path:
 def log_path(folder: Path, name: str) -> Path:
     """What a process says."""
     return folder / "logs" / f"{name}.log"
+
+
+def events_path(folder: Path) -> Path:
+    """Where Spark writes down each task, if it is told to."""
+    return folder / "events"
 
 
 def command(cluster: Cluster, name: str, home: Path) -> list[str]:
@@ -178,6 +185,11 @@ def properties(cluster: Cluster, name: str, secret: str) -> dict[str, str]:
         "spark.ui.retainedStages": "50",
         "spark.ui.retainedTasks": "5000",
         "spark.sql.ui.retainedExecutions": "50",
+        # One file of lines of JSON for each Thrift server.
+        "spark.eventLog.enabled": str(cluster.event_log).lower(),
+        "spark.eventLog.dir": str(events_path(folder)),
+        "spark.eventLog.rolling.enabled": "false",
+        "spark.eventLog.compress": "false",
     }
 
 
@@ -187,8 +199,8 @@ POOLS = """<?xml version="1.0"?>
 <pool name="default"><schedulingMode>FAIR</schedulingMode><weight>1</weight><minShare>0</minShare></pool>
 </allocations>
 """
-# Spark prints pages of what went well, and two classes warn at each statement of what is no matter. What its processes
-# say of each other is few lines, and tells who is gone.
+# Spark prints pages of what went well, and some classes complain at each statement of what is no matter. What its
+# processes say of each other is few lines, and tells who is gone.
 LOGGING = """rootLogger.level = warn
 rootLogger.appenderRef.stderr.ref = stderr
 appender.stderr.type = Console
@@ -202,6 +214,10 @@ logger.cancelled.name = org.apache.spark.scheduler.DAGScheduler
 logger.cancelled.level = error
 logger.unknown.name = org.apache.hadoop.hive.conf.HiveConf
 logger.unknown.level = error
+logger.shortened.name = org.apache.spark.sql.catalyst.util.StringUtils
+logger.shortened.level = error
+logger.existing.name = org.apache.hadoop.hive.metastore.RetryingHMSHandler
+logger.existing.level = fatal
 """
 
 

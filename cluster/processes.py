@@ -171,7 +171,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _write_settings(cluster: Cluster) -> None:
-    for name in ("conf", "logs", "local/tmp", "metastore", "warehouse"):
+    for name in ("conf", "logs", "local/tmp", "metastore", "warehouse", "events"):
         (cluster.folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
     _write(cluster.folder / "conf" / "pools.xml", POOLS)
     _write(cluster.folder / "conf" / "log4j2.properties", LOGGING)

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SECONDS_TO_CONNECT = 10.0
-# In front of what Spark says: the server's words, the name of the error twice, and its class.
-CLASSES = re.compile(r"^(?:Error running query: )?(?:\[\w+(?:\.\w+)?\] )?(?:[\w.$]+(?:Exception|Error): )?")
+# In front of what Spark says: the server's words, the name of the error twice, and the classes of both.
+CLASSES = re.compile(
+    r"(?:[\w.$]+Exception: )?Error running query: (?:\[\w+(?:\.\w+)?\] )?(?:[\w.$]+(?:Exception|Error): )?"
+)
+# Behind it: the state, the plan and the calls that led there.
+BEHIND = re.compile(r"(?: SQLSTATE: |;\n|\n\s*at ).*", re.DOTALL)
 USER = "lifecycle"  # whom the server calls the session's; without one PyHive asks the system, which may not know
 
 
@@ -65,8 +69,14 @@ def _short(error: Exception) -> str:
     return said or type(error).__name__
 
 
+def in_its_own_words(said: str) -> str:
+    """What Spark says of a failure, also within a message of dbt, without classes, plan and calls."""
+    found = CLASSES.search(said)
+    return said[: found.start()] + BEHIND.sub("", said[found.end() :]) if found else said
+
+
 def _of_spark(error: Exception) -> str:
-    """The sentence of an error, without the classes in front of it and the plan behind."""
+    """The sentence of an error."""
     status = getattr(error.args[0] if error.args else None, "status", None)
-    first = str(getattr(status, "errorMessage", None) or error).strip().partition("\n")[0]
-    return CLASSES.sub("", first).partition(" SQLSTATE")[0]
+    first = in_its_own_words(str(getattr(status, "errorMessage", None) or error).strip()).partition("\n")[0]
+    return first.partition(" SQLSTATE")[0]

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cluster.thrift import in_its_own_words
+
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
 
@@ -47,7 +49,7 @@ def what_went_wrong(done: dbtRunnerResult, project: Path) -> str:
 
 
 def _of_result(result: Any, project: Path) -> str:
-    node, message = result.node, str(result.message)
+    node, message = result.node, in_its_own_words(str(result.message))
     place = _place(project, node.original_file_path)
     if result.status == "fail" and node.resource_type == "unit_test":
         return f"{place}: the unit test {node.name} failed. dbt shows expected and actual rows above."

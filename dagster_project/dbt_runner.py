@@ -32,7 +32,7 @@ from dagster import (
 from dagster_dbt import DagsterDbtTranslator
 from dagster_dbt.asset_utils import get_asset_check_key_for_test, get_updated_cli_invocation_params_for_context
 
-from cluster.thrift import ClusterError
+from cluster.thrift import ClusterError, in_its_own_words
 from dagster_project import kept_views, spark_tables
 from dagster_project.steps import dbt_target, engine
 from ingestion import config
@@ -288,10 +288,14 @@ def _why(exception: BaseException | None, results: Iterable[Any]) -> str:
     """What went wrong in one line, the errors of models before failed tests."""
     failed = [result for result in results if result.status in FAILED]
     failed.sort(key=lambda result: result.node.resource_type == "test")
-    said = [f"{each.node.name}: {' '.join(str(each.message).split())}" for each in failed[:SHOWN_ERRORS]]
+    said = [f"{each.node.name}: {_in_one_line(each.message)}" for each in failed[:SHOWN_ERRORS]]
     if len(failed) > SHOWN_ERRORS:
         said.append(f"and {len(failed) - SHOWN_ERRORS} more (the log names them)")
-    return "; ".join(said) or " ".join(str(exception or "dbt ended without a reason").split())
+    return "; ".join(said) or _in_one_line(exception or "dbt ended without a reason")
+
+
+def _in_one_line(said: object) -> str:
+    return " ".join(in_its_own_words(str(said)).split())
 
 
 class Progress:

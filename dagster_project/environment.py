@@ -280,6 +280,7 @@ class SparkSettings(Settings):
         worker_memory: bytes of heap for them, in each worker.
         driver_memory: bytes of heap of the Thrift server.
         shuffle_partitions: parts that rows are divided into to be joined or grouped.
+        event_log: whether Spark writes down each task, for its history server.
     """
 
     model_config = SettingsConfigDict(env_prefix="SPARK_")
@@ -295,6 +296,7 @@ class SparkSettings(Settings):
     worker_memory: Heap = 1_500 * 1000**2
     driver_memory: Heap = 2 * 1000**3
     shuffle_partitions: Count = 4
+    event_log: bool = False
 
 
 def postgres() -> Postgres | None:

@@ -68,6 +68,7 @@ def wanted() -> Cluster:
         worker_memory=settings.worker_memory,
         driver_memory=settings.driver_memory,
         shuffle_partitions=settings.shuffle_partitions,
+        event_log=settings.event_log,
     )
 
 

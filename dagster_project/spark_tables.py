@@ -66,6 +66,8 @@ def give(manifest: Manifest) -> list[Table]:
                 {table.schema for table in (*_read(manifest), *_built(manifest).values(), *_views(manifest).values())},
             )
         _erased().unlink()
+    with cursor() as session:
+        built_tables.discard_remains(session, _built(manifest).values())
     _create_prediction_tables(manifest, warehouse)
     tables = _read(manifest)
     copied = raw_tables.write(warehouse, tables, folder)

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from cluster.thrift import ClusterError
+from cluster.thrift import ClusterError, in_its_own_words
 from dagster_project import personal, spark_tables
 from dagster_project.steps import engine
 from dagster_project.summary.run_log import Finding, Status
@@ -46,7 +46,9 @@ def _findings(results: list[dict[str, Any]], nodes: Mapping[str, Any], warehouse
         is_test = node["resource_type"] == "test"
         failures = result.get("failures")
         observed = (
-            f"{failures} rows" if failures else personal.masked_text(" ".join((result.get("message") or "").split()))
+            f"{failures} rows"
+            if failures
+            else personal.masked_text(" ".join(in_its_own_words(result.get("message") or "").split()))
         )
         samples: tuple[str, ...] = ()
         if is_test and failures and status in ("warned", "failed"):

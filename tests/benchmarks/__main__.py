@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import lifecycle, postgres, predictions, publication, receiver, refresh
+from tests.benchmarks import lifecycle, postgres, predictions, publication, receiver, refresh, spark
 
 
 def main() -> None:
@@ -20,6 +20,13 @@ def main() -> None:
         default=refresh.SIZES,
         help="sizes of the companies that are refreshed as a whole; 1000000 takes hours",
     )
+    parser.add_argument(
+        "--spark-people",
+        type=int,
+        nargs="+",
+        default=spark.SIZES,
+        help="sizes of the companies that are built on DuckDB and on Spark",
+    )
     reports: dict[str, Callable[[Path], str]] = {
         "lifecycle": lambda folder: lifecycle.report(folder, arguments.people),
         "predictions": lambda folder: predictions.report(folder, arguments.people),
@@ -27,8 +34,11 @@ def main() -> None:
         "receiver": receiver.report,
         "postgres": lambda folder: postgres.report(folder, arguments.people),
         "refresh": lambda folder: refresh.report(folder, arguments.refresh_people),
+        "spark": lambda folder: spark.report(folder, arguments.spark_people),
     }
-    parser.add_argument("--only", choices=reports, nargs="+", default=list(reports), help="the benchmarks to run")
+    # Spark needs its extra and Java: it runs where it is named, as `make bench-spark` does.
+    usual = [name for name in reports if name != "spark"]
+    parser.add_argument("--only", choices=reports, nargs="+", default=usual, help="the benchmarks to run")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lifecycle-bench-") as folder:
         for name in arguments.only:

@@ -39,6 +39,7 @@ LINES = {
     "publication": "serving__lifecycle",
 }
 IN_ENVIRONMENT = (sys.executable, "-m", "dagster_project.environment", "--sandbox", "--")
+OURS = ("LIFECYCLE_", "SOURCES__", "SERVING_", "SANDBOX_", "DAGSTER_", "DBT_", "DLT_", "SPARK_")
 WHOLE, REST = "whole refresh", "start, end and in between"
 
 
@@ -63,11 +64,7 @@ class Installation:
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder, self.data = folder, folder / "data"
         self.warehouse = self.data / "warehouse.duckdb"
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("LIFECYCLE_", "SOURCES__", "SERVING_", "SANDBOX_", "DAGSTER_", "DBT_", "DLT_"))
-        }
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         self.environment = {
             **inherited,
             "LIFECYCLE_DATA_DIR": str(self.data),
@@ -76,13 +73,14 @@ class Installation:
             **settings,
         }
 
-    def refresh(self, name: str, as_of: datetime | None = None) -> dict[str, Span]:
-        """Refresh once; the lines of the report."""
+    def refresh(self, name: str, as_of: datetime | None = None, beside: Sequence[int] = ()) -> dict[str, Span]:
+        """Refresh once, with these processes working for it; the lines of the report."""
         spans = watched(
             [*IN_ENVIRONMENT, sys.executable, "-m", "dagster_project.refresh"],
             {**self.environment, **({"LIFECYCLE_AS_OF": f"{as_of.isoformat()}Z"} if as_of else {})},
             self.data,
             self.folder / f"{name}.log",
+            beside,
         )
         return _lines(spans)
 

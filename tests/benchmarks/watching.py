@@ -10,6 +10,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,10 +52,10 @@ class Watch:
     disk: list[int] = field(default_factory=list)
     _seen: dict[int, float] = field(default_factory=dict)
 
-    def sample(self, process: psutil.Process, data: Path) -> None:
-        """Take in what all processes have used so far."""
+    def sample(self, processes: Sequence[psutil.Process], data: Path) -> None:
+        """Take in what these processes and all that they started have used so far."""
         memory = 0
-        for one in (process, *process.children(recursive=True)):
+        for one in _with_children(processes):
             try:
                 times, resident = one.cpu_times(), one.memory_info().rss
             except psutil.NoSuchProcess:
@@ -85,29 +86,38 @@ class Watch:
         )
 
 
-def watched(command: Sequence[str], environment: Mapping[str, str], data: Path, log: Path) -> dict[str, Span]:
+def watched(
+    command: Sequence[str], environment: Mapping[str, str], data: Path, log: Path, beside: Sequence[int] = ()
+) -> dict[str, Span]:
     """Run a refresh to its end. The steps in their order, under their names in Dagster, and all of it as `whole`.
+
+    Args:
+        command, environment, data, log: as of `watch_command`.
+        beside: numbers of processes that work for it and that it did not start, such as a cluster.
 
     Raises:
         RuntimeError: it failed; the message holds what it printed last.
     """
-    watch = watch_command(command, environment, data, log)
+    watch = watch_command(command, environment, data, log, beside)
     began, ended = watch.at[0], watch.at[-1]
     spans = {name: watch.between(start, end) for name, start, end in _steps(data, began)}
     return {**spans, "whole": watch.between(began, ended)}
 
 
-def watch_command(command: Sequence[str], environment: Mapping[str, str], data: Path, log: Path) -> Watch:
-    """Run a command to its end, and watch it and all that it starts.
+def watch_command(
+    command: Sequence[str], environment: Mapping[str, str], data: Path, log: Path, beside: Sequence[int] = ()
+) -> Watch:
+    """Run a command to its end, and watch it and all that it starts, with the processes beside it.
 
     Raises:
         RuntimeError: it failed; the message holds what it printed last.
     """
     watch = Watch()
+    others = [psutil.Process(number) for number in beside]
     with log.open("w", encoding="utf-8") as output:
         process = psutil.Popen(command, env=dict(environment), stdout=output, stderr=subprocess.STDOUT)
         while process.poll() is None:
-            watch.sample(process, data)
+            watch.sample([process, *others], data)
             time.sleep(SECONDS_BETWEEN_SAMPLES)
     watch.end(data)
     if process.returncode:
@@ -126,6 +136,13 @@ def _steps(data: Path, since: float) -> Iterator[tuple[str, float, float]]:
     for step in log.steps.values():
         if step.seconds is not None:
             yield step.name, step.started_at, step.started_at + step.seconds
+
+
+def _with_children(processes: Sequence[psutil.Process]) -> Iterator[psutil.Process]:
+    for process in processes:
+        yield process
+        with suppress(psutil.NoSuchProcess):
+            yield from process.children(recursive=True)
 
 
 def _databases(data: Path) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""One company on both engines, for all tests on a real Spark: a refresh takes minutes there."""
+"""The simulated company in its default size on both engines, refreshed once: on Spark that takes minutes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cluster.thrift import ClusterError
 from tests.integration.refreshing import Company
 from tests.spark.engines import OnSpark, take_build_file
 
-PEOPLE, DAYS = "150", "120"
+OF_A_SMALL_COMPANY = ("SANDBOX_PEOPLE", "SANDBOX_DAYS")
 
 
 @dataclass
@@ -35,9 +35,10 @@ def spark_and_java() -> None:
 
 @pytest.fixture(scope="session")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
-    found = Engines(Company(tmp_path_factory.mktemp("duckdb")), OnSpark(tmp_path_factory.mktemp("spark"), PEOPLE, DAYS))
-    for name in ("SANDBOX_PEOPLE", "SANDBOX_DAYS"):
-        found.duckdb.environment[name] = found.spark.environment[name]
+    found = Engines(Company(tmp_path_factory.mktemp("duckdb")), OnSpark(tmp_path_factory.mktemp("spark")))
+    for company in (found.duckdb, found.spark):
+        for name in OF_A_SMALL_COMPANY:
+            del company.environment[name]
     done = found.duckdb.refresh()
     assert done.returncode == 0, done.stdout + done.stderr
     take_build_file(found.duckdb, found.spark)

@@ -29,12 +29,10 @@ SECONDS = 1800
 class OnSpark(Company):
     """A company that is refreshed on a Spark of its own, on free ports."""
 
-    def __init__(self, folder: Path, people: str, days: str) -> None:
+    def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         master, thrift = free_ports(2)
         self.environment |= {
-            "SANDBOX_PEOPLE": people,
-            "SANDBOX_DAYS": days,
             "LIFECYCLE_ENGINE": "spark",
             "SPARK_MASTER_PORT": str(master),
             "SPARK_THRIFT_PORT": str(thrift),

@@ -11,16 +11,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from cluster.processes import alive
-from tests.spark.conftest import Engines
 from tests.spark.engines import SECONDS, OnSpark, differences, published_file
 
 # Built in the middle of the models: half of them are made of it.
 IN_THE_MIDDLE = "intermediate.db/int_activities__identified"
 
 
-def test_a_worker_that_is_killed_is_done_without(engines: Engines) -> None:
-    company = engines.spark
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnSpark]:
+    """A small company, refreshed once."""
+    found = OnSpark(tmp_path_factory.mktemp("losses"))
+    found.cluster("up")
+    done = found.refresh()
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield found
+    found.cluster("down")
+
+
+def test_a_worker_that_is_killed_is_done_without(company: OnSpark) -> None:
     before = published_file(company)
     company.has_something_to_build()
     with _refresh_that_builds(company) as refresh:
@@ -34,8 +45,7 @@ def test_a_worker_that_is_killed_is_done_without(engines: Engines) -> None:
     assert "worker-1" in alive(_folder(company))
 
 
-def test_without_the_thrift_server_nothing_is_published_and_the_next_refresh_recovers(engines: Engines) -> None:
-    company = engines.spark
+def test_without_the_thrift_server_nothing_is_published_and_the_next_refresh_recovers(company: OnSpark) -> None:
     before = published_file(company)
     company.has_something_to_build()
     with _refresh_that_builds(company) as refresh:

@@ -61,7 +61,7 @@ def test_a_real_order_book_is_the_same(engines: Engines, tmp_path: Path) -> None
         "SOURCES__FILES__MAPPINGS_PATH": str(root / "examples/online_retail"),
         "SOURCES__FILES__DATA_PATH": str(ONLINE_RETAIL.parent),
     }
-    duckdb_company, spark_company = Company(tmp_path / "duckdb"), OnSpark(tmp_path / "spark", "1", "1")
+    duckdb_company, spark_company = Company(tmp_path / "duckdb"), OnSpark(tmp_path / "spark")
     for company in (duckdb_company, spark_company):
         company.environment |= settings
     done = duckdb_company.refresh()

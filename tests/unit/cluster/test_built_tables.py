@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
 import duckdb
 import pytest
@@ -100,3 +101,37 @@ def test_a_failure_leaves_the_file_as_it_was(warehouse: Path, tmp_path: Path) ->
         built_tables.show(warehouse, {PERSONS: folder, SEED: broken})
 
     assert _rows(warehouse, "from core.dim_persons") == [("of duckdb",)]
+
+
+class Metastore:
+    """As Spark answers of its databases and tables: what it knows is stated here."""
+
+    def __init__(self, place: Path, tables: set[Table]) -> None:
+        self.place, self.tables = place, tables
+        self.answer: list[tuple[object, ...]] = []
+
+    def execute(self, statement: str) -> None:
+        last = statement.split()[-1]
+        self.answer = {
+            "show databases": [("core",), ("default",)],
+            f"describe database extended {last}": [
+                ("Namespace Name", last),
+                ("Location", f"file:{quote(str(self.place / last))}.db"),
+            ],
+            f"show tables in {last}": [(each.schema, each.name, False) for each in self.tables if each.schema == last],
+        }[statement]
+
+    def fetchall(self) -> list[tuple[object, ...]]:
+        return self.answer
+
+
+def test_what_a_statement_that_was_cut_short_has_left_is_deleted_and_nothing_else(tmp_path: Path) -> None:
+    known, cut_short, another = Table("core", "dim_persons"), Table("core", "fct_orders"), Table("core", "of_somebody")
+    beside = Table("core", "fct_orders__replacement")
+    places = {table: _written(tmp_path, table, "select 1 as x") for table in (known, cut_short, another, beside)}
+    spark = Metastore(tmp_path / "it's", {known})
+
+    discarded = built_tables.discard_remains(spark, [known, cut_short, SEED])  # type: ignore[arg-type]
+
+    assert discarded == [places[cut_short], places[beside]]
+    assert {table for table, place in places.items() if place.exists()} == {known, another}

@@ -21,6 +21,7 @@ CLUSTER = Cluster(
     worker_memory=3 * GIBIBYTE,
     driver_memory=GIBIBYTE,
     shuffle_partitions=16,
+    event_log=True,
 )
 ELSEWHERE = replace(CLUSTER, master_url="spark://127.0.0.1:7277")
 
@@ -87,8 +88,15 @@ def test_what_is_written_lies_in_the_folder_of_the_cluster() -> None:
 
     places = [driver["spark.sql.warehouse.dir"], driver["spark.hadoop.hive.exec.scratchdir"], given["SPARK_LOCAL_DIRS"]]
     places += [option(command(CLUSTER, "worker-1", HOME), "--work-dir"), given["SPARK_CONF_DIR"]]
+    places += [driver["spark.eventLog.dir"]]
     assert [place for place in places if not place.startswith("/data with space/spark/")] == []
     assert '"-Djava.io.tmpdir=/data with space/spark/local/tmp"' in given["SPARK_DAEMON_JAVA_OPTS"]
+
+
+def test_tasks_are_written_down_where_somebody_asks_for_it() -> None:
+    wanted, unwanted = (properties(each, THRIFT, "secret") for each in (CLUSTER, replace(CLUSTER, event_log=False)))
+
+    assert (wanted["spark.eventLog.enabled"], unwanted["spark.eventLog.enabled"]) == ("true", "false")
 
 
 def test_for_a_master_of_somebody_else_there_is_a_thrift_server_alone() -> None:

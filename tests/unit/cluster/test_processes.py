@@ -68,7 +68,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def cluster(home: Path, tmp_path: Path) -> Iterator[Cluster]:
     folder = tmp_path / "data folder" / "spark"
-    yield Cluster(folder, free_port(), free_port(), "", 2, 1, 2**30, 2**30, 4)
+    yield Cluster(folder, free_port(), free_port(), "", 2, 1, 2**30, 2**30, 4, False)
     down(folder, lambda _line: None)
 
 

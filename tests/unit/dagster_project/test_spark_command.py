@@ -41,6 +41,7 @@ def test_without_settings_there_are_two_workers_in_the_data_folder(data_dir: Pat
         worker_memory=3 * GIGABYTE // 2,
         driver_memory=2 * GIGABYTE,
         shuffle_partitions=4,
+        event_log=False,
     )
     assert engine() == "duckdb"
 
@@ -55,11 +56,12 @@ def test_each_setting_is_one_of_the_cluster(data_dir: Path) -> None:
         "WORKER_MEMORY": "8GB",
         "DRIVER_MEMORY": "500MB",
         "SHUFFLE_PARTITIONS": "64",
+        "EVENT_LOG": "true",
     }
     os.environ.update({f"SPARK_{name}": value for name, value in stated.items()})
 
     urls = "spark://one:7077,two:7077"
-    assert wanted() == Cluster(data_dir / "spark", 10100, 7177, urls, 3, 4, 8 * GIGABYTE, GIGABYTE // 2, 64)
+    assert wanted() == Cluster(data_dir / "spark", 10100, 7177, urls, 3, 4, 8 * GIGABYTE, GIGABYTE // 2, 64, True)
     assert len(stated) == len(SparkSettings.model_fields) - 1  # and the Thrift server of somebody else
 
 

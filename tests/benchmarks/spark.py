@@ -1,0 +1,257 @@
+"""The models of one company on DuckDB, on one worker of Spark and on two, in one run: `make bench-spark`.
+
+The company of `refresh` in two sizes. What a step takes is a fixed part and a part for each person: the two sizes tell
+them apart, and with them where Spark would begin to pay, if it does on this machine. Spark's own log of tasks tells
+what went through shuffles and how unevenly. The marts of every run are compared with those of DuckDB.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from cluster.configuration import events_path
+from cluster.processes import alive
+from dagster_project.environment import variables
+from dagster_project.steps import dbt_target
+from tests.benchmarks import company
+from tests.benchmarks.measuring import run, say, table
+from tests.benchmarks.refresh import MAPPING, WHOLE, Installation
+from tests.benchmarks.watching import Span
+from tests.spark.engines import differences, free_ports
+
+SIZES = (2_000, 20_000)
+DUCKDB, WORKERS = "DuckDB", (1, 2)
+# The steps that the engine runs, as `refresh` names them, and where in its folder dbt leaves what it ran.
+STEPS = {"models up to core": ".", "marts": "build_marts"}
+# A stage of fewer seconds says nothing about how evenly its rows lie.
+SECONDS_OF_A_STAGE = 1.0
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """What Spark wrote down of its tasks.
+
+    Attributes:
+        count: of all tasks.
+        seconds: that they ran, together.
+        shuffled_bytes: written to be joined or grouped elsewhere.
+        skew: the longest task of a stage over its mean one, as the median of stages with several tasks that ran
+            `SECONDS_OF_A_STAGE` or more; None without such a stage.
+    """
+
+    count: int
+    seconds: float
+    shuffled_bytes: int
+    skew: float | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A first refresh with one engine."""
+
+    steps: Mapping[str, Span]
+    nodes: int
+    differing: Sequence[str]
+    tasks: Tasks | None
+
+    @property
+    def seconds(self) -> float:
+        """Of the steps that the engine runs."""
+        return sum(self.steps[step].seconds for step in STEPS)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A company of one size, with each engine."""
+
+    people: int
+    rows: int
+    runs: Mapping[str, Run]
+
+
+def tasks(events: Path) -> Tasks:
+    """What the event logs of a folder say of tasks, by DuckDB: there are thousands."""
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            """
+            with lines as (
+                select * from read_json(
+                    ?,
+                    format = 'newline_delimited',
+                    maximum_object_size = 268435456,
+                    columns = {Event: 'varchar', "Stage ID": 'bigint', "Task Info": 'json', "Task Metrics": 'json'}
+                )
+                where Event = 'SparkListenerTaskEnd'
+            ),
+            ended as (
+                select
+                    "Stage ID" as stage,
+                    ("Task Info" ->> '$."Finish Time"')::bigint - ("Task Info" ->> '$."Launch Time"')::bigint as ms,
+                    ("Task Metrics" ->> '$."Shuffle Write Metrics"."Shuffle Bytes Written"')::bigint as shuffled
+                from lines
+            ),
+            stages as (
+                select max(ms) / avg(ms) as skew from ended group by stage having count(*) > 1 and sum(ms) >= 1000 * ?
+            )
+            select count(*), coalesce(sum(ms), 0) / 1000, coalesce(sum(shuffled), 0)::bigint,
+                (select median(skew) from stages)
+            from ended
+            """,
+            [str(events / "*"), SECONDS_OF_A_STAGE],
+        ).fetchall()
+    return Tasks(*rows[0])
+
+
+def measure(folder: Path, people: int) -> Measured:
+    """Refresh a company of this size with each engine."""
+    files = folder / "files"
+    rows = company.draw(files, people)
+    settings = {
+        "LIFECYCLE_PROFILE": "production",
+        "LIFECYCLE_SOURCES": "files",
+        "SOURCES__FILES__MAPPINGS_PATH": str(MAPPING),
+        "SOURCES__FILES__DATA_PATH": str(files),
+    }
+    say(f"{people:,} people, {rows:,} rows, on DuckDB …")
+    installation = Installation(folder / "duckdb", **settings)
+    installation.folder.mkdir()
+    runs = {DUCKDB: Run(installation.refresh("first", company.AS_OF), _nodes(installation), (), None)}
+    for workers in WORKERS:
+        say(f"… and on Spark, {_name(workers)} …")
+        runs[_name(workers)] = _on_spark(folder / f"spark-{workers}", workers, settings, installation.published())
+    return Measured(people, rows, runs)
+
+
+def _on_spark(folder: Path, workers: int, settings: Mapping[str, str], expected: Path) -> Run:
+    folder.mkdir()
+    master, thrift = free_ports(2)
+    installation = Installation(
+        folder,
+        **settings,
+        LIFECYCLE_ENGINE="spark",
+        SPARK_WORKERS=str(workers),
+        SPARK_MASTER_PORT=str(master),
+        SPARK_THRIFT_PORT=str(thrift),
+        SPARK_EVENT_LOG="true",
+    )
+    cluster = installation.data / "spark"
+    _make(installation, "up")
+    try:
+        steps = installation.refresh("first", company.AS_OF, beside=[*alive(cluster).values()])
+    finally:
+        _make(installation, "down")
+    differing = differences(expected, installation.published())
+    return Run(steps, _nodes(installation), [*differing], tasks(events_path(cluster)))
+
+
+def _make(installation: Installation, verb: str) -> None:
+    command = [sys.executable, "-m", "dagster_project.spark_command", verb]
+    run(command, installation.folder / f"{verb}.log", installation.environment)
+
+
+def _nodes(installation: Installation) -> int:
+    """What dbt ran in the steps: models, seeds, tests."""
+    of = installation.environment.get("LIFECYCLE_ENGINE", "duckdb")
+    with variables(LIFECYCLE_DATA_DIR=str(installation.data)):
+        places = [dbt_target(of) / each / "run_results.json" for each in STEPS.values()]
+    found = [json.loads(place.read_text()) for place in places]
+    return sum(len(results["results"]) for results in found)
+
+
+def _name(workers: int) -> str:
+    return f"{workers} worker" if workers == 1 else f"{workers} workers"
+
+
+def report(folder: Path, sizes: Sequence[int]) -> str:
+    """Measure companies of these sizes; Markdown."""
+    measured = []
+    for people in sizes:
+        place = folder / str(people)
+        place.mkdir()
+        measured.append(measure(place, people))
+        shutil.rmtree(place)
+    parts = ["## The models on Spark", *(_of_size(each) for each in measured)]
+    if len(measured) > 1:
+        parts.append(_growth(measured[0], measured[-1]))
+    return "\n\n".join(parts)
+
+
+def _of_size(measured: Measured) -> str:
+    def row(name: str, one: Run) -> list[str]:
+        spans = [one.steps[step] for step in STEPS]
+        return [
+            name,
+            *(f"{span.seconds:.1f}" for span in spans),
+            f"{sum(span.cpu_seconds for span in spans):.1f}",
+            f"{measured.rows / one.seconds:,.0f}",
+            f"{max(span.peak_bytes for span in spans) / 1e9:.1f}",
+            f"{one.nodes}",
+            f"{one.seconds / one.nodes:.2f}",
+            f"{one.steps[WHOLE].seconds:.1f}",
+            *(
+                ["", "", "", ""]
+                if one.tasks is None
+                else [
+                    f"{one.tasks.count:,}",
+                    f"{one.tasks.seconds:.1f}",
+                    f"{one.tasks.shuffled_bytes / 1e6:.1f}",
+                    "" if one.tasks.skew is None else f"{one.tasks.skew:.2f}",
+                ]
+            ),
+        ]
+
+    head = [
+        "engine",
+        *(f"{step}, seconds" for step in STEPS),
+        "CPU seconds of both",
+        "rows a second",
+        "peak memory, GB",
+    ]
+    head += ["nodes", "seconds a node", "whole refresh, seconds", "tasks", "seconds of tasks", "shuffled, MB", "skew"]
+    differing = sorted({mart for one in measured.runs.values() for mart in one.differing})
+    return "\n".join(
+        [
+            f"### {measured.people:,} people, {measured.rows:,} rows",
+            "",
+            table(head, [row(name, one) for name, one in measured.runs.items()]),
+            "",
+            f"Marts that differ between engines: {', '.join(differing) or 'none'}.",
+        ]
+    )
+
+
+def _growth(small: Measured, large: Measured) -> str:
+    """The fixed and the growing part of models and marts, with each engine, and where they cross."""
+    costs = {}
+    for name in small.runs:
+        a_person = (large.runs[name].seconds - small.runs[name].seconds) / (large.people - small.people)
+        costs[name] = (small.runs[name].seconds - a_person * small.people, a_person)
+    fixed, a_person = costs[DUCKDB]
+
+    def crossing(name: str) -> str:
+        more_fixed, less_a_person = costs[name][0] - fixed, a_person - costs[name][1]
+        if name == DUCKDB:
+            return ""
+        return f"{more_fixed / less_a_person:,.0f} people" if less_a_person > 0 else "nowhere on this machine"
+
+    rows_a_person = (large.rows - small.rows) / (large.people - small.people)
+    return "\n".join(
+        [
+            f"### Models and marts, from {small.people:,} to {large.people:,} people",
+            "",
+            table(
+                ["engine", "fixed, seconds", "seconds a million rows", "faster than DuckDB from"],
+                [
+                    [name, f"{cost:.1f}", f"{each / rows_a_person * 1e6:.1f}", crossing(name)]
+                    for name, (cost, each) in costs.items()
+                ],
+            ),
+        ]
+    )
