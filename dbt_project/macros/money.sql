@@ -1,6 +1,9 @@
 {#- The type of every amount: four decimals hold a price of a tenth of a cent and the three decimals of KWD. -#}
 {% macro money(expression) -%} ({{ expression }})::decimal(18, 4) {%- endmacro %}
 
+{#- An amount that was calculated as a double. -#}
+{% macro money_from_double(expression) -%} {{ decimal_from_double(expression, 18, 4) }} {%- endmacro %}
+
 {#-
     An amount times a rate or share (an expression, as double); null where either is null, or where the result has more
     digits than an amount may have: such an amount is listed in ops.money_without_rate and is in no sum.
@@ -8,7 +11,7 @@
 {% macro converted(amount, rate) -%}
     case
         when abs({{ amount }}::double * ({{ rate }})) < 1e13
-        then {{ decimal_from_double(amount ~ "::double * (" ~ rate ~ ")", 18, 4) }}
+        then {{ money_from_double(amount ~ "::double * (" ~ rate ~ ")") }}
     end
 {%- endmacro %}
 

@@ -62,7 +62,7 @@ with
             lines.currency,
             0 as above_quantity,
             cast(null as bigint) as up_to_quantity,
-            {{ decimal_from_double("lines.line_amount::double / lines.quantity", 18, 4) }} as unit_amount,
+            {{ money_from_double("lines.line_amount::double / lines.quantity") }} as unit_amount,
             {{ money("0") }} as flat_amount,
             3 as precedence
         from lines

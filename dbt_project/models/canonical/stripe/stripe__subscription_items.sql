@@ -168,7 +168,7 @@ with
             item_id,
             changed_at,
             list_mrr_amount,
-            {{ money("list_mrr_amount * share_left") }} as mrr_amount
+            {{ money_from_double("list_mrr_amount * share_left") }} as mrr_amount
         from less_shares
         union all
         select

@@ -90,7 +90,7 @@ with
                 then order_cost_amount
                 else
                     {{
-                        money(
+                        money_from_double(
                             "order_cost_amount * (refunded_to_date::double / nullif(order_revenue_amount, 0)::double)"
                         )
                     }}
@@ -184,7 +184,7 @@ with
             case
                 when served.payback_reason = 'dispute'
                 then served.dispute_cost_amount
-                else {{ money("served.serving_cost_amount") }}
+                else {{ money_from_double("served.serving_cost_amount") }}
             end as cost_to_date,
             served.order_view_at,
             served.cash_view_at,

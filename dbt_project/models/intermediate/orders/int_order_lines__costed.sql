@@ -35,7 +35,7 @@ with
             case
                 when coalesce(unit_cost_currency = order_currency, unit_cost_currency is null)
                 then unit_cost_amount
-                else {{ decimal_from_double("unit_cost_amount::double * rate_to_order_currency", 18, 4) }}
+                else {{ money_from_double("unit_cost_amount::double * rate_to_order_currency") }}
             end as unit_cost_amount,
             is_gift_card
         from with_rates

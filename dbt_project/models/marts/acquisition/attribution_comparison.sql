@@ -65,7 +65,7 @@ with
                 when kinds.valued_conversion_count = 0
                 then null
                 when models.attribution_model in ('markov', 'shapley')
-                then {{ money("data_driven.value_amount") }}
+                then {{ money_from_double("data_driven.value_amount") }}
                 else {{ money("coalesce(by_rule.value_amount_reporting, 0)") }}
             end as value_amount_reporting,
             data_driven.removal_effect_rate,

@@ -275,18 +275,18 @@ with
             segments.segment as rfm_segment,
             {{ rfm_segment_order("segments.segment") }} as rfm_segment_order,
             summed.horizon_days as predicted_value_horizon_days,
-            {{ money("case when summed.hidden_reason is null then summed.total end") }}
+            {{ money_from_double("case when summed.hidden_reason is null then summed.total end") }}
             as predicted_value_amount_reporting,
-            {{ money("case when summed.hidden_reason is null then summed.total_lower end") }}
+            {{ money_from_double("case when summed.hidden_reason is null then summed.total_lower end") }}
             as predicted_value_lower_amount_reporting,
-            {{ money("case when summed.hidden_reason is null then summed.total_upper end") }}
+            {{ money_from_double("case when summed.hidden_reason is null then summed.total_upper end") }}
             as predicted_value_upper_amount_reporting,
-            {{ money("case when not summed.applies_to_nothing then summed.purchases end") }}
+            {{ money_from_double("case when not summed.applies_to_nothing then summed.purchases end") }}
             as predicted_purchase_value_amount_reporting,
-            {{ money("case when not summed.applies_to_nothing then summed.renewals end") }}
+            {{ money_from_double("case when not summed.applies_to_nothing then summed.renewals end") }}
             as predicted_subscription_value_amount_reporting,
             {{
-                money(
+                money_from_double(
                     "case when summed.hidden_reason is null then coalesce(values_by_customer.historic, 0) + summed.total end"
                 )
             }}
@@ -296,15 +296,24 @@ with
             summed.count_hidden_reason as predicted_purchase_count_hidden_reason,
             summed.expected_purchase_amount as predicted_purchase_mean_amount_reporting,
             summed.short_term_days as predicted_short_term_days,
-            {{ money("case when summed.short_term_hidden_reason is null then summed.short_term_total end") }}
-            as predicted_short_term_value_amount_reporting,
-            {{ money("case when summed.short_term_hidden_reason is null then summed.short_term_total_lower end") }}
-            as predicted_short_term_value_lower_amount_reporting,
-            {{ money("case when summed.short_term_hidden_reason is null then summed.short_term_total_upper end") }}
-            as predicted_short_term_value_upper_amount_reporting,
-            {{ money("case when not summed.applies_to_nothing then summed.short_term_purchases end") }}
+            {{
+                money_from_double(
+                    "case when summed.short_term_hidden_reason is null then summed.short_term_total end"
+                )
+            }} as predicted_short_term_value_amount_reporting,
+            {{
+                money_from_double(
+                    "case when summed.short_term_hidden_reason is null then summed.short_term_total_lower end"
+                )
+            }} as predicted_short_term_value_lower_amount_reporting,
+            {{
+                money_from_double(
+                    "case when summed.short_term_hidden_reason is null then summed.short_term_total_upper end"
+                )
+            }} as predicted_short_term_value_upper_amount_reporting,
+            {{ money_from_double("case when not summed.applies_to_nothing then summed.short_term_purchases end") }}
             as predicted_short_term_purchase_value_amount_reporting,
-            {{ money("case when not summed.applies_to_nothing then summed.short_term_renewals end") }}
+            {{ money_from_double("case when not summed.applies_to_nothing then summed.short_term_renewals end") }}
             as predicted_short_term_subscription_value_amount_reporting,
             summed.short_term_hidden_reason as predicted_short_term_value_hidden_reason,
             summed.short_term_purchase_count as predicted_short_term_purchase_count,
