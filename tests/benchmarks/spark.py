@@ -30,6 +30,8 @@ SIZES = (2_000, 20_000)
 DUCKDB, WORKERS = "DuckDB", (1, 2)
 # The steps that the engine runs, as `refresh` names them, and where in its folder dbt leaves what it ran.
 STEPS = {"models up to core": ".", "marts": "build_marts"}
+# For whom a cluster is, and how long a night may last.
+MANY, NIGHT_SECONDS = 100_000_000, 8 * 3600
 # A stage of fewer seconds says nothing about how evenly its rows lie.
 SECONDS_OF_A_STAGE = 1.0
 
@@ -54,10 +56,19 @@ class Tasks:
 
 @dataclass(frozen=True)
 class Run:
-    """A first refresh with one engine."""
+    """A first refresh with one engine.
+
+    Attributes:
+        steps: all of them, by name.
+        nodes: what dbt ran: models, seeds, tests.
+        disk_bytes: of everything in the data folder at the end.
+        differing: marts that are not those of DuckDB.
+        tasks: of Spark; None: another engine.
+    """
 
     steps: Mapping[str, Span]
     nodes: int
+    disk_bytes: int
     differing: Sequence[str]
     tasks: Tasks | None
 
@@ -65,6 +76,11 @@ class Run:
     def seconds(self) -> float:
         """Of the steps that the engine runs."""
         return sum(self.steps[step].seconds for step in STEPS)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Of the steps that the engine runs."""
+        return sum(self.steps[step].cpu_seconds for step in STEPS)
 
 
 @dataclass(frozen=True)
@@ -122,7 +138,8 @@ def measure(folder: Path, people: int) -> Measured:
     say(f"{people:,} people, {rows:,} rows, on DuckDB …")
     installation = Installation(folder / "duckdb", **settings)
     installation.folder.mkdir()
-    runs = {DUCKDB: Run(installation.refresh("first", company.AS_OF), _nodes(installation), (), None)}
+    steps = installation.refresh("first", company.AS_OF)
+    runs = {DUCKDB: Run(steps, _nodes(installation), _disk_bytes(installation), (), None)}
     for workers in WORKERS:
         say(f"… and on Spark, {_name(workers)} …")
         runs[_name(workers)] = _on_spark(folder / f"spark-{workers}", workers, settings, installation.published())
@@ -148,7 +165,9 @@ def _on_spark(folder: Path, workers: int, settings: Mapping[str, str], expected:
     finally:
         _make(installation, "down")
     differing = differences(expected, installation.published())
-    return Run(steps, _nodes(installation), [*differing], tasks(events_path(cluster)))
+    found = tasks(events_path(cluster))
+    shutil.rmtree(events_path(cluster))
+    return Run(steps, _nodes(installation), _disk_bytes(installation), [*differing], found)
 
 
 def _make(installation: Installation, verb: str) -> None:
@@ -157,12 +176,15 @@ def _make(installation: Installation, verb: str) -> None:
 
 
 def _nodes(installation: Installation) -> int:
-    """What dbt ran in the steps: models, seeds, tests."""
     of = installation.environment.get("LIFECYCLE_ENGINE", "duckdb")
     with variables(LIFECYCLE_DATA_DIR=str(installation.data)):
         places = [dbt_target(of) / each / "run_results.json" for each in STEPS.values()]
     found = [json.loads(place.read_text()) for place in places]
     return sum(len(results["results"]) for results in found)
+
+
+def _disk_bytes(installation: Installation) -> int:
+    return sum(file.stat().st_size for file in installation.data.rglob("*") if file.is_file() and not file.is_symlink())
 
 
 def _name(workers: int) -> str:
@@ -189,9 +211,10 @@ def _of_size(measured: Measured) -> str:
         return [
             name,
             *(f"{span.seconds:.1f}" for span in spans),
-            f"{sum(span.cpu_seconds for span in spans):.1f}",
+            f"{one.cpu_seconds:.1f}",
             f"{measured.rows / one.seconds:,.0f}",
             f"{max(span.peak_bytes for span in spans) / 1e9:.1f}",
+            f"{one.disk_bytes / 1e9:.2f}",
             f"{one.nodes}",
             f"{one.seconds / one.nodes:.2f}",
             f"{one.steps[WHOLE].seconds:.1f}",
@@ -213,6 +236,7 @@ def _of_size(measured: Measured) -> str:
         "CPU seconds of both",
         "rows a second",
         "peak memory, GB",
+        "disk, GB",
     ]
     head += ["nodes", "seconds a node", "whole refresh, seconds", "tasks", "seconds of tasks", "shuffled, MB", "skew"]
     differing = sorted({mart for one in measured.runs.values() for mart in one.differing})
@@ -228,30 +252,47 @@ def _of_size(measured: Measured) -> str:
 
 
 def _growth(small: Measured, large: Measured) -> str:
-    """The fixed and the growing part of models and marts, with each engine, and where they cross."""
-    costs = {}
-    for name in small.runs:
-        a_person = (large.runs[name].seconds - small.runs[name].seconds) / (large.people - small.people)
-        costs[name] = (small.runs[name].seconds - a_person * small.people, a_person)
-    fixed, a_person = costs[DUCKDB]
+    """The fixed and the growing part of models and marts with each engine, where they cross, and many people."""
+    more_people, more_rows = large.people - small.people, large.rows - small.rows
+
+    def a_person(name: str, of: str) -> float:
+        return (getattr(large.runs[name], of) - getattr(small.runs[name], of)) / more_people
+
+    def fixed(name: str) -> float:
+        return small.runs[name].seconds - a_person(name, "seconds") * small.people
 
     def crossing(name: str) -> str:
-        more_fixed, less_a_person = costs[name][0] - fixed, a_person - costs[name][1]
         if name == DUCKDB:
             return ""
-        return f"{more_fixed / less_a_person:,.0f} people" if less_a_person > 0 else "nowhere on this machine"
+        less = a_person(DUCKDB, "seconds") - a_person(name, "seconds")
+        return f"{(fixed(name) - fixed(DUCKDB)) / less:,.0f} people" if less > 0 else "nowhere on this machine"
 
-    rows_a_person = (large.rows - small.rows) / (large.people - small.people)
+    def row(name: str) -> list[str]:
+        cpu_seconds = a_person(name, "cpu_seconds")
+        return [
+            name,
+            f"{fixed(name):.1f}",
+            f"{a_person(name, 'seconds') * more_people / more_rows * 1e6:.1f}",
+            f"{cpu_seconds * more_people / more_rows * 1e6:.1f}",
+            crossing(name),
+            f"{cpu_seconds * MANY / 3600:,.0f}",
+            f"{cpu_seconds * MANY / NIGHT_SECONDS:,.0f}",
+            f"{a_person(name, 'disk_bytes') * MANY / 1e12:.1f}",
+        ]
+
+    head = [
+        "engine",
+        "fixed, seconds",
+        "seconds a million rows",
+        "CPU seconds a million rows",
+        "faster than DuckDB from",
+    ]
+    many = f"{MANY / 1e6:.0f} M people"
+    head += [f"{many}, CPU hours", f"{many}, cores for {NIGHT_SECONDS // 3600} hours", f"{many}, disk, TB"]
     return "\n".join(
         [
             f"### Models and marts, from {small.people:,} to {large.people:,} people",
             "",
-            table(
-                ["engine", "fixed, seconds", "seconds a million rows", "faster than DuckDB from"],
-                [
-                    [name, f"{cost:.1f}", f"{each / rows_a_person * 1e6:.1f}", crossing(name)]
-                    for name, (cost, each) in costs.items()
-                ],
-            ),
+            table(head, [row(name) for name in small.runs]),
         ]
     )
