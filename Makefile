@@ -158,7 +158,8 @@ lint-style:
 .PHONY: test
 test: lint  ## Run every check: lint, then unit, contract and integration tests
 	@# Tests on a real Spark need Java and many minutes: `make test-spark`.
-	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/spark
+	@# One process more than cores: many tests wait for a process of theirs, or for a server.
+	.venv/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/spark
 
 .PHONY: resilience
 resilience: .venv/installed  ## Break the nightly job for real, in every way it has to survive (the long version of tests/resilience)

@@ -22,6 +22,13 @@ MARK = "-Dlifecycle.cluster="
 PROPERTIES = "--properties-file"
 # Heap of a master and of a worker itself, which only start and watch others.
 DAEMON_MEMORY = "512m"
+# What compiles Java while it runs took most of the processors when hundreds of small models were built. Each statement
+# brings new classes with it: they are loaded once, and no collection of memory is worth while for them.
+CLASSES_COME_AND_GO = "-XX:+UseParallelGC -XX:MetaspaceSize=512m"
+# The Thrift server plans, and each plan is another: it is not worth while to compile with all optimizations.
+PLANNING = f"{CLASSES_COME_AND_GO} -XX:TieredStopAtLevel=1"
+# Executors go through rows: what does so millions of times is compiled with all optimizations, and nothing else.
+COMPUTING = f"{CLASSES_COME_AND_GO} -XX:CompileThresholdScaling=10"
 # What a process takes over from this one. Spark reads dozens of variables, of which a machine may have any.
 KEPT_VARIABLES = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "JAVA_HOME")
 
@@ -155,8 +162,8 @@ def properties(cluster: Cluster, name: str, secret: str) -> dict[str, str]:
         "spark.driver.memory": _megabytes(cluster.driver_memory),
         "spark.executor.memory": _megabytes(cluster.worker_memory),
         "spark.executor.cores": str(cluster.worker_cores),
-        "spark.driver.extraJavaOptions": options,
-        "spark.executor.extraJavaOptions": f'{options} "{MARK}{folder}"',
+        "spark.driver.extraJavaOptions": f"{options} {PLANNING}",
+        "spark.executor.extraJavaOptions": f'{options} {COMPUTING} "{MARK}{folder}"',
         # ---- where it listens
         "spark.driver.host": address,
         "spark.driver.bindAddress": address,
