@@ -100,18 +100,17 @@ def discard_remains(cursor: Cursor, tables: Iterable[Table]) -> list[Path]:
     Raises:
         ClusterError: it keeps its tables where this machine does not see them as files.
     """
-    discarded = []
-    for schema, names in _by_schema(folders(cursor, tables)).items():
-        cursor.execute(f"show tables in {schema}")
-        known = {name for _, name, *_ in cursor.fetchall()}
-        for folder in sorted({place.parent for place in names.values()}):
-            for remains in sorted(folder.glob("*/")):
-                if remains.name not in known and any(
-                    remains.name == name or remains.name.startswith(f"{name}__") for name in names
-                ):
-                    shutil.rmtree(remains)
-                    discarded.append(remains)
-    return discarded
+    known: dict[str, set[str]] = {}
+    discarded: set[Path] = set()
+    for table, place in folders(cursor, tables).items():
+        if table.schema not in known:
+            cursor.execute(f"show tables in {table.schema}")
+            known[table.schema] = {name for _, name, *_ in cursor.fetchall()}
+        written = {place, *place.parent.glob(f"{table.name}__*/")}
+        discarded |= {each for each in written if each.exists() and each.name not in known[table.schema]}
+    for remains in discarded:
+        shutil.rmtree(remains)
+    return sorted(discarded)
 
 
 def forget(cursor: Cursor, schemas: Iterable[str]) -> None:
@@ -128,13 +127,6 @@ def shown(connection: duckdb.DuckDBPyConnection, schemas: Collection[str]) -> li
         "and contains(sql, 'read_parquet(') order by all"
     ).fetchall()
     return [Table(schema, name) for schema, name in found if schema in schemas]
-
-
-def _by_schema(folders: Mapping[Table, Path]) -> dict[str, dict[str, Path]]:
-    found: dict[str, dict[str, Path]] = {}
-    for table, folder in folders.items():
-        found.setdefault(table.schema, {})[table.name] = folder
-    return found
 
 
 def _kinds(connection: duckdb.DuckDBPyConnection) -> dict[Table, str]:

@@ -22,12 +22,12 @@ MARK = "-Dlifecycle.cluster="
 PROPERTIES = "--properties-file"
 # Heap of a master and of a worker itself, which only start and watch others.
 DAEMON_MEMORY = "512m"
-# What compiles Java while it runs took most of the processors when hundreds of small models were built. Each statement
-# brings new classes with it: they are loaded once, and no collection of memory is worth while for them.
+# Each statement brings new classes with it. Java has room for them, and need not collect memory because of them.
 CLASSES_COME_AND_GO = "-XX:+UseParallelGC -XX:MetaspaceSize=512m"
-# The Thrift server plans, and each plan is another: it is not worth while to compile with all optimizations.
+# With hundreds of small models, Java compiled longer than it computed. The Thrift server only plans, and no two plans
+# are alike: it compiles with few optimizations.
 PLANNING = f"{CLASSES_COME_AND_GO} -XX:TieredStopAtLevel=1"
-# Executors go through rows: what does so millions of times is compiled with all optimizations, and nothing else.
+# Executors go through rows: only what has run ten times more often than Java asks for is compiled.
 COMPUTING = f"{CLASSES_COME_AND_GO} -XX:CompileThresholdScaling=10"
 # What a process takes over from this one. Spark reads dozens of variables, of which a machine may have any.
 KEPT_VARIABLES = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "JAVA_HOME")

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SECONDS_TO_CONNECT = 10.0
 # In front of what Spark says: the server's words, the name of the error twice, and the classes of both.
-CLASSES = re.compile(
-    r"(?:[\w.$]+Exception: )?Error running query: (?:\[\w+(?:\.\w+)?\] )?(?:[\w.$]+(?:Exception|Error): )?"
-)
+RUNNING = "Error running query: "
+CLASSES = re.compile(rf"(?:[\w.$]+Exception: )?{RUNNING}(?:\[\w+(?:\.\w+)?\] )?(?:[\w.$]+(?:Exception|Error): )?")
 # Behind it: the state, the plan and the calls that led there.
 BEHIND = re.compile(r"(?: SQLSTATE: |;\n|\n\s*at ).*", re.DOTALL)
 USER = "lifecycle"  # whom the server calls the session's; without one PyHive asks the system, which may not know
@@ -76,7 +75,8 @@ def in_its_own_words(said: str) -> str:
 
 
 def _of_spark(error: Exception) -> str:
-    """The sentence of an error."""
+    """The sentence of an error; the server leaves its own words out where no query ran."""
     status = getattr(error.args[0] if error.args else None, "status", None)
-    first = in_its_own_words(str(getattr(status, "errorMessage", None) or error).strip()).partition("\n")[0]
+    said = str(getattr(status, "errorMessage", None) or error).strip()
+    first = in_its_own_words(said if RUNNING in said else f"{RUNNING}{said}").partition("\n")[0]
     return first.partition(" SQLSTATE")[0]

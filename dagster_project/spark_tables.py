@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from cluster import built_tables, raw_tables
+from cluster.configuration import events_path
 from cluster.raw_tables import Table
 from cluster.thrift import connected
 from dagster_project import environment
@@ -134,11 +135,13 @@ def rows(query: str, limit: int) -> list[dict[str, Any]]:
 def erase() -> None:
     """Take away the rows that Spark reads, keeps and has put aside; the next refresh has it forget the tables as well.
 
+    With them go its logs of tasks, which repeat statements, and so the values of seeds.
+
     No refresh may run meanwhile. The cluster may: what it has put aside is of queries that have ended.
     """
     folder = environment.spark_dir()
     if folder.exists():
-        for rows in (folder / "raw", folder / "warehouse"):
+        for rows in (folder / "raw", folder / "warehouse", events_path(folder)):
             shutil.rmtree(rows, ignore_errors=True)
         for file in (folder / "local").glob("**/blockmgr-*/*/*"):
             file.unlink(missing_ok=True)  # a cluster that runs deletes some itself

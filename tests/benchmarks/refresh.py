@@ -154,16 +154,20 @@ def _lines(spans: Mapping[str, Span]) -> dict[str, Span]:
     return {**lines, WHOLE: whole}
 
 
+def settings_of(files: Path) -> dict[str, str]:
+    """Settings of an installation that reads a company's files."""
+    return {
+        "LIFECYCLE_PROFILE": "production",
+        "LIFECYCLE_SOURCES": "files",
+        "SOURCES__FILES__MAPPINGS_PATH": str(MAPPING),
+        "SOURCES__FILES__DATA_PATH": str(files),
+    }
+
+
 def measure(folder: Path, people: int) -> Measured:
     """Refresh a company of this size, and its night after."""
     files = folder / "files"
-    installation = Installation(
-        folder,
-        LIFECYCLE_PROFILE="production",
-        LIFECYCLE_SOURCES="files",
-        SOURCES__FILES__MAPPINGS_PATH=str(MAPPING),
-        SOURCES__FILES__DATA_PATH=str(files),
-    )
+    installation = Installation(folder, **settings_of(files))
     rows = company.draw(files, people)
     say(f"The first refresh of {people:,} people, {rows:,} rows …")
     first = installation.refresh("first", company.AS_OF)

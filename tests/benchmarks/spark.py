@@ -22,7 +22,7 @@ from dagster_project.environment import variables
 from dagster_project.steps import dbt_target
 from tests.benchmarks import company
 from tests.benchmarks.measuring import run, say, table
-from tests.benchmarks.refresh import MAPPING, WHOLE, Installation
+from tests.benchmarks.refresh import WHOLE, Installation, settings_of
 from tests.benchmarks.watching import Span
 from tests.spark.engines import differences, free_ports
 
@@ -129,12 +129,7 @@ def measure(folder: Path, people: int) -> Measured:
     """Refresh a company of this size with each engine."""
     files = folder / "files"
     rows = company.draw(files, people)
-    settings = {
-        "LIFECYCLE_PROFILE": "production",
-        "LIFECYCLE_SOURCES": "files",
-        "SOURCES__FILES__MAPPINGS_PATH": str(MAPPING),
-        "SOURCES__FILES__DATA_PATH": str(files),
-    }
+    settings = settings_of(files)
     say(f"{people:,} people, {rows:,} rows, on DuckDB …")
     installation = Installation(folder / "duckdb", **settings)
     installation.folder.mkdir()

@@ -43,7 +43,9 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     assert done.returncode == 0, done.stdout + done.stderr
     take_build_file(found.duckdb, found.spark)
     found.spark.cluster("up")
-    done = found.spark.refresh()
-    assert done.returncode == 0, done.stdout + done.stderr
-    yield found
-    found.spark.cluster("down")
+    try:
+        done = found.spark.refresh()
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield found
+    finally:
+        found.spark.cluster("down")

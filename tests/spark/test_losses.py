@@ -25,10 +25,12 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnSpark]:
     """A small company, refreshed once."""
     found = OnSpark(tmp_path_factory.mktemp("losses"))
     found.cluster("up")
-    done = found.refresh()
-    assert done.returncode == 0, done.stdout + done.stderr
-    yield found
-    found.cluster("down")
+    try:
+        done = found.refresh()
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield found
+    finally:
+        found.cluster("down")
 
 
 def test_a_worker_that_is_killed_is_done_without(company: OnSpark) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.thrift import in_its_own_words
+from cluster.thrift import _of_spark, in_its_own_words
 
 # As Spark 4.3 and dbt-spark 1.11 have said it, with fewer calls.
 OF_A_MODEL = """Runtime Error in model dim_persons (models/core/dim_persons.sql)
@@ -37,8 +37,20 @@ OF_A_STATEMENT = (
             OF_A_STATEMENT,
             "[TABLE_OR_VIEW_NOT_FOUND] The table or view `core`.`nothing` cannot be found. Verify the spelling.",
         ),
+        (
+            "Error running query: org.apache.spark.SparkException: Job aborted.\n\tat java.base/java.lang.Thread.run(T)",
+            "Job aborted.",
+        ),
         ("Binder Error: no column;\n  at the end", "Binder Error: no column;\n  at the end"),
     ],
 )
 def test_spark_is_told_by_its_sentence_and_others_as_they_are(said: str, told: str) -> None:
     assert in_its_own_words(said) == told
+
+
+@pytest.mark.parametrize("of_the_server", ["Error running query: ", ""])
+def test_a_failed_statement_is_told_by_its_sentence_whatever_the_server_adds(of_the_server: str) -> None:
+    said = of_the_server + OF_A_STATEMENT.removeprefix("Error running query: ")
+
+    assert _of_spark(RuntimeError(said)).startswith("[TABLE_OR_VIEW_NOT_FOUND] The table or view")
+    assert _of_spark(RuntimeError(said)).endswith("Verify the spelling.")

@@ -153,9 +153,19 @@ def test_spark_is_given_sources_predictions_and_what_is_kept(small: Small) -> No
     assert "kept/observed" in put[0]  # where the model goes on from
 
 
+def test_what_spark_does_not_know_of_is_gone_before_a_build(small: Small) -> None:
+    """It would refuse to create a table where a server that was killed has left files."""
+    small.built_by_spark(stored="select 1 as id")
+
+    spark_tables.give(small.manifest)
+
+    assert not (small.spark / "core.db" / "stored").exists()
+
+
 def test_after_an_erasure_nothing_lies_there_and_spark_forgets_all(small: Small) -> None:
     spark_tables.give(small.manifest)
     small.said.clear()
+    (config.data_dir() / "spark" / "events").mkdir()
 
     spark_tables.erase()
     assert [path.name for path in (config.data_dir() / "spark").iterdir()] == ["erased"]
