@@ -296,7 +296,7 @@ class SparkSettings(Settings):
     worker_memory: Heap = 1_500 * 1000**2
     driver_memory: Heap = 2 * 1000**3
     shuffle_partitions: Count = 4
-    event_log: bool = False
+    event_log: Flag = False
 
 
 def postgres() -> Postgres | None:

@@ -75,6 +75,7 @@ def test_each_setting_is_one_of_the_cluster(data_dir: Path) -> None:
             "SPARK_WORKER_MEMORY='400MB': no size that Spark can run with. Write 500MB or",
         ),
         ("SPARK_DRIVER_MEMORY", "2g", "SPARK_DRIVER_MEMORY='2g': no size that Spark can run with. Write 500MB or more"),
+        ("SPARK_EVENT_LOG", "maybe", "SPARK_EVENT_LOG='maybe': write true or false."),
         ("SPARK_WORKERS", "0", "SPARK_WORKERS='0': write a whole number, 1 or more."),
         ("SPARK_THRIFT_PORT", "70000", "SPARK_THRIFT_PORT='70000': write the number of a port, 1 to 65535."),
         (
