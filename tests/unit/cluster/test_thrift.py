@@ -38,7 +38,7 @@ OF_A_STATEMENT = (
             "[TABLE_OR_VIEW_NOT_FOUND] The table or view `core`.`nothing` cannot be found. Verify the spelling.",
         ),
         (
-            "Error running query: org.apache.spark.SparkException: Job aborted.\n\tat java.lang.Thread.run(Thread.java)",
+            "Error running query: org.apache.spark.SparkException: Job aborted.\n\tat java.lang.Thread.run(T.java)",
             "Job aborted.",
         ),
         ("Binder Error: no column;\n  at the end", "Binder Error: no column;\n  at the end"),
