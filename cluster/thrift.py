@@ -6,14 +6,18 @@ the processes behind it (`processes`).
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyhive.hive import Cursor
+
+log = logging.getLogger(__name__)
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SECONDS_TO_CONNECT = 10.0
@@ -50,6 +54,7 @@ def connected(host: str, port: int) -> Iterator[Cursor]:
         raise ClusterError(
             f"Spark's Thrift server does not answer at {host}:{port} ({_short(error)}): {advice}."
         ) from None
+    outlive_failed_closes()
     try:
         yield connection.cursor()
     except exc.Error as error:
@@ -57,9 +62,31 @@ def connected(host: str, port: int) -> Iterator[Cursor]:
     except (TException, OSError) as error:
         raise ClusterError(f"Spark's Thrift server at {host}:{port} went away ({_short(error)}).") from None
     finally:
-        # A server that is gone has failed the statement before; the end of its session is no second failure.
-        with suppress(Exception):
-            connection.close()
+        connection.close()
+
+
+@cache
+def outlive_failed_closes() -> None:
+    """Let no session of this process fail by its end, dbt's among them: what it was asked for is done, or has failed.
+
+    Once in thousands of sessions the server ends the connection in place of an answer, as it looks for a class that
+    Spark does not ship (`LlapSigner$Signable`, of Hive: SPARK-51041). dbt, which opens a session for each node, would
+    call that node failed, and has no setting for it.
+    """
+    from pyhive.hive import Connection, Cursor
+
+    for each in (Cursor, Connection):
+        each.close = _saying_why_it_failed(each.close)
+
+
+def _saying_why_it_failed(close: Callable[[Any], None]) -> Callable[[Any], None]:
+    def close_or_say_why(self: Any) -> None:
+        try:
+            close(self)
+        except Exception as error:  # Thrift, sockets and the server's own refusals have no other class in common
+            log.info("Spark did not end a %s as it should: %s.", type(self).__name__.lower(), _short(error))
+
+    return close_or_say_why
 
 
 def _short(error: Exception) -> str:

@@ -32,7 +32,7 @@ from dagster import (
 from dagster_dbt import DagsterDbtTranslator
 from dagster_dbt.asset_utils import get_asset_check_key_for_test, get_updated_cli_invocation_params_for_context
 
-from cluster.thrift import ClusterError, in_its_own_words
+from cluster.thrift import ClusterError, in_its_own_words, outlive_failed_closes
 from dagster_project import kept_views, spark_tables
 from dagster_project.steps import dbt_target, engine
 from ingestion import config
@@ -86,6 +86,7 @@ def build(context: AssetExecutionContext, target: Path) -> Iterator[Output[None]
     is_on_spark = engine() == "spark"
     try:
         if is_on_spark:
+            outlive_failed_closes()
             written = spark_tables.give(manifest)
             context.log.info(f"Spark reads {len(written)} tables that have changed: {', '.join(map(str, written))}")
         results, kept, exception, is_built = _build(context, target, parameters, manifest)

@@ -22,7 +22,7 @@ import pytest
 import requests
 
 from cluster import processes
-from cluster.thrift import ClusterError, connected
+from cluster.thrift import ClusterError, connected, outlive_failed_closes
 from tests.spark.engines import free_ports
 
 if TYPE_CHECKING:
@@ -141,6 +141,19 @@ def test_sessions_have_the_settings_that_the_models_need(spark: Running) -> None
     ]
     with pytest.raises(Exception, match="CAST_INVALID_INPUT"):
         spark.asked("select cast('x' as int)")
+
+
+def test_a_session_that_cannot_end_fails_nothing_of_dbt(spark: Running) -> None:
+    from dbt.adapters.spark.connections import PyhiveConnectionWrapper
+    from pyhive import hive
+
+    outlive_failed_closes()
+    session = PyhiveConnectionWrapper(
+        hive.connect("127.0.0.1", int(spark.variables["SPARK_THRIFT_PORT"]), username="lifecycle"), poll_interval=0
+    )
+    session.cursor().execute("select 1")
+    session.handle._transport._trans.close()  # the connection is gone, as where the server ends it
+    session.close()
 
 
 def test_duckdb_reads_what_spark_writes(spark: Running) -> None:
