@@ -142,3 +142,16 @@ def first_publication(shared: Path) -> Iterator[Company]:
     """
     with made_once(shared, "first_publication") as folder:
         yield Company(folder)
+
+
+def turn_round(warehouse: Path) -> None:
+    """Have each raw table hold its rows in the reverse order, which nothing may depend on."""
+    with duckdb.connect(str(warehouse)) as connection:
+        tables = connection.execute(
+            "select schema_name, table_name from duckdb_tables() where starts_with(schema_name, 'raw_')"
+        ).fetchall()
+        for schema, table in tables:
+            name = f'"{schema}"."{table}"'
+            connection.execute(f"create or replace temp table turned as select * from {name} order by rowid desc")
+            connection.execute(f"delete from {name}")
+            connection.execute(f"insert into {name} select * from turned")

@@ -52,8 +52,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, parsed_project: Path, 
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> Company:
-    return Company(tmp_path_factory.mktemp("killed"))
+def killed(tmp_path_factory: pytest.TempPathFactory, parsed_project: Path) -> Company:
+    company = Company(tmp_path_factory.mktemp("killed"))
+    company.begin_parsed(parsed_project)
+    return company
 
 
 def kills(count: int) -> Iterator[list[str]]:

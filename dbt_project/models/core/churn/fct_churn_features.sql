@@ -213,7 +213,11 @@ with
             count(case when is_recent_engagement then 1 end) as recent_engagement_count,
             count(case when is_earlier_engagement then 1 end) as earlier_engagement_count,
             max(case when is_engagement then occurred_at end) as engagement_known_at,
-            max_by(satisfaction_score, occurred_at) filter (where satisfaction_score is not null) as satisfaction_score,
+            -- The latest answer. Of several of one instant the worst counts, and not the one that comes first.
+            min_by(
+                satisfaction_score,
+                {{ microseconds_between("occurred_at", "cutoff_at") }} * 1000 + (satisfaction_score * 1000)::bigint
+            ) filter (where satisfaction_score is not null) as satisfaction_score,
             max(case when satisfaction_score is not null then occurred_at end) as satisfaction_known_at
         from signs_at_cutoffs
         group by person_id, cutoff_at

@@ -260,7 +260,8 @@ with
             max(case when event = 'replied' then user_id end) as replied_by_user_id,
             max(case when event = 'replied' then team_id end) as replied_by_team_id,
             max(case when event = 'replied' then loaded_at end) as reply_loaded_at,
-            min_by(user_id, occurred_at) filter (
+            -- The hand-off itself; of several assignments of its instant, the first by their ids.
+            min_by(user_id, event_id) filter (
                 where event = 'assigned' and occurred_at = handed_off_at
             ) as assigned_user_id
         from handed_over

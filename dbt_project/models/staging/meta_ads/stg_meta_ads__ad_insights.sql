@@ -1,17 +1,27 @@
 with
     source as (select * from {{ source("raw_meta_ads", "ad_insights") }}),
 
+    numbered as (
+        select
+            *,
+            row_number() over (
+                partition by account_id, ad_id, date_start
+                order by _dlt_valid_from asc nulls last, _dlt_id asc nulls last
+            ) as version_number
+        from source
+    ),
+
     -- A figure that the current version leaves out keeps its last known value.
     completed as (
         select
             *,
-            max_by(impressions, case when impressions is not null then _dlt_valid_from end) over (
+            max_by(impressions, case when impressions is not null then version_number end) over (
                 partition by account_id, ad_id, date_start
             ) as latest_impressions,
-            max_by(clicks, case when clicks is not null then _dlt_valid_from end) over (
+            max_by(clicks, case when clicks is not null then version_number end) over (
                 partition by account_id, ad_id, date_start
             ) as latest_clicks
-        from source
+        from numbered
     ),
 
     current_versions as (
@@ -19,11 +29,7 @@ with
         from completed
         where _dlt_valid_to is null
         qualify
-            row_number() over (
-                partition by account_id, ad_id, date_start
-                order by _dlt_valid_from desc nulls last, _dlt_id desc nulls last
-            )
-            = 1
+            row_number() over (partition by account_id, ad_id, date_start order by version_number desc nulls last) = 1
     ),
 
     renamed as (
