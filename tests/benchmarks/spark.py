@@ -159,7 +159,7 @@ def _on_spark(folder: Path, workers: int, settings: Mapping[str, str], expected:
         steps = installation.refresh("first", company.AS_OF, beside=[*alive(cluster).values()])
     finally:
         _make(installation, "down")
-    differing = differences(expected, installation.published())
+    differing = differences(expected, installation.published(), but=["loaded_at"])  # each engine has its own loads
     found = tasks(events_path(cluster))
     shutil.rmtree(events_path(cluster))
     return Run(steps, _nodes(installation), _disk_bytes(installation), [*differing], found)

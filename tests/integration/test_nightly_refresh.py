@@ -37,7 +37,17 @@ from serving.publish import Publication
 from serving.versions import link_path, versions
 from tests.integration.attribution_truth import EQUAL, distances, shares
 from tests.integration.erasing import left_of, people_of_every_kind, texts_of
-from tests.integration.refreshing import DAYS, MARTS, PEOPLE, PUBLISHED, ROOT, Company, first_publication, turn_round
+from tests.integration.refreshing import (
+    BEGIN,
+    DAYS,
+    MARTS,
+    PEOPLE,
+    PUBLISHED,
+    ROOT,
+    Company,
+    first_publication,
+    turn_round,
+)
 from tests.integration.truth import differences
 from tests.planting import places_of, spellings
 from tests.postgres import execute
@@ -48,6 +58,9 @@ if TYPE_CHECKING:
 
 # The tests judge the same rows elsewhere.
 ONLY_TABLES = ["--full-refresh", "--resource-type", "model", "--resource-type", "seed"]
+UNIT_TESTS = f"""{BEGIN}
+assert dbt_runner._invoke(["test", "--select", "test_type:unit"], target, manifest).success
+"""
 # Without a proposed stage model there is nothing to say; of so few buyers nothing is foretold.
 EMPTY = {"lifecycle_proposed_effects", "lifecycle_proposed_moves", "prediction_parameters"}
 # What a sample holds of its people as the whole does, with the column that says whose it is. A rank is one among all.
@@ -316,11 +329,7 @@ def test_the_way_back_from_a_figure_is_as_contributing_shows_it(company: Company
 
 def test_the_unit_tests_of_the_models_pass(company: Company) -> None:
     """They judge the logic on rows of their own and take from the warehouse what columns there are."""
-    done = company.run(
-        *(str(Path(sys.executable).with_name("dbt")), "test", "--select", "test_type:unit"),
-        *("--project-dir", "dbt_project", "--profiles-dir", "dbt_project", "--target-path", str(company.data / "dbt")),
-        LIFECYCLE_AS_OF=company.published().as_of.isoformat(),
-    )
+    done = company.run(sys.executable, "-c", UNIT_TESTS, LIFECYCLE_AS_OF=company.published().as_of.isoformat())
 
     assert done.returncode == 0, done.stdout + done.stderr
     ran = {result["unique_id"]: result["status"] for result in company.dbt_artifact("run_results")["results"]}
@@ -543,11 +552,11 @@ def test_a_vendor_that_refuses_leaves_its_figures_as_they_were_and_the_others_go
 
 
 def ad_figures(published: Path) -> list[tuple]:
-    """What a published file says of ads, by month."""
+    """What a published file says of ads that were shown, by month."""
     with duckdb.connect(str(published), read_only=True) as connection:
         return connection.execute(
             "select month, sum(spend_amount_reporting), sum(impressions), sum(clicks) from marts.ad_performance "
-            "where platform = 'meta_ads' group by all order by all"
+            "where platform = 'meta_ads' and impressions > 0 group by all order by all"
         ).fetchall()
 
 
