@@ -84,7 +84,7 @@ def _saying_why_it_failed(close: Callable[[Any], None]) -> Callable[[Any], None]
         try:
             close(self)
         except Exception as error:  # Thrift, sockets and the server's own refusals have no other class in common
-            log.info("Spark did not end a %s as it should: %s.", type(self).__name__.lower(), _short(error))
+            log.warning("Spark did not end a %s as it should: %s.", type(self).__name__.lower(), _short(error))
 
     return close_or_say_why
 

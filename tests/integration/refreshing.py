@@ -144,7 +144,7 @@ def first_publication(shared: Path) -> Iterator[Company]:
         yield Company(folder)
 
 
-def turn_round(warehouse: Path) -> None:
+def reverse_raw_rows(warehouse: Path) -> None:
     """Have each raw table hold its rows in the reverse order, which nothing may depend on."""
     with duckdb.connect(str(warehouse)) as connection:
         tables = connection.execute(
@@ -152,6 +152,6 @@ def turn_round(warehouse: Path) -> None:
         ).fetchall()
         for schema, table in tables:
             name = f'"{schema}"."{table}"'
-            connection.execute(f"create or replace temp table turned as select * from {name} order by rowid desc")
+            connection.execute(f"create or replace temp table reversed as select * from {name} order by rowid desc")
             connection.execute(f"delete from {name}")
-            connection.execute(f"insert into {name} select * from turned")
+            connection.execute(f"insert into {name} select * from reversed")

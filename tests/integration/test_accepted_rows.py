@@ -16,7 +16,7 @@ from expectations.runner import Result, open_runner
 from expectations.suites import Suite, mart_suites, raw_suites
 from ingestion.sources import SOURCE_NAMES
 from tests.integration import accepted_rows
-from tests.integration.refreshing import BUILD, MARTS, turn_round
+from tests.integration.refreshing import BUILD, MARTS, reverse_raw_rows
 
 ROWS = 120  # drawn for each table
 NIGHT = 15  # rows of a small night
@@ -72,7 +72,7 @@ def test_the_models_carry_whatever_the_door_lets_in(
                 connection.execute(f"delete from raw_{source}.{table.name} where hash(_dlt_id) % 3 = 0")
     build()
     increment = mart_rows(warehouse)
-    turn_round(warehouse)
+    reverse_raw_rows(warehouse)
     build("--full-refresh", "--exclude-resource-type", "test")
 
     rebuilt = mart_rows(warehouse)

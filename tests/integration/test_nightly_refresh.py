@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,7 +47,7 @@ from tests.integration.refreshing import (
     ROOT,
     Company,
     first_publication,
-    turn_round,
+    reverse_raw_rows,
 )
 from tests.integration.truth import differences
 from tests.planting import places_of, spellings
@@ -75,6 +76,7 @@ WHOLE_IN_A_SAMPLE = {
     "core.fct_deals": "person_id",
     "core.fct_subscriptions": "person_id",
 }
+SPEND = "from core.fct_ad_spend where platform = 'meta_ads' order by all"
 RANKS = ("rfm_recency_score", "rfm_frequency_score", "rfm_monetary_score", "rfm_segment", "rfm_segment_order")
 
 
@@ -524,49 +526,51 @@ def until(output: Iterator[str], beginning: str) -> list[str]:
     pytest.fail(f"no line begins with {beginning}: {''.join(lines)}")
 
 
+@dataclass(frozen=True)
+class NightOfARefusal:
+    """A refresh a day later, on which one vendor refuses.
+
+    Attributes:
+        said: by the refresh.
+        before: what was published until then.
+        spend: every row of what that vendor's ads cost, until then.
+    """
+
+    said: str
+    before: Publication
+    spend: list[tuple]
+
+
 @pytest.fixture(scope="module")
-def a_day_later(company: Company) -> tuple[Publication, subprocess.CompletedProcess[str]]:
-    """What was published before, and the refresh of a day on which one vendor refuses."""
-    before = company.published()
+def a_day_later(company: Company) -> NightOfARefusal:
+    before, spend = company.published(), company.rows(SPEND)
     assert company.run(sys.executable, "-m", "sandbox", "advance", "--days", "1").returncode == 0
-    return before, company.refresh(SANDBOX_FAULTS="meta_ads:500*100000", RUNTIME__REQUEST_MAX_ATTEMPTS="1")
+    done = company.refresh(SANDBOX_FAULTS="meta_ads:500*100000", RUNTIME__REQUEST_MAX_ATTEMPTS="1")
+    assert done.returncode == 2, done.stdout + done.stderr
+    return NightOfARefusal(done.stdout, before, spend)
 
 
 def test_a_vendor_that_refuses_leaves_its_figures_as_they_were_and_the_others_go_on(
-    company: Company, a_day_later: tuple[Publication, subprocess.CompletedProcess[str]]
+    company: Company, a_day_later: NightOfARefusal
 ) -> None:
-    before, done = a_day_later
+    before, after = a_day_later.before, company.published()
 
-    assert done.returncode == 2, done.stdout + done.stderr
-    after = company.published()
     assert (after.as_of - before.as_of).days == 1
     stale = {source.name: source.stale_since for source in after.states if source.is_stale}
     assert stale == {"meta_ads": before.as_of}
-    assert re.search(r"^! load_meta_ads +account \d+: meta_ads: ", done.stdout, re.MULTILINE), done.stdout
-    said = f"without news of meta_ads since {before.as_of:%Y-%m-%d %H:%M} UTC (the vendor failed, status 500)"
-    assert said in done.stdout
-    spent, spent_then = (ad_figures(each.path) for each in (after, before))
-    assert spent == spent_then != []
+    assert re.search(r"^! load_meta_ads +account \d+: meta_ads: ", a_day_later.said, re.MULTILINE), a_day_later.said
+    reason = f"without news of meta_ads since {before.as_of:%Y-%m-%d %H:%M} UTC (the vendor failed, status 500)"
+    assert reason in a_day_later.said
+    assert company.rows(SPEND) == a_day_later.spend != []
     changed = {change.mart for change in compare(before.path, after.path) if not change.is_unchanged}
     assert {"lifecycle_current", "customer_value"} <= changed, "a day without any change"
 
 
-def ad_figures(published: Path) -> list[tuple]:
-    """What a published file says of ads that were shown, by month."""
-    with duckdb.connect(str(published), read_only=True) as connection:
-        return connection.execute(
-            "select month, sum(spend_amount_reporting), sum(impressions), sum(clicks) from marts.ad_performance "
-            "where platform = 'meta_ads' and impressions > 0 group by all order by all"
-        ).fetchall()
-
-
 def test_a_day_later_and_after_an_interruption_the_increment_equals_a_full_rebuild(
-    company: Company,
-    a_day_later: tuple[Publication, subprocess.CompletedProcess[str]],
-    tmp_path: Path,
-    parsed_project: Path,
+    company: Company, a_day_later: NightOfARefusal, tmp_path: Path, parsed_project: Path
 ) -> None:
-    increment = company.published()
+    as_of = company.published().as_of
+
     # Beyond what the simulation does: two buyers turn out to be one, and a third is erased with all orders.
     merged = copy_of(company, tmp_path / "merged")
     people = "select count(*) from core.dim_persons"
@@ -578,10 +582,10 @@ def test_a_day_later_and_after_an_interruption_the_increment_equals_a_full_rebui
         # Not `ops`: it has what no rebuild could know again, the observations of audiences.
         for schema in ("staging", "intermediate", "core", "marts"):
             connection.execute(f"drop schema {schema} cascade")
-    turn_round(rebuilt.warehouse)
+    reverse_raw_rows(rebuilt.warehouse)
     for one, options in [(merged, []), (rebuilt, ONLY_TABLES)]:
         one.begin_parsed(parsed_project)
-        build = one.build(*options, **as_built(increment.as_of))
+        build = one.build(*options, **as_built(as_of))
         assert build.returncode == 0, build.stdout + build.stderr
     assert merged.rows(people)[0][0] == before_merging - 2
     assert differing_rows(merged.warehouse, rebuilt.warehouse) == {}
