@@ -24,17 +24,17 @@ with
             conversations.source_record_id,
             conversations.record_key,
             conversations.channel,
-            min(waits.replied_at) as replied_at,
-            min_by(waits.reply_loaded_at, waits.replied_at) as loaded_at
+            waits.replied_at,
+            waits.reply_loaded_at as loaded_at
         from conversations
         inner join waits on waits.conversation_id = conversations.conversation_id
         where waits.replied_at is not null
-        group by
-            conversations.conversation_id,
-            conversations.source_system,
-            conversations.source_record_id,
-            conversations.record_key,
-            conversations.channel
+        qualify
+            row_number() over (
+                partition by conversations.conversation_id
+                order by waits.replied_at asc nulls last, waits.reply_loaded_at asc nulls last
+            )
+            = 1
     ),
 
     -- Every closing, including those of a conversation that was opened again.

@@ -155,9 +155,8 @@ with
         from span_starts
     ),
 
-    -- A turn ends with a person's reply. Its number counts the replies in the thread, so that spans and turns are
-    -- told by
-    -- one pass.
+    -- A turn ends with a person's reply. Its number counts the replies in the thread, so that one pass finds spans
+    -- and turns.
     spanned as (
         select
             *,
