@@ -52,6 +52,10 @@ WRITTEN_HERE = (PUBLICATION_TABLE, SOURCES_TABLE)
 # Readable by every DuckDB client from 1.3 on, the first that keeps equal texts of a column once; the build file's own
 # format is not.
 STORAGE_VERSION = "v1.3.0"
+# Texts of so many characters on average are compressed one by one, such as JSON: that takes less than half the space.
+# Names and ids are shorter, and a text that so many rows share, such as a rule, DuckDB keeps once.
+LONG_TEXT, SHARED = 200, 20
+ROWS_MEASURED = 10_000
 # Writes what lies beside the database of a version under the name that it is given by, such as a report. It gets the
 # database of the draft, and that of the version before, if there is one that can be read.
 Companion = Callable[[Path, Path | None], None]
@@ -395,10 +399,27 @@ def _write(warehouse: Path, target: Path, marts: Collection[str]) -> dict[str, i
         connection.execute(f"create schema published.{SCHEMA}")
         rows = {}
         for name in sorted(marts):
-            connection.execute(f'create table published.{SCHEMA}."{name}" as from build.{SCHEMA}."{name}"')
+            _copy(connection, name)
             rows[name] = connection.execute(f'select count(*) from build.{SCHEMA}."{name}"').fetchall()[0][0]
         connection.execute("detach published")
     return rows
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, mart: str) -> None:
+    """Copy a mart, and compress its long texts: DuckDB by itself spares only what whole texts share."""
+    build = f'build.{SCHEMA}."{mart}"'
+    columns = connection.execute(f"select column_name, column_type from (describe {build})").fetchall()
+    texts = [name for name, kind in columns if kind == "VARCHAR"]
+    questions = [
+        f'avg(length("{name}")) >= {LONG_TEXT} and count(distinct "{name}") > count("{name}") / {SHARED}'
+        for name in texts
+    ]
+    sample = f"(from {build} limit {ROWS_MEASURED})"
+    answers = connection.execute(f"select {', '.join(['true', *questions])} from {sample}").fetchall()[0]
+    long = {name for name, is_long in zip(texts, answers[1:], strict=True) if is_long}
+    declared = (f'"{name}" {kind}{" using compression zstd" if name in long else ""}' for name, kind in columns)
+    connection.execute(f'create table published.{SCHEMA}."{mart}" ({", ".join(declared)})')
+    connection.execute(f'insert into published.{SCHEMA}."{mart}" from {build}')
 
 
 def _refuse_unless_built(connection: duckdb.DuckDBPyConnection, warehouse: Path, marts: Collection[str]) -> None:

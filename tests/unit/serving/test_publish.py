@@ -99,6 +99,41 @@ def test_publishes_the_marts_that_it_is_told_as_tables_and_nothing_else(warehous
     ]
 
 
+def test_long_texts_are_compressed_unless_many_rows_share_them_and_all_rows_are_as_they_were(
+    warehouse: Path, serving_dir: Path
+) -> None:
+    build(
+        warehouse,
+        """create or replace table marts.customer_value as
+        select
+            'customer ' || range as customer,
+            repeat('"since": ' || range, 30) as measures,
+            repeat('the same rule for many', 30) as rule_text,
+            case when range = 7 then repeat('a note', 100) end as note,
+            range * 1.5 as amount
+        from range(5000)""",
+    )
+
+    publish_once(warehouse, serving_dir)
+
+    with duckdb.connect(str(link_path(serving_dir)), read_only=True) as connection:
+        compressed = connection.execute(
+            "select distinct column_name from pragma_storage_info('marts.customer_value') where compression = 'ZSTD'"
+        ).fetchall()
+        connection.execute(f"attach '{warehouse}' as build (read_only)")
+        columns = "select column_name, column_type from (describe {})"
+        described = [
+            connection.execute(columns.format(table)).fetchall()
+            for table in ("marts.customer_value", "build.marts.customer_value")
+        ]
+        both_ways = "(from {0} except all from {1}) union all (from {1} except all from {0})"
+        differing = connection.execute(
+            both_ways.format("marts.customer_value", "build.marts.customer_value")
+        ).fetchall()
+    assert compressed == [("measures",), ("note",)]
+    assert (described[0], differing) == (described[1], [])
+
+
 def test_the_file_says_what_it_is(warehouse: Path, serving_dir: Path) -> None:
     publication = publish_once(warehouse, serving_dir)
 

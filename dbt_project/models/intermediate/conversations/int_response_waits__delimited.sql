@@ -64,8 +64,19 @@ with
         where event in ('opened', 'closed')
     ),
 
-    -- Broadcasts, messages of unknown senders and those that reached nobody neither wait nor reply.
-    thread_events as (select * from unioned where event is not null and occurred_at <= {{ as_of() }}),
+    received as (select thread_id from unioned where event = 'received'),
+    answered_by_bot as (select thread_id from unioned where event = 'answered_by_bot'),
+
+    -- Broadcasts, messages of unknown senders and those that reached nobody neither wait nor reply. Nobody waits in a
+    -- thread where nothing was received.
+    thread_events as (
+        select *
+        from unioned
+        where
+            event is not null
+            and occurred_at <= {{ as_of() }}
+            and thread_id in (select received.thread_id from received)
+    ),
 
     -- A span lasts from one opening or closing to the next.
     boundaries as (
@@ -130,6 +141,8 @@ with
             channel,
             user_id,
             team_id,
+            null as conversation_id,
+            null as is_reopened,
             loaded_at,
             occurred_at,
             case
@@ -148,6 +161,8 @@ with
             null as channel,
             null as user_id,
             null as team_id,
+            conversation_id,
+            is_reopened,
             null as loaded_at,
             started_at as occurred_at,
             event_order,
@@ -173,14 +188,9 @@ with
     ),
 
     spans as (
-        select
-            spanned.thread_id,
-            spanned.span_number,
-            spanned.occurred_at as started_at,
-            span_starts.conversation_id,
-            span_starts.is_reopened
+        select thread_id, span_number, occurred_at as started_at, conversation_id, is_reopened
         from spanned
-        inner join span_starts on span_starts.thread_id = spanned.thread_id and span_starts.event_id = spanned.event_id
+        where span_step = 1
     ),
 
     -- An assignment hands over what a bot had taken.
@@ -191,6 +201,7 @@ with
             max(case when event = 'answered_by_bot' then occurred_at end) over before as answered_by_bot_at,
             max(case when event = 'received' then occurred_at end) over before as asked_at
         from spanned
+        where thread_id in (select answered_by_bot.thread_id from answered_by_bot)
         window
             so_far as (
                 partition by thread_id, span_number, turn_number {{ in_order }}
@@ -224,13 +235,13 @@ with
     ),
 
     handed_over as (
-        select taken.*, hand_offs.handed_off_at, hand_offs.asked_again_at
-        from taken
-        inner join
+        select spanned.*, hand_offs.handed_off_at, hand_offs.asked_again_at
+        from spanned
+        left join
             hand_offs
-            on hand_offs.thread_id = taken.thread_id
-            and hand_offs.span_number = taken.span_number
-            and hand_offs.turn_number = taken.turn_number
+            on hand_offs.thread_id = spanned.thread_id
+            and hand_offs.span_number = spanned.span_number
+            and hand_offs.turn_number = spanned.turn_number
     ),
 
     -- Of the messages that wait for a person, the first: of those since the hand-off, or of those before it if none
