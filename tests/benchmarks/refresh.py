@@ -228,21 +228,24 @@ def report_large(folder: Path, people: int) -> str:
 
 
 def _of_size(measured: Measured) -> str:
+    has_floors = bool(measured.floors)
+
     def row(line: str, span: Span) -> list[str]:
         floor, night = measured.floors.get(line), measured.night[line]
+        beside = [f"{floor:.1f}", f"{span.cpu_seconds / floor:.2f}"] if floor else ["", ""]
         return [
             line,
             f"{span.seconds:.1f}",
             f"{span.cpu_seconds:.1f}",
-            f"{floor:.1f}" if floor else "",
-            f"{span.cpu_seconds / floor:.2f}" if floor else "",
+            *(beside if has_floors else ()),
             f"{span.peak_bytes / 1e9:.1f}" if span.peak_bytes else "",
             f"{span.disk_bytes / 1e9:.2f}" if span.disk_bytes else "",
             f"{night.seconds:.1f}",
             f"{night.cpu_seconds:.1f}",
         ]
 
-    head = ["step", "seconds", "CPU seconds", "CPU of the floor", "times the floor", "peak memory, GB", "disk, GB"]
+    of_floors = ["CPU of the floor", "times the floor"] if has_floors else []
+    head = ["step", "seconds", "CPU seconds", *of_floors, "peak memory, GB", "disk, GB"]
     loads = measured.first["loads"]
     night_share = measured.night[WHOLE].cpu_seconds / measured.first[WHOLE].cpu_seconds
     tests = measured.floors.get("tests of models and marts")
