@@ -10,6 +10,8 @@ import fcntl
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -70,6 +72,16 @@ def is_copy_of(warehouse: Path, folder: Path) -> bool:
     """Whether what lies in a folder was made of the build file as it is."""
     copy, note = folder / warehouse.name, folder / COPIED_FROM
     return copy.exists() and note.exists() and note.read_text() == _state(warehouse)
+
+
+@contextmanager
+def unfinished(folder: Path) -> Iterator[None]:
+    """While this lasts a copy does not count as one: where it ends with an error, the next command copies again."""
+    note = folder / COPIED_FROM
+    state = note.read_text()
+    note.unlink()
+    yield
+    note.write_text(state)
 
 
 def put(database: Path, people: int, whole: Path, folder: Path) -> None:

@@ -21,11 +21,11 @@ from pathlib import Path
 import duckdb
 
 from dagster_project import environment
-from dagster_project.copies import LOADED_AS_OF, copy_if_newer, is_copy_of, people_of, say
+from dagster_project.copies import LOADED_AS_OF, copy_if_newer, is_copy_of, people_of, say, unfinished
 from dagster_project.dbt_mistakes import what_went_wrong
 from dagster_project.parsed_project import take_over
 from dagster_project.stage_models import refuse_unknown_stage_models
-from dagster_project.steps import dbt_target
+from dagster_project.steps import dbt_target, engine
 from ingestion import config
 from ingestion.config import PROJECT_ROOT, SettingsError
 
@@ -79,6 +79,8 @@ def begin() -> Path:
     )
     del os.environ["LIFECYCLE_WAREHOUSE_PATH"]  # another target finds no build file
     take_over(dbt_target("duckdb"), folder / "dbt", DBT, TARGET)
+    if is_new and engine() == "spark":
+        _create_views(folder)
     people = people_of(folder)
     what = f"a sample of {people:,} people, " if people else ""
     say(
@@ -140,6 +142,21 @@ def _copy(folder: Path) -> bool:
     if is_new:
         say(f"Copied {warehouse}: what was built in the copy before has to be built again.")
     return is_new
+
+
+def _create_views(folder: Path) -> None:
+    """Give the copy the models that are views: those lie in Spark, and the build file shows its tables alone.
+
+    Raises:
+        SettingsError: dbt cannot; the next command makes a new copy.
+    """
+    from dbt.cli.main import dbtRunner
+
+    say("Creating the models that are views, which only Spark has so far …")
+    with unfinished(folder):
+        done = dbtRunner().invoke(["--quiet", "run", "--select", "config.materialized:view", "--no-write-json"])
+        if not done.success:
+            raise SettingsError(what_went_wrong(done, DBT))
 
 
 def _last_refresh(folder: Path, is_new: bool) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dagster_project import environment
 from dagster_project.copies import copy_if_newer, say
+from dagster_project.steps import engine
 from ingestion import config
 from ingestion.config import SettingsError
 
@@ -27,6 +28,8 @@ def main(arguments: Sequence[str]) -> int:
         with (folder / "lock").open("w") as lock:  # one copies at a time; nobody holds it while they look
             fcntl.flock(lock, fcntl.LOCK_EX)
             copy_if_newer(config.warehouse_path(), folder)
+        if engine() == "spark":
+            say('Tables are here; models that are views lie in Spark. See one by make dbt ARGS="show -s <model>".')
     except SettingsError as error:
         say(f"No shell: {error}")
         return 1

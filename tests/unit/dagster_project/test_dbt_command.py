@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
@@ -56,8 +58,9 @@ def refresh(data_dir: Path, as_of: str = AS_OF, currency: str = "GBP", rate: str
     return path
 
 
-def run(*arguments: str) -> list[str]:
-    """Start dbt and give its arguments; the copy is free again afterwards, as when dbt has ended."""
+@contextmanager
+def free_afterwards() -> Iterator[None]:
+    """The copy is free again at the end, as when the process of the command has ended."""
     opened: list[int] = []
     original = os.open
 
@@ -69,10 +72,15 @@ def run(*arguments: str) -> list[str]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "open", noted)
-        with pytest.raises(Told) as told:
-            dbt_command.main(arguments)
+        yield
     for file in opened:
         os.close(file)
+
+
+def run(*arguments: str) -> list[str]:
+    """Start dbt and give its arguments."""
+    with free_afterwards(), pytest.raises(Told) as told:
+        dbt_command.main(arguments)
     return told.value.args[0]
 
 
@@ -132,6 +140,37 @@ def test_what_was_loaded_since_is_later_than_the_last_build(data_dir: Path, caps
             in capsys.readouterr().err
         )
         del os.environ["LIFECYCLE_AS_OF"]
+
+
+def test_where_spark_builds_a_new_copy_gets_its_views_and_one_without_them_is_copied_again(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refresh(data_dir)
+    asked: list[list[str]] = []
+    succeeds = False
+
+    class Runner:
+        def invoke(self, arguments: list[str]) -> SimpleNamespace:
+            asked.append(arguments)
+            return SimpleNamespace(
+                success=succeeds, exception=None if succeeds else RuntimeError("no view"), result=None
+            )
+
+    monkeypatch.setattr("dbt.cli.main.dbtRunner", Runner)
+    run("build")
+    assert asked == []  # DuckDB has its views
+
+    monkeypatch.setenv("LIFECYCLE_ENGINE", "spark")
+    (data_dir / "dev" / copies.COPIED_FROM).unlink()
+    with free_afterwards():
+        assert dbt_command.main(["build"]) == 1
+    assert "dbt not started: " in capsys.readouterr().err
+
+    succeeds = True
+    run("build")
+    run("build")
+    views = ["--quiet", "run", "--select", "config.materialized:view", "--no-write-json"]
+    assert asked == [views, views]
 
 
 def test_before_the_first_refresh_one_line_says_so(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
