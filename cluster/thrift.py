@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SECONDS_TO_CONNECT = 10.0
+SECONDS_TO_END = 10.0  # a session; what it was asked for has ended by then
 # In front of what Spark says: the server's words, the name of the error twice, and the classes of both.
 RUNNING = "Error running query: "
 CLASSES = re.compile(rf"(?:[\w.$]+Exception: )?{RUNNING}(?:\[\w+(?:\.\w+)?\] )?(?:[\w.$]+(?:Exception|Error): )?")
@@ -67,16 +68,32 @@ def connected(host: str, port: int) -> Iterator[Cursor]:
 
 @cache
 def outlive_failed_closes() -> None:
-    """Let no session of this process fail by its end, dbt's among them: what it was asked for is done, or has failed.
+    """Let no session of this process fail or wait for ever by its end, dbt's among them: what it was asked for is done.
 
-    Once in thousands of sessions the server ends the connection in place of an answer, as it looks for a class that
-    Spark does not ship (`LlapSigner$Signable`, of Hive: SPARK-51041). dbt, which opens a session for each node, would
-    call that node failed, and has no setting for it.
+    Once in thousands of sessions the end of one makes the server look for a class that Spark does not ship
+    (`LlapSigner$Signable`, of Hive: SPARK-51041). It breaks off then in place of an answer. It also goes on to think
+    that somebody is at work on what it had begun, so that the end of a later session may wait for that without an end.
+    dbt, which opens a session for each node, would call that node failed or wait too, and has no setting for either.
     """
     from pyhive.hive import Connection, Cursor
 
-    for each in (Cursor, Connection):
-        each.close = _saying_why_it_failed(each.close)
+    Cursor.close = _saying_why_it_failed(_within_seconds(Cursor.close, lambda cursor: cursor._connection))
+    Connection.close = _saying_why_it_failed(_within_seconds(Connection.close, lambda connection: connection))
+
+
+def _within_seconds(close: Callable[[Any], None], connection_of: Callable[[Any], Any]) -> Callable[[Any], None]:
+    def close_in_time(self: Any) -> None:
+        transport = connection_of(self)._transport
+        answers = getattr(transport, "_trans", None) or transport
+        answers.setTimeout(SECONDS_TO_END * 1000)
+        try:
+            close(self)
+        except BaseException:
+            transport.close()  # an answer that comes later would be taken for that to another question
+            raise
+        answers.setTimeout(None)
+
+    return close_in_time
 
 
 def _saying_why_it_failed(close: Callable[[Any], None]) -> Callable[[Any], None]:

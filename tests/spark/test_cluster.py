@@ -26,6 +26,7 @@ from cluster.thrift import ClusterError, connected, outlive_failed_closes
 from tests.spark.engines import free_ports
 
 if TYPE_CHECKING:
+    from dbt.adapters.spark.connections import PyhiveConnectionWrapper
     from pyhive.hive import Cursor
 
 
@@ -143,17 +144,40 @@ def test_sessions_have_the_settings_that_the_models_need(spark: Running) -> None
         spark.asked("select cast('x' as int)")
 
 
-def test_a_session_that_cannot_end_fails_nothing_of_dbt(spark: Running) -> None:
+def dbts_session(spark: Running) -> PyhiveConnectionWrapper:
+    """A session as dbt opens it, which has been asked something."""
     from dbt.adapters.spark.connections import PyhiveConnectionWrapper
     from pyhive import hive
 
-    outlive_failed_closes()
-    session = PyhiveConnectionWrapper(
-        hive.connect("127.0.0.1", int(spark.variables["SPARK_THRIFT_PORT"]), username="lifecycle"), poll_interval=0
-    )
+    port = int(spark.variables["SPARK_THRIFT_PORT"])
+    session = PyhiveConnectionWrapper(hive.connect("127.0.0.1", port, username="lifecycle"), poll_interval=0)
     session.cursor().execute("select 1")
+    return session
+
+
+def test_a_session_that_cannot_end_fails_nothing_of_dbt(spark: Running) -> None:
+    outlive_failed_closes()
+    session = dbts_session(spark)
     session.handle._transport._trans.close()  # the connection is gone, as where the server ends it
     session.close()
+
+
+def test_a_session_whose_end_is_not_answered_holds_up_nothing_of_dbt(
+    spark: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cluster.thrift.SECONDS_TO_END", 1.0)
+    outlive_failed_closes()
+    session = dbts_session(spark)
+    server = processes.alive(spark.folder)["thrift"]
+    os.kill(server, signal.SIGSTOP)  # it takes what is sent, and does not answer
+    try:
+        end = Thread(target=session.close, daemon=True)
+        end.start()
+        end.join(30)
+        assert not end.is_alive()
+    finally:
+        os.kill(server, signal.SIGCONT)
+    assert spark.asked("select 1") == [(1,)]
 
 
 def test_duckdb_reads_what_spark_writes(spark: Running) -> None:
