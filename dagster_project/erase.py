@@ -93,8 +93,7 @@ def _withdraw(written: str) -> int:
 def _erase(options: argparse.Namespace) -> int:
     if not config.warehouse_path().exists():
         raise WhoError("nothing was loaded yet.")
-    with duckdb.connect(str(config.warehouse_path()), read_only=True) as connection:
-        connection.execute("set TimeZone = 'UTC'")
+    with known_person.opened(config.warehouse_path()) as connection:
         ids = [known_person.one(connection, each) for each in options.who.split(",") if each.strip()]
         persons = known_person.persons(connection, ids)
         references = {each for person in persons for each in person.references}

@@ -57,8 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _known(written: Sequence[str]) -> list[tuple[Person, dict[str, Rows]]]:
     if not config.warehouse_path().exists():
         raise WhoError("nothing was loaded yet.")
-    with duckdb.connect(str(config.warehouse_path()), read_only=True) as connection:
-        connection.execute("set TimeZone = 'UTC'")
+    with known_person.opened(config.warehouse_path()) as connection:
         ids = [known_person.one(connection, each) for each in written if each.strip()]
         persons = known_person.persons(connection, ids)
         return [(person, _of(connection, person)) for person in persons]

@@ -7,18 +7,23 @@ done with it (`export_person`, `erase`).
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 
 import duckdb
 
 from cluster import built_tables
 from ingestion import erasure, personal
 from ingestion.erasure import BLOCKLIST, COUNTRIES
+from ingestion.obstacles import WarehouseFileError
 from ingestion.personal import Blocklist, Countries, Identifier, Record
 
+LOST = re.compile(r'No files found that match the pattern "(?P<table>[^"]*)/\*\.parquet"')
 NEEDED = ("int_persons__resolved", "int_identifiers__normalized", "int_contact_records__unioned")
 
 
@@ -71,6 +76,26 @@ class Person:
 def person_id_of(record_key: str) -> str:
     """As the models name a person, after the record that was first (`surrogate_key`)."""
     return hashlib.md5(f"person|{record_key}".encode(), usedforsecurity=False).hexdigest()
+
+
+@contextmanager
+def opened(build_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The build file, to be read.
+
+    Raises:
+        WarehouseFileError: what Spark built of a table is gone.
+    """
+    with duckdb.connect(str(build_file), read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        try:
+            yield connection
+        except duckdb.IOException as error:
+            if lost := LOST.search(str(error)):
+                raise WarehouseFileError(
+                    f"{lost['table']} has no files, as where a refresh on Spark was interrupted: run `make refresh`, "
+                    "which builds it again, and then this."
+                ) from None
+            raise
 
 
 def find(connection: duckdb.DuckDBPyConnection, written: str) -> list[str]:
