@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX)
             copy_if_newer(config.warehouse_path(), folder)
         if engine() == "spark":
-            say('Tables are here; models that are views lie in Spark. See one by make dbt ARGS="show -s <model>".')
+            say('Models that are views lie in Spark, not in this copy: `make dbt ARGS="show -s <model>"` shows one.')
     except SettingsError as error:
         say(f"No shell: {error}")
         return 1

@@ -406,7 +406,7 @@ def _write(warehouse: Path, target: Path, marts: Collection[str]) -> dict[str, i
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, mart: str) -> None:
-    """Copy a mart, and compress its long texts: DuckDB by itself spares only what whole texts share."""
+    """Copy a mart, and compress its long texts, where DuckDB by itself would keep each different one whole."""
     build = f'build.{SCHEMA}."{mart}"'
     columns = connection.execute(f"select column_name, column_type from (describe {build})").fetchall()
     texts = [name for name, kind in columns if kind == "VARCHAR"]
@@ -415,7 +415,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, mart: str) -> None:
         for name in texts
     ]
     sample = f"(from {build} limit {ROWS_MEASURED})"
-    answers = connection.execute(f"select {', '.join(['true', *questions])} from {sample}").fetchall()[0]
+    answers = connection.execute(f"select {', '.join(['count(*)', *questions])} from {sample}").fetchall()[0]
     long = {name for name, is_long in zip(texts, answers[1:], strict=True) if is_long}
     declared = (f'"{name}" {kind}{" using compression zstd" if name in long else ""}' for name, kind in columns)
     connection.execute(f'create table published.{SCHEMA}."{mart}" ({", ".join(declared)})')
