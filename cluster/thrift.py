@@ -70,7 +70,7 @@ def connected(host: str, port: int) -> Iterator[Cursor]:
 def outlive_failed_closes() -> None:
     """Let no session of this process fail or wait for ever by its end, dbt's among them: what it was asked for is done.
 
-    Once in thousands of sessions the end of one makes the server look for a class that Spark does not ship
+    Once in hundreds or thousands of sessions the end of one makes the server look for a class that Spark does not ship
     (`LlapSigner$Signable`, of Hive: SPARK-51041). It breaks off then in place of an answer. It also goes on to think
     that somebody is at work on what it had begun, so that the end of a later session may wait for that without an end.
     dbt, which opens a session for each node, would call that node failed or wait too, and has no setting for either.
