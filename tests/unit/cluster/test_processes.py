@@ -187,6 +187,8 @@ def test_all_is_stopped_also_what_does_not_listen_and_an_executor_without_its_wo
     orphan = subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(600)", f"-Dlifecycle.cluster={cluster.folder}"]
     )
+    # The system shows a new program's command line a moment after it says that the program has started.
+    wait_until(lambda: orphan.pid in processes._processes(cluster.folder))
     (cluster.folder / "warehouse" / "table").mkdir()
     said: list[str] = []
 
