@@ -196,6 +196,7 @@ class RefreshSettings(Settings):
         schedule_timezone: time zone of the nightly schedule.
         reporting_currency: what amounts are converted to, as the dbt macro of this name reads it.
         memory_limit: bytes that DuckDB may use while the models run, as dbt's profile reads it.
+        models_at_once: number of models that run beside each other on DuckDB, as dbt's profile reads it.
         keep_versions: number of published versions that stay.
         required_sources: the enabled accounts without whose news nothing is published.
         time_limit_minutes: how long a run may go on, whoever started it.
@@ -215,6 +216,7 @@ class RefreshSettings(Settings):
         str, AfterValidator(_currency), Write("no currency. Write its code of ISO 4217, such as EUR")
     ] = "EUR"
     memory_limit: Annotated[int, of_text(_bytes), Write("no size. Write it like 6GB")] = 6 * 1000**3
+    models_at_once: Count = 4
     keep_versions: Count = 5
     required_sources: Annotated[tuple[Account, ...], of_text(known_accounts), AfterValidator(_enabled)] = ()
     time_limit_minutes: Count = 600

@@ -28,9 +28,10 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 from cluster.thrift import ClusterError
 from dagster_project import dbt_runner, environment, spark_tables, summary
 from dagster_project.content import content
+from dagster_project.parsed_project import begin_with_installed
 from dagster_project.retention import forget_old_runs
 from dagster_project.stage_models import refuse_unknown_stage_models
-from dagster_project.steps import ACTIVATION_JOB, dbt_target, parsed_manifest
+from dagster_project.steps import ACTIVATION_JOB, dbt_target, engine, parsed_manifest
 from ingestion import config
 from ingestion.clock import check_before_loading
 from ingestion.config import SettingsError
@@ -157,6 +158,8 @@ def _parse_if_changed(target: Path, parsed_content: str) -> Path:
     parsed, parsed_from = parsed_manifest(target), target / "parsed" / "parsed_from.sha256"
     if _is_json(parsed) and parsed_from.exists() and parsed_from.read_text() == parsed_content:
         return parsed
+    if engine() == "duckdb":
+        begin_with_installed(target, parsed_content)
     dbt_runner.parse(target)
     parsed.parent.mkdir(exist_ok=True)
     draft = parsed.with_name(f"manifest.json.{os.getpid()}")

@@ -61,6 +61,9 @@ def note_success(account: Account) -> None:
 
 def freshness(accounts: Iterable[Account]) -> list[Freshness]:
     """What the warehouse holds of each of the accounts."""
+    accounts = list(accounts)
+    if not accounts:
+        return []  # opening the build file reads its whole catalog
     if not config.warehouse_path().exists():
         return [Freshness(account, reason=NEVER_LOADED) for account in accounts]
     with duckdb.connect(str(config.warehouse_path()), read_only=True) as connection:

@@ -54,8 +54,8 @@ def built(target: Path, kinds: tuple[str, ...]) -> Iterator[tuple[dict[str, Any]
     results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]
     results.sort(key=lambda result: max((each["completed_at"] for each in result["timing"]), default=""))
     for result in results:
-        node = nodes[result["unique_id"]]
-        if node["resource_type"] in kinds:
+        node = nodes.get(result["unique_id"])  # none of an exposure, which dbt calls done without doing anything
+        if node is not None and node["resource_type"] in kinds:
             yield node, result["compiled_code"]
 
 
