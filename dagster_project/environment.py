@@ -216,7 +216,7 @@ class RefreshSettings(Settings):
         str, AfterValidator(_currency), Write("no currency. Write its code of ISO 4217, such as EUR")
     ] = "EUR"
     memory_limit: Annotated[int, of_text(_bytes), Write("no size. Write it like 6GB")] = 6 * 1000**3
-    models_at_once: Count = 4
+    models_at_once: Count = 3
     keep_versions: Count = 5
     required_sources: Annotated[tuple[Account, ...], of_text(known_accounts), AfterValidator(_enabled)] = ()
     time_limit_minutes: Count = 600

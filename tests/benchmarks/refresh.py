@@ -29,7 +29,8 @@ from tests.benchmarks.watching import Span, watch_command, watched
 ROOT = Path(__file__).resolve().parents[2]
 MAPPING = Path(__file__).parent / "company.yml"
 SIZES = (10_000, 100_000)
-MEMORY_LIMIT_OF_LARGE = "10GB"  # what DuckDB may use, of the 14 GB that the whole may take
+# Of the 14 GB that the whole may take, what DuckDB may use; and no more models beside each other than there are cores.
+OF_LARGE = {"LIFECYCLE_MEMORY_LIMIT": "10GB", "LIFECYCLE_MODELS_AT_ONCE": "2"}
 # What a line of the report is made of, as Dagster names steps.
 LINES = {
     "loads": "load_",
@@ -173,8 +174,7 @@ def settings_of(files: Path) -> dict[str, str]:
 def measure(folder: Path, people: int, *, is_large: bool = False) -> Measured:
     """Refresh a company of this size, and its night after; a large one without floors and without a rebuild."""
     files = folder / "files"
-    limit = {"LIFECYCLE_MEMORY_LIMIT": MEMORY_LIMIT_OF_LARGE} if is_large else {}
-    installation = Installation(folder, **settings_of(files), **limit)
+    installation = Installation(folder, **settings_of(files), **(OF_LARGE if is_large else {}))
     rows = company.draw(files, people)
     say(f"The first refresh of {people:,} people, {rows:,} rows …")
     first = installation.refresh("first", company.AS_OF)
