@@ -35,6 +35,7 @@ from dagster_dbt.asset_utils import get_asset_check_key_for_test, get_updated_cl
 from cluster.thrift import ClusterError, in_its_own_words, outlive_failed_closes
 from dagster_project import kept_views, spark_tables
 from dagster_project.steps import dbt_target, engine
+from dagster_project.summary.dbt_results import sample_rows
 from ingestion import config
 from ingestion.config import PROJECT_ROOT
 
@@ -258,12 +259,18 @@ def _check_results(
             parameters.manifest, parameters.dagster_dbt_translator, result.node.unique_id, project=None
         )
         if check is not None and check in context.selected_asset_check_keys:
+            found = result.status in ("warn", "fail") and result.failures
+            rows = [*sample_rows(result.node.compiled_code, config.warehouse_path())] if found else []
             yield AssetCheckResult(
                 passed=result.status == "pass",
                 asset_key=check.asset_key,
                 check_name=check.name,
                 severity=AssetCheckSeverity.WARN if result.status == "warn" else AssetCheckSeverity.ERROR,
-                metadata={**_said(result), "dagster_dbt/failed_row_count": result.failures or 0},
+                metadata={
+                    **_said(result),
+                    "dagster_dbt/failed_row_count": result.failures or 0,
+                    **({"samples": rows} if rows else {}),
+                },
             )
 
 

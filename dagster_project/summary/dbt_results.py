@@ -52,7 +52,7 @@ def _findings(results: list[dict[str, Any]], nodes: Mapping[str, Any], warehouse
         )
         samples: tuple[str, ...] = ()
         if is_test and failures and status in ("warned", "failed"):
-            samples = tuple(_rows(result.get("compiled_code"), warehouse))
+            samples = tuple(sample_rows(result.get("compiled_code"), warehouse))
         yield Finding(
             "dbt test" if is_test else "dbt model", _subject(node, nodes), node["name"], status, observed, samples
         )
@@ -63,7 +63,13 @@ def _subject(node: Mapping[str, Any], nodes: Mapping[str, Any]) -> str:
     return f"{attached['schema']}.{attached['name']}"
 
 
-def _rows(query: str | None, warehouse: Path) -> Iterator[str]:
+def sample_rows(query: str | None, warehouse: Path) -> Iterator[str]:
+    """The first rows that the query of a test finds, a line each, personal columns masked.
+
+    Args:
+        query: as dbt compiled it for the engine; None, and there are none.
+        warehouse: the build file; opened read-only.
+    """
     if not query:
         return
     if engine() == "spark":
@@ -77,7 +83,7 @@ def _rows(query: str | None, warehouse: Path) -> Iterator[str]:
 
 
 def _rows_of_spark(query: str) -> Iterator[str]:
-    """As `_rows`, of the query as dbt compiled it for Spark."""
+    """As `sample_rows`, of the query as dbt compiled it for Spark."""
     try:
         for row in spark_tables.rows(query, SAMPLE_ROWS):
             yield personal.shown_row(row)

@@ -147,6 +147,25 @@ def test_a_failed_test_fails_the_step_by_name(project: Path, monkeypatch: pytest
     assert reason(done).startswith("not_null_unhappy_id: Got 1 result")
 
 
+def test_rows_that_a_test_finds_are_shown_with_its_check_and_nobody_is_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "tests").mkdir()
+    (project / "tests/assert_reached.sql").write_text(
+        "select 7 as contact_id, 'ann@firm.fr' as email from {{ ref('unhappy') }} where id is null"
+    )
+    monkeypatch.setenv("NUMBER", "null::int")
+
+    evaluations = build().get_asset_check_evaluations()
+
+    shown = {each.check_name: each.metadata.get("samples") for each in evaluations}
+    assert {name: samples.value for name, samples in shown.items() if samples} == {
+        "assert_reached": ["contact_id=7, email=a***@f***.fr"],
+        "not_null_unhappy_id": ["id=None"],
+    }
+    assert len(shown) == 5
+
+
 @pytest.mark.parametrize("verb", ["ls", "test"])
 def test_a_test_that_nobody_ran_fails_the_step(project: Path, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
     """Whether dbt could not say which tests there are, or left one out that it was asked for."""
