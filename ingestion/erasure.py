@@ -32,8 +32,15 @@ from ingestion.sources import SOURCE_NAMES
 from ingestion.tables import OF_EVERY_SOURCE, RawTable
 
 FOLDER, KEY, LIST = "erasures", "key", "requests.jsonl"
-# What no text with an address or a phone number lacks: one without its plus stands alone, in a column or within JSON.
-_MAY_NAME = '@|[+]|00|(^|[ "])[1-9][0-9]{7,14}($|[ "])'
+# What no text with an address or a phone number lacks. Two zeros begin a number after no letter, unless it is that of
+# an escape of JSON; one without its plus stands alone, in a column or within JSON.
+_MAY_NAME = (
+    r"@|[+][1-9]|(^|[^0-9A-Za-z_+]|\\[bfnrt]|\\u[0-9a-f]{4})00[1-9]"
+    '|(^|[ "])[1-9][0-9]{7,14}($|[ "])'
+)
+# Types of columns that can hold one at all.
+_TEXTS = frozenset({"VARCHAR", "JSON"})
+_BATCH = 10_000
 COUNTRIES = PROJECT_ROOT / "dbt_project" / "seeds" / "countries.csv"
 BLOCKLIST = PROJECT_ROOT / "dbt_project" / "seeds" / "identity_blocklist.csv"
 DBT_PROJECT = PROJECT_ROOT / "dbt_project" / "dbt_project.yml"
@@ -221,11 +228,13 @@ class Place:
         system: whose it is.
         table: its declaration.
         columns: those it has.
+        texts: those of them that hold texts.
     """
 
     system: str
     table: RawTable
     columns: tuple[str, ...]
+    texts: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -244,13 +253,15 @@ PeopleOf = Callable[[str], People]
 def places(connection: duckdb.DuckDBPyConnection) -> Iterator[Place]:
     """Every raw table of a vendor's records that is there."""
     found = connection.execute(
-        "select schema_name, table_name, list(column_name order by column_index) from duckdb_columns() group by all"
+        "select schema_name, table_name, list((column_name, data_type) order by column_index) "
+        "from duckdb_columns() group by all"
     ).fetchall()
-    columns = {(schema, table): tuple(names) for schema, table, names in found}
+    types = {(schema, table): dict(typed) for schema, table, typed in found}
     for system in SOURCE_NAMES:
         for table in import_module(f"ingestion.sources.{system}").TABLES:
-            if there := columns.get((config.dataset_name(system), table.name)):
-                yield Place(system, table, there)
+            if there := types.get((config.dataset_name(system), table.name)):
+                texts = tuple(name for name, data_type in there.items() if data_type in _TEXTS)
+                yield Place(system, table, tuple(there), texts)
 
 
 def rows_of(
@@ -259,33 +270,47 @@ def rows_of(
     """The rows of persons in a raw table, with their number in it: theirs, and those whose texts name them."""
     found, table = people_of(place.system), place.table
     of_persons = [name for name, kind in table.row.personal.items() if isinstance(kind, Identifier | Record)]
-    scope = ["source_account", "mapping", "company", table.row.country_column]
-    wanted = [name for name in dict.fromkeys([*of_persons, *scope]) if name in place.columns]
-    numbers = []
-    if of_persons:
-        told = connection.execute(f"select rowid, {_listed(wanted)} from {place.sql_name}").fetchall()
-        numbers = [
-            number
-            for number, *values in told
-            if any(map(found.knows, found.references(table, dict(zip(wanted, values, strict=True)))))
-        ]
-    others = [name for name in place.columns if name not in of_persons and not name.startswith("_dlt")]
-    texts = ", ".join(f'cast("{name}" as varchar)' for name in others)
-    if texts:
-        named = (
-            f"select rowid, {texts} from {place.sql_name} where regexp_matches(concat_ws(' ', {texts}), '{_MAY_NAME}')"
-        )
-        theirs = {*numbers}
-        numbers += [
-            number
-            for number, *values in connection.execute(named).fetchall()
-            if number not in theirs
-            and found.are_named_in(_as_it_arrived(table, dict(zip(others, values, strict=True))))
-        ]
+    numbers = {*_of_persons(connection, place, of_persons, found)}
+    numbers |= {*_naming(connection, place, of_persons, found)}
     if numbers:
         query = f"select rowid, {_listed(place.columns)} from {place.sql_name} where rowid in (select unnest(?))"
-        for number, *values in connection.execute(query, [numbers]).fetchall():
+        for number, *values in connection.execute(query, [[*numbers]]).fetchall():
             yield number, _as_it_arrived(table, dict(zip(place.columns, values, strict=True)))
+
+
+def _of_persons(
+    connection: duckdb.DuckDBPyConnection, place: Place, of_persons: Sequence[str], found: People
+) -> Iterator[int]:
+    """Numbers of the rows that say that they are theirs. What several rows say alike is looked at once."""
+    scope = ["source_account", "mapping", "company", place.table.row.country_column]
+    wanted = [name for name in dict.fromkeys([*of_persons, *scope]) if name in place.columns]
+    if not of_persons:
+        return
+    told = f"select list(rowid), {_listed(wanted)} from {place.sql_name} group by all"
+    for numbers, *values in _fetched(connection, told):
+        if found.are_referred_to(place.table, dict(zip(wanted, values, strict=True))):
+            yield from numbers
+
+
+def _naming(
+    connection: duckdb.DuckDBPyConnection, place: Place, of_persons: Sequence[str], found: People
+) -> Iterator[int]:
+    """Numbers of the rows with an address or a phone number of theirs in a text. A text is looked at once a column."""
+    for name in place.texts:
+        if name in of_persons or name.startswith("_dlt"):
+            continue
+        may_name = f"regexp_matches(\"{name}\", '{_MAY_NAME}')"
+        named = f'select list(rowid), "{name}" from {place.sql_name} where {may_name} group by all'
+        for numbers, text in _fetched(connection, named):
+            if found.are_named_in(_as_it_arrived(place.table, {name: text})):
+                yield from numbers
+
+
+def _fetched(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query, few at a time: of millions, most are nobody's. The connection is theirs until the end."""
+    result = connection.execute(query)
+    while rows := result.fetchmany(_BATCH):
+        yield from rows
 
 
 def _as_it_arrived(table: RawTable, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -286,6 +286,10 @@ class People:
             if isinstance(value, str | int) and value and isinstance(kind, Identifier | Record):
                 yield from (reference for reference, _ in self._read(table, row, kind, str(value)))
 
+    def are_referred_to(self, table: RawTable, row: Mapping[str, Any]) -> bool:
+        """Whether a row has a reference of theirs."""
+        return any(map(self.knows, self.references(table, row)))
+
     def is_of(self, table: RawTable, row: Mapping[str, Any]) -> bool:
         """Whether a row is one of theirs: by a record, or by an address where it names no other record.
 
@@ -352,11 +356,7 @@ class People:
         ]
         scope = [name for name in ("mapping", "company", table.row.country_column) if name in rows.column_names]
         told = rows.select(list(dict.fromkeys([*of_persons, *scope]))).to_pylist() if of_persons else []
-        theirs = [
-            number
-            for number, row in enumerate(told)
-            if any(self.knows(reference) for reference in self.references(table, row))
-        ]
+        theirs = [number for number, row in enumerate(told) if self.are_referred_to(table, row)]
         if not theirs:
             return rows
         import pyarrow as pa

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.made_once import made_once
 from tests.postgres import postgres as postgres
@@ -22,6 +23,9 @@ DEAD_END = "http://127.0.0.1:9"
 # As in a refresh: most objects of dbt and dlt live as long as the process, and Python looks through all of them for
 # unused ones far too often.
 gc.set_threshold(50_000, 20, 100)
+# How long an example takes depends on what else the machine does.
+settings.register_profile("without deadlines", deadline=None)
+settings.load_profile("without deadlines")
 
 
 def pytest_collection_finish() -> None:

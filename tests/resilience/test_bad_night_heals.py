@@ -110,7 +110,7 @@ VALUES = st.recursive(
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-@settings(max_examples=times(5, 200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=times(5, 200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(novelty=VALUES)
 def test_a_record_that_was_rejected_is_accepted_as_if_it_had_never_been(
     vendor: str, novelty: Any, monkeypatch: pytest.MonkeyPatch
@@ -152,7 +152,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=times(2, 60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=times(2, 60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(nights=STEPS, is_mended_from=st.integers(0, 5), is_replayed=st.booleans())
 def test_whatever_the_order_of_good_and_broken_versions_the_last_one_holds(
     nights: list[dict[str, tuple[bool, int]]],

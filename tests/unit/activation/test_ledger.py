@@ -96,7 +96,7 @@ ANSWERS = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     nights=st.lists(
         st.tuples(st.sampled_from([0.0, 5.0, 47.0, 49.0]), st.lists(st.sampled_from(ANSWERS), max_size=6)),
@@ -134,7 +134,7 @@ def test_whatever_goes_wrong_nothing_is_counted_twice_and_nothing_is_lost_in_sil
             assert sink.taken[event_id] == 0 or entry.attempts > 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(before=st.sampled_from([None, *STATES]), after=st.sampled_from(STATES))
 def test_no_state_follows_another_that_it_may_not_follow(before: str | None, after: str) -> None:
     with TemporaryDirectory() as folder, Ledger(Path(folder) / "ledger.sqlite") as ledger:

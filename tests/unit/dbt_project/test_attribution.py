@@ -261,7 +261,7 @@ def shares(touches: list[tuple[datetime, str, bool]], converted_at: datetime) ->
     }
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(company=COMPANIES)
 def test_credits_are_those_of_the_rules_and_add_up(
     database: duckdb.DuckDBPyConnection, queries: dict[str, str], company: Company
@@ -305,7 +305,7 @@ def steps_of(company: Company, touches: list[tuple[datetime, str, bool]]) -> tup
     return by_channel or "direct", by_campaign or "none"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(company=COMPANIES)
 def test_a_touch_is_on_the_path_of_its_conversion_or_on_a_lost_one_or_still_open(
     database: duckdb.DuckDBPyConnection, queries: dict[str, str], company: Company
@@ -351,7 +351,7 @@ def test_a_touch_is_on_the_path_of_its_conversion_or_on_a_lost_one_or_still_open
     assert Counter(found) == Counter(expected)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(company=COMPANIES)
 def test_a_campaign_has_the_sum_of_its_credits_and_every_view_has_all_of_the_spend(
     database: duckdb.DuckDBPyConnection, queries: dict[str, str], company: Company

@@ -85,7 +85,7 @@ def night(database: duckdb.DuckDBPyConnection, queries: dict[str, str], instant:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(nights=NIGHTS)
 def test_members_are_those_of_each_night_once_and_a_repeated_night_replaces_itself(
     database: duckdb.DuckDBPyConnection, queries: dict[str, str], nights: list[tuple[int, set[str]]]

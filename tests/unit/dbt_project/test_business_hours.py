@@ -189,7 +189,7 @@ def settings_of_hours(draw: st.DrawFn) -> dict[str, Any]:
 
 def test_business_time_is_at_most_the_time_and_the_sum_of_its_parts(response_times_sql: str) -> None:
     # Each example compiles the model: what fails is not worth the minutes of making it smaller.
-    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+    @settings(max_examples=8, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
     @given(settings_of_hours(), st.randoms(use_true_random=False))
     def check(setting: dict[str, Any], rng: random.Random) -> None:
         ordered = sorted(instants(rng, 200))

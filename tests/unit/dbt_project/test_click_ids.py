@@ -36,7 +36,7 @@ def parameter(sql: dict[str, str], url: str | None) -> str | None:
     return value
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     PARAMETERS, PARAMETERS, st.sampled_from(["https://shop.example/landing", "/landing", "https://gclid=1.example/"])
 )
@@ -68,7 +68,7 @@ def test_what_cannot_be_decoded_stays_as_it_is_written(sql: dict[str, str], url:
     assert parameter(sql, url) == value
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(OBJECTS, st.none() | st.dictionaries(st.sampled_from(["gclid", "fbclid"]), st.text(max_size=5), min_size=1))
 def test_attributes_and_ids_of_a_click_are_one_object_and_come_apart_again(
     sql: dict[str, str], attributes: dict[str, str | None] | None, click_ids: dict[str, str] | None

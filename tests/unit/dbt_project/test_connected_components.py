@@ -21,7 +21,7 @@ IDENTIFIERS = st.lists(
     unique=True,
     max_size=60,
 )
-PROPERTY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+PROPERTY = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")

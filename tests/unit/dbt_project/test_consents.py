@@ -75,7 +75,7 @@ def expected(statements: list[tuple[str, str, bool, int]]) -> set[tuple[Any, ...
     return found
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(statements=STATEMENTS)
 def test_what_holds_follows_from_all_that_was_said_in_any_order(
     database: duckdb.DuckDBPyConnection, query: str, statements: list[tuple[str, str, bool, int]]

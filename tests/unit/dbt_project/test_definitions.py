@@ -454,7 +454,7 @@ def months_later(at: datetime, months: int) -> datetime:
     return at.replace(year=year, month=month, day=min(at.day, monthrange(year, month)[1]))
 
 
-DRAWN = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+DRAWN = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 
 
 @DRAWN

@@ -123,7 +123,7 @@ def expected(said: Said) -> Replies:
 
 
 def test_a_reply_answers_its_own_conversation(models: dict[str, str]) -> None:
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, suppress_health_check=list(HealthCheck))
     @given(
         st.lists(
             st.tuples(

@@ -15,7 +15,7 @@ from ingestion import personal
 from tests.unit.dbt_project.compiling import PROJECT, compiled_models, dbt_environment
 from tests.unit.dbt_project.databases import empty_database
 
-PROPERTY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+PROPERTY = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 LIMIT = 25  # identity_cluster_limit
 MODELS = ("int_identifiers__normalized", "int_identity_clusters__tiered", "int_persons__resolved", "identity_review")
 SCHEMAS = {"identity_review": "ops"}

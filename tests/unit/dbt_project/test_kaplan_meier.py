@@ -76,7 +76,7 @@ def test_the_remissions_of_freireich_are_reproduced(survival_sql: dict[str, str]
 
 
 def test_survival_follows_the_definition_of_each_group(survival_sql: dict[str, str]) -> None:
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=150, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 12), st.booleans()), min_size=1, max_size=40))
     def check(durations: list[Duration]) -> None:
         groups = {key: [(lasted, ended) for group, lasted, ended in durations if group == key] for key in "ab"}

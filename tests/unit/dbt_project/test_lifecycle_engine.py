@@ -300,7 +300,7 @@ def histories_of(definition: dict) -> st.SearchStrategy[list[list[Event]]]:
 def test_compiled_engine_equals_the_reference(name: str, engines: dict[str, str]) -> None:
     definition = MODELS[name]
 
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=30, suppress_health_check=list(HealthCheck))
     @given(histories_of(definition))
     @example([[Event("1", "message_sent", START), Event("2", "lead_created", START)]])
     def check(histories: list[list[Event]]) -> None:
@@ -320,7 +320,7 @@ def test_episodes_tile_time_without_gap_or_overlap(name: str, engines: dict[str,
     definition = MODELS[name]
     never_clears = not any(rule["then"] == "clear" for rule in definition["rules"])
 
-    @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=5, suppress_health_check=list(HealthCheck))
     @given(histories_of(definition))
     def check(histories: list[list[Event]]) -> None:
         for found in run_engine(engines[name], histories, definition["entity"]):
@@ -490,7 +490,7 @@ def test_increments_equal_a_rebuild(name: str, engines: dict[str, str], incremen
         *[other for other in ("every_rule", "conversation") if MODELS[other]["entity"] == entity != name][:1],
     ]
 
-    @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=5, suppress_health_check=list(HealthCheck))
     @given(refreshes(names))
     def check(nights: list[Night]) -> None:
         with empty_database() as connection:

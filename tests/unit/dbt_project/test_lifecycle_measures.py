@@ -240,7 +240,7 @@ def measures_sql(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_measures_know_what_had_happened_by_their_instant_and_no_more(measures_sql: str) -> None:
-    @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=80, suppress_health_check=list(HealthCheck))
     @given(histories())
     def check(accounts: list[list[Fact]]) -> None:
         expected = {
@@ -265,7 +265,7 @@ def test_an_entry_tells_every_measure_of_its_instant(tmp_path_factory: pytest.Te
             pytest.approx(value) if isinstance(value, float) else str(value) if isinstance(value, datetime) else value
         )
 
-    @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=80, suppress_health_check=list(HealthCheck))
     @given(histories())
     def check(accounts: list[list[Fact]]) -> None:
         expected = {

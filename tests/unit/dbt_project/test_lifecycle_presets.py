@@ -370,7 +370,7 @@ SIGNS = [
 DAYS = st.integers(0, 729) | st.integers(500, 600)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(
     people=st.lists(
         st.tuples(

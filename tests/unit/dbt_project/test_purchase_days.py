@@ -67,7 +67,7 @@ entry = st.tuples(st.sampled_from("ab"), st.integers(0, 9), st.integers(-30, 30)
 
 
 @given(st.lists(entry, min_size=1, max_size=14))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_refunds_without_an_order_take_from_the_top_and_nothing_is_lost(sql: str, entries: list[Entry]) -> None:
     found = net_days(sql, entries)
 

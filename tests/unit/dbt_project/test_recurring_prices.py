@@ -72,7 +72,7 @@ def by_volume(units: int, steps: list[tuple[int | None, Decimal, Decimal]]) -> D
     return units * amount + flat
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     drawn=tiers,
     quantity=st.integers(0, 40),

@@ -78,7 +78,7 @@ def stage_at(model: str, record: str | None, order: str | None, instant: datetim
     return "none" if whose != "r0" else "s1" if instant < datetime(2026, 2, 1) else "s2"
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(answers=ANSWERS)
 def test_every_row_follows_from_its_answers(
     database: duckdb.DuckDBPyConnection, queries: dict[str, str], answers: list[tuple[Any, ...]]

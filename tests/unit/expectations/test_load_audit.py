@@ -143,7 +143,7 @@ def test_an_odd_record_is_no_spike(night: tuple[int, int]) -> None:
     assert judged([*[(60, 12)] * 5, (60, 14)], published=5)[SPIKE] == "passed"  # it always rejects a fifth
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_spike_is_what_fishers_exact_test_says(data: st.DataObject) -> None:
     usual, received = data.draw(st.integers(1, 400)), data.draw(st.integers(1, 60))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion import config, erasure, personal
@@ -219,6 +219,50 @@ def test_a_stored_payload_names_a_person_by_a_number_as_whatsapp_writes_it(paylo
         left = connection.execute("select event_id, payload from raw_whatsapp.other_events order by 1").fetchall()
     assert changed == {"raw_whatsapp.other_events": 1}
     assert left == [("other", json.dumps(others)), ("theirs", "{}")]
+
+
+# Pieces of which texts are made that name a person, or nearly do.
+PIECES = ("jane@doe.org", "447700900123", "+447700900123", "00447700900123", "0044 7700 900123", "+", "00", "@", "n")
+BETWEEN = ("", " ", "\n", "\t", '"', "\\", "é", "_", "x", ":", "\u200b", "7")
+TOLD = st.lists(st.sampled_from(PIECES + BETWEEN), max_size=5).map("".join)
+ROW = st.fixed_dictionaries(
+    {
+        "id": st.sampled_from(["7", "8", "9"]),
+        "email": st.none() | TOLD,
+        "phone": st.none() | TOLD,
+        "first_name": st.none() | TOLD,
+        "custom_fields": st.none() | st.dictionaries(TOLD, TOLD | st.lists(TOLD, max_size=2), max_size=2),
+    }
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(ROW, min_size=1, max_size=12))
+def test_rows_of_persons_are_found_in_sets_as_one_by_one(rows: list[dict]) -> None:
+    hashing = erasure.people("respond_io", (), KEY)
+    references = ("email:jane@doe.org", "phone:+447700900123", "respond_io:contact:7")
+    erased = erasure.people("respond_io", {hashing.hash_of(each) for each in references}, KEY)
+    with duckdb.connect() as connection:
+        connection.execute("create schema raw_respond_io")
+        connection.execute(
+            "create table raw_respond_io.contacts (id varchar, email varchar, phone varchar, first_name varchar, "
+            "custom_fields json, created_at timestamptz, _dlt_id varchar)"
+        )
+        for row in rows:
+            connection.execute(
+                "insert into raw_respond_io.contacts values ($id, $email, $phone, $first_name, $custom_fields, now(), "
+                "'+447700900123')",
+                {**row, "custom_fields": None if row["custom_fields"] is None else json.dumps(row["custom_fields"])},
+            )
+        (place,) = erasure.places(connection)
+        found = {number: row for number, row in erasure.rows_of(connection, place, lambda _: erased)}
+
+    assert {number: {name: row[name] for name in rows[0]} for number, row in found.items()} == {
+        number: row
+        for number, row in enumerate(rows)
+        if any(map(erased.knows, erased.references(place.table, row)))
+        or any(erased.are_named_in(row[name]) for name in ("first_name", "custom_fields"))
+    }
 
 
 def test_a_number_that_stands_for_nobody_is_emptied_and_joins_nobody() -> None:

@@ -63,7 +63,7 @@ def test_a_stated_folder_wins_and_is_of_its_account_alone(
     assert Pushed.of("outlet").place == str(data / "inbox" / "pushed.outlet")
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, len(LINES)))
 def test_a_file_cut_anywhere_gives_its_whole_lines_now_and_the_rest_once_it_is_written(
     tmp_path_factory: pytest.TempPathFactory, length: int

@@ -106,7 +106,7 @@ def test_the_published_figures() -> None:
     assert shapley == pytest.approx({"G": 2.5, "M": 1.5})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(people=PEOPLE, order=st.sampled_from([1, 2]))
 def test_the_chain_that_is_solved_ends_as_the_one_that_is_walked(people: list[Person], order: int) -> None:
     probability, effects, markov, _ = credits(people, order)
@@ -122,7 +122,7 @@ def test_the_chain_that_is_solved_ends_as_the_one_that_is_walked(people: list[Pe
         assert markov[step] == pytest.approx(conversions * effect / total if total else 0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(people=PEOPLE)
 def test_shares_are_the_mean_over_every_order_in_which_steps_may_join(people: list[Person]) -> None:
     *_, shapley = credits(people)
@@ -140,7 +140,7 @@ def test_shares_are_the_mean_over_every_order_in_which_steps_may_join(people: li
     assert sum(shapley.values()) == pytest.approx(len(sets))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(people=PEOPLE)
 def test_a_step_that_is_repeated_at_once_changes_nothing(people: list[Person]) -> None:
     """Why the warehouse keeps touches of one channel in a row as one step."""
@@ -150,7 +150,7 @@ def test_a_step_that_is_repeated_at_once_changes_nothing(people: list[Person]) -
         assert twice == pytest.approx(once, abs=1e-9)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(people=PEOPLE, seed=st.integers(0, 5))
 def test_a_resample_counts_as_the_people_who_were_drawn_would(people: list[Person], seed: int) -> None:
     given_rows = frame(people)

@@ -35,7 +35,7 @@ def models(draw: st.DrawFn) -> PurchaseModel:
 
 
 @given(models(), histories(), st.integers(1, 400))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_purchase_is_the_ratio_of_the_likelihoods_with_and_without_further_silence(
     model: PurchaseModel, history: Histories, horizon: int
 ) -> None:
@@ -47,7 +47,7 @@ def test_no_purchase_is_the_ratio_of_the_likelihoods_with_and_without_further_si
 
 
 @given(models(), histories(), st.integers(1, 60))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_expectation_is_the_sum_of_the_tail_probabilities(
     model: PurchaseModel, history: Histories, horizon: int
 ) -> None:
@@ -60,7 +60,7 @@ def test_the_expectation_is_the_sum_of_the_tail_probabilities(
 
 
 @given(models(), histories(), st.integers(1, 400))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_every_forecast_is_finite_and_inside_its_interval(
     model: PurchaseModel, history: Histories, horizon: int
 ) -> None:

@@ -120,7 +120,7 @@ VALUES = st.fixed_dictionaries(
 NASTY = [{**dict.fromkeys(ARROW.names), "text": text} for text in ("<r>bold</r>", "<r></r>", "=1", "\0", "_x000D_\r\n")]
 
 
-@settings(max_examples=times(4, 100), deadline=None)
+@settings(max_examples=times(4, 100))
 @given(rows=st.lists(VALUES, max_size=60))
 @example(rows=NASTY)
 @example(

@@ -173,7 +173,7 @@ VALUES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=times(3, 50), deadline=None)
+@settings(max_examples=times(3, 50))
 @given(
     rows=st.lists(
         VALUES.flatmap(

@@ -38,7 +38,7 @@ def read_back(tmp_path_factory: pytest.TempPathFactory, bodies: list[bytes]) -> 
     return read(folder)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     st.lists(VALUES, max_size=8),
     st.sampled_from([None, 1]),
@@ -56,7 +56,7 @@ def test_a_load_reads_each_event_as_it_was_sent(
     assert {entry["received_at"] for entry in entries} <= {NOW.isoformat()}
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     st.lists(st.binary(max_size=60) | st.binary(max_size=20).map(lambda some: b'{"a": "' + some + b'"}'), max_size=8)
 )
@@ -107,7 +107,7 @@ def test_only_the_owner_may_read_an_inbox(tmp_path: Path) -> None:
     assert file.parent.stat().st_mode & 0o777 == 0o700
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.data())
 def test_the_next_start_cuts_off_the_line_that_was_never_confirmed_and_no_other(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

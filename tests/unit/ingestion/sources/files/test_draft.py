@@ -999,7 +999,7 @@ def test_conversions_are_read_as_other_numbers_are(tmp_path: Path) -> None:
 # ---- what a draft says
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**6))
 def test_rows_in_another_order_give_the_same_draft(tmp_path: Path, seed: int) -> None:
     rows, _ = order_book(orders=25)
@@ -1127,7 +1127,7 @@ def test_every_canonical_column_has_a_role_and_every_word_names_one() -> None:
 # ---- how a CSV file is written
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     delimiter=st.sampled_from([",", ";", "\t", "|"]),
     encoding=st.sampled_from(["utf-8", "windows-1252", "utf-16"]),

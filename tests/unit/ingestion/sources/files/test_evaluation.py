@@ -189,7 +189,7 @@ ROW = st.tuples(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(ROW, max_size=12), seed=st.integers())
 def test_nothing_is_lost_and_order_does_not_matter(tmp_path: Path, rows: list[tuple[str, ...]], seed: int) -> None:
     entities, counts = sales(tmp_path, rows)

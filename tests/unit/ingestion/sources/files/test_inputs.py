@@ -112,7 +112,7 @@ def test_line_ends_of_all_kinds_are_read(tmp_path: Path, ends: str) -> None:
     assert people(tmp_path, text.encode())[0] == [("1", "Ann\nLee", "Nice"), ("2", "Bob", "Lyon")]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ends=st.lists(st.sampled_from(["\n", "\r\n", "\r"]), min_size=5, max_size=5))
 def test_line_ends_may_be_mixed(tmp_path: Path, ends: list[str]) -> None:
     lines = ["id,name,city", "1,Ann,Nice", '2,"B, ""b""",Lyon', "3,Cid,", '4,"D\r\nd",Metz']
@@ -330,7 +330,7 @@ quotable = st.text(alphabet='ab,"\n é;', max_size=12)
 csv_rows = st.lists(st.tuples(st.integers(0, 99).map(str), quotable, quotable), min_size=1, max_size=12)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(csv_rows, st.sampled_from(["\n", "\r\n"]), st.booleans(), st.integers(0, 2))
 def test_every_line_of_a_well_formed_file_is_accounted_for(
     tmp_path: Path, rows: list[tuple[str, str, str]], end: str, has_blank_lines: bool, skip: int

@@ -213,7 +213,6 @@ KINDS = ("timestamptz", "timestamp", "date")
 )
 @examples(
     max_examples=8,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_reading_what_changed_gives_the_rows_that_reading_whole_gives(

@@ -126,7 +126,7 @@ def typed(connection: duckdb.DuckDBPyConnection, texts: list[str], reading: Read
     return connection.execute(f"SELECT {names}, {unknown} FROM ({found}) ORDER BY _row").fetchall()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     instants=st.lists(INSTANT, min_size=6, max_size=12),
     others=st.lists(TEXT, max_size=6),
@@ -211,7 +211,7 @@ def test_what_is_no_instant_is_a_rejection(tmp_path: Path, written: str) -> None
     assert "is not a date and time" in instant(tmp_path, written)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     zone=st.sampled_from(
         ["Europe/Paris", "America/New_York", "Australia/Lord_Howe", "America/Sao_Paulo", "Asia/Tehran"]
@@ -291,7 +291,7 @@ def test_a_format_that_cannot_work_is_refused_by_its_key(tmp_path: Path, pattern
 DIGITS = st.decimals(-999_999_999, 999_999_999, places=3)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     numbers=st.lists(DIGITS, min_size=1, max_size=8), separator=st.sampled_from(["", ".", " ", "'", "\u202f", "\u00a0"])
 )
