@@ -205,7 +205,7 @@ clean:  ## Remove environments and caches; data/ stays
 		$(if $(wildcard .venv/spark),requirements/spark.txt)
 	@# The rooms are importable from anywhere, as after an installation in place.
 	@echo "$(CURDIR)" > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/customer_lifecycle_warehouse.pth"
-	@# What a first refresh would spend ten seconds on.
+	@# A first refresh would spend ten seconds on parsing these same files.
 	@.venv/bin/python -m dagster_project.parsed_project
 	@touch $@
 

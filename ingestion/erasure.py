@@ -307,7 +307,10 @@ def _naming(
 
 
 def _fetched(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...]]:
-    """The rows of a query, few at a time: of millions, most are nobody's. The connection is theirs until the end."""
+    """The rows of a query, few at a time: of millions, most are nobody's.
+
+    Nothing else may run on the connection until the last one.
+    """
     result = connection.execute(query)
     while rows := result.fetchmany(_BATCH):
         yield from rows

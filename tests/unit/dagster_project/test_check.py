@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import threading
+from argparse import Namespace
 from collections import namedtuple
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,7 @@ import duckdb
 import pytest
 
 from dagster_project import check, environment
+from ingestion import config
 from ingestion.check import Finding
 from ingestion.config import Account
 from ingestion.lock import writer_lock
@@ -257,6 +259,24 @@ def test_a_memory_limit_is_as_many_bytes_as_duckdb_takes_it_for(text, size) -> N
 def shown_by_duckdb(size: int) -> str:
     with duckdb.connect(config={"memory_limit": f"{size}B"}) as connection:
         return connection.execute("select current_setting('memory_limit')").fetchall()[0][0]
+
+
+@pytest.mark.parametrize(("text", "count"), [(None, 3), ("", 3), ("1", 1)])
+def test_dbt_runs_as_many_models_at_once_as_the_settings_say(
+    text: str | None, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dbt.config.runtime import load_profile
+    from dbt.flags import set_from_args
+    from dbt_common.context import set_invocation_context
+
+    monkeypatch.delenv("LIFECYCLE_MODELS_AT_ONCE", raising=False)
+    if text is not None:
+        monkeypatch.setenv("LIFECYCLE_MODELS_AT_ONCE", text)
+    project = str(config.PROJECT_ROOT / "dbt_project")
+    set_invocation_context(os.environ)
+    set_from_args(Namespace(profiles_dir=project, project_dir=project), {})
+
+    assert load_profile(project, {}, None, "duckdb").threads == environment.settings().models_at_once == count
 
 
 # ---- what is published
