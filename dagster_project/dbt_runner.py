@@ -13,10 +13,11 @@ import json
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import chdir
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import chdir, contextmanager
 from dataclasses import replace
-from graphlib import TopologicalSorter
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -50,6 +51,7 @@ PROJECT = PROJECT_ROOT / "dbt_project"
 SECONDS_BETWEEN_REPORTS = 2.0
 SHOWN_ERRORS = 3
 AS_OF = "LIFECYCLE_AS_OF"
+MARK = "part_of_this_build"
 BUILT = ("success", "pass", "warn")
 FAILED = ("error", "fail", "runtime error", "partial success")
 
@@ -106,19 +108,13 @@ def _build(
     context: AssetExecutionContext, target: Path, parameters: DbtCliInvocationPartialParams, manifest: Manifest
 ) -> tuple[list[RunResult], list[str], BaseException | None, bool]:
     """Results of a build, the views that stayed as they were, what stopped it, and whether dbt calls it a success."""
-    selection = parameters.selection_args
-    options = {"indirect_selection": parameters.indirect_selection} if parameters.indirect_selection else {}
-    tests = _tests(selection, target, manifest, options)
+    selected = _selected(parameters, target, manifest)
+    tests = [name for name in selected if name.startswith("test.")]
     views = [] if context.is_subset else _views(context, manifest, parameters)
     kept = kept_views.unchanged(views, manifest, PROJECT, target) if views else []
-    built = _invoke(
-        ["build", "--exclude-resource-type", "unit_test", *selection, "--no-write-json"]
-        + ["--exclude", "test_type:generic", *(_name(each, manifest) for each in kept)],
-        target,
-        manifest=manifest,
-        callbacks=[Progress(context)],
-        **options,
-    )
+    left_out = {*kept, *(test for test in tests if getattr(manifest.nodes[test], "test_metadata", None) is not None)}
+    with _marked((name for name in selected if name not in left_out), manifest) as marked:
+        built = _invoke(["build", *marked, "--no-write-json"], target, manifest, [Progress(context)])
     results, exception = _results_of(built), built.exception
     if built.result is not None:
         missing = {result.node.unique_id for result in results if result.status not in BUILT}
@@ -136,22 +132,43 @@ def _build(
     return results, kept, exception, built.success
 
 
-def _tests(selection: Sequence[str], target: Path, manifest: Manifest, options: Mapping[str, Any]) -> list[str]:
-    """Ids of the tests that dbt would run beside the models of a selection.
+def _selected(parameters: DbtCliInvocationPartialParams, target: Path, manifest: Manifest) -> list[str]:
+    """Ids of what dbt selects for a step and can run: models, seeds, tests.
 
     Raises:
         Failure: dbt cannot say which.
     """
+    options: dict[str, Any] = (
+        {"indirect_selection": parameters.indirect_selection} if parameters.indirect_selection else {}
+    )
     listed = _invoke(
-        ["ls", "--resource-type", "test", "--output", "json", "--output-keys", "unique_id"]
-        + ["--log-level", "none", "--no-write-json", *selection],
+        ["ls", "--exclude-resource-type", "unit_test", "--output", "json", "--output-keys", "unique_id"]
+        + ["--log-level", "none", "--no-write-json", *parameters.selection_args],
         target,
-        manifest=manifest,
+        manifest,
         **options,
     )
     if not listed.success:
         raise Failure(_why(listed.exception, ()), allow_retries=False)
-    return [json.loads(line)["unique_id"] for line in cast("list[str]", listed.result)]
+    found = [json.loads(line)["unique_id"] for line in cast("list[str]", listed.result)]
+    return [name for name in found if name in manifest.nodes or name in manifest.functions]
+
+
+@contextmanager
+def _marked(names: Iterable[str], manifest: Manifest) -> Iterator[list[str]]:
+    """Options of dbt that select these nodes and no others.
+
+    They have a tag for as long as the block lasts, in the memory of this process alone. Selected by their names, dbt
+    would look through the whole project for each, and leave out every test of a model that is left out.
+    """
+    marked: list[Any] = [manifest.nodes.get(name) or manifest.functions[name] for name in names]
+    for node in marked:
+        node.tags.append(MARK)
+    try:
+        yield ["--select", f"tag:{MARK}", "--indirect-selection", "empty"]
+    finally:
+        for node in marked:
+            node.tags.remove(MARK)
 
 
 def _omission(tests: Iterable[str], results: Iterable[RunResult], manifest: Manifest) -> DbtError | None:
@@ -181,10 +198,11 @@ def _checked(tests: Sequence[str], target: Path, manifest: Manifest) -> tuple[li
         for test in tests
         if test in passed
     ]
-    others = [_name(test, manifest) for test in tests if test not in passed]
+    others = [test for test in tests if test not in passed]
     if not others:
         return results, None
-    found = _invoke(["test", "--select", *others, "--no-write-json"], target, manifest=manifest)
+    with _marked(others, manifest) as marked:
+        found = _invoke(["test", *marked, "--no-write-json"], target, manifest)
     return results + _results_of(found), found.exception
 
 
@@ -225,11 +243,6 @@ def _is_plain(test: Any) -> bool:
     )
 
 
-def _name(unique_id: str, manifest: Manifest) -> str:
-    """What selects one node and no other."""
-    return ".".join(manifest.nodes[unique_id].fqn)
-
-
 def _results_of(done: dbtRunnerResult) -> list[RunResult]:
     return list(getattr(done.result, "results", ()))
 
@@ -242,8 +255,7 @@ def _outputs(
     for result in results:
         if result.node.resource_type in ("model", "seed") and result.status == "success":
             said[result.node.unique_id] = _said(result)
-    order = TopologicalSorter({name: node.depends_on_nodes for name, node in manifest.nodes.items()})
-    for name in order.static_order():
+    for name in _in_order(manifest):
         if name in said:
             yield Output(None, output_name=_key_of(parameters, name).to_python_identifier(), metadata=said[name])
 
@@ -343,7 +355,22 @@ def _parse(target: Path, *options: str) -> Manifest:
     done = _invoke(["parse", *options], target)
     if not done.success or done.result is None:
         raise DbtError(" ".join(str(done.exception or "dbt could not parse the project").split()))
-    return cast("Manifest", done.result)
+    manifest = cast("Manifest", done.result)
+    try:
+        _in_order(manifest)
+    except CycleError as error:  # dagster-dbt would follow it round and round
+        circle = " -> ".join(manifest.nodes[name].name for name in error.args[1])
+        raise DbtError(f"models are made of each other: {circle}; take one of these references out") from None
+    return manifest
+
+
+def _in_order(manifest: Manifest) -> list[str]:
+    """Ids of all nodes, each after those that it is made of."""
+    made_of = {
+        name: [each for each in node.depends_on_nodes if each in manifest.nodes]
+        for name, node in manifest.nodes.items()
+    }
+    return [*TopologicalSorter(made_of).static_order()]
 
 
 def _invoke(
@@ -360,6 +387,7 @@ def _invoke(
     """
     from dbt.cli.main import dbtRunner  # dbt takes seconds to import
 
+    _sort_for_cycles()
     folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(target)]
     logs = ["--log-path", str(config.data_dir() / "logs"), "--log-level-file", "none", "--no-use-colors"]
     where = [] if engine() == "duckdb" else ["--target", engine()]
@@ -372,6 +400,26 @@ def _invoke(
     if done.exception is not None and not isinstance(done.exception, Exception):
         raise done.exception
     return done
+
+
+@cache
+def _sort_for_cycles() -> None:
+    """Let dbt of this process look for a cycle only in a graph that cannot be sorted: no other has one.
+
+    Each of its commands follows every edge between models and tests to find none, for longer than it takes to select.
+    """
+    from dbt.compilation import Linker
+
+    find_cycles = Linker.find_cycles
+
+    def found(linker: Linker) -> str | None:
+        try:
+            TopologicalSorter(linker.graph.pred).prepare()
+        except CycleError:
+            return find_cycles(linker)  # which says in dbt's words where it is
+        return None
+
+    Linker.find_cycles = found  # type: ignore[method-assign]
 
 
 def _close_build_file() -> None:

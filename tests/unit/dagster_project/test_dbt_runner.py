@@ -186,13 +186,18 @@ def test_a_test_that_nobody_ran_fails_the_step(project: Path, monkeypatch: pytes
     assert said in reason(done)
 
 
-def test_a_view_that_stays_as_it_is_has_its_output_and_its_tests(project: Path) -> None:
+def test_a_view_that_stays_as_it_is_has_its_output_and_its_tests(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (project / "models/seen.sql").write_text("{{ config(materialized='view') }} select id from {{ ref('one') }}")
     (project / "models/three.sql").write_text("select id from {{ ref('seen') }}")
     (project / "tests").mkdir()
     (project / "tests/nothing_above_one.sql").write_text("select * from {{ ref('seen') }} where id > 1")
-    first, second = build(), build()
+    first = build()
+    commands = asked_of_dbt(monkeypatch)
+    second = build()
 
+    assert [command[0] for command in commands] == ["parse", "ls", "build", "run-operation"]
     assert models(first) == models(second) == {"one", "two", "unhappy", "seen", "three"}
     assert [status_of(done, "seen") for done in (first, second)] == ["success", "unchanged"]
     assert status_of(second, "three") == "success"
@@ -273,6 +278,15 @@ def test_a_project_that_does_not_parse_says_why(project: Path) -> None:
     (project / "models/two.sql").write_text("select {{ ref('nowhere') }}")
     with pytest.raises(dbt_runner.DbtError, match="nowhere"):
         dbt_runner.parse(dbt_target())
+
+
+def test_a_circle_of_models_is_named(project: Path) -> None:
+    (project / "models/one.sql").write_text("select id from {{ ref('unhappy') }}")
+    circle = "(one -> unhappy -> one|unhappy -> one -> unhappy)"
+    with pytest.raises(dbt_runner.DbtError, match=f"models are made of each other: {circle}; take"):
+        dbt_runner.parse(dbt_target())
+    refused = dbt_runner._invoke(["ls", "--quiet"], dbt_target())  # dbt itself looks for circles, too
+    assert "Found a cycle: model.small." in str(refused.exception)
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, DagsterExecutionInterruptedError])
