@@ -108,7 +108,8 @@ def _build(
     context: AssetExecutionContext, target: Path, parameters: DbtCliInvocationPartialParams, manifest: Manifest
 ) -> tuple[list[RunResult], list[str], BaseException | None, bool]:
     """Results of a build, the views that stayed as they were, what stopped it, and whether dbt calls it a success."""
-    selected = _selected(parameters, target, manifest)
+    options = {"indirect_selection": parameters.indirect_selection} if parameters.indirect_selection else {}
+    selected = _selected(parameters.selection_args, target, manifest, **options)
     tests = [name for name in selected if name.startswith("test.")]
     views = [] if context.is_subset else _views(context, manifest, parameters)
     kept = kept_views.unchanged(views, manifest, PROJECT, target) if views else []
@@ -132,18 +133,15 @@ def _build(
     return results, kept, exception, built.success
 
 
-def _selected(parameters: DbtCliInvocationPartialParams, target: Path, manifest: Manifest) -> list[str]:
-    """Ids of what dbt selects for a step and can run: models, seeds, tests.
+def _selected(selection: Sequence[str], target: Path, manifest: Manifest, **options: Any) -> list[str]:
+    """Ids of what dbt selects and can run: models, seeds, tests.
 
     Raises:
         Failure: dbt cannot say which.
     """
-    options: dict[str, Any] = (
-        {"indirect_selection": parameters.indirect_selection} if parameters.indirect_selection else {}
-    )
     listed = _invoke(
         ["ls", "--exclude-resource-type", "unit_test", "--output", "json", "--output-keys", "unique_id"]
-        + ["--log-level", "none", "--no-write-json", *parameters.selection_args],
+        + ["--log-level", "none", "--no-write-json", *selection],
         target,
         manifest,
         **options,

@@ -37,7 +37,7 @@ target = dbt_target()
 manifest = dbt_runner._parsed(target)
 """
 JUDGE = """
-tests = dbt_runner._tests(["--select", "test_type:generic"], target, manifest, {})
+tests = dbt_runner._selected(["--select", "test_type:generic"], target, manifest)
 results, exception = dbt_runner._checked(tests, target, manifest)
 assert sum(each.node.resource_type == "test" for each in results) == len(tests) > 500 and exception is None
 assert [(each.node.name, each.message) for each in results if each.status not in ("pass", "success")] == []
