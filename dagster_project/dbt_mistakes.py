@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,16 @@ def what_went_wrong(done: dbtRunnerResult, project: Path) -> str:
     return _of_result(results[0], project) + others
 
 
+def circle(nodes: Sequence[str]) -> str:
+    """What is wrong with models that are made of each other.
+
+    Args:
+        nodes: their ids, each made of the one before it, and the first of the last.
+    """
+    names = " -> ".join(name.rpartition(".")[2] for name in (*nodes, nodes[0]))
+    return f"models are made of each other: {names}. Fix: take one of these references out."
+
+
 def _of_result(result: Any, project: Path) -> str:
     node, message = result.node, in_its_own_words(str(result.message))
     place = _place(project, node.original_file_path)
@@ -65,7 +75,7 @@ def _of_result(result: Any, project: Path) -> str:
 
 
 def _in_one_line(message: str, project: Path, place: str = "") -> str:
-    for explain in (_stage, _contract, _unknown_name, _yaml, _template, _query):
+    for explain in (_stage, _contract, _circle, _unknown_name, _yaml, _template, _query):
         if found := explain(message, project, place or _place_in(message, project)):
             return " ".join(found.split())
     lines = [line.strip() for line in message.splitlines() if line.strip()]
@@ -92,6 +102,11 @@ def _contract(message: str, project: Path, place: str) -> str | None:
         return None
     contract = place.removesuffix("sql") + "yml"
     return f"{place}: {'; '.join(said)}. Fix: change the SQL, or name and data_type of the column in {contract}."
+
+
+def _circle(message: str, project: Path, place: str) -> str | None:
+    found = re.search(r"Found a cycle: (.+)", message)
+    return circle(found[1].split(" --> ")) if found else None
 
 
 def _unknown_name(message: str, project: Path, place: str) -> str | None:

@@ -35,6 +35,7 @@ from dagster_dbt.asset_utils import get_asset_check_key_for_test, get_updated_cl
 
 from cluster.thrift import ClusterError, in_its_own_words, outlive_failed_closes
 from dagster_project import kept_views, spark_tables
+from dagster_project.dbt_mistakes import circle
 from dagster_project.steps import dbt_target, engine
 from dagster_project.summary.dbt_results import sample_rows
 from ingestion import config
@@ -357,8 +358,7 @@ def _parse(target: Path, *options: str) -> Manifest:
     try:
         _in_order(manifest)
     except CycleError as error:  # dagster-dbt would follow it round and round
-        circle = " -> ".join(manifest.nodes[name].name for name in error.args[1])
-        raise DbtError(f"models are made of each other: {circle}; take one of these references out") from None
+        raise DbtError(circle(error.args[1][:-1])) from None
     return manifest
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from metricflow_semantic_interfaces.validations.semantic_manifest_validator impo
 from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
 
 from dagster_project.ossie import DIALECT, FILE_NAME, VERSION
-from tests.integration.refreshing import PUBLISHED, ROOT, Company, first_publication
+from tests.integration.refreshing import PUBLISHED, ROOT, refreshed_first
 
 # Outside the repository: `core-spec/ossie-schema.json` of https://github.com/apache/ossie.
 SCHEMA_OF_OSSIE = ROOT.parent / "shared/specs/ossie/ossie-schema.json"
@@ -244,14 +243,7 @@ class OnlyDuckDb:
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory, parsed_project: Path, shared: Path) -> Path:
-    with first_publication(shared) as published:
-        if not published.data.exists():
-            company = Company(tmp_path_factory.mktemp("measured"))
-            company.begin_parsed(parsed_project)
-            done = company.refresh()
-            assert done.returncode == 0, done.stdout + done.stderr
-            shutil.copytree(company.serving, published.serving, symlinks=True)
-    return published.published().path
+    return refreshed_first(shared, tmp_path_factory.mktemp("measured"), parsed_project).published().path
 
 
 @pytest.fixture(scope="module")

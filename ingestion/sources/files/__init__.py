@@ -269,6 +269,8 @@ def _new(table: RawTable, mapping: FileMapping, rows: pa.Table) -> tuple[pa.Tabl
     Where very many are gone: all rows, and None.
     """
     known = warehouse.current_hashes(table, "mapping", mapping.name)
+    if not len(known):
+        return rows, []
     hashes = rows.column(ROW_VERSION)
     gone = known.filter(pc.invert(pc.is_in(known, hashes.combine_chunks())))
     if len(gone) > GONE_AT_MOST:

@@ -114,6 +114,13 @@ def change(path: Path, old: str, new: str) -> None:
             "{{ reff(",
             "there is no macro reff. Fix: correct its name, or add it in dbt_project/macros/.",
         ),
+        (
+            "dim_persons.sql",
+            "select 1",
+            '-- depends_on: {{ ref("customers") }}\nselect 1',
+            "models are made of each other: dim_persons -> customers -> dim_persons. Fix: take one of these references "
+            "out.",
+        ),
         ("customers.sql", "from persons\n", "form persons\n", 'customers.sql:5: syntax error at or near "persons"'),
         ("customers.yml", "    columns:", "    columns: [", "dbt_project/models/customers.yml:5: no YAML: "),
     ],

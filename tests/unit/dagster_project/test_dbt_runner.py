@@ -283,7 +283,7 @@ def test_a_project_that_does_not_parse_says_why(project: Path) -> None:
 def test_a_circle_of_models_is_named(project: Path) -> None:
     (project / "models/one.sql").write_text("select id from {{ ref('unhappy') }}")
     circle = "(one -> unhappy -> one|unhappy -> one -> unhappy)"
-    with pytest.raises(dbt_runner.DbtError, match=f"models are made of each other: {circle}; take"):
+    with pytest.raises(dbt_runner.DbtError, match=f"models are made of each other: {circle}. Fix: take"):
         dbt_runner.parse(dbt_target())
     refused = dbt_runner._invoke(["ls", "--quiet"], dbt_target())  # dbt itself looks for circles, too
     assert "Found a cycle: model.small." in str(refused.exception)
