@@ -205,8 +205,9 @@ clean:  ## Remove environments and caches; data/ stays
 		$(if $(wildcard .venv/spark),requirements/spark.txt)
 	@# The rooms are importable from anywhere, as after an installation in place.
 	@echo "$(CURDIR)" > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/customer_lifecycle_warehouse.pth"
-	@# A first refresh would spend ten seconds on parsing these same files.
+	@# A first refresh would spend ten seconds on parsing these same files, and another on bundling this same script.
 	@.venv/bin/python -m dagster_project.parsed_project
+	@.venv/bin/python -m reports.script
 	@touch $@
 
 # The extra `spark`, which lies in the same environment: half a gigabyte that nobody needs without Spark.

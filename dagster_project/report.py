@@ -7,6 +7,7 @@ Belongs here: counts of a run that no mart holds. Does not: pages and figures (`
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections import Counter
@@ -23,6 +24,7 @@ from dagster_project.summary.run_log import RunLog
 from ingestion import config, secrecy
 from ingestion.config import SettingsError
 from reports.figures import Given
+from reports.script import INSTALLED
 from reports.write import write_report
 from serving.access import open_the_way
 from serving.publish import Companion, PublicationError, current_publication
@@ -53,7 +55,8 @@ def companion(instance: DagsterInstance, run_id: str) -> Companion:
 
 
 def _scripts() -> Path:
-    return config.data_dir() / "charts"
+    """Where the JavaScript of charts lies: beside the environment, or with the data if nobody may write there."""
+    return INSTALLED if os.access(INSTALLED, os.W_OK) else config.data_dir() / "charts"
 
 
 def _rejections(warehouse: Path) -> list[dict[str, object]]:

@@ -1,21 +1,18 @@
 """The site of one published version: its pages in both languages, each a file that needs no other.
 
 Belongs here: from a published file to HTML files. Does not: which figures there are (`reports/pages/`), their queries
-(`reports/queries/`), their shapes (`reports/charts.py`).
+(`reports/queries/`), their shapes (`reports/charts.py`), the JavaScript in them (`reports/script.py`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache, partial
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +27,11 @@ from reports.needs import NEEDS
 from reports.pages import PAGES
 from reports.pages.trust import CHECKS, REJECTIONS
 from reports.reading import NotInThisVersionError, Publication, Published
+from reports.script import TEMPLATES, put, script
 from reports.small_groups import MERGED, WITHHELD, is_small, without_small_groups
 from reports.wording import WORDING, not_in_this_version
 
 GIVEN = "given.json"  # beside the pages, for a report that is written anew by itself
-TEMPLATES = Path(__file__).parent / "templates"
 MARTS_PAGE = Page("marts", Text("Marts", "Marts"), Text(
     "Every published table behind these pages, and what its columns mean.",
     "Chaque table publiée derrière ces pages, et ce que signifient ses colonnes.",
@@ -69,11 +66,11 @@ def write_report(
         published = opened.enter_context(Published(database))
         earlier = opened.enter_context(Published(before)) if before else None
         report = Report(published, earlier, given)
-    script = _script(scripts)
+    charts = script(scripts)
     for code in CODES:
         for page in (*PAGES, MARTS_PAGE):
-            _put(folder / file_name(page, code), report.page(page, code, script))
-    _put(kept, json.dumps(asdict(given), indent=1))
+            put(folder / file_name(page, code), report.page(page, code, charts))
+    put(kept, json.dumps(asdict(given), indent=1))
     return folder / file_name(PAGES[0], CODES[0])
 
 
@@ -81,46 +78,6 @@ def file_name(page: Page, code: Code) -> str:
     """The file of a page in a language; the first page is the one that a folder opens with."""
     stem = Path(FIRST_PAGE).stem if page.name == PAGES[0].name else page.name
     return f"{stem}.html" if code == CODES[0] else f"{stem}.{code}.html"
-
-
-def _put(path: Path, text: str) -> None:
-    """Replace a page in one step: who has the old one open keeps it, nobody opens half of the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _script(kept: Path | None) -> str:
-    """The JavaScript of Vega, Vega-Lite and vega-embed, and the few lines that show charts as they come into sight."""
-    show = (TEMPLATES / "show.js").read_text()
-    if kept is None:
-        return _bundled(show)
-    made_of = f"{version('vl-convert-python')}\n{show}"
-    file = kept / f"charts-{_digest(made_of.encode())[:16]}.js"
-    digest, _, script = (file.read_bytes() if file.exists() else b"").partition(b"\n")
-    if digest.decode(errors="replace") == _digest(script):  # otherwise a crash has left half of it, or nothing
-        return script.decode()
-    bundled = _bundled(show)
-    kept.mkdir(parents=True, exist_ok=True)
-    for outdated in kept.glob("charts-*.js"):
-        outdated.unlink(missing_ok=True)
-    _put(file, f"{_digest(bundled.encode())}\n{bundled}")
-    return bundled
-
-
-@cache
-def _bundled(show: str) -> str:
-    import vl_convert
-
-    # Nothing in it may end the element that it stands in.
-    return vl_convert.javascript_bundle(show).replace("</script", "<\\/script")
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 @dataclass(frozen=True)

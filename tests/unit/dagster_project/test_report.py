@@ -87,6 +87,16 @@ def test_a_version_without_a_folder_gets_no_report_among_the_others(
     assert not list(serving.rglob("report"))
 
 
+def test_the_script_of_charts_lies_beside_the_environment_if_somebody_may_write_there(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "INSTALLED", tmp_path / "charts")
+    assert report._scripts() == data_dir / "charts"
+
+    (tmp_path / "charts").mkdir()
+    assert report._scripts() == tmp_path / "charts"
+
+
 def test_without_chromium_the_pictures_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
 
