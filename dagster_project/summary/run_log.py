@@ -66,7 +66,8 @@ class RunLog:
         failed_accounts: the accounts that could not be loaded.
         published: metadata of the publication, once there is one.
         unchanged: which version stays and what it lacks, where there was nothing new to build.
-        started_at, latest_at: instants at which the run began and last logged something, in seconds since the epoch.
+        started_at, latest_at: instants at which the run began and last logged one of these facts, in seconds since
+            the epoch.
     """
 
     steps: dict[str, Step] = field(default_factory=dict)
@@ -111,7 +112,7 @@ class RunLog:
     def read(self, instance: DagsterInstance, run_id: str) -> Iterator[Happening]:
         """Take in what was logged since the last call."""
         while True:
-            page = instance.get_records_for_run(run_id, cursor=self._cursor)
+            page = instance.get_records_for_run(run_id, cursor=self._cursor, of_type=TAKEN)
             self._cursor = page.cursor
             for record in page.records:
                 event = record.event_log_entry.dagster_event
@@ -202,6 +203,19 @@ ENDS: dict[DagsterEventType, Literal["succeeded", "failed", "canceled"]] = {
     DagsterEventType.RUN_SUCCESS: "succeeded",
     DagsterEventType.RUN_FAILURE: "failed",
     DagsterEventType.RUN_CANCELED: "canceled",
+}
+# What `_take` takes in. Two of three events are plans and outputs, which take longer to read than all of these.
+TAKEN = {
+    DagsterEventType.RUN_START,
+    DagsterEventType.STEP_START,
+    DagsterEventType.STEP_RESTARTED,
+    DagsterEventType.STEP_SUCCESS,
+    DagsterEventType.STEP_FAILURE,
+    DagsterEventType.STEP_UP_FOR_RETRY,
+    DagsterEventType.ASSET_CHECK_EVALUATION,
+    DagsterEventType.ASSET_OBSERVATION,
+    DagsterEventType.ASSET_MATERIALIZATION,
+    *ENDS,
 }
 
 
