@@ -24,7 +24,8 @@ from tests.benchmarks import company
 from tests.benchmarks.measuring import run, say, table
 from tests.benchmarks.refresh import WHOLE, Installation, settings_of
 from tests.benchmarks.watching import Span
-from tests.spark.engines import differences, free_ports
+from tests.processes import free_ports
+from tests.spark.engines import differences
 
 SIZES = (2_000, 20_000)
 DUCKDB, WORKERS = "DuckDB", (1, 2)

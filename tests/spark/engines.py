@@ -6,7 +6,6 @@ Belongs here: what more than one of these tests needs. Does not: tests.
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Collection
@@ -16,6 +15,7 @@ import duckdb
 
 from serving.publish import current_publication
 from tests.integration.refreshing import Company
+from tests.processes import free_ports
 
 # Sums of doubles depend on the order of their terms, which is another one on each engine: of a double, so many
 # significant digits are compared.
@@ -57,18 +57,6 @@ class OnSpark(Company):
             text=True,
             timeout=SECONDS,
         )
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 def take_build_file(of: Company, by: Company, publications: bool = True) -> None:

@@ -23,7 +23,7 @@ import requests
 
 from cluster import processes
 from cluster.thrift import ClusterError, connected, outlive_failed_closes
-from tests.spark.engines import free_ports
+from tests.processes import free_ports, kill
 
 if TYPE_CHECKING:
     from dbt.adapters.spark.connections import PyhiveConnectionWrapper
@@ -262,11 +262,6 @@ def is_loopback(address: str) -> bool:
     parsed = ip_address(address)
     mapped = getattr(parsed, "ipv4_mapped", None)
     return (mapped or parsed).is_loopback
-
-
-def kill(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes())
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

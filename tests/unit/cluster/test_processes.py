@@ -19,6 +19,7 @@ from cluster import processes
 from cluster.configuration import THRIFT, Cluster, log_path, properties_path
 from cluster.processes import alive, down, name_of, up
 from cluster.thrift import ClusterError
+from tests.processes import free_ports, kill
 
 # Listens where Spark would; a worker says that the master knows it.
 SCRIPT = """#!{python}
@@ -46,12 +47,6 @@ def write_spark(home: Path, fails: str = "", deaf: str = "") -> None:
         (home / "bin" / name).chmod(0o755)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A Spark made of scripts, on a machine that has all it needs."""
@@ -68,7 +63,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def cluster(home: Path, tmp_path: Path) -> Iterator[Cluster]:
     folder = tmp_path / "data folder" / "spark"
-    yield Cluster(folder, free_port(), free_port(), "", 2, 1, 2**30, 2**30, 4, False)
+    yield Cluster(folder, *free_ports(2), "", 2, 1, 2**30, 2**30, 4, False)
     down(folder, lambda _line: None)
 
 
@@ -163,7 +158,7 @@ def test_a_thrift_server_that_takes_connections_and_never_answers_is_named(
 
 
 def test_a_master_of_somebody_else_that_is_silent_is_named(cluster: Cluster) -> None:
-    url = f"spark://127.0.0.1:{free_port()}"
+    url = f"spark://127.0.0.1:{free_ports(1)[0]}"
 
     with pytest.raises(ClusterError, match=f"SPARK_MASTER_URL={url}: Connection refused"):
         up(replace(cluster, master_url=url), lambda _line: None)
@@ -222,11 +217,6 @@ def test_a_process_is_known_by_its_command_line_alone(tmp_path: Path) -> None:
     assert name_of(["java", f"-Dlifecycle.cluster={tmp_path}/more", "Executor"], tmp_path) is None
     assert name_of(["less", settings], tmp_path) is None
     assert name_of(["java", "Worker", "--properties-file"], tmp_path) is None
-
-
-def kill(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes())
 
 
 def wait_until(holds) -> None:
