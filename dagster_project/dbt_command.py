@@ -23,6 +23,7 @@ import duckdb
 from dagster_project import environment
 from dagster_project.copies import LOADED_AS_OF, copy_if_newer, is_copy_of, people_of, say, unfinished
 from dagster_project.dbt_mistakes import what_went_wrong
+from dagster_project.dbt_shortcuts import take_shortcuts
 from dagster_project.parsed_project import take_over
 from dagster_project.stage_models import refuse_unknown_stage_models
 from dagster_project.steps import dbt_target, engine
@@ -98,6 +99,7 @@ def _run(arguments: Sequence[str], target: Path) -> int:
     is_quick = _verb(arguments) in WITHOUT_MANIFEST and not _says_what_to_write(arguments)
     if is_quick:
         os.environ["DBT_WRITE_JSON"] = "false"
+    take_shortcuts()
     done = dbtRunner().invoke([*arguments])
     if is_quick and isinstance(done.result, RunExecutionResult):
         done.result.write(str(target / RESULTS))  # `retry` reads it

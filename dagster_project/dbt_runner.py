@@ -16,7 +16,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import replace
-from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -36,6 +35,7 @@ from dagster_dbt.asset_utils import get_asset_check_key_for_test, get_updated_cl
 from cluster.thrift import ClusterError, in_its_own_words, outlive_failed_closes
 from dagster_project import kept_views, spark_tables
 from dagster_project.dbt_mistakes import circle
+from dagster_project.dbt_shortcuts import take_shortcuts
 from dagster_project.steps import dbt_target, engine
 from dagster_project.summary.dbt_results import sample_rows
 from ingestion import config
@@ -385,7 +385,7 @@ def _invoke(
     """
     from dbt.cli.main import dbtRunner  # dbt takes seconds to import
 
-    _sort_for_cycles()
+    take_shortcuts()
     folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(target)]
     logs = ["--log-path", str(config.data_dir() / "logs"), "--log-level-file", "none", "--no-use-colors"]
     where = [] if engine() == "duckdb" else ["--target", engine()]
@@ -398,26 +398,6 @@ def _invoke(
     if done.exception is not None and not isinstance(done.exception, Exception):
         raise done.exception
     return done
-
-
-@cache
-def _sort_for_cycles() -> None:
-    """Let dbt of this process look for a cycle only in a graph that cannot be sorted: no other has one.
-
-    Each of its commands follows every edge between models and tests to find none, for longer than it takes to select.
-    """
-    from dbt.compilation import Linker
-
-    find_cycles = Linker.find_cycles
-
-    def found(linker: Linker) -> str | None:
-        try:
-            TopologicalSorter(linker.graph.pred).prepare()
-        except CycleError:
-            return find_cycles(linker)  # which says in dbt's words where it is
-        return None
-
-    Linker.find_cycles = found  # type: ignore[method-assign]
 
 
 def _close_build_file() -> None:

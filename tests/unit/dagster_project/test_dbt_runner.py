@@ -1,5 +1,6 @@
 """dbt within a run, on a project of three models: what was built, what was found, and that nothing stays open."""
 
+import inspect
 import json
 import os
 from collections.abc import Iterator
@@ -287,6 +288,14 @@ def test_a_circle_of_models_is_named(project: Path) -> None:
         dbt_runner.parse(dbt_target())
     refused = dbt_runner._invoke(["ls", "--quiet"], dbt_target())  # dbt itself looks for circles, too
     assert "Found a cycle: model.small." in str(refused.exception)
+
+
+def test_dbt_reads_no_source_to_know_who_called_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stack() -> None:
+        raise AssertionError("which reads the source of every caller, for each command")
+
+    monkeypatch.setattr(inspect, "stack", stack)
+    dbt_runner.parse(dbt_target())
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, DagsterExecutionInterruptedError])
