@@ -26,6 +26,7 @@ from dagster import (
     AssetExecutionContext,
     AssetKey,
     AssetObservation,
+    DagsterExecutionInterruptedError,
     Failure,
     Output,
 )
@@ -53,6 +54,8 @@ SECONDS_BETWEEN_REPORTS = 2.0
 SHOWN_ERRORS = 3
 AS_OF = "LIFECYCLE_AS_OF"
 MARK = "part_of_this_build"
+# What DuckDB makes of the exception of a signal that comes while the main thread waits for a query.
+QUERY_INTERRUPTED = "Query interrupted"
 BUILT = ("success", "pass", "warn")
 FAILED = ("error", "fail", "runtime error", "partial success")
 
@@ -397,6 +400,8 @@ def _invoke(
             _close_build_file()
     if done.exception is not None and not isinstance(done.exception, Exception):
         raise done.exception
+    if QUERY_INTERRUPTED in str(done.exception):
+        raise DagsterExecutionInterruptedError from None
     return done
 
 
