@@ -310,3 +310,15 @@ def test_an_interruption_is_no_result_of_dbt(
     monkeypatch.setattr(main.cli, "invoke", interrupted)
     with pytest.raises(kind):
         dbt_runner.parse(dbt_target())
+
+
+def test_a_query_that_a_signal_ends_is_an_interruption(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DuckDB makes an error of its own of what the signal raises."""
+    from dbt.cli import main
+
+    def interrupted(*_: object) -> None:
+        raise RuntimeError("Query interrupted")
+
+    monkeypatch.setattr(main.cli, "invoke", interrupted)
+    with pytest.raises(DagsterExecutionInterruptedError):
+        dbt_runner.parse(dbt_target())
