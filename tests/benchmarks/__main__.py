@@ -27,6 +27,13 @@ def main() -> None:
         default=spark.SIZES,
         help="sizes of the companies that are built on DuckDB and on Spark",
     )
+    parser.add_argument(
+        "--spark-engines",
+        type=int,
+        nargs="+",
+        default=spark.ENGINES,
+        help="engines that build them, by how many workers of Spark each has: 0 is DuckDB",
+    )
     reports: dict[str, Callable[[Path], str]] = {
         "lifecycle": lambda folder: lifecycle.report(folder, arguments.people),
         "predictions": lambda folder: predictions.report(folder, arguments.people),
@@ -35,7 +42,7 @@ def main() -> None:
         "postgres": lambda folder: postgres.report(folder, arguments.people),
         "refresh": lambda folder: refresh.report(folder, arguments.refresh_people),
         "large": lambda folder: refresh.report_large(folder, arguments.people),
-        "spark": lambda folder: spark.report(folder, arguments.spark_people),
+        "spark": lambda folder: spark.report(folder, arguments.spark_people, arguments.spark_engines),
     }
     # Spark needs its extra and Java, and a million people more than an hour: both run where they are named.
     usual = [name for name in reports if name not in ("large", "spark")]

@@ -2,7 +2,8 @@
 
 The company of `refresh` in two sizes. What a step takes is a fixed part and a part for each person: the two sizes tell
 them apart, and with them where Spark would begin to pay, if it does on this machine. Spark's own log of tasks tells
-what went through shuffles and how unevenly. The marts of every run are compared with those of DuckDB.
+what went through shuffles and how unevenly. The marts of every run are compared with those of the first. A million
+people take hours on two cores: sizes and engines can be named, and each engine's figures are said when it is done.
 """
 
 from __future__ import annotations
@@ -22,13 +23,18 @@ from dagster_project.environment import variables
 from dagster_project.steps import dbt_target
 from tests.benchmarks import company
 from tests.benchmarks.measuring import run, say, table
-from tests.benchmarks.refresh import WHOLE, Installation, settings_of
+from tests.benchmarks.refresh import OF_LARGE, WHOLE, Installation, settings_of
 from tests.benchmarks.watching import Span
 from tests.processes import free_ports
 from tests.spark.engines import differences
 
 SIZES = (2_000, 20_000)
-DUCKDB, WORKERS = "DuckDB", (1, 2)
+DUCKDB = "DuckDB"
+# Engines by how many workers of Spark they have; DuckDB has none.
+ENGINES = (0, 1, 2)
+# What a worker and the Thrift server may use, and parts of a shuffle, by the size of the company: about 100 MB a part.
+MEMORY, PEOPLE_A_PART = {"SPARK_WORKER_MEMORY": "3GB", "SPARK_DRIVER_MEMORY": "3GB"}, 20_000
+LARGE = 500_000
 # The steps that the engine runs, as `refresh` names them, and where in its folder dbt leaves what it ran.
 STEPS = {"models up to core": ".", "marts": "build_marts"}
 # For whom a cluster is, and how long a night may last.
@@ -63,7 +69,7 @@ class Run:
         steps: all of them, by name.
         nodes: what dbt ran: models, seeds, tests.
         disk_bytes: of everything in the data folder at the end.
-        differing: marts that are not those of DuckDB.
+        differing: marts that are not those of the engine that ran first.
         tasks: of Spark; None: another engine.
     """
 
@@ -126,44 +132,54 @@ def tasks(events: Path) -> Tasks:
     return Tasks(*rows[0])
 
 
-def measure(folder: Path, people: int) -> Measured:
-    """Refresh a company of this size with each engine."""
-    files = folder / "files"
+def measure(folder: Path, people: int, engines: Sequence[int] = ENGINES) -> Measured:
+    """Refresh a company of this size with each engine, and say what each took as soon as it is known."""
+    files, expected = folder / "files", folder / "expected.duckdb"
     rows = company.draw(files, people)
-    settings = settings_of(files)
-    say(f"{people:,} people, {rows:,} rows, on DuckDB …")
-    installation = Installation(folder / "duckdb", **settings)
-    installation.folder.mkdir()
-    steps = installation.refresh("first", company.AS_OF)
-    runs = {DUCKDB: Run(steps, _nodes(installation), _disk_bytes(installation), (), None)}
-    for workers in WORKERS:
-        say(f"… and on Spark, {_name(workers)} …")
-        runs[_name(workers)] = _on_spark(folder / f"spark-{workers}", workers, settings, installation.published())
+    runs: dict[str, Run] = {}
+    for workers in engines:
+        say(f"{people:,} people, {rows:,} rows: {_name(workers)} …")
+        place = folder / f"{workers}"
+        place.mkdir()
+        installation = Installation(place, **settings_of(files), **_settings(workers, people))
+        steps, found = _on_spark(installation) if workers else (installation.refresh("first", company.AS_OF), None)
+        differing: Sequence[str] = ()
+        if expected.exists():
+            differing = [*differences(expected, installation.published(), but=["loaded_at"])]  # each has its own loads
+        runs[_name(workers)] = Run(steps, _nodes(installation), _disk_bytes(installation), differing, found)
+        if not expected.exists():
+            installation.published().rename(expected)
+        shutil.rmtree(place)  # those of a large company do not fit beside each other
+        say(_of_size(Measured(people, rows, runs)))
     return Measured(people, rows, runs)
 
 
-def _on_spark(folder: Path, workers: int, settings: Mapping[str, str], expected: Path) -> Run:
-    folder.mkdir()
+def _settings(workers: int, people: int) -> dict[str, str]:
+    is_large = people >= LARGE
+    if workers == 0:
+        return dict(OF_LARGE) if is_large else {}
     master, thrift = free_ports(2)
-    installation = Installation(
-        folder,
-        **settings,
-        LIFECYCLE_ENGINE="spark",
-        SPARK_WORKERS=str(workers),
-        SPARK_MASTER_PORT=str(master),
-        SPARK_THRIFT_PORT=str(thrift),
-        SPARK_EVENT_LOG="true",
-    )
+    return {
+        "LIFECYCLE_ENGINE": "spark",
+        "SPARK_WORKERS": str(workers),
+        "SPARK_MASTER_PORT": str(master),
+        "SPARK_THRIFT_PORT": str(thrift),
+        "SPARK_EVENT_LOG": "true",
+        **({**MEMORY, "SPARK_SHUFFLE_PARTITIONS": str(people // PEOPLE_A_PART)} if is_large else {}),
+    }
+
+
+def _on_spark(installation: Installation) -> tuple[Mapping[str, Span], Tasks]:
+    """A first refresh on a cluster of its own, which is gone afterwards."""
     cluster = installation.data / "spark"
     _make(installation, "up")
     try:
         steps = installation.refresh("first", company.AS_OF, beside=[*alive(cluster).values()])
     finally:
         _make(installation, "down")
-    differing = differences(expected, installation.published(), but=["loaded_at"])  # each engine has its own loads
     found = tasks(events_path(cluster))
     shutil.rmtree(events_path(cluster))
-    return Run(steps, _nodes(installation), _disk_bytes(installation), [*differing], found)
+    return steps, found
 
 
 def _make(installation: Installation, verb: str) -> None:
@@ -184,16 +200,16 @@ def _disk_bytes(installation: Installation) -> int:
 
 
 def _name(workers: int) -> str:
-    return f"{workers} worker" if workers == 1 else f"{workers} workers"
+    return {0: DUCKDB, 1: "1 worker"}.get(workers, f"{workers} workers")
 
 
-def report(folder: Path, sizes: Sequence[int]) -> str:
-    """Measure companies of these sizes; Markdown."""
+def report(folder: Path, sizes: Sequence[int], engines: Sequence[int] = ENGINES) -> str:
+    """Measure companies of these sizes with these engines; Markdown."""
     measured = []
     for people in sizes:
         place = folder / str(people)
         place.mkdir()
-        measured.append(measure(place, people))
+        measured.append(measure(place, people, engines))
         shutil.rmtree(place)
     parts = ["## The models on Spark", *(_of_size(each) for each in measured)]
     if len(measured) > 1:
@@ -258,7 +274,7 @@ def _growth(small: Measured, large: Measured) -> str:
         return small.runs[name].seconds - a_person(name, "seconds") * small.people
 
     def crossing(name: str) -> str:
-        if name == DUCKDB:
+        if name == DUCKDB or DUCKDB not in small.runs:
             return ""
         less = a_person(DUCKDB, "seconds") - a_person(name, "seconds")
         return f"{(fixed(name) - fixed(DUCKDB)) / less:,.0f} people" if less > 0 else "nowhere on this machine"
