@@ -23,6 +23,8 @@ from ingestion import limits, wire
 from ingestion.personal import Personal
 from ingestion.wire import told, unknown
 
+# The columns in which dlt keeps from when to when a version held.
+VALID_FROM, VALID_TO = "_dlt_valid_from", "_dlt_valid_to"
 _LAST_DECIMAL = Decimal(1).scaleb(-limits.DECIMALS)
 _DAY_EXPECTED = f"a day from {limits.FIRST_DAY} to {limits.LAST_DAY} is expected"
 
@@ -200,7 +202,7 @@ class RawTable:
 
     def stored_columns(self) -> dict[str, Any]:
         """As `columns`, with those in which dlt keeps from when to when a version held."""
-        validity = ("_dlt_valid_from", "_dlt_valid_to") if self.history == "versions" else ()
+        validity = (VALID_FROM, VALID_TO) if self.history == "versions" else ()
         return self.columns() | {name: {"name": name, "data_type": "timestamp", "nullable": True} for name in validity}
 
     def hints(self) -> dict[str, Any]:

@@ -141,6 +141,15 @@ def count_current(table: RawTable, column: str, value: str) -> int:
             return int(cursor.fetchall()[0][0])
 
 
+def is_empty(table: RawTable) -> bool:
+    """Whether nothing has ever been loaded into a table."""
+    with dlt.current.pipeline().sql_client() as client:
+        if not client.has_dataset():
+            return True
+        with client.execute_query(f"select 1 from {client.make_qualified_table_name(table.name)} limit 1") as cursor:
+            return not cursor.fetchall()
+
+
 def current_hashes(table: RawTable, column: str, value: str) -> pa.Array:
     """dlt's hashes (`_dlt_id`) of the versions that hold now and have `value` in `column`."""
     found: list[pa.Table] = []

@@ -32,7 +32,7 @@ from ingestion.sources.files.inputs import Rejection, find_files, literal
 from ingestion.sources.files.mapping import FileMapping, MappingError, read_mappings
 from ingestion.sources.files.models import TABLES
 from ingestion.sources.files.settings import Settings
-from ingestion.tables import RawTable
+from ingestion.tables import VALID_FROM, VALID_TO, RawTable
 
 __all__ = ["TABLES", "MappingError", "resources"]
 
@@ -133,7 +133,10 @@ class _Load:
             self._intake.supersede_set(table.name, name)
             del state[name]
             next_at.pop(name, None)
-        if tables or replaced or retired or gone:
+        if tables and warehouse.is_empty(table):
+            hints = dlt.mark.make_hints(write_disposition="append", columns=table.stored_columns())
+            yield dlt.mark.with_hints(_as_first_versions(pa.concat_tables(tables)), hints)
+        elif tables or replaced or retired or gone:
             # The scope is what the new rows replace. A merge key would not do: where a mapping has no row left, it
             # retires none.
             scope = " OR ".join(
@@ -276,6 +279,24 @@ def _new(table: RawTable, mapping: FileMapping, rows: pa.Table) -> tuple[pa.Tabl
     if len(gone) > GONE_AT_MOST:
         return rows, None
     return rows.filter(pc.invert(pc.is_in(hashes, known))), gone.to_pylist()
+
+
+def _as_first_versions(rows: pa.Table) -> pa.Table:
+    """Rows of a table that has none yet, as dlt's merge would leave them there.
+
+    That writes each row twice, into a table beside the table first. As all columns are there, dlt does not have to
+    write its file of them anew either.
+    """
+    package = dlt.current.load_package_state()
+    instant = pa.timestamp("us", "UTC")
+    constants = {
+        VALID_FROM: pa.scalar(package["state"]["created_at"], instant),
+        VALID_TO: pa.scalar(None, instant),
+        "_dlt_load_id": pa.scalar(package["load_id"]),
+    }
+    for name, value in constants.items():
+        rows = rows.append_column(name, pa.repeat(value, rows.num_rows))
+    return rows
 
 
 def _read(table: RawTable) -> dict[str, str]:

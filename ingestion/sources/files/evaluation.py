@@ -217,15 +217,18 @@ class Evaluation:
             for column in ENTITIES[name].unique_by
         )
         named = ", ".join(quoted(column.name) for column in canonical)
-        self._connection.execute(
-            f"""
-            CREATE OR REPLACE TEMP TABLE _judged AS
-            WITH typed AS ({typed_rows("_candidates", canonical, types, reading)})
-            SELECT {ROW}, {named}, {self._version(canonical)} AS {ROW_VERSION},
-                nullif(concat_ws('; ', {problems}), '') AS problem
-            FROM typed
-            """
-        )
+        try:
+            self._connection.execute(
+                f"""
+                CREATE OR REPLACE TEMP TABLE _judged AS
+                WITH typed AS ({typed_rows("_candidates", canonical, types, reading)})
+                SELECT {ROW}, {named}, {self._version(canonical)} AS {ROW_VERSION},
+                    nullif(concat_ws('; ', {problems}), '') AS problem
+                FROM typed
+                """
+            )
+        except duckdb.Error as error:
+            raise self._blame_columns(entity, error) from error
         # keys that are there more than once are few: to number every row by its key would sort them all
         self._connection.execute(
             f"""
@@ -270,7 +273,7 @@ class Evaluation:
         self._set_timezone()
         self._connection.execute("DROP TABLE _judged")
         self._connection.execute("DROP TABLE _copies")
-        self._connection.execute("DROP TABLE _candidates")
+        self._connection.execute(f"DROP {_kind_of_candidates(entity)} _candidates")
         rows = rows.cast(_obligations(rows.schema, canonical))
         rejections = number_copies([{"record": record, "reason": reason} for record, reason in rejected])
         return EntityRows(rows, rejections, next_at)
@@ -298,7 +301,9 @@ class Evaluation:
             for number, column in enumerate(canonical)
         )
         try:
-            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE _candidates AS {self._select(entity, values)}")
+            self._connection.execute(
+                f"CREATE TEMP {_kind_of_candidates(entity)} _candidates AS {self._select(entity, values)}"
+            )
         except duckdb.Error as error:
             raise self._blame_columns(entity, error) from error
         types = {name: kind for name, kind, *_ in self._connection.execute("DESCRIBE _candidates").fetchall()}
@@ -483,6 +488,11 @@ class Evaluation:
                     f"{_first_lines(found)}; use try_cast"
                 )
         return MappingError(f"{self.mapping.file}: reject rules of {name}: {_first_lines(error)}")
+
+
+def _kind_of_candidates(entity: EntityMapping) -> str:
+    """Rows as they come are looked at once, to be judged. Groups are looked at again where one is rejected."""
+    return "TABLE" if entity.group_by else "VIEW"
 
 
 def no_rows(entity: str) -> pa.Table:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ingestion import config, pipelines
+from ingestion import config, pipelines, warehouse
 from ingestion.intake import Intake
 from ingestion.sources import files
 from ingestion.sources.files.canonical import ENTITIES, columns
@@ -79,6 +79,30 @@ OPEN = """
     USING (rejection_id) WHERE coalesce(state, 'open') = 'open' ORDER BY 1
 """
 EVERY = "SELECT * FROM raw_files.exchange_rates ORDER BY _dlt_id, _dlt_valid_from"
+
+
+def test_first_rows_are_written_once_and_are_what_dlts_merge_would_leave(
+    folder: Path, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "SELECT * EXCLUDE (_dlt_load_id, _dlt_valid_from) FROM raw_files.exchange_rates ORDER BY _dlt_id"
+    beside = "SELECT sum(estimated_size) FROM duckdb_tables() WHERE schema_name = 'raw_files_staging'"
+    beside += " AND table_name = 'exchange_rates'"
+    since = "SELECT DISTINCT epoch_us(_dlt_valid_from) - (_dlt_load_id::DECIMAL(20, 7) * 1000000)::BIGINT "
+    since += "FROM raw_files.exchange_rates"
+    mapping(folder, "ecb", "2025-03-01,EUR,USD,1.1", "2025-03-02,EUR,USD,1.2")
+    mapping(folder, "own", "2025-03-01,EUR,CHF,0.9")
+    load()
+    found = query(rows)
+    assert len(found) == 3
+    assert query(beside) in ([0], [None])
+    assert all(abs(microseconds) <= 1 for microseconds in query(since))
+
+    config.warehouse_path().unlink()
+    monkeypatch.setattr(warehouse, "is_empty", lambda _: False)
+    load()
+    assert query(rows) == found
+    assert query(beside) == [3]
+    assert all(abs(microseconds) <= 1 for microseconds in query(since))
 
 
 @pytest.mark.parametrize("gone_at_most", [files.GONE_AT_MOST, 0], ids=["new rows", "all rows"])
