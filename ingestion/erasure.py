@@ -22,6 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 
 from ingestion import config
@@ -276,6 +279,25 @@ def rows_of(
         query = f"select rowid, {_listed(place.columns)} from {place.sql_name} where rowid in (select unnest(?))"
         for number, *values in connection.execute(query, [[*numbers]]).fetchall():
             yield number, _as_it_arrived(table, dict(zip(place.columns, values, strict=True)))
+
+
+def clean_set(system: str, table: RawTable, rows: pa.Table, found: People) -> pa.Table:
+    """Rows that arrive as a set, without persons: of each, what `clean_raw` makes of it where it is stored."""
+    types = zip(rows.column_names, rows.schema.types, strict=True)
+    texts = tuple(name for name, data_type in types if pa.types.is_string(data_type))
+    place = Place(system, table, tuple(rows.column_names), texts)
+    schema = config.dataset_name(system)
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.register("arrived", rows.append_column("rowid", pa.array(np.arange(rows.num_rows))))
+        connection.execute(f"create schema {schema}")
+        connection.execute(f"create view {place.sql_name} as from arrived")
+        theirs = dict(rows_of(connection, place, lambda _: found))
+    if not theirs:
+        return rows
+    cleaned = pa.Table.from_pylist([found.clean(table, row) for row in theirs.values()], schema=rows.schema)
+    is_theirs = pc.is_in(pa.array(np.arange(rows.num_rows)), pa.array([*theirs]))
+    return pa.concat_tables([rows.filter(pc.invert(is_theirs)), cleaned])
 
 
 def _of_persons(

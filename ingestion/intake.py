@@ -25,7 +25,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from pydantic import TypeAdapter, ValidationError
@@ -37,9 +37,6 @@ from ingestion.tables import RawTable
 from ingestion.unknown_fields import UnknownFields
 from ingestion.warehouse import OpenRejection
 from ingestion.wire import ABSENT, AbsentRows, Made, Unreadable, as_json
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 log = logging.getLogger(__name__)
 
@@ -180,13 +177,13 @@ class Intake:
         account: short name of the account that is loaded; empty where the source has one without a name.
         clock: what time it is for this load.
         days: the days that are read again; None: all news are read.
+        erased: who was erased, and stays so whatever arrives; None: nobody.
 
     Args:
         typed_columns: columns of the warehouse that are no text, by table: no unknown field goes into them.
         made_again: tables whose rows can be made again of what the vendor sent; of others the row is kept.
         open_rejections: of earlier loads.
         closed_rejections: finds those that are not open any more.
-        erased: who was erased, and stays so whatever arrives; None: nobody.
     """
 
     def __init__(
@@ -212,7 +209,7 @@ class Intake:
         self.replayed_rows: Counter[str] = Counter()  # rows handed on for them
         self.warnings: list[str] = []
         self.failures: list[str] = []  # of the warnings those of a part that a person has to mend
-        self._erased = erased
+        self.erased = erased
         self._current_versions = current_versions
         self._rejections: dict[str, dict[str, Any]] = {}
         self._keys: dict[str, set[bytes]] = {}
@@ -323,20 +320,16 @@ class Intake:
             self._unknown_fields[table.name] = UnknownFields([*table.row.model_fields, *typed])
         unknown = self._unknown_fields[table.name].columns(model.model_extra)
         row = {**model.__dict__, **unknown, **self._account_of(table)}
-        return row if self._erased is None else self._erased.clean(table, row)
-
-    def without_erased(self, table: RawTable, rows: pa.Table) -> pa.Table:
-        """Rows that were made as a set outside, without those who were erased."""
-        return rows if self._erased is None else self._erased.clean_set(table, rows)
+        return row if self.erased is None else self.erased.clean(table, row)
 
     def _is_of_erased(self, resource: str, record: Any, arrived: Any) -> bool:
-        if self._erased is None:
+        if self.erased is None:
             return False
         table = self._tables.get(resource)
         is_theirs = table is not None and isinstance(record, Mapping)
-        if is_theirs and table is not None and self._erased.is_of(table, {**record, **self._account_of(table)}):
+        if is_theirs and table is not None and self.erased.is_of(table, {**record, **self._account_of(table)}):
             return True
-        return self._erased.are_named_in(record) or self._erased.are_named_in(arrived)
+        return self.erased.are_named_in(record) or self.erased.are_named_in(arrived)
 
     def _before(self, table: RawTable, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The current versions of the units of some rows."""

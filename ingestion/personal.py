@@ -26,8 +26,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from ingestion.tables import RawTable
 
 PREFIX = "erased-"
@@ -348,22 +346,6 @@ class People:
             return _emptied(table, column)
         found = dict(self._read(table, row, kind, str(row[column])))
         return ";".join(self.pseudonym(each) if self.knows(each) else own for each, own in found.items())
-
-    def clean_set(self, table: RawTable, rows: pa.Table) -> pa.Table:
-        """As `clean`, of rows in a set, of which few are theirs."""
-        of_persons = [
-            name for name in rows.column_names if isinstance(table.row.personal.get(name), Identifier | Record)
-        ]
-        scope = [name for name in ("mapping", "company", table.row.country_column) if name in rows.column_names]
-        told = rows.select(list(dict.fromkeys([*of_persons, *scope]))).to_pylist() if of_persons else []
-        theirs = [number for number, row in enumerate(told) if self.are_referred_to(table, row)]
-        if not theirs:
-            return rows
-        import pyarrow as pa
-
-        cleaned = [self.clean(table, row) for row in rows.take(theirs).to_pylist()]
-        others = pa.array([number not in {*theirs} for number in range(rows.num_rows)])
-        return pa.concat_tables([rows.filter(others), pa.Table.from_pylist(cleaned, schema=rows.schema)])
 
     def are_named_in(self, value: Any) -> bool:
         """Whether an address or a phone number of theirs stands anywhere in a value."""

@@ -22,9 +22,10 @@ import pyarrow.compute as pc
 from dlt.common.schema.typing import TScd2StrategyDict
 from dlt.extract import DltResource
 
-from ingestion import limits, warehouse
+from ingestion import erasure, limits, warehouse
 from ingestion.http import VendorError
 from ingestion.intake import AHEAD_AT_MOST, Intake
+from ingestion.personal import People
 from ingestion.sources.files.canonical import columns, entity_row
 from ingestion.sources.files.copies import Copies, Known, State
 from ingestion.sources.files.evaluation import ROW_VERSION, Evaluation, no_rows
@@ -188,7 +189,7 @@ class _Load:
     def _entity(self, evaluation: Evaluation, table: RawTable, mapping: FileMapping) -> _Found:
         result = evaluation.entity(table.name)
         self._hold_what_shrinks(table, mapping, result.rows.num_rows)
-        rows, gone = _new(table, mapping, self._intake.without_erased(table, result.rows))
+        rows, gone = _new(table, mapping, result.rows, self._intake.erased)
         unchanged = result.rows.num_rows - rows.num_rows
         # until the whole mapping is known to be good its rows wait on disk, not in memory
         path = Path(self._folder.name) / f"{mapping.name}.{table.name}.arrow"
@@ -266,19 +267,27 @@ class _Load:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _new(table: RawTable, mapping: FileMapping, rows: pa.Table) -> tuple[pa.Table, list[str] | None]:
+def _new(
+    table: RawTable, mapping: FileMapping, rows: pa.Table, erased: People | None
+) -> tuple[pa.Table, list[str] | None]:
     """The rows that the table does not have yet, and the hashes of those that it has and that are gone.
 
-    Where very many are gone: all rows, and None.
+    Where very many are gone: all rows, and None. Rows that the table has as they come are of nobody who was erased, or
+    erasing would have changed them there.
     """
     known = warehouse.current_hashes(table, "mapping", mapping.name)
+    is_known = pc.is_in(rows.column(ROW_VERSION), known)
+    others = rows.filter(pc.invert(is_known)) if len(known) else rows
+    if erased is not None:
+        others = erasure.clean_set("files", table, others, erased)
     if not len(known):
-        return rows, []
-    hashes = rows.column(ROW_VERSION)
-    gone = known.filter(pc.invert(pc.is_in(known, hashes.combine_chunks())))
+        return others, []
+    stay = rows.filter(is_known)
+    there = pa.chunked_array([*stay.column(ROW_VERSION).chunks, *others.column(ROW_VERSION).chunks], pa.string())
+    gone = known.filter(pc.invert(pc.is_in(known, there.combine_chunks())))
     if len(gone) > GONE_AT_MOST:
-        return rows, None
-    return rows.filter(pc.invert(pc.is_in(hashes, known))), gone.to_pylist()
+        return pa.concat_tables([stay, others]), None
+    return others.filter(pc.invert(pc.is_in(others.column(ROW_VERSION), known))), gone.to_pylist()
 
 
 def _as_first_versions(rows: pa.Table) -> pa.Table:

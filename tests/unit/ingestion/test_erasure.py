@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,8 +16,10 @@ from ingestion import config, erasure, personal
 from ingestion.config import SettingsError
 from ingestion.intake import Intake
 from ingestion.personal import People
+from ingestion.sources.files.models import TABLES as FILES_TABLES
 from ingestion.sources.shopify.models import CUSTOMERS, ORDERS, TABLES
 
+FILES_ORDERS = next(table for table in FILES_TABLES if table.name == "orders")
 KEY = b"a key of the tests"
 REFERENCES = ("email:jane@doe.org", "phone:+447700900123", "shopify:customer:c1", "shopify:guest_order:o9")
 ORDER = {
@@ -263,6 +267,37 @@ def test_rows_of_persons_are_found_in_sets_as_one_by_one(rows: list[dict]) -> No
         if any(map(erased.knows, erased.references(place.table, row)))
         or any(erased.are_named_in(row[name]) for name in ("first_name", "custom_fields"))
     }
+
+
+OF_FILES = st.fixed_dictionaries(
+    {
+        "order_id": st.sampled_from(["o8", "o9"]),
+        "customer_id": st.none() | st.sampled_from(["c1", "c2"]),
+        "email": st.none() | TOLD,
+        "phone": st.none() | TOLD,
+        "channel": st.none() | TOLD,
+    }
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(OF_FILES, min_size=1, max_size=12))
+def test_rows_of_a_set_arrive_as_each_would_by_itself(told: list[dict]) -> None:
+    hashing = erasure.people("files", (), KEY)
+    references = ("email:jane@doe.org", "phone:+447700900123", "files:customer:c1", "files:guest_order:o9")
+    erased = erasure.people("files", {hashing.hash_of(each) for each in references}, KEY)
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = [{**row, "ordered_at": at, "_dlt_id": f"{number}"} for number, row in enumerate(told)]
+    texts = [(name, pa.string()) for name in rows[0] if name != "ordered_at"]
+    schema = pa.schema([*texts, ("ordered_at", pa.timestamp("us", "UTC"))])
+
+    found = erasure.clean_set("files", FILES_ORDERS, pa.Table.from_pylist(rows, schema=schema), erased).to_pylist()
+
+    def by_content(row: dict) -> str:
+        return json.dumps(row, default=str, sort_keys=True)
+
+    one_by_one = [{name: None for name in schema.names} | erased.clean(FILES_ORDERS, row) for row in rows]
+    assert sorted(map(by_content, found)) == sorted(map(by_content, one_by_one))
 
 
 def test_a_number_that_stands_for_nobody_is_emptied_and_joins_nobody() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ingestion import config, pipelines, warehouse
+from ingestion import config, erasure, pipelines, warehouse
 from ingestion.intake import Intake
 from ingestion.sources import files
 from ingestion.sources.files.canonical import ENTITIES, columns
@@ -103,6 +103,53 @@ def test_first_rows_are_written_once_and_are_what_dlts_merge_would_leave(
     assert query(rows) == found
     assert query(beside) == [3]
     assert all(abs(microseconds) <= 1 for microseconds in query(since))
+
+
+SALES = """
+name: shop
+inputs: {lines: {path: shop.csv}}
+entities:
+  orders:
+    from: lines
+    columns: {order_id: id, email: email, ordered_at: day, currency: "'EUR'", total_amount: total, channel: note}
+"""
+
+
+@pytest.mark.parametrize("gone_at_most", [files.GONE_AT_MOST, 0], ids=["new rows", "all rows"])
+def test_an_erased_person_comes_back_with_no_file(
+    folder: Path, query: Query, monkeypatch: pytest.MonkeyPatch, gone_at_most: int
+) -> None:
+    """Neither by an address nor by a text that names it. Rows that were erased are known, and do not come again."""
+    monkeypatch.setattr(files, "GONE_AT_MOST", gone_at_most)
+    orders = ["1,jane@doe.org,2025-03-01,10,web", "2,jack@doe.org,2025-03-01,10,for jane@doe.org", "3,,2025-03-01,10,"]
+
+    def write(*lines: str) -> None:
+        (folder / "files" / "shop.csv").write_text("\n".join(("id,email,day,total,note", *lines)) + "\n")
+
+    (folder / "mappings" / "shop.yml").write_text(SALES)
+    write(*orders)
+    load()
+    found = erasure.people("", ())
+    erasure.keep(erasure.new_request("", found, [found.hash_of("email:jane@doe.org")], {}))
+
+    write(*orders, "4,joe@doe.org,2025-03-02,10,web")
+    assert load().unchanged["orders"] == 3
+    rows = query("SELECT order_id, email, channel FROM raw_files.orders WHERE _dlt_valid_to IS NULL ORDER BY 1")
+    assert [(order_id, channel) for order_id, _, channel in rows] == [
+        ("1", "web"),
+        ("2", None),
+        ("3", None),
+        ("4", "web"),
+    ]
+    assert rows[0][1].endswith("@erased.invalid")
+    assert [email for _, email, _ in rows[1:]] == ["jack@doe.org", None, "joe@doe.org"]
+    every = "SELECT * FROM raw_files.orders ORDER BY order_id, _dlt_valid_from"
+    before = query(every)
+    assert "jane" not in str(before)
+
+    write("4,joe@doe.org,2025-03-02,10,web", *reversed(orders))
+    assert load().unchanged["orders"] == 4
+    assert query(every) == before
 
 
 @pytest.mark.parametrize("gone_at_most", [files.GONE_AT_MOST, 0], ids=["new rows", "all rows"])
