@@ -19,6 +19,7 @@ from typing import Any
 import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from dlt.common.schema.typing import TScd2StrategyDict
 from dlt.extract import DltResource
 
@@ -55,7 +56,8 @@ class _Found:
     """What a mapping's files hold of an entity now, beside what the table has.
 
     Attributes:
-        rows: to be handed on: those that the table does not have, or all of them.
+        file: Parquet with the rows to be handed on: those that the table does not have, or all of them.
+        count: of them.
         loaded: how many rows fit.
         unchanged: how many of them the table has already, and are not handed on.
         gone: hashes of the table's rows that are not there any more; None where all rows are handed on, and the merge
@@ -64,7 +66,8 @@ class _Found:
         next_at: when the first fact happens that lies ahead and was turned away.
     """
 
-    rows: pa.Table
+    file: Path
+    count: int
     loaded: int
     unchanged: int
     gone: list[str] | None
@@ -97,7 +100,7 @@ class _Load:
         return rows
 
     def _rows(self, table: RawTable) -> Iterator[Any]:
-        """The entity's new rows of every mapping that changed, at most one Arrow table.
+        """The entity's new rows of every mapping that changed, a file of each.
 
         What is read replaces the mapping's rows, of which those that stay as they are need not be handed on. The state
         of the resource remembers what was read, so that it moves together with the data. It remembers, too, when the
@@ -107,7 +110,7 @@ class _Load:
         mappings = {mapping.name: mapping for mapping in self._all() if table.name in mapping.entities}
         state, next_at = _read(table), _next_at(table)
         gone = sorted(state.keys() - mappings.keys())
-        tables: list[pa.Table] = []
+        found: list[_Found] = []
         replaced: list[str] = []  # mappings of which the merge sees all rows
         retired: list[str] = []  # rows of the other mappings that are gone
         for name, mapping in mappings.items():
@@ -117,8 +120,8 @@ class _Load:
             self._intake.count_set(
                 table.name, name, loaded=result.loaded, unchanged=result.unchanged, rejections=result.rejections
             )
-            if result.rows.num_rows:
-                tables.append(result.rows)
+            if result.count:
+                found.append(result)
             if result.gone is None:
                 replaced.append(name)
             else:
@@ -134,10 +137,9 @@ class _Load:
             self._intake.supersede_set(table.name, name)
             del state[name]
             next_at.pop(name, None)
-        if tables and warehouse.is_empty(table):
+        if found and warehouse.is_empty(table):
             hints = dlt.mark.make_hints(write_disposition="append", columns=table.stored_columns())
-            yield dlt.mark.with_hints(_as_first_versions(pa.concat_tables(tables)), hints)
-        elif tables or replaced or retired or gone:
+        elif found or replaced or retired or gone:
             # The scope is what the new rows replace. A merge key would not do: where a mapping has no row left, it
             # retires none.
             scope = " OR ".join(
@@ -150,8 +152,13 @@ class _Load:
                 "strategy": "scd2",
                 "destination_scope": scope or "1 = 0",
             }
-            rows = pa.concat_tables(tables) if tables else no_rows(table.name)  # the merge runs, and retires
-            yield dlt.mark.with_hints(rows, dlt.mark.make_hints(write_disposition=disposition))
+            hints = dlt.mark.make_hints(write_disposition=disposition)
+        else:
+            return
+        for each in found:
+            yield dlt.mark.with_file_import(str(each.file), "parquet", each.count, hints)
+        if not found:
+            yield dlt.mark.with_hints(no_rows(table.name), hints)  # the merge runs, and retires
 
     def _result(self, mapping: FileMapping) -> dict[str, _Found]:
         """The rows of the entities of a mapping that have to be read, each on disk; none where the mapping fails.
@@ -192,11 +199,9 @@ class _Load:
         rows, gone = _new(table, mapping, result.rows, self._intake.erased)
         unchanged = result.rows.num_rows - rows.num_rows
         # until the whole mapping is known to be good its rows wait on disk, not in memory
-        path = Path(self._folder.name) / f"{mapping.name}.{table.name}.arrow"
-        with pa.ipc.new_file(path, rows.schema) as file:
-            file.write_table(rows)
-        rows = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-        return _Found(rows, result.rows.num_rows, unchanged, gone, result.rejections, result.next_at)
+        file = Path(self._folder.name) / f"{mapping.name}.{table.name}.parquet"
+        pq.write_table(_as_stored(table, rows), file, compression="none")
+        return _Found(file, rows.num_rows, result.rows.num_rows, unchanged, gone, result.rejections, result.next_at)
 
     def _fail(self, mapping: FileMapping, error: MappingError | VendorError | OSError) -> None:
         self._failed[mapping.name] = error
@@ -290,22 +295,26 @@ def _new(
     return others.filter(pc.invert(pc.is_in(others.column(ROW_VERSION), known))), gone.to_pylist()
 
 
-def _as_first_versions(rows: pa.Table) -> pa.Table:
-    """Rows of a table that has none yet, as dlt's merge would leave them there.
+def _as_stored(table: RawTable, rows: pa.Table) -> pa.Table:
+    """Rows with dlt's own columns, in the order of the raw table: so dlt does not write its file of them anew.
 
-    That writes each row twice, into a table beside the table first. As all columns are there, dlt does not have to
-    write its file of them anew either.
+    The first rows of a table are as dlt's merge would leave them there. It would write each of them twice, into a table
+    beside the raw table first.
     """
     package = dlt.current.load_package_state()
-    instant = pa.timestamp("us", "UTC")
-    constants = {
-        VALID_FROM: pa.scalar(package["state"]["created_at"], instant),
-        VALID_TO: pa.scalar(None, instant),
-        "_dlt_load_id": pa.scalar(package["load_id"]),
-    }
+    constants = {"_dlt_load_id": pa.scalar(package["load_id"])}
+    if warehouse.is_empty(table):
+        instant = pa.timestamp("us", "UTC")
+        constants |= {
+            VALID_FROM: pa.scalar(package["state"]["created_at"], instant),
+            VALID_TO: pa.scalar(None, instant),
+        }
     for name, value in constants.items():
         rows = rows.append_column(name, pa.repeat(value, rows.num_rows))
-    return rows
+    stored = dlt.current.pipeline().default_schema.get_table_columns(table.name)
+    names = [name for name in stored if name in rows.column_names]
+    fields = [rows.schema.field(name).with_nullable(stored[name].get("nullable", True)) for name in names]
+    return rows.select(names).cast(pa.schema(fields))
 
 
 def _read(table: RawTable) -> dict[str, str]:
