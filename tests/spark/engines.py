@@ -89,6 +89,9 @@ def differences(one: Path, other: Path, but: Collection[str] = ()) -> dict[str, 
         for mart, types in columns["one"].items():
             compared = ", ".join(_compared(mart, name, type_) for name, type_ in types.items() if name not in but)
             rows = {alias: f"select {compared} from {alias}.marts.{mart}" for alias in columns}
+            # Of millions of equal rows, which `except all` would all keep in memory, hashes say that they are equal.
+            if len({_fingerprint(connection, each) for each in rows.values()}) == 1:
+                continue
             counts = [
                 connection.execute(f"select count(*) from ({rows[a]} except all {rows[b]})").fetchall()[0][0]
                 for a, b in (("one", "other"), ("other", "one"))
@@ -96,6 +99,12 @@ def differences(one: Path, other: Path, but: Collection[str] = ()) -> dict[str, 
             if any(counts):
                 found[mart] = (counts[0], counts[1])
     return found
+
+
+def _fingerprint(connection: duckdb.DuckDBPyConnection, rows: str) -> tuple[object, ...]:
+    """What rows come to, in whichever order: their number, and the sums of two hashes of each."""
+    hashes = "sum(hash(one_row)::hugeint), sum(hash('again', one_row)::hugeint)"
+    return connection.execute(f"select count(*), {hashes} from ({rows}) as one_row").fetchall()[0]
 
 
 def published_file(company: Company) -> Path:
