@@ -298,8 +298,8 @@ def _new(
 def _as_stored(table: RawTable, rows: pa.Table) -> pa.Table:
     """Rows with dlt's own columns, in the order of the raw table: so dlt does not write its file of them anew.
 
-    The first rows of a table are as dlt's merge would leave them there. It would write each of them twice, into a table
-    beside the raw table first.
+    The first rows of a table also say from when on they hold, as dlt's merge would have them say. The merge would write
+    each row twice, first into a table beside the raw table.
     """
     package = dlt.current.load_package_state()
     constants = {"_dlt_load_id": pa.scalar(package["load_id"])}
@@ -312,7 +312,7 @@ def _as_stored(table: RawTable, rows: pa.Table) -> pa.Table:
     for name, value in constants.items():
         rows = rows.append_column(name, pa.repeat(value, rows.num_rows))
     stored = dlt.current.pipeline().default_schema.get_table_columns(table.name)
-    names = [name for name in stored if name in rows.column_names]
+    names = sorted(rows.column_names, key=[*stored].index)
     fields = [rows.schema.field(name).with_nullable(stored[name].get("nullable", True)) for name in names]
     return rows.select(names).cast(pa.schema(fields))
 

@@ -105,6 +105,29 @@ def test_first_rows_are_written_once_and_are_what_dlts_merge_would_leave(
     assert all(abs(microseconds) <= 1 for microseconds in query(since))
 
 
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_first_rows_of_a_load_that_does_not_end_are_taken_back(
+    folder: Path, query: Query, monkeypatch: pytest.MonkeyPatch, is_killed: bool
+) -> None:
+    """By the load itself, or by the next one where the process was gone."""
+    mapping(folder, "ecb", "2025-03-01,EUR,USD,1.1", "2025-03-02,EUR,USD,1.2")
+
+    def die(*_: Any, **named: Any) -> None:
+        raise RuntimeError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dlt.load.load.Load.complete_package", die)  # the tables have their rows by then
+        if is_killed:
+            patch.setattr(pipelines, "_take_back", lambda *_: None)
+        with pytest.raises(Exception, match="gone"):
+            load()
+    assert len(query(EVERY)) == (2 if is_killed else 0)
+
+    data(folder, "ecb", "2025-03-01,EUR,USD,1.1", "2025-03-02,EUR,USD,1.3")
+    load()
+    assert query("SELECT rate::DOUBLE FROM raw_files.exchange_rates ORDER BY 1") == [1.1, 1.3]
+
+
 SALES = """
 name: shop
 inputs: {lines: {path: shop.csv}}
