@@ -223,7 +223,7 @@ class Composer:
         kind = ROLES[claim.entity][column].kind
         if not claim.group_by:
             return self._sql(claim.table, kind, profile)
-        return f"max({_text_instant(profile) if kind == 'instant' else self._inside(claim.table, kind, profile)})"
+        return f"max({_sortable_instant(profile) if kind == 'instant' else self._inside(claim.table, kind, profile)})"
 
     # ---- one row a row
 
@@ -386,7 +386,7 @@ class Composer:
             if column == "order_id":
                 grouped[column] = Expression(self._sql(table, "id", match.profile), says)
             elif kind == "instant":
-                grouped[column] = Expression(f"min({_text_instant(match.profile)})", says)
+                grouped[column] = Expression(f"min({_sortable_instant(match.profile)})", says)
             elif column == "total_amount" and match.profile not in of_order:
                 grouped[column] = Expression(f"sum({self._exact(table, match.profile)})", f"{says}; added up")
                 differing.append(match.profile.name)
@@ -502,7 +502,7 @@ class Composer:
                 else:
                     tie = claim.columns.get("order_id")
                     names = {column.name for column in claim.table.profiles}  # a key made of the row is none of them
-                    last = [_text_instant(clock)] + ([quoted(tie.sql)] if tie and tie.sql in names else []) + [value]
+                    last = [_sortable_instant(clock)] + ([quoted(tie.sql)] if tie and tie.sql in names else []) + [value]
                     expressions[column] = Expression(
                         f"max_by({value}, ({', '.join(last)}))", f"{_says(match)}; of the customer's last row"
                     )
@@ -564,7 +564,7 @@ class Composer:
     def _instant(self, table: Table, column: Profile) -> str:
         if not column.formats or table.formats_key:
             return quoted(column.name)
-        return f"coalesce({_text_instant(column)}, {quoted(column.name)})"
+        return f"coalesce(strftime({_sortable_instant(column)}, '%Y-%m-%d %H:%M:%S'), {quoted(column.name)})"
 
     # ---- guesses from all files
 
@@ -618,13 +618,13 @@ def _says(match: Match, table: Table | None = None, matches: Mapping[str, Match]
     return said + (f"; or {', '.join(others[:_OTHERS_SHOWN])}" if others else "")
 
 
-def _text_instant(column: Profile) -> str:
-    """SQL of a date that sorts by time."""
+def _sortable_instant(column: Profile) -> str:
+    """SQL of a date that sorts by time: a text only where it is ISO 8601, as the key `date_format` reads texts."""
     name = quoted(column.name)
     if not column.formats:
         return name
     formats = ", ".join(literal(date_format) for date_format in column.formats)
-    return f"strftime(try_strptime({name}, [{formats}]), '%Y-%m-%d %H:%M:%S')"
+    return f"try_strptime({name}, [{formats}])"
 
 
 def _cases(name: str, meaning: Mapping[str, str]) -> str:

@@ -150,6 +150,17 @@ def test_an_order_book_becomes_orders_lines_and_refunds(tmp_path: Path, is_named
         assert same(loaded[name], put_in), name
 
 
+@pytest.mark.parametrize("style", ["%m/%d/%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d-%b-%Y %H:%M", "%Y-%m-%d %H:%M:%S +0000"])
+def test_an_order_book_is_the_same_however_its_dates_are_written(tmp_path: Path, style: str) -> None:
+    rows, entities = order_book()
+    for row in rows:
+        row["InvoiceDate"] = datetime.fromisoformat(row["InvoiceDate"]).strftime(style)
+    write_csv(tmp_path / "export.csv", rows)
+    loaded = load(tmp_path)
+    for name, put_in in entities.items():
+        assert same(loaded[name], put_in), name
+
+
 def test_lines_taken_off_within_an_order_stay_lines_and_a_question(tmp_path: Path) -> None:
     rows, entities = order_book(returns=False)
     discount = {
