@@ -24,12 +24,15 @@ from ingestion.sources.files.recognition import (
     Reading,
     file_entity,
     is_alike,
+    linked_entities,
     looks_like_id,
     match_columns,
     named,
     outcomes,
     possible,
+    purchases,
     read_as,
+    unpaid,
 )
 from ingestion.sources.files.vocabulary import (
     CONTROLS,
@@ -150,13 +153,13 @@ def _other_reading(
     """
     if file_entity(table.path):
         return None
-    is_linked = any(link.table == table.name and link.other_table in holders.values() for link in links)
+    linked = {claimed[link.other_table] for link in links if link.table == table.name and link.other_table in claimed}
     found = [
         other
         for entity in ROLES
         if entity not in holders
         and (other := read_as(entity, table.profiles, links, claimed, table.path, needs_sign=False))
-        and (is_linked or {entity, reading.entity} <= _WITHOUT_MONEY)
+        and (_names(entity) & linked or {entity, reading.entity} <= _WITHOUT_MONEY)
     ]
     other = max(found, key=lambda other: other.score, default=None)
     if other is None:
@@ -167,6 +170,11 @@ def _other_reading(
         "holds more of these, give it a mapping of its own."
     )
     return replace(other, question=question)
+
+
+def _names(entity: str) -> set[str]:
+    """The entities of which a row of an entity names one."""
+    return {other for column in ROLES[entity] for other in linked_entities(entity, column)}
 
 
 def _no_entity(table: Table) -> str:
@@ -191,6 +199,7 @@ class Composer:
         self._readings = readings
         self._claimed = {name: reading.entity for name, reading in readings.items()}
         self.rejects: list[tuple[str, str, str]] = []
+        self.ignored: dict[str, str] = {}  # by input, the SQL of rows that no entity is to take
         self.place = self._likely_place()
 
     def claims(self) -> list[Claim]:
@@ -237,11 +246,24 @@ class Composer:
         }
         decisions = [reading.question] if reading.question else []
         decisions += self._complete(table, entity, matches, expressions)
+        if entity == "orders":
+            decisions += _decide_states(table.profiles, matches, expressions)
+        where = None
+        if entity == "orders" and (event := next((each for each in table.profiles if purchases(each)), None)):
+            bought = purchases(event)
+            where, self.ignored[table.name] = (
+                f"lower({quoted(event.name)}) IN ({', '.join(map(literal, values))})"
+                for values in (bought, sorted(event.values.difference(bought)))
+            )
+            decisions.append(
+                f"is each row whose {event.name} is {' or '.join(bought)} an order of its own? Other rows are ignored."
+            )
         return Claim(
             entity,
             table,
             _in_order(entity, expressions),
             matches.get("customer_id") if entity != "customers" else None,
+            where,
             decisions=tuple(decisions),
         )
 
@@ -270,6 +292,9 @@ class Composer:
             decisions.append(f"which currency? No column says it; {code} is a guess, {why}.")
         if entity == "orders":
             decisions += _decide_orders(matches, expressions)
+        elif entity == "order_lines" and "quantity" not in expressions:
+            expressions["quantity"] = Expression("1", "guess: no column says it")
+            decisions.append("how many pieces is a line? No column says it; each counts as one.")
         elif entity == "deals":
             decisions += _decide_deals(matches, expressions)
         elif entity == "ad_spend":
@@ -321,6 +346,9 @@ class Composer:
             return None
         of_order, of_line = self._split_columns(table, order.profile)
         lines = match_columns("order_lines", of_line, self._links, self._claimed)
+        has_line_total = (total := _line_total(of_line, lines)) is not None
+        if total:
+            lines["unit_price"] = total
         if "quantity" not in lines or "unit_price" not in lines:
             lines = {}
         used = {
@@ -340,7 +368,7 @@ class Composer:
         orders["order_id"] = order
         if lines:
             lines["order_id"] = order
-        return self._book_claims(table, orders, lines, of_order)
+        return self._book_claims(table, orders, lines, of_order, has_line_total)
 
     def _is_line_a_row(self, table: Table, order: Profile, lines: Mapping[str, Match]) -> bool:
         """Whether rows are lines though no order has two: a second key, a few pieces and a price say so."""
@@ -376,7 +404,12 @@ class Composer:
         return of_order, of_line
 
     def _book_claims(
-        self, table: Table, orders: dict[str, Match], lines: dict[str, Match], of_order: Sequence[Profile]
+        self,
+        table: Table,
+        orders: dict[str, Match],
+        lines: dict[str, Match],
+        of_order: Sequence[Profile],
+        has_line_total: bool,
     ) -> list[Claim]:
         grouped: dict[str, Expression] = {}
         differing = []
@@ -394,6 +427,7 @@ class Composer:
                 value = self._inside(table, kind, match.profile)
                 grouped[column] = Expression(f"max({value})", f"{says}; one for all rows of an order")
         decisions = self._complete(table, "orders", orders, grouped)
+        decisions += _decide_states(of_order, orders, grouped, "max")
         decisions += [
             f"an order has several rows; are they parts of it? Their {name} is added up." for name in differing
         ]
@@ -408,7 +442,15 @@ class Composer:
             for column, match in lines.items()
         }
         line_decisions = self._complete(table, "order_lines", lines, by_line)
-        where, refunds = self._returns(table, orders, lines, grouped, line_decisions)
+        quantity, price = (self._exact(table, lines[column].profile) for column in ("quantity", "unit_price"))
+        amount = f"{quantity} * {price}"
+        if has_line_total:
+            amount = price
+            by_line["unit_price"] = Expression(f"{price} / nullif({quantity}, 0)", by_line["unit_price"].comment)
+            line_decisions.append(
+                f"is {lines['unit_price'].profile.name} what all pieces of a line cost? It is divided by their number."
+            )
+        where, refunds = self._returns(table, orders, lines, amount, grouped, line_decisions)
         claims = [
             Claim("orders", table, _in_order("orders", grouped), customer, where, group, tuple(decisions)),
             Claim(
@@ -422,12 +464,17 @@ class Composer:
         table: Table,
         orders: Mapping[str, Match],
         lines: Mapping[str, Match],
+        exact: str,
         grouped: Mapping[str, Expression],
         decisions: list[str],
     ) -> tuple[str | None, list[Claim]]:
-        """Lines that give money back: refunds where they stand under numbers of their own, else a question."""
+        """Lines that give money back: refunds where they stand under numbers of their own, else a question.
+
+        Args:
+            exact: SQL of the amount of a line, which fails where one of its numbers is none.
+        """
         quantity, price = lines["quantity"].profile, lines["unit_price"].profile
-        amount = f"{self._exact(table, quantity, 'try_cast')} * {self._exact(table, price, 'try_cast')}"
+        amount = exact.replace("CAST(", "try_cast(")
         order = quoted(orders["order_id"].profile.name)
         found = self._connection.execute(
             f"""
@@ -460,9 +507,7 @@ class Composer:
             "refund_id": Expression(grouped["order_id"].sql, "likely: these lines stand under numbers of their own"),
             "refunded_at": grouped["ordered_at"],
             "currency": grouped["currency"],
-            "amount": Expression(
-                f"-sum({self._exact(table, quantity)} * {self._exact(table, price)})", "likely: quantity times price"
-            ),
+            "amount": Expression(f"-sum({exact})", "likely: what the lines give back"),
         }
         refund |= {column: grouped[column] for column in ("customer_id", "email") if column in grouped}
         question = f"are lines with a negative amount ({back}) money paid back? They are read as refunds."
@@ -502,7 +547,9 @@ class Composer:
                 else:
                     tie = claim.columns.get("order_id")
                     names = {column.name for column in claim.table.profiles}  # a key made of the row is none of them
-                    last = [_sortable_instant(clock)] + ([quoted(tie.sql)] if tie and tie.sql in names else []) + [value]
+                    last = (
+                        [_sortable_instant(clock)] + ([quoted(tie.sql)] if tie and tie.sql in names else []) + [value]
+                    )
                     expressions[column] = Expression(
                         f"max_by({value}, ({', '.join(last)}))", f"{_says(match)}; of the customer's last row"
                     )
@@ -618,6 +665,19 @@ def _says(match: Match, table: Table | None = None, matches: Mapping[str, Match]
     return said + (f"; or {', '.join(others[:_OTHERS_SHOWN])}" if others else "")
 
 
+def _line_total(columns: Sequence[Profile], lines: Mapping[str, Match]) -> Match | None:
+    """What all pieces of a line cost together, where no column holds the price of one."""
+    if "quantity" not in lines or ("unit_price" in lines and lines["unit_price"].sure != "guess"):
+        return None
+    taken = {match.profile.name for match in lines.values() if match.sure != "guess"}
+    of_order = ROLES["orders"]["total_amount"]
+    for column in columns:
+        is_amount = column.is_number and not column.formats and column.name not in taken
+        if is_amount and named(column.words, of_order) >= 0.9:
+            return Match(column, 0.0, "guess", "named like a total")
+    return None
+
+
 def _sortable_instant(column: Profile) -> str:
     """SQL of a date that sorts by time: a text only where it is ISO 8601, as the key `date_format` reads texts."""
     name = quoted(column.name)
@@ -661,6 +721,29 @@ def _decide_orders(matches: Mapping[str, Match], expressions: dict[str, Expressi
             f"are orders with a negative total ({total.profile.negative}) money paid back? They count as that."
         )
     return decisions
+
+
+def _decide_states(
+    columns: Sequence[Profile],
+    matches: Mapping[str, Match],
+    expressions: dict[str, Expression],
+    aggregate: str = "",
+) -> list[str]:
+    """Have orders that were cancelled, paid back or never paid count as unpaid where a state says it and no date does.
+
+    Args:
+        aggregate: function that gives the state of an order of several rows.
+    """
+    state = next((column for column in columns if unpaid(column)), None)
+    if state is None or ("paid_at" in matches and matches["paid_at"].sure != "guess"):
+        return []
+    values, paid = unpaid(state), expressions["paid_at"]
+    names = {match.profile.name for match in matches.values()}
+    said = f"{aggregate}({quoted(state.name)})" if aggregate else quoted(state.name)
+    when = f"lower({said}) IN ({', '.join(map(literal, values))})"
+    sql = f"CASE WHEN {when} THEN NULL ELSE {quoted(paid.sql) if paid.sql in names else paid.sql} END"
+    expressions["paid_at"] = Expression(sql, f"{paid.comment}; not in these states")
+    return [f"is nothing earned by orders whose {state.name} is {' or '.join(values)}? They are not paid."]
 
 
 def _decide_deals(matches: Mapping[str, Match], expressions: dict[str, Expression]) -> list[str]:

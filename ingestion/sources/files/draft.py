@@ -90,6 +90,8 @@ def _text(
     joins = _joins(claims)
     for table in used.values():
         lines += _input_lines(table)
+        if table.name in composer.ignored:
+            lines.append(f"    ignore: {scalar(composer.ignored[table.name])}")
         lines += [
             f"    # joins: {link.column} is {link.other_column} of {link.other_table} ({link.held:.0%} of the values)"
             for link in links

@@ -40,7 +40,7 @@ _PATH = re.compile(r"([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*)+)")
 
 @dataclass(frozen=True)
 class InputRows:
-    """What became of the rows of one input: read = taken (by an entity, or as rows to look up) + `rejections`."""
+    """What became of the rows of one input: read = taken (by an entity, to look up, or to ignore) + `rejections`."""
 
     name: str
     taken: int
@@ -144,21 +144,22 @@ class Evaluation:
         return rejections
 
     def _unclaimed(self, name: str) -> list[Rejection]:
-        """Turn away the rows that the conditions of all entities leave out."""
+        """Turn away the rows that the conditions of all entities leave out, without those that the input ignores."""
         entities = [entity for entity in self.mapping.entities.values() if entity.input == name]
         if self.mapping.is_lookup(name) or any(entity.where is None for entity in entities):
             return []
         taken = " UNION ALL ".join(
             f"SELECT {quoted(name)}.{ROW} FROM {self._source(entity)} WHERE ({entity.where}\n)" for entity in entities
         )
+        ignored = self.mapping.inputs[name].ignore or "false"
         try:
             self._connection.execute(
                 f"CREATE TEMP TABLE _unclaimed AS SELECT {ROW}, 0 AS _rule FROM {quoted(name)} "
-                f"WHERE {ROW} NOT IN ({taken})"
+                f"WHERE {ROW} NOT IN ({taken}) AND NOT coalesce(({ignored}\n), false)"
             )
         except duckdb.Error as error:
             raise MappingError(
-                f"{self.mapping.file}: a condition (where) over the input {name} fails on its data: "
+                f"{self.mapping.file}: a condition (where, ignore) over the input {name} fails on its data: "
                 f"{_first_lines(error)}; reject such rows first, or use try_cast"
             ) from error
         reason = "no entity of the mapping takes this row"
@@ -380,6 +381,9 @@ class Evaluation:
             problems += self._problem(query, f"reject rule {number}: when", rule.when, [rule.input])
         for source in self.mapping.inputs.values():
             problems += self._date_format_problems(source)
+            if source.ignore:
+                query = f"SELECT CASE WHEN ({source.ignore}\n) THEN 1 END FROM {quoted(source.name)}"
+                problems += self._problem(query, f"inputs.{source.name}.ignore", source.ignore, [source.name])
         for entity in self.mapping.entities.values():
             problems += self._entity_problems(entity)
         if problems:

@@ -34,6 +34,7 @@ OPTIONS = {  # keys of an input, and the formats they are for
     "records": _JSON,
 }
 POSTGRES = "postgres"  # the format of tables and queries, beside those of files
+_OF_ALL = ("date_format", "ignore")
 _OF_TABLES = ("table", "query", "cursor", "look_back", "key")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _CONNECTION = re.compile(r"[a-z][a-z0-9]{0,29}")
@@ -62,6 +63,7 @@ class Input:
         records: JSON: keys, joined by points, that lead to the array whose objects are the rows.
         decimal: the decimal mark of texts that are read as numbers.
         date_formats: how texts that are read as dates and times are written, the first that fits counts.
+        ignore: SQL of the rows that count as read though no entity takes them; empty: such rows are rejected.
         cursor: column of a table or query that says when a row was changed last; empty: it is read whole.
         look_back: how far behind the latest value of the cursor a load begins.
         key: columns by which a row that was changed takes the place of the one that is known.
@@ -78,6 +80,7 @@ class Input:
     records: str = ""
     decimal: str | None = None
     date_formats: tuple[str, ...] = ()
+    ignore: str = ""
     table: str = ""
     query: str = ""
     cursor: str = ""
@@ -213,7 +216,7 @@ class _Reader:
             self.problem(where, "the name of an input is lower case letters, digits and underscores")
         if isinstance(value, dict) and ("table" in value or "query" in value):
             return self.table_or_query(name, value, where)
-        keys = ("path", *OPTIONS, "decimal", "date_format", "table", "query")
+        keys = ("path", *OPTIONS, "decimal", *_OF_ALL, "table", "query")
         block = self.block(value, where, keys, ("path",))
         path = self.text(block.get("path", ""), f"{where}.path")
         suffixes = [suffix for suffix in Path(path).suffixes if suffix != ".gz"]
@@ -242,12 +245,10 @@ class _Reader:
             options["records"] = self.text(block["records"], f"{where}.records")
             if not all(options["records"].split(".")):
                 self.problem(f"{where}.records", "expected keys joined by points, such as data.items")
-        if "date_format" in block:
-            options["date_formats"] = self.date_formats(block["date_format"], f"{where}.date_format")
-        return Input(name, path, file_format, **options)
+        return Input(name, path, file_format, **options, **self.of_all(block, where))
 
     def table_or_query(self, name: str, value: dict[str, Any], where: str) -> Input:
-        block = self.block(value, where, (*_OF_TABLES, "date_format"), ())
+        block = self.block(value, where, (*_OF_TABLES, *_OF_ALL), ())
         options: dict[str, Any] = {
             key: self.text(block[key], f"{where}.{key}") for key in ("table", "query", "cursor") if key in block
         }
@@ -268,9 +269,16 @@ class _Reader:
                 "cursor, look_back and key go together: the column that says when a row was changed last, how far "
                 "behind its latest value a load begins, and the columns by which a changed row is known again",
             )
+        return Input(name, "", POSTGRES, **options, **self.of_all(block, where))
+
+    def of_all(self, block: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """What any input may say."""
+        options: dict[str, Any] = {}
         if "date_format" in block:
             options["date_formats"] = self.date_formats(block["date_format"], f"{where}.date_format")
-        return Input(name, "", POSTGRES, **options)
+        if "ignore" in block:
+            options["ignore"] = self.text(block["ignore"], f"{where}.ignore")
+        return options
 
     def duration(self, value: Any, where: str) -> timedelta:
         found = _DURATION.fullmatch(self.text(value, where))

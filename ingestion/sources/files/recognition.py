@@ -18,21 +18,27 @@ from functools import cache
 
 from ingestion.sources.files.profiles import Profile
 from ingestion.sources.files.vocabulary import (
+    BOUGHT,
     CHANNELS,
     DIRECTIONS,
     FILE_WORDS,
     IGNORED,
+    KEYS,
     OBJECTS,
     OPEN,
+    OTHER_EVENTS,
     OUTCOMES,
+    PAID,
     PAYMENTS,
     PLATFORMS,
     ROLES,
     SENDERS,
+    STEPS,
     SUBSCRIPTION_STATES,
     SURVEY_TYPES,
     TELLING,
     UNITS,
+    UNPAID,
     Role,
     phrases,
     plain,
@@ -40,6 +46,8 @@ from ingestion.sources.files.vocabulary import (
 
 # Names that say nothing: values alone decide, at full weight.
 _NAMELESS = re.compile(r"(c|col|column|f|field|x|v|var|spalte|feld|colonne|columna|unnamed)? ?\d+|[a-z]")
+# Keys whose header is one word, `visitorid`.
+_NAMED_KEY = re.compile(r"[a-z]{4,}(?<!pa)id")
 # Headers so common that they name a column only when they are the whole name.
 _GENERIC = phrases(
     "id|name|date|day|at|amount|value|total|status|type|number|time|order|invoice|customer|client|account"
@@ -92,6 +100,9 @@ _NEEDS: Mapping[str, tuple[frozenset[str], ...]] = {
     ),
     "exchange_rates": tuple(frozenset((column,)) for column in ROLES["exchange_rates"]),
 }
+# Kinds whose values are counted or added up, as no number is that names something.
+_SUMMED = frozenset(("number", "part", "quantity", "count", "events", "score"))
+_CUSTOMERS = frozenset(("customer_id", "email", "phone"))  # columns that name who did it
 # Moments that most rows of an entity do not have: another date is as likely.
 _NEED_NAME = frozenset(("trial_started_at", "trial_ended_at", "recorded_at"))
 _MANY = 30  # people, among whom some bear the same first name
@@ -263,6 +274,8 @@ def possible(entity: str, profile: Profile, without: Collection[str]) -> list[st
             continue
         if profile.is_number and role.kind in ("company", "person", "text", "wording", "group", "payment", "agent"):
             continue
+        if _contradicts(profile, role):
+            continue
         found[column] = (-fit, role.kind == "label")  # what has a name of its own before what is only a mark
     return sorted(found, key=lambda column: found[column])
 
@@ -274,6 +287,24 @@ def is_alike(one: Profile, other: Profile) -> bool:
     if one.is_number or other.is_number:
         return one.is_number and other.is_number and one.is_unique == other.is_unique
     return one.is_unique == other.is_unique and (one.shapes["email"] < 0.5) == (other.shapes["email"] < 0.5)
+
+
+def purchases(profile: Profile) -> list[str]:
+    """Of the values of a column of events, those that are purchases; none where it has nothing that leads to one."""
+    by_word = {value: plain(value) for value in sorted(profile.values)}
+    if STEPS.isdisjoint(by_word.values()):
+        return []
+    return [value for value, words in by_word.items() if words in BOUGHT]
+
+
+def unpaid(profile: Profile) -> list[str]:
+    """Of the values of a column of states, those of orders that brought nothing; none where no order brought any."""
+    by_word = {
+        value: plain(value).removeprefix("wc ") for value in sorted(profile.values)
+    }  # as WooCommerce stores them
+    if PAID.isdisjoint(by_word.values()):
+        return []
+    return [value for value, words in by_word.items() if words in UNPAID]
 
 
 def _is_outcome(profile: Profile) -> bool:
@@ -439,6 +470,16 @@ def _names_another(profile: Profile, column: str, role: Role) -> bool:
     return False
 
 
+def _contradicts(profile: Profile, role: Role) -> bool:
+    """Whether the header says that the values are of another kind, where it does not name the column itself."""
+    words = profile.words.split()
+    if not words or is_nameless(profile) or named(profile.words, role):
+        return False
+    if role.kind in _SUMMED:
+        return words[-1] in KEYS or bool(_NAMED_KEY.fullmatch(words[-1]))
+    return role.kind in ("instant", "id") and not OTHER_EVENTS.isdisjoint(words)
+
+
 def match_columns(
     entity: str,
     profiles: Sequence[Profile],
@@ -473,10 +514,23 @@ def match_columns(
         key = matches.get(one) if one in roles and entity in ("customers", "accounts") else None
         if key and other not in {*matches, *without} and _fit("company", key.profile):
             matches[other] = Match(key.profile, 0.0, "likely", "the key is a name")
+    if entity == "orders" and "total_amount" not in {*matches, *without}:
+        _take_price(profiles, matches)
     if entity == "ad_spend":
         _part_counts(profiles, matches)
         _part_campaigns(profiles, matches)
     return {column: matches[column] for column in roles if column in matches}
+
+
+def _take_price(profiles: Sequence[Profile], matches: dict[str, Match]) -> None:
+    """What one thing costs as the total of an order, where no column says how many were bought."""
+    of_line = ROLES["order_lines"]
+    if any(named(profile.words, of_line["quantity"]) >= 0.9 for profile in profiles):
+        return
+    for profile in profiles:
+        if named(profile.words, of_line["unit_price"]) >= 0.9 and _fit("number", profile) is not None:
+            matches["total_amount"] = Match(profile, 0.5, "guess", "a price, and no column counts pieces")
+            return
 
 
 def _part_counts(profiles: Sequence[Profile], matches: dict[str, Match]) -> None:
@@ -568,7 +622,8 @@ def read_as(
         if are_parties and "account_name" in match_columns("accounts", profiles, links, claimed):
             return None
     matches = match_columns(entity, profiles, links, claimed)
-    if not all(needed & matches.keys() for needed in _NEEDS[entity]):
+    missing = {column for needed in _NEEDS[entity] if not needed & matches.keys() for column in needed}
+    if missing - _told_elsewhere(entity, matches, links, claimed, by_name):
         return None
     by_file = _FILE_NAME_SCORE if by_name == entity else 0.0
     by_header = sum(1.0 for column in profiles if _tells(entity, column))
@@ -582,10 +637,33 @@ def read_as(
     by_link = _LINK_SCORE * _speaks_for(entity, profiles, links, claimed)
     if entity == "customers" and not (by_file or by_link) and all(match.sure == "guess" for match in matches.values()):
         return None  # words that repeat beside a number: goods as likely as people
+    if entity == "orders" and not (by_file or _CUSTOMERS & matches.keys()) and matches["ordered_at"].sure == "guess":
+        return None  # a date and an amount of whatever
+    if entity == "surveys" and not (by_file or by_values) and matches["score"].sure == "guess":
+        return None  # a small number as likely counts something
     if needs_sign and entity in _NEEDS_SIGN and not (by_file or by_header or by_values or by_link):
         return None
     score = by_file + min(by_header, 2.0) + by_values + by_link + sum(match.score for match in matches.values())
     return Reading(entity, score, matches)
+
+
+def _told_elsewhere(
+    entity: str, matches: Mapping[str, Match], links: Sequence[Link], claimed: Mapping[str, str], by_name: str | None
+) -> frozenset[str]:
+    """What an entity needs, and a table may lack all the same.
+
+    The total of an order is the sum of its lines in another table. A line with an order and a price is one piece.
+    """
+    if (
+        entity == "orders"
+        and (order := matches.get("order_id"))
+        and "order_lines" in _pointing(order.profile.table, links, claimed)
+    ):
+        return frozenset(("total_amount",))
+    if entity == "order_lines" and by_name == entity:
+        sure = {column for column, match in matches.items() if match.sure == "certain"}
+        return frozenset(("quantity",)) if {"order_id", "unit_price"} <= sure else frozenset()
+    return frozenset()
 
 
 def _is_state(profile: Profile) -> bool:
@@ -687,7 +765,7 @@ def _match(
     if not header and not link:
         shows = role.kind in _UNMISTAKABLE or (role.kind == "outcome" and _is_outcome(profile))
         shows = shows or (role.kind == "key" and pointed_at)  # whatever its name, the others know these rows by it
-        if fit <= 0 or (not shows and _names_another(profile, column, role)):
+        if fit <= 0 or (not shows and _names_another(profile, column, role)) or _contradicts(profile, role):
             return None
         if entity == "order_lines" and column == "order_id" and not link and not profile.is_group:
             return None  # a customer's number repeats too, but not with one date

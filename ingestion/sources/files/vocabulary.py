@@ -149,6 +149,25 @@ PAYMENTS = phrases(
 )
 SUBSCRIPTION_STATES = _words("active trialing canceled cancelled past_due paused unpaid incomplete")
 
+# States of an order, as whole values: those in which nothing was paid or all was paid back, and others.
+UNPAID = phrases(
+    "canceled|cancelled|cancel|void|voided|failed|declined|rejected|expired|draft|unpaid|pending|pending payment"
+    "|on hold|awaiting payment|payment pending|refunded|fully refunded|returned|unavailable|fraud|abandoned"
+    "|storniert|abgebrochen|unbezahlt|offen|erstattet|annule|annulee|en attente|impayee|remboursee|rembourse"
+    "|cancelado|cancelada|anulado|pendiente|reembolsado|impagado"
+)
+PAID = phrases(
+    "paid|complete|completed|delivered|shipped|processing|fulfilled|closed|invoiced|approved|success|succeeded|captured"
+    "|bezahlt|abgeschlossen|versendet|versandt|geliefert|paye|payee|terminee|expediee|livree|pagado|pagada|completado"
+    "|enviado|entregado"
+)
+# Values of an event, as whole values: what is a purchase, and what leads to one.
+BOUGHT = phrases("purchase|purchased|transaction|order|ordered|order placed|order completed|checkout completed|buy")
+STEPS = phrases(
+    "view|viewed|page view|pageview|product view|view item|item viewed|product viewed|click|cart|add to cart|addtocart"
+    "|added to cart|remove from cart|removed from cart|checkout|begin checkout|checkout started|search|wishlist"
+)
+
 # Words of file names. The longest entity name comes first where one holds another.
 FILE_WORDS: Mapping[str, str] = {
     "exchange_rates": "exchange rates|rates|fx|kurse|wechselkurse|taux|tipos de cambio",
@@ -259,9 +278,18 @@ IGNORED = phrases(
     "|cost per purchase|conv rate|conversion rate|conv value|conversion value|conversions value|all conv value"
     "|purchases conversion value|website purchases conversion value|view through conv"
     "|next billing|next billing date|next payment|next renewal|renewal date|due date|faellig am|fallig am|echeance"
+    "|profit|gross profit|margin|gross margin|gewinn|marge|benefice|beneficio|list price|plan list price"
     "|t|time zone|billing zip|shipping zip|id customer group|sales price|manager|regional office"
 )
 
+# Words of headers of dates on which something else happens than what an entity is about.
+OTHER_EVENTS = _words(
+    "ship shipped shipping shipment dispatch dispatched deliver delivered delivery estimated expected promised required"
+    " due expire expires expired expiry expiration valid birth versand versandt lieferung lieferdatum geliefert ablauf"
+    " ablaufdatum livraison livre expedition expedie echeance envio entrega entregado vencimiento caducidad"
+)
+# Words with which the header of a number or a code ends.
+KEYS = _words("id ids uid uuid guid code key")
 
 # Names of records that systems put in front of a column (`Deal - Value`, `billing_country`, `Product.Name`).
 OBJECTS = _words(
@@ -330,7 +358,8 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         "total_amount": Role(
             "number",
             "total|total amount|order total|order total amount|grand total|total price|gross|dollar value"
-            "|order value|price paid|revenue|gesamt|gesamtpreis|gesamtbetrag|endbetrag|total con iva"
+            "|order value|price paid|amount paid|actual amount paid|payment amount|payment value|sales|sales amount"
+            "|revenue|gesamt|gesamtpreis|gesamtbetrag|endbetrag|total con iva"
             "|total iva incluido|gesamtsumme|bruttobetrag|rechnungsbetrag|umsatz"
             f"|montant total|total ttc|montant ttc|importe total|total pedido|{_AMOUNT}",
         ),

@@ -155,6 +155,17 @@ def sales(folder: Path, rows: list[tuple[Any, ...]]) -> tuple[dict[str, EntityRo
     return entities, inputs["sales"]
 
 
+def test_rows_that_the_mapping_ignores_are_read_and_no_others_are_lost(tmp_path: Path) -> None:
+    day = "2025-03-01"
+    lines = ["kind,no,sku,qty,day", f"sale,1,a,2,{day}", f"view,2,a,1,{day}", f"gift,3,a,1,{day}", f",4,a,1,{day}"]
+    (tmp_path / "sales.csv").write_text("\n".join(lines) + "\n")
+    text = SALES.replace("{path: sales.csv}", "{path: sales.csv, ignore: \"kind IN ('view', 'sale')\"}")
+    entities, inputs = evaluate(tmp_path, text)
+    assert values(entities["orders"], "order_id") == ["1"]  # what an entity takes is not ignored
+    assert inputs["sales"].taken == 2
+    assert [json.loads(rejection["record"])["no"] for rejection in inputs["sales"].rejections] == ["3", "4"]
+
+
 def test_each_row_is_taken_by_an_entity_or_turned_away_with_a_reason(tmp_path: Path) -> None:
     day = "2025-03-01"
     entities, rows = sales(
@@ -234,6 +245,7 @@ def test_a_reject_rule_may_look_at_other_rows(tmp_path: Path) -> None:
         ("group_by: [no]", "group_by: [nr]", r"entities\.orders\.group_by: 'nr': .*no column 'nr'"),
         ("kind = 'refund'", "kinds = 'refund'", r"entities\.refunds\.where: .*no column 'kinds'; did you mean 'kind'"),
         ("try_cast(qty AS INTEGER) IS NULL", "qtty IS NULL", r"reject rule 1: when: .*no column 'qtty'"),
+        ("{path: sales.csv}", "{path: sales.csv, ignore: kinds}", r"inputs\.sales\.ignore: .*no column 'kinds'"),
         ("sales.csv", "saless.csv", r"inputs\.sales\.path: no file 'saless.csv' in"),
     ],
 )

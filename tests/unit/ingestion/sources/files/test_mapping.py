@@ -12,7 +12,7 @@ GOOD = """
 name: shop
 timezone: Europe/Paris
 inputs:
-  sales: {path: sales.csv, delimiter: ";"}
+  sales: {path: sales.csv, delimiter: ";", ignore: "kind = 'quote'"}
 reject:
   - {input: sales, when: "qty = 'x'", reason: "no quantity"}
 entities:
@@ -54,6 +54,7 @@ def test_every_part_of_a_mapping_is_read(tmp_path: Path) -> None:
     mapping = read_mapping(write(tmp_path, GOOD))
     assert (mapping.name, mapping.timezone) == ("shop", "Europe/Paris")
     assert (mapping.inputs["sales"].format, mapping.inputs["sales"].delimiter) == ("csv", ";")
+    assert mapping.inputs["sales"].ignore == "kind = 'quote'"
     assert mapping.rejects[0].reason == "no quantity"
     orders = mapping.entities["orders"]
     assert (orders.input, orders.where, orders.group_by) == ("sales", "kind = 'sale'", ("no",))
