@@ -100,6 +100,7 @@ _NEEDS: Mapping[str, tuple[frozenset[str], ...]] = {
     ),
     "exchange_rates": tuple(frozenset((column,)) for column in ROLES["exchange_rates"]),
 }
+_NEEDED = frozenset(column for needs in _NEEDS.values() for needed in needs for column in needed)
 # Kinds whose values are counted or added up, as no number is that names something.
 _SUMMED = frozenset(("number", "part", "quantity", "count", "events", "score"))
 _CUSTOMERS = frozenset(("customer_id", "email", "phone"))  # columns that name who did it
@@ -765,8 +766,12 @@ def _match(
     if not header and not link:
         shows = role.kind in _UNMISTAKABLE or (role.kind == "outcome" and _is_outcome(profile))
         shows = shows or (role.kind == "key" and pointed_at)  # whatever its name, the others know these rows by it
-        if fit <= 0 or (not shows and _names_another(profile, column, role)) or _contradicts(profile, role):
+        if fit <= 0 or (not shows and _names_another(profile, column, role)):
             return None
+        if _contradicts(profile, role):
+            if role.kind != "instant" or column not in _NEEDED:
+                return None
+            fit *= 0.1  # where there is no other date, it is better than none
         if entity == "order_lines" and column == "order_id" and not link and not profile.is_group:
             return None  # a customer's number repeats too, but not with one date
         if (

@@ -713,7 +713,8 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         ),
         "started_at": Role(
             "instant",
-            "started at|start date|started|start|start date utc|beginn|vertragsbeginn|startdatum|debut"
+            "started at|start date|started|start|start date utc|valid from|gultig ab|gultig von"
+            "|beginn|vertragsbeginn|startdatum|debut"
             f"|date de debut|inicio|fecha de inicio|{_CREATED}",
         ),
         "customer_id": Role("id", _CUSTOMER),
@@ -742,8 +743,9 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         ),
         "ended_at": Role(
             "instant",
-            "ended at|end date|ended|ended at utc|end|ende|vertragsende|enddatum|beendet am|fin|date de fin"
-            "|fecha de fin",
+            "ended at|end date|ended|ended at utc|end|valid until|valid to|expires at|expires on|expiry date"
+            "|expiration date|expired at|gultig bis|fecha de vencimiento|ende|vertragsende|enddatum|beendet am"
+            "|fin|date de fin|fecha de fin",
         ),
     },
     "consents": {

@@ -258,3 +258,24 @@ def test_the_history_of_deals_is_no_sale(tmp_path: Path) -> None:
 
     assert drafted(tmp_path).keys() == {"deals"}
     assert "# left out: OpportunityHistory.csv" in write_draft(tmp_path)
+
+
+def test_a_day_of_shipping_is_that_of_the_order_where_no_other_day_stands(tmp_path: Path) -> None:
+    rows = [{name: value for name, value in row.items() if name != "Order Date"} for row in superstore()]
+    write_csv(tmp_path / "sales.csv", rows)
+    shipped = {row["Order ID"]: datetime.strptime(row["Ship Date"], "%m/%d/%Y") for row in rows}
+
+    assert {row["order_id"]: row["ordered_at"].replace(tzinfo=None) for row in load(tmp_path)["orders"]} == shipped
+
+
+def test_a_subscription_is_valid_from_one_day_to_another(tmp_path: Path) -> None:
+    rows = [
+        {"contract id": f"V{number}", "customer id": f"K{number % 40}", "mrr": f"{20 + number % 3}.90",
+         "valid from": f"{(BEGAN + timedelta(days=number)).date()}",
+         "expires at": f"{(BEGAN + timedelta(days=365 + number)).date()}" if number % 4 else ""}
+        for number in range(80)
+    ]  # fmt: skip
+    write_csv(tmp_path / "subscriptions.csv", rows)
+    columns = drafted(tmp_path)["subscriptions"]["columns"]
+
+    assert (columns["started_at"], columns["ended_at"]) == ("valid from", "expires at")
