@@ -248,24 +248,27 @@ class Composer:
         decisions += self._complete(table, entity, matches, expressions)
         if entity == "orders":
             decisions += _decide_states(table.profiles, matches, expressions)
-        where = None
-        if entity == "orders" and (event := next((each for each in table.profiles if purchases(each)), None)):
-            bought = purchases(event)
-            where, self.ignored[table.name] = (
-                f"lower({quoted(event.name)}) IN ({', '.join(map(literal, values))})"
-                for values in (bought, sorted(event.values.difference(bought)))
-            )
-            decisions.append(
-                f"is each row whose {event.name} is {' or '.join(bought)} an order of its own? Other rows are ignored."
-            )
         return Claim(
             entity,
             table,
             _in_order(entity, expressions),
             matches.get("customer_id") if entity != "customers" else None,
-            where,
+            self._only_purchases(table, decisions) if entity == "orders" else None,
             decisions=tuple(decisions),
         )
+
+    def _only_purchases(self, table: Table, decisions: list[str]) -> str | None:
+        """SQL of the rows of a log of events that are purchases, all others being ignored; None where it is no log."""
+        event = next((column for column in table.profiles if purchases(column)), None)
+        if event is None:
+            return None
+        bought = purchases(event)
+        where, self.ignored[table.name] = (
+            f"lower({quoted(event.name)}) IN ({', '.join(map(literal, values))})"
+            for values in (bought, sorted(event.values.difference(bought)))
+        )
+        decisions.append(f"is a row an order if its {event.name} is {' or '.join(bought)}? Other rows are ignored.")
+        return where
 
     def _complete(
         self, table: Table, entity: str, matches: Mapping[str, Match], expressions: dict[str, Expression]
@@ -433,8 +436,9 @@ class Composer:
         ]
         group = orders["order_id"].profile.name
         customer = orders.get("customer_id")
+        bought = self._only_purchases(table, decisions)
         if not lines:
-            return [Claim("orders", table, _in_order("orders", grouped), customer, None, group, tuple(decisions))]
+            return [Claim("orders", table, _in_order("orders", grouped), customer, bought, group, tuple(decisions))]
         by_line = {
             column: Expression(
                 self._sql(table, ROLES["order_lines"][column].kind, match.profile), _says(match, table, lines)
@@ -442,15 +446,13 @@ class Composer:
             for column, match in lines.items()
         }
         line_decisions = self._complete(table, "order_lines", lines, by_line)
-        quantity, price = (self._exact(table, lines[column].profile) for column in ("quantity", "unit_price"))
-        amount = f"{quantity} * {price}"
         if has_line_total:
-            amount = price
-            by_line["unit_price"] = Expression(f"{price} / nullif({quantity}, 0)", by_line["unit_price"].comment)
-            line_decisions.append(
-                f"is {lines['unit_price'].profile.name} what all pieces of a line cost? It is divided by their number."
-            )
-        where, refunds = self._returns(table, orders, lines, amount, grouped, line_decisions)
+            total, pieces = lines["unit_price"].profile, lines["quantity"].profile
+            price = f"{self._exact(table, total)} / nullif({self._exact(table, pieces)}, 0)"
+            by_line["unit_price"] = Expression(price, by_line["unit_price"].comment)
+            line_decisions.append(f"is {total.name} what all pieces of a line cost? It is divided by their number.")
+        where, refunds = self._returns(table, orders, lines, has_line_total, grouped, line_decisions)
+        where = " AND ".join(each for each in (bought, where) if each) or None
         claims = [
             Claim("orders", table, _in_order("orders", grouped), customer, where, group, tuple(decisions)),
             Claim(
@@ -464,17 +466,14 @@ class Composer:
         table: Table,
         orders: Mapping[str, Match],
         lines: Mapping[str, Match],
-        exact: str,
+        has_line_total: bool,
         grouped: Mapping[str, Expression],
         decisions: list[str],
     ) -> tuple[str | None, list[Claim]]:
-        """Lines that give money back: refunds where they stand under numbers of their own, else a question.
-
-        Args:
-            exact: SQL of the amount of a line, which fails where one of its numbers is none.
-        """
+        """Lines that give money back: refunds where they stand under numbers of their own, else a question."""
         quantity, price = lines["quantity"].profile, lines["unit_price"].profile
-        amount = exact.replace("CAST(", "try_cast(")
+        factors = [price] if has_line_total else [quantity, price]
+        amount = " * ".join(self._exact(table, factor, "try_cast") for factor in factors)
         order = quoted(orders["order_id"].profile.name)
         found = self._connection.execute(
             f"""
@@ -507,7 +506,10 @@ class Composer:
             "refund_id": Expression(grouped["order_id"].sql, "likely: these lines stand under numbers of their own"),
             "refunded_at": grouped["ordered_at"],
             "currency": grouped["currency"],
-            "amount": Expression(f"-sum({exact})", "likely: what the lines give back"),
+            "amount": Expression(
+                f"-sum({' * '.join(self._exact(table, factor) for factor in factors)})",
+                "likely: what the lines give back",
+            ),
         }
         refund |= {column: grouped[column] for column in ("customer_id", "email") if column in grouped}
         question = f"are lines with a negative amount ({back}) money paid back? They are read as refunds."

@@ -199,6 +199,20 @@ def test_of_an_event_log_purchases_are_orders_and_other_events_are_ignored(tmp_p
     assert same(loaded["orders"], put_in)
 
 
+def test_of_an_event_log_with_numbers_of_orders_lines_are_those_of_purchases(tmp_path: Path) -> None:
+    rows = [
+        {"event": "purchase", "order_id": row["Order ID"], "date": row["Order Date"], "user_id": row["Customer ID"],
+         "sku": row["Product ID"], "quantity": row["Quantity"], "price": row["Sales"]}
+        for row in superstore()
+    ]  # fmt: skip
+    views = [{**row, "event": "view", "order_id": ""} for row in rows for _ in range(3)]
+    write_csv(tmp_path / "events.csv", [*rows, *views])
+    loaded = load(tmp_path)  # nothing is rejected
+
+    assert len(loaded["order_lines"]) == len(rows)
+    assert {row["order_id"] for row in loaded["orders"]} == {row["order_id"] for row in rows}
+
+
 def test_what_was_paid_is_the_total_and_no_number_that_names_something_is(tmp_path: Path) -> None:
     """KKBox, WSDM 2018 churn challenge: prices of plans, ways to pay as numbers, an end of membership."""
     generator = random.Random(2)
