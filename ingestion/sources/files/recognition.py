@@ -524,9 +524,10 @@ def match_columns(
 
 
 def _take_price(profiles: Sequence[Profile], matches: dict[str, Match]) -> None:
-    """What one thing costs as the total of an order, where no column says how many were bought."""
+    """What one thing costs as the total of an order, where somebody bought it and no column says how many."""
     of_line = ROLES["order_lines"]
-    if any(named(profile.words, of_line["quantity"]) >= 0.9 for profile in profiles):
+    has_buyer = any(match.sure != "guess" for column, match in matches.items() if column in _CUSTOMERS)
+    if not has_buyer or any(named(profile.words, of_line["quantity"]) >= 0.9 for profile in profiles):
         return
     for profile in profiles:
         if named(profile.words, of_line["unit_price"]) >= 0.9 and _fit("number", profile) is not None:

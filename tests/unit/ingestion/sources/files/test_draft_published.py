@@ -213,6 +213,25 @@ def test_of_an_event_log_with_numbers_of_orders_lines_are_those_of_purchases(tmp
     assert {row["order_id"] for row in loaded["orders"]} == {row["order_id"] for row in rows}
 
 
+def test_things_with_a_price_are_sold_where_a_column_says_to_whom(tmp_path: Path) -> None:
+    sales = [
+        {"transaction_id": f"{number}", "customer_id": f"{1000 + number % 30}", "product": f"Cup {number % 7}",
+         "date": f"{(BEGAN + timedelta(days=number)).date()}", "price": f"{number % 9 + 1}.50"}
+        for number in range(90)
+    ]  # fmt: skip
+    goods = [
+        {"product_id": f"P{number}", "title": f"Cup {number}", "price": f"{number}.50",
+         "created_at": f"{BEGAN + timedelta(days=number)}"}
+        for number in range(1, 30)
+    ]  # fmt: skip
+    write_csv(tmp_path / "products.csv", goods)
+    write_csv(tmp_path / "log.csv", sales)
+    entities = drafted(tmp_path)
+
+    assert entities.keys() == {"orders"}
+    assert (entities["orders"]["from"], entities["orders"]["columns"]["total_amount"]) == ("log", "price")
+
+
 def test_what_was_paid_is_the_total_and_no_number_that_names_something_is(tmp_path: Path) -> None:
     """KKBox, WSDM 2018 churn challenge: prices of plans, ways to pay as numbers, an end of membership."""
     generator = random.Random(2)
