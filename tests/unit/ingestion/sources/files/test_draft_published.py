@@ -12,9 +12,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 import yaml
 
 from ingestion.sources.files.draft import write_draft
+from ingestion.sources.files.folder import DraftError
 from tests.unit.ingestion.sources.files.test_draft import load, money, same, write_csv
 
 BEGAN = datetime(2017, 3, 1, 9, 30)
@@ -224,12 +226,13 @@ def test_things_with_a_price_are_sold_where_a_column_says_to_whom(tmp_path: Path
          "created_at": f"{BEGAN + timedelta(days=number)}"}
         for number in range(1, 30)
     ]  # fmt: skip
-    write_csv(tmp_path / "products.csv", goods)
     write_csv(tmp_path / "log.csv", sales)
     entities = drafted(tmp_path)
+    write_csv(tmp_path / "log.csv", goods)
 
-    assert entities.keys() == {"orders"}
-    assert (entities["orders"]["from"], entities["orders"]["columns"]["total_amount"]) == ("log", "price")
+    assert (entities.keys(), entities["orders"]["columns"]["total_amount"]) == ({"orders"}, "price")
+    with pytest.raises(DraftError, match="its columns fill no entity"):
+        drafted(tmp_path)
 
 
 def test_what_was_paid_is_the_total_and_no_number_that_names_something_is(tmp_path: Path) -> None:
