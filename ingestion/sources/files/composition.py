@@ -153,7 +153,8 @@ def _other_reading(
     """
     if file_entity(table.path):
         return None
-    linked = {claimed[link.other_table] for link in links if link.table == table.name and link.other_table in claimed}
+    pointed_at = {link.other_table for link in links if link.table == table.name}
+    linked = {entity for entity, holder in holders.items() if holder in pointed_at}
     found = [
         other
         for entity in ROLES

@@ -300,9 +300,8 @@ def purchases(profile: Profile) -> list[str]:
 
 def unpaid(profile: Profile) -> list[str]:
     """Of the values of a column of states, those of orders that brought nothing; none where no order brought any."""
-    by_word = {
-        value: plain(value).removeprefix("wc ") for value in sorted(profile.values)
-    }  # as WooCommerce stores them
+    # WooCommerce stores `wc-completed`.
+    by_word = {value: plain(value).removeprefix("wc ") for value in sorted(profile.values)}
     if PAID.isdisjoint(by_word.values()):
         return []
     return [value for value, words in by_word.items() if words in UNPAID]
